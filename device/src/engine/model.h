@@ -1,0 +1,97 @@
+// The model and its optimiser: the engine's face to the application.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "engine/arena.h"
+#include "engine/config.h"
+
+namespace ugpt::engine {
+
+// What each part of a model costs, in bytes with alignment.
+struct Plan {
+    std::size_t parameters = 0;  // number of weights
+    std::size_t weights_bytes = 0;
+    std::size_t moments_bytes = 0;
+    std::size_t gradients_bytes = 0;
+    std::size_t activations_bytes = 0;  // sampling uses the same room
+    std::size_t total_bytes = 0;
+    std::size_t missing_bytes = 0;  // 0 where the model fits
+
+    [[nodiscard]] bool fits() const { return missing_bytes == 0; }
+};
+
+enum class TensorKind : std::uint8_t { weights, first_moment, second_moment };
+
+// One parameter matrix [rows x cols] of the model with its two moments.
+struct Parameter {
+    std::uint32_t rows = 0;
+    std::uint32_t cols = 0;
+    std::span<float> weights;
+    std::span<float> first_moment;   // sum over past gradients, without the factor (1 - beta1)
+    std::span<float> second_moment;  // likewise of their squares, without (1 - beta2)
+    [[nodiscard]] std::span<float> values(TensorKind kind) const;
+};
+
+// Where the random numbers of a sample come from: the engine's own counter-based generator keyed
+// by (seed, number), or the caller's uniforms in [0, 1), one for each token drawn.
+struct SampleRequest {
+    std::uint64_t seed = 0;
+    std::uint32_t number = 0;
+    float temperature = 0.5f;
+    std::span<const Token> prompt;    // shorter than block_size
+    std::span<const float> uniforms;  // empty, or at least block_size - prompt.size() of them
+};
+
+struct Sample {
+    std::size_t length = 0;  // tokens written, prompt and BOS left out
+    bool ended = false;      // BOS was drawn, rather than the context filled
+};
+
+class Model {
+  public:
+    // The bytes of every part, and whether they fit into what `arena` has left (a measuring arena
+    // will do; a real one is changed as by `create`).
+    static Plan plan(const Shape& shape, const Recipe& recipe, Arena arena);
+
+    // Takes memory for a model with zero weights and moments at step 0. On failure (does not fit)
+    // the model is empty and what was taken stays taken: clear the arena.
+    bool create(const Shape& shape, const Recipe& recipe, Arena& arena);
+    [[nodiscard]] bool empty() const;
+
+    [[nodiscard]] const Shape& shape() const;
+    [[nodiscard]] const Recipe& recipe() const;
+    [[nodiscard]] std::uint32_t step() const;  // steps completed
+
+    // Draws every weight from a normal distribution by the engine's own generator, a function of
+    // (seed, index of the parameter); moments and step become zero.
+    void init_weights(std::uint64_t seed, float deviation);
+    // Sets the number of completed steps, after tensors were restored.
+    void seek(std::uint32_t step);
+
+    // Parameter matrices in the canonical order wte, wpe, lm_head, then for each layer attn_wq,
+    // attn_wk, attn_wv, attn_wo, mlp_fc1, mlp_fc2, named `wte`, `layer0.attn_wq` and so on.
+    [[nodiscard]] std::size_t parameter_count() const;
+    [[nodiscard]] const Parameter& parameter(std::size_t index) const;
+    [[nodiscard]] const Parameter* find(std::string_view name) const;  // nullptr: no such tensor
+
+    // One step on one document: forward, backward, Adam. `text` holds the tokens without BOS, at
+    // most block_size of them; n = min(block_size, text.size() + 1) positions are trained.
+    // Returns the mean loss of the positions. Where it is not finite, nothing was updated and
+    // step() did not move.
+    float train_step(std::span<const Token> text);
+
+    // Draws tokens until BOS or until prompt and text fill the context; `out` has room for
+    // block_size tokens.
+    Sample sample(const SampleRequest& request, std::span<Token> out);
+};
+
+// Runs the primitive operations (fma, rounding, conversions, denormals, infinities, exp, log,
+// reciprocal, inverse root, generator) over fixed inputs and digests the bits.
+std::uint32_t self_test_digest();
+extern const std::uint32_t kSelfTestExpected;
+
+}  // namespace ugpt::engine

@@ -1,0 +1,77 @@
+// The seam between the firmware and the platform it runs on. Everything that differs between an
+// ESP32 and a host process is behind these classes; `port/esp32` and `port/posix` implement them,
+// and nothing else in the firmware includes a platform header.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace ugpt::port {
+
+// The byte stream of the link (UART, USB, pseudo-terminal, socket). Used by the link task only,
+// except `wake`.
+class Serial {
+  public:
+    virtual ~Serial() = default;
+    // Copies bytes that have arrived, without waiting; returns how many.
+    virtual std::size_t read(std::span<std::uint8_t> out) = 0;
+    // Queues all bytes for sending; waits while the queue is full.
+    virtual void write(std::span<const std::uint8_t> bytes) = 0;
+    // Returns when bytes have arrived, after `wake`, or after `timeout_ms`.
+    virtual void wait(std::uint32_t timeout_ms) = 0;
+    // Ends a `wait` that is under way or the next one; callable from any task.
+    virtual void wake() = 0;
+    // Sends what is queued, then changes the rate; false where the rate cannot be had.
+    virtual bool set_baud(std::uint32_t baud) = 0;
+};
+
+// Regions of the flash, by purpose.
+enum class Region : std::uint8_t { checkpoint_a, checkpoint_b };
+
+// NOR flash: bits are erased to 1 by sectors and written to 0. Used by the trainer task only.
+class Flash {
+  public:
+    static constexpr std::uint32_t kSectorBytes = 4096;
+
+    virtual ~Flash() = default;
+    [[nodiscard]] virtual std::uint32_t size_bytes(Region region) const = 0;
+    virtual bool read(Region region, std::uint32_t offset, std::span<std::byte> out) = 0;
+    virtual bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) = 0;
+    // `offset` and `size_bytes` are multiples of kSectorBytes.
+    virtual bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) = 0;
+};
+
+// Wakes one waiting task; set while nobody waits, it ends the next wait.
+class Signal {
+  public:
+    virtual ~Signal() = default;
+    virtual void set() = 0;
+    virtual void wait(std::uint32_t timeout_ms) = 0;
+};
+
+// What the firmware runs on.
+struct Chip {
+    std::string_view name;   // "esp32"
+    std::string_view board;  // board, or profile of a virtual device
+    bool virtual_device = false;
+    std::uint8_t cores = 2;
+    std::uint32_t clock_hz = 0;
+    std::uint32_t baud_max = 0;
+};
+
+class Platform {
+  public:
+    virtual ~Platform() = default;
+    [[nodiscard]] virtual const Chip& chip() const = 0;
+    // The blocks of memory that tensors can use; taken once, at start.
+    [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
+    [[nodiscard]] virtual std::uint64_t now_us() = 0;
+    [[nodiscard]] virtual std::uint32_t entropy() = 0;
+    // Starts over; does not return on a chip. A host process returns and ends its tasks.
+    virtual void restart() = 0;
+};
+
+}  // namespace ugpt::port
