@@ -1,0 +1,301 @@
+"""Everything that can go wrong, as one tree. `str(error)` is what a user should read.
+
+    UgptError
+    |-- PortError               the bytes cannot flow
+    |   |-- PortNotFound
+    |   |-- PortBusy
+    |   |-- PortPermission
+    |   |-- PortLost
+    |   |-- SeveralPorts
+    |   `-- DeviceProgramError  the virtual device is missing or ended
+    |-- LinkError               they flow, but no conversation comes of it
+    |   |-- NoAnswer
+    |   |-- ProtocolError
+    |   |-- VersionMismatch
+    |   |-- DeviceRestarted
+    |   `-- LinkClosed
+    |-- DeviceError             the device refused a request, one class for each code of the schema
+    |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
+    |   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, HelloFirst
+    |-- InvalidValue            a value that no device could accept
+    |-- DataError               a training text
+    |-- RunError                a run folder
+    `-- ToolError               another program that is needed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class UgptError(Exception):
+    """What went wrong and where (`message`), and what to try (`advice`, may be empty)."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message, advice)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".rstrip()
+
+
+class PortError(UgptError):
+    """The port cannot be used."""
+
+
+class PortNotFound(PortError):
+    """There is no such port, or nothing listens at the address."""
+
+    def __init__(self, port: str, reason: str, advice: str) -> None:
+        super().__init__(f"Port {port} cannot be opened: {reason}.", advice)
+        self.port = port
+
+
+class PortBusy(PortError):
+    """Another program holds the port."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(
+            f"Port {port} is in use by another program.",
+            "Close the other ugpt, serial monitor or modem service and try again.",
+        )
+        self.port = port
+
+
+class PortPermission(PortError):
+    """This user may not open the port; `group` is the group that may, where one is known."""
+
+    def __init__(self, port: str, group: str | None) -> None:
+        advice = (
+            f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again."
+            if group
+            else "Ask for read and write access to it."
+        )
+        super().__init__(f"Port {port} may not be opened by this user.", advice)
+        self.port = port
+        self.group = group
+
+
+class PortLost(PortError):
+    """The port went away while it was in use."""
+
+    def __init__(self, port: str, reason: str) -> None:
+        super().__init__(
+            f"Port {port} was lost: {reason}.", "Check the cable and the power, then connect again."
+        )
+        self.port = port
+
+
+class SeveralPorts(PortError):
+    """More than one board is plugged in, and none was named."""
+
+    def __init__(self, ports: Sequence[str]) -> None:
+        super().__init__(
+            f"Several boards are plugged in: {', '.join(ports)}.",
+            f"Name one: --port {ports[0]}",
+        )
+        self.ports = tuple(ports)
+
+
+class DeviceProgramError(PortError):
+    """The program that runs as the virtual device is missing or ended on its own."""
+
+
+class LinkError(UgptError):
+    """The port works, but the conversation does not."""
+
+
+class NoAnswer(LinkError):
+    """Nothing, or something that is not a ugpt device, answers."""
+
+
+class ProtocolError(LinkError):
+    """The device sent a message that contradicts the protocol."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Update host and firmware to the same version.")
+
+
+class VersionMismatch(LinkError):
+    """Host and firmware speak different major versions; `device_major` is None where unknown."""
+
+    def __init__(self, host_major: int, device_major: int | None, build: str = "") -> None:
+        theirs = "another version" if device_major is None else f"version {device_major}"
+        firmware = f"The firmware {build}".rstrip()
+        super().__init__(
+            f"{firmware} speaks {theirs} of the protocol, this program version {host_major}.",
+            "Install the ugpt release that matches the firmware, "
+            "or flash the firmware of this release.",
+        )
+        self.host_major = host_major
+        self.device_major = device_major
+
+
+class DeviceRestarted(LinkError):
+    """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
+
+    `boot_before` and `boot_now` are its boot numbers, None where not known (yet).
+    """
+
+    def __init__(self, boot_before: int | None, boot_now: int | None = None) -> None:
+        super().__init__(
+            "The device restarted.", "What was not in a checkpoint is lost; resume the run."
+        )
+        self.boot_before = boot_before
+        self.boot_now = boot_now
+
+
+class LinkClosed(LinkError):
+    """The connection is not open."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to the device is closed.", "Connect again.")
+
+
+class DeviceError(UgptError):
+    """The device refused a request. `detail` is a number whose meaning depends on the code."""
+
+    CODE: ClassVar[int]
+    """Number of the error in protocol/ugpt.toml."""
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        super().__init__(message, advice)
+        self.code = code
+        self.detail = detail
+
+
+class BadMessage(DeviceError):
+    """The request was not understood at all."""
+
+    CODE = 1
+
+
+class UnknownMethod(DeviceError):
+    """The firmware is older than this program."""
+
+    CODE = 2
+
+
+class BadParams(DeviceError):
+    """A parameter lies outside its range."""
+
+    CODE = 3
+
+
+class WrongVersion(DeviceError):
+    """The firmware speaks another major version."""
+
+    CODE = 4
+
+
+class Busy(DeviceError):
+    """The command needs an idle trainer."""
+
+    CODE = 5
+
+
+class NoModel(DeviceError):
+    """The device holds no model."""
+
+    CODE = 6
+
+
+class DoesNotFit(DeviceError):
+    """The model needs more memory than there is."""
+
+    CODE = 7
+
+    @property
+    def missing_bytes(self) -> int:
+        """By how much it does not fit."""
+        return self.detail
+
+
+class BadShape(DeviceError):
+    """The numbers of the shape contradict each other."""
+
+    CODE = 8
+
+
+class Gap(DeviceError):
+    """Documents were sent that start after the next one the device needs."""
+
+    CODE = 9
+
+    @property
+    def wanted(self) -> int:
+        """Index of the document the device needs next."""
+        return self.detail
+
+
+class BadToken(DeviceError):
+    """A token lies outside the vocabulary."""
+
+    CODE = 10
+
+
+class UnknownTensor(DeviceError):
+    """The model has no such tensor or range."""
+
+    CODE = 11
+
+
+class FlashFailed(DeviceError):
+    """Reading, erasing or writing the flash failed."""
+
+    CODE = 12
+
+
+class NoRoom(DeviceError):
+    """The flash region is too small."""
+
+    CODE = 13
+
+    @property
+    def missing_bytes(self) -> int:
+        """By how much the region is too small."""
+        return self.detail
+
+
+class NotFinite(DeviceError):
+    """The loss became infinite or not a number."""
+
+    CODE = 14
+
+
+class OtherRun(DeviceError):
+    """The device holds another run."""
+
+    CODE = 15
+
+
+class HelloFirst(DeviceError):
+    """The device has seen no `hello` since it started."""
+
+    CODE = 16
+
+
+_BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
+
+
+def device_error(code: int, message: str, detail: int = 0, advice: str = "") -> DeviceError:
+    """The exception for an error reply; a code that is not known becomes a plain DeviceError."""
+    return _BY_CODE.get(code, DeviceError)(code, message, detail, advice)
+
+
+class InvalidValue(UgptError):
+    """A value lies outside the range of the protocol; nothing was sent."""
+
+
+class DataError(UgptError):
+    """A training text is absent, empty or not text."""
+
+
+class RunError(UgptError):
+    """A run folder cannot be created, read or resumed."""
+
+
+class ToolError(UgptError):
+    """Another program that is needed is absent or failed."""
