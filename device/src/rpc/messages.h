@@ -1,0 +1,833 @@
+// Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit.
+//
+// Every message as a struct with `decode` and `encode`. Text and bytes are views into the decoded
+// body, which must outlive them. `decode` returns false when a field is missing, has the wrong
+// type or lies outside its range, and then says which in `error`; `out` is undefined after that.
+// `encode` does not check ranges; a body that does not fit shows in `writer.ok()`.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "rpc/arrays.h"
+#include "rpc/fields.h"
+#include "rpc/msgpack.h"
+
+namespace ugpt::rpc {
+
+inline constexpr std::uint16_t kProtocolMajor = 1;
+inline constexpr std::uint16_t kProtocolMinor = 0;
+
+// The smallest `frame_bytes` a device may announce: every fixed-size message fits in it.
+inline constexpr std::uint32_t kFrameMinBytes = 1280;
+// The largest `frame_bytes` a device may announce.
+inline constexpr std::uint32_t kFrameMaxBytes = 8192;
+// The most requests a device may allow in flight.
+inline constexpr std::uint32_t kWindowMax = 16;
+// The rate of every link until both sides agree on another.
+inline constexpr std::uint32_t kFirstBaud = 115200;
+// After `set_baud` the device waits this long for a valid frame at the new rate, then returns to
+// `first_baud`.
+inline constexpr std::uint32_t kBaudTrialMs = 1000;
+// The longest context: a sample and its uniforms fit in one frame.
+inline constexpr std::uint32_t kBlockSizeMax = 256;
+
+// What the trainer is doing.
+enum class DeviceState : std::uint8_t {
+    // No model has been created or loaded.
+    empty = 0,
+    // A model is in memory; nothing is asked of it.
+    idle = 1,
+    // Steps are being run towards the target.
+    training = 2,
+    // The target is ahead, but the next document has not arrived.
+    waiting = 3,
+    // A checkpoint is being written to flash.
+    saving = 4,
+};
+[[nodiscard]] constexpr bool is_known(DeviceState value) {
+    switch (value) {
+        case DeviceState::empty:
+        case DeviceState::idle:
+        case DeviceState::training:
+        case DeviceState::waiting:
+        case DeviceState::saving:
+            return true;
+    }
+    return false;
+}
+
+// Which values of a parameter matrix are meant.
+enum class TensorKind : std::uint8_t {
+    // The parameters.
+    weights = 0,
+    // Adam's first moment, without its factor (1 - beta1).
+    first_moment = 1,
+    // Adam's second moment, without its factor (1 - beta2).
+    second_moment = 2,
+};
+[[nodiscard]] constexpr bool is_known(TensorKind value) {
+    switch (value) {
+        case TensorKind::weights:
+        case TensorKind::first_moment:
+        case TensorKind::second_moment:
+            return true;
+    }
+    return false;
+}
+
+// How serious a log line is.
+enum class LogLevel : std::uint8_t {
+    // Something was lost or could not be done.
+    error = 0,
+    // Something was put right.
+    warning = 1,
+    // Something happened.
+    info = 2,
+};
+[[nodiscard]] constexpr bool is_known(LogLevel value) {
+    switch (value) {
+        case LogLevel::error:
+        case LogLevel::warning:
+        case LogLevel::info:
+            return true;
+    }
+    return false;
+}
+
+// Why a request was refused.
+enum class ErrorCode : std::uint8_t {
+    // Nothing was refused; never on the wire as the error of a response.
+    none = 0,
+    // The frame was whole, but its body is not a MessagePack-RPC request.
+    bad_message = 1,
+    // The firmware does not know this method.
+    unknown_method = 2,
+    // A parameter is missing, has the wrong type or lies outside its range.
+    bad_params = 3,
+    // Host and firmware speak different major versions of the protocol.
+    wrong_version = 4,
+    // The command needs an idle trainer, and one is training.
+    busy = 5,
+    // The device holds no model.
+    no_model = 6,
+    // The model needs more memory than the device has; detail carries the missing bytes.
+    does_not_fit = 7,
+    // The numbers of the shape contradict each other.
+    bad_shape = 8,
+    // These documents start after the next one the device needs; detail carries the wanted index.
+    gap = 9,
+    // A token lies outside the vocabulary of the model.
+    bad_token = 10,
+    // The model has no tensor of that name, or the range lies outside it.
+    unknown_tensor = 11,
+    // Reading, erasing or writing the flash failed.
+    flash_failed = 12,
+    // The flash region is too small; detail carries the missing bytes.
+    no_room = 13,
+    // The loss became infinite or not a number; training stopped before the weights were touched
+    // again.
+    not_finite = 14,
+    // The device holds another run than the one named.
+    other_run = 15,
+    // The device has started since the last `hello`, or has not seen one yet.
+    hello_first = 16,
+};
+// One sentence about the error; empty for `none`.
+[[nodiscard]] std::string_view error_text(ErrorCode code);
+
+// Which task answers: the link task at once, or the trainer between two steps.
+enum class Task : std::uint8_t { link, trainer };
+
+// Numbered as in the table below; on the wire a method goes by its name.
+enum class Method : std::uint8_t {
+    hello,
+    ping,
+    set_baud,
+    reset,
+    status,
+    losses,
+    plan,
+    create,
+    model_info,
+    init_weights,
+    vocabulary_write,
+    vocabulary_read,
+    tensor_write,
+    tensor_read,
+    seek,
+    documents_write,
+    train,
+    pause,
+    save,
+    sample,
+    self_test,
+};
+
+struct MethodInfo {
+    std::string_view name;
+    Task task;
+};
+
+inline constexpr std::array<MethodInfo, 21> kMethods{{
+    {"hello", Task::link},
+    {"ping", Task::link},
+    {"set_baud", Task::link},
+    {"reset", Task::link},
+    {"status", Task::link},
+    {"losses", Task::link},
+    {"plan", Task::link},
+    {"create", Task::trainer},
+    {"model_info", Task::trainer},
+    {"init_weights", Task::trainer},
+    {"vocabulary_write", Task::trainer},
+    {"vocabulary_read", Task::trainer},
+    {"tensor_write", Task::trainer},
+    {"tensor_read", Task::trainer},
+    {"seek", Task::trainer},
+    {"documents_write", Task::link},
+    {"train", Task::trainer},
+    {"pause", Task::trainer},
+    {"save", Task::trainer},
+    {"sample", Task::trainer},
+    {"self_test", Task::trainer},
+}};
+
+[[nodiscard]] constexpr const MethodInfo& info(Method method) {
+    return kMethods[static_cast<std::size_t>(method)];
+}
+[[nodiscard]] std::optional<Method> find_method(std::string_view name);
+
+// The shape of a transformer.
+struct Shape {
+    // Transformer blocks. (1 to 64.)
+    std::uint16_t n_layer = 0;
+    // Width of the residual stream; a multiple of n_head. (1 to 1024.)
+    std::uint16_t n_embd = 0;
+    // Attention heads in a block. (1 to 64.)
+    std::uint16_t n_head = 0;
+    // Longest context in tokens. (1 to 256.)
+    std::uint16_t block_size = 0;
+    // Characters and BOS, which has the last id. (2 to 65535.)
+    std::uint16_t vocab_size = 0;
+
+    bool operator==(const Shape&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, Shape& out, FieldError& error);
+void encode(Writer& writer, const Shape& in);
+
+// How the weights are trained: Adam with a learning rate that falls linearly to zero.
+struct Recipe {
+    // Of the first step. (0.0 to 10.0.)
+    float learning_rate = 0.0f;
+    // Decay of the first moment. (0.0 to 0.9999.)
+    float beta1 = 0.0f;
+    // Decay of the second moment. (0.0 to 0.9999.)
+    float beta2 = 0.0f;
+    // Added to the root of the second moment. (1e-10 to 0.01.)
+    float epsilon = 0.0f;
+    // The step at which the learning rate reaches zero. (1 to 16777216.)
+    std::uint32_t total_steps = 0;
+
+    bool operator==(const Recipe&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, Recipe& out, FieldError& error);
+void encode(Writer& writer, const Recipe& in);
+
+// Who answers.
+struct Hello {
+    // Protocol version of the firmware; a different one is refused.
+    std::uint16_t major = 0;
+    // Additions since that version.
+    std::uint16_t minor = 0;
+    // Firmware version. (At most 64 bytes.)
+    std::string_view build{};
+    // Name of the chip, such as `esp32`. (At most 32 bytes.)
+    std::string_view chip{};
+    // Name of the board, or of the profile of a virtual device. (At most 32 bytes.)
+    std::string_view board{};
+    // Whether this is the firmware compiled for the host.
+    bool virtual_device = false;
+    // Processor cores.
+    std::uint8_t cores = 0;
+    // Clock of a core; 0 where it has no meaning.
+    std::uint32_t clock_hz = 0;
+    // Sizes in bytes of the memory blocks that tensors can use. (At most 4.)
+    SmallArray<std::uint32_t, 4> memory_blocks{};
+    // Size of one checkpoint slot in flash.
+    std::uint32_t checkpoint_bytes = 0;
+    // Changes with every start of the device.
+    std::uint32_t boot = 0;
+    // Largest body of a frame, either way. (1280 to 8192.)
+    std::uint16_t frame_bytes = 0;
+    // Requests that may be in flight. (1 to 16.)
+    std::uint8_t window = 0;
+    // Highest rate of the UART; 0 where a rate has no meaning.
+    std::uint32_t baud_max = 0;
+};
+[[nodiscard]] bool decode(Reader& reader, Hello& out, FieldError& error);
+void encode(Writer& writer, const Hello& in);
+
+// A snapshot of the trainer; reading it never waits for a training step.
+struct Status {
+    // What the trainer is doing.
+    DeviceState state{};
+    // The run in memory; 0 where there is none.
+    std::uint32_t run_id = 0;
+    // Steps completed.
+    std::uint32_t step = 0;
+    // Where training stops.
+    std::uint32_t target_step = 0;
+    // Step of the newest checkpoint of this run in flash; 0 where there is none.
+    std::uint32_t saved_step = 0;
+    // Loss of the last step; 0 before the first.
+    float loss = 0.0f;
+    // Positions trained on since the start of the device.
+    std::uint64_t positions = 0;
+    // Index of the next document to send.
+    std::uint32_t documents_next = 0;
+    // Documents there is room for.
+    std::uint16_t documents_free = 0;
+    // Oldest step (1-based) whose loss is still held.
+    std::uint32_t losses_first = 0;
+    // Error code that stopped the training; 0 where none did.
+    std::uint8_t error = 0;
+    // Duration of the last training step in microseconds.
+    std::uint32_t step_us = 0;
+    // Tensor memory not taken by the model.
+    std::uint32_t free_bytes = 0;
+
+    bool operator==(const Status&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, Status& out, FieldError& error);
+void encode(Writer& writer, const Status& in);
+
+// What a model costs in bytes.
+struct Plan {
+    // Number of weights.
+    std::uint32_t parameters = 0;
+    // The weights.
+    std::uint32_t weights_bytes = 0;
+    // Adam's two moments.
+    std::uint32_t moments_bytes = 0;
+    // Gradient buffers.
+    std::uint32_t gradients_bytes = 0;
+    // Everything a step keeps between forward and backward; sampling uses the same room.
+    std::uint32_t activations_bytes = 0;
+    // The characters of the vocabulary.
+    std::uint32_t vocabulary_bytes = 0;
+    // All parts with their alignment.
+    std::uint32_t total_bytes = 0;
+    // All memory blocks together.
+    std::uint32_t available_bytes = 0;
+    // By how much it does not fit; 0 where it does.
+    std::uint32_t missing_bytes = 0;
+    // Size of a checkpoint in flash.
+    std::uint32_t checkpoint_bytes = 0;
+    // Whether it can be created on this device.
+    bool fits = false;
+
+    bool operator==(const Plan&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, Plan& out, FieldError& error);
+void encode(Writer& writer, const Plan& in);
+
+// The model in memory.
+struct ModelInfo {
+    // The run it belongs to, chosen by the host.
+    std::uint32_t run_id = 0;
+    // Its shape.
+    Shape shape{};
+    // How it is trained.
+    Recipe recipe{};
+    // Length of the vocabulary as UTF-8 text, BOS left out.
+    std::uint32_t vocabulary_bytes = 0;
+    // Steps completed.
+    std::uint32_t step = 0;
+
+    bool operator==(const ModelInfo&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, ModelInfo& out, FieldError& error);
+void encode(Writer& writer, const ModelInfo& in);
+
+// What `hello` returns.
+struct HelloResult {
+    // Who answers.
+    Hello hello{};
+};
+[[nodiscard]] bool decode(Reader& reader, HelloResult& out, FieldError& error);
+void encode(Writer& writer, const HelloResult& in);
+
+// Opens a conversation; the first request on every connection.
+struct HelloParams {
+    static constexpr Method kMethod = Method::hello;
+    using Result = HelloResult;
+
+    // Protocol version of the host.
+    std::uint16_t major = 0;
+    // Additions the host knows.
+    std::uint16_t minor = 0;
+
+    bool operator==(const HelloParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, HelloParams& out, FieldError& error);
+void encode(Writer& writer, const HelloParams& in);
+
+// What `ping` returns.
+struct PingResult {
+    // The same bytes. (At most 8000 bytes.)
+    std::span<const std::uint8_t> payload{};
+};
+[[nodiscard]] bool decode(Reader& reader, PingResult& out, FieldError& error);
+void encode(Writer& writer, const PingResult& in);
+
+// Returns what it is given.
+struct PingParams {
+    static constexpr Method kMethod = Method::ping;
+    using Result = PingResult;
+
+    // Any bytes. (At most 8000 bytes.)
+    std::span<const std::uint8_t> payload{};
+};
+[[nodiscard]] bool decode(Reader& reader, PingParams& out, FieldError& error);
+void encode(Writer& writer, const PingParams& in);
+
+// What `set_baud` returns.
+struct SetBaudResult {
+    // The rate from now on.
+    std::uint32_t baud = 0;
+
+    bool operator==(const SetBaudResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, SetBaudResult& out, FieldError& error);
+void encode(Writer& writer, const SetBaudResult& in);
+
+// Changes the rate of the UART after the reply has left; the device goes back when no valid frame
+// follows in time.
+struct SetBaudParams {
+    static constexpr Method kMethod = Method::set_baud;
+    using Result = SetBaudResult;
+
+    // The new rate. (9600 to 5000000.)
+    std::uint32_t baud = 0;
+
+    bool operator==(const SetBaudParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, SetBaudParams& out, FieldError& error);
+void encode(Writer& writer, const SetBaudParams& in);
+
+// What `reset` returns.
+struct ResetResult {
+};
+[[nodiscard]] bool decode(Reader& reader, ResetResult& out, FieldError& error);
+void encode(Writer& writer, const ResetResult& in);
+
+// Restarts the device after the reply has left. What is not in a checkpoint is lost.
+struct ResetParams {
+    static constexpr Method kMethod = Method::reset;
+    using Result = ResetResult;
+};
+[[nodiscard]] bool decode(Reader& reader, ResetParams& out, FieldError& error);
+void encode(Writer& writer, const ResetParams& in);
+
+// What `status` returns.
+struct StatusResult {
+    // The snapshot.
+    Status status{};
+
+    bool operator==(const StatusResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, StatusResult& out, FieldError& error);
+void encode(Writer& writer, const StatusResult& in);
+
+// Reads the status snapshot.
+struct StatusParams {
+    static constexpr Method kMethod = Method::status;
+    using Result = StatusResult;
+};
+[[nodiscard]] bool decode(Reader& reader, StatusParams& out, FieldError& error);
+void encode(Writer& writer, const StatusParams& in);
+
+// What `losses` returns.
+struct LossesResult {
+    // Step of the first value: later than asked for where older ones are no longer held.
+    std::uint32_t first = 0;
+    // Losses of consecutive steps as little-endian float32. (At most 8000 bytes.)
+    std::span<const std::uint8_t> values{};
+};
+[[nodiscard]] bool decode(Reader& reader, LossesResult& out, FieldError& error);
+void encode(Writer& writer, const LossesResult& in);
+
+// Reads losses of completed steps; reading never waits for a training step.
+struct LossesParams {
+    static constexpr Method kMethod = Method::losses;
+    using Result = LossesResult;
+
+    // The first step (1-based) wanted. (At least 1.)
+    std::uint32_t first = 0;
+    // The most values wanted. (1 to 2048.)
+    std::uint16_t count = 0;
+
+    bool operator==(const LossesParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, LossesParams& out, FieldError& error);
+void encode(Writer& writer, const LossesParams& in);
+
+// What `plan` returns.
+struct PlanResult {
+    // The bytes of each part.
+    Plan plan{};
+
+    bool operator==(const PlanResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, PlanResult& out, FieldError& error);
+void encode(Writer& writer, const PlanResult& in);
+
+// Says what a model would cost, without creating it.
+struct PlanParams {
+    static constexpr Method kMethod = Method::plan;
+    using Result = PlanResult;
+
+    // The shape asked about.
+    Shape shape{};
+    // How it would be trained.
+    Recipe recipe{};
+    // Length of the vocabulary as UTF-8 text. (At most 262144.)
+    std::uint32_t vocabulary_bytes = 0;
+
+    bool operator==(const PlanParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, PlanParams& out, FieldError& error);
+void encode(Writer& writer, const PlanParams& in);
+
+// What `create` returns.
+struct CreateResult {
+    // What it takes.
+    Plan plan{};
+
+    bool operator==(const CreateResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, CreateResult& out, FieldError& error);
+void encode(Writer& writer, const CreateResult& in);
+
+// Makes a model with zero weights and moments at step 0; does nothing where the same run, shape and
+// recipe are in memory already.
+struct CreateParams {
+    static constexpr Method kMethod = Method::create;
+    using Result = CreateResult;
+
+    // Chosen by the host; names the run from now on. (At least 1.)
+    std::uint32_t run_id = 0;
+    // Its shape.
+    Shape shape{};
+    // How it will be trained.
+    Recipe recipe{};
+    // Length of the vocabulary as UTF-8 text. (At most 262144.)
+    std::uint32_t vocabulary_bytes = 0;
+
+    bool operator==(const CreateParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, CreateParams& out, FieldError& error);
+void encode(Writer& writer, const CreateParams& in);
+
+// What `model_info` returns.
+struct ModelInfoResult {
+    // The model.
+    ModelInfo model{};
+
+    bool operator==(const ModelInfoResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, ModelInfoResult& out, FieldError& error);
+void encode(Writer& writer, const ModelInfoResult& in);
+
+// Describes the model in memory.
+struct ModelInfoParams {
+    static constexpr Method kMethod = Method::model_info;
+    using Result = ModelInfoResult;
+};
+[[nodiscard]] bool decode(Reader& reader, ModelInfoParams& out, FieldError& error);
+void encode(Writer& writer, const ModelInfoParams& in);
+
+// What `init_weights` returns.
+struct InitWeightsResult {
+};
+[[nodiscard]] bool decode(Reader& reader, InitWeightsResult& out, FieldError& error);
+void encode(Writer& writer, const InitWeightsResult& in);
+
+// Draws every weight from the device's own generator; the moments and the step become zero.
+struct InitWeightsParams {
+    static constexpr Method kMethod = Method::init_weights;
+    using Result = InitWeightsResult;
+
+    // Of the generator.
+    std::uint64_t seed = 0;
+    // Standard deviation of the weights. (0.0 to 10.0.)
+    float deviation = 0.0f;
+
+    bool operator==(const InitWeightsParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, InitWeightsParams& out, FieldError& error);
+void encode(Writer& writer, const InitWeightsParams& in);
+
+// What `vocabulary_write` returns.
+struct VocabularyWriteResult {
+};
+[[nodiscard]] bool decode(Reader& reader, VocabularyWriteResult& out, FieldError& error);
+void encode(Writer& writer, const VocabularyWriteResult& in);
+
+// Stores part of the vocabulary: the characters in id order as UTF-8 text, BOS left out.
+struct VocabularyWriteParams {
+    static constexpr Method kMethod = Method::vocabulary_write;
+    using Result = VocabularyWriteResult;
+
+    // In bytes.
+    std::uint32_t offset = 0;
+    // The bytes from there on. (At most 8000 bytes.)
+    std::span<const std::uint8_t> data{};
+};
+[[nodiscard]] bool decode(Reader& reader, VocabularyWriteParams& out, FieldError& error);
+void encode(Writer& writer, const VocabularyWriteParams& in);
+
+// What `vocabulary_read` returns.
+struct VocabularyReadResult {
+    // The bytes from there on. (At most 8000 bytes.)
+    std::span<const std::uint8_t> data{};
+};
+[[nodiscard]] bool decode(Reader& reader, VocabularyReadResult& out, FieldError& error);
+void encode(Writer& writer, const VocabularyReadResult& in);
+
+// Reads part of the vocabulary.
+struct VocabularyReadParams {
+    static constexpr Method kMethod = Method::vocabulary_read;
+    using Result = VocabularyReadResult;
+
+    // In bytes.
+    std::uint32_t offset = 0;
+    // The most bytes wanted. (At most 8000.)
+    std::uint16_t count = 0;
+
+    bool operator==(const VocabularyReadParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, VocabularyReadParams& out, FieldError& error);
+void encode(Writer& writer, const VocabularyReadParams& in);
+
+// What `tensor_write` returns.
+struct TensorWriteResult {
+};
+[[nodiscard]] bool decode(Reader& reader, TensorWriteResult& out, FieldError& error);
+void encode(Writer& writer, const TensorWriteResult& in);
+
+// Stores part of a tensor.
+struct TensorWriteParams {
+    static constexpr Method kMethod = Method::tensor_write;
+    using Result = TensorWriteResult;
+
+    // Such as `wte` or `layer0.attn_wq`. (At most 32 bytes.)
+    std::string_view name{};
+    // Weights or a moment.
+    TensorKind kind{};
+    // In values, row by row.
+    std::uint32_t offset = 0;
+    // Little-endian float32 values. (At most 8000 bytes.)
+    std::span<const std::uint8_t> data{};
+};
+[[nodiscard]] bool decode(Reader& reader, TensorWriteParams& out, FieldError& error);
+void encode(Writer& writer, const TensorWriteParams& in);
+
+// What `tensor_read` returns.
+struct TensorReadResult {
+    // Little-endian float32 values. (At most 8000 bytes.)
+    std::span<const std::uint8_t> data{};
+};
+[[nodiscard]] bool decode(Reader& reader, TensorReadResult& out, FieldError& error);
+void encode(Writer& writer, const TensorReadResult& in);
+
+// Reads part of a tensor.
+struct TensorReadParams {
+    static constexpr Method kMethod = Method::tensor_read;
+    using Result = TensorReadResult;
+
+    // Such as `wte` or `layer0.attn_wq`. (At most 32 bytes.)
+    std::string_view name{};
+    // Weights or a moment.
+    TensorKind kind{};
+    // In values, row by row.
+    std::uint32_t offset = 0;
+    // The most values wanted. (1 to 2000.)
+    std::uint16_t count = 0;
+};
+[[nodiscard]] bool decode(Reader& reader, TensorReadParams& out, FieldError& error);
+void encode(Writer& writer, const TensorReadParams& in);
+
+// What `seek` returns.
+struct SeekResult {
+};
+[[nodiscard]] bool decode(Reader& reader, SeekResult& out, FieldError& error);
+void encode(Writer& writer, const SeekResult& in);
+
+// Sets the number of completed steps, after tensors have been restored; documents and losses are
+// taken up from there.
+struct SeekParams {
+    static constexpr Method kMethod = Method::seek;
+    using Result = SeekResult;
+
+    // Steps completed. (At most 16777216.)
+    std::uint32_t step = 0;
+
+    bool operator==(const SeekParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, SeekParams& out, FieldError& error);
+void encode(Writer& writer, const SeekParams& in);
+
+// What `documents_write` returns.
+struct DocumentsWriteResult {
+    // Index of the next document to send.
+    std::uint32_t next = 0;
+    // Documents there is room for.
+    std::uint16_t free = 0;
+
+    bool operator==(const DocumentsWriteResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, DocumentsWriteResult& out, FieldError& error);
+void encode(Writer& writer, const DocumentsWriteResult& in);
+
+// Sends documents of the training order by index; those the device already has are passed over,
+// those it has no room for are left out.
+struct DocumentsWriteParams {
+    static constexpr Method kMethod = Method::documents_write;
+    using Result = DocumentsWriteResult;
+
+    // Index of the first document; the document of step s (0-based) has index s.
+    std::uint32_t first = 0;
+    // Tokens without BOS, cut to block_size: a byte each where vocab_size <= 256, else two, little-
+    // endian. (At most 1024 items of at most 512 bytes.)
+    BinArray documents{};
+};
+[[nodiscard]] bool decode(Reader& reader, DocumentsWriteParams& out, FieldError& error);
+void encode(Writer& writer, const DocumentsWriteParams& in);
+
+// What `train` returns.
+struct TrainResult {
+};
+[[nodiscard]] bool decode(Reader& reader, TrainResult& out, FieldError& error);
+void encode(Writer& writer, const TrainResult& in);
+
+// Sets the step at which training stops and returns at once; a target that has been reached changes
+// nothing.
+struct TrainParams {
+    static constexpr Method kMethod = Method::train;
+    using Result = TrainResult;
+
+    // Training stops when this many steps are completed, and the model is saved. (At most
+    // 16777216.)
+    std::uint32_t target_step = 0;
+    // Also save after every so many steps; 0 for the end only.
+    std::uint32_t save_every = 0;
+
+    bool operator==(const TrainParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, TrainParams& out, FieldError& error);
+void encode(Writer& writer, const TrainParams& in);
+
+// What `pause` returns.
+struct PauseResult {
+    // Steps completed.
+    std::uint32_t step = 0;
+
+    bool operator==(const PauseResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, PauseResult& out, FieldError& error);
+void encode(Writer& writer, const PauseResult& in);
+
+// Stops training at the next step boundary.
+struct PauseParams {
+    static constexpr Method kMethod = Method::pause;
+    using Result = PauseResult;
+};
+[[nodiscard]] bool decode(Reader& reader, PauseParams& out, FieldError& error);
+void encode(Writer& writer, const PauseParams& in);
+
+// What `save` returns.
+struct SaveResult {
+    // The step that was saved.
+    std::uint32_t step = 0;
+
+    bool operator==(const SaveResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, SaveResult& out, FieldError& error);
+void encode(Writer& writer, const SaveResult& in);
+
+// Writes a checkpoint to flash.
+struct SaveParams {
+    static constexpr Method kMethod = Method::save;
+    using Result = SaveResult;
+};
+[[nodiscard]] bool decode(Reader& reader, SaveParams& out, FieldError& error);
+void encode(Writer& writer, const SaveParams& in);
+
+// What `sample` returns.
+struct SampleResult {
+    // The tokens drawn, prompt and BOS left out. (At most 512 bytes.)
+    std::span<const std::uint8_t> tokens{};
+    // Whether BOS was drawn, rather than the context filled.
+    bool ended = false;
+};
+[[nodiscard]] bool decode(Reader& reader, SampleResult& out, FieldError& error);
+void encode(Writer& writer, const SampleResult& in);
+
+// Draws one text from the model. The same seed and number give the same text.
+struct SampleParams {
+    static constexpr Method kMethod = Method::sample;
+    using Result = SampleResult;
+
+    // Of the generator.
+    std::uint64_t seed = 0;
+    // Which of the texts of this seed.
+    std::uint32_t number = 0;
+    // Logits are divided by it. (0.001 to 100.0.)
+    float temperature = 0.0f;
+    // Tokens the text starts with, in the form of documents. (At most 512 bytes.)
+    std::span<const std::uint8_t> prompt{};
+    // Little-endian float32 in [0, 1), one for each token to be drawn, in place of the generator;
+    // empty to use it. (At most 1024 bytes.)
+    std::span<const std::uint8_t> uniforms{};
+};
+[[nodiscard]] bool decode(Reader& reader, SampleParams& out, FieldError& error);
+void encode(Writer& writer, const SampleParams& in);
+
+// What `self_test` returns.
+struct SelfTestResult {
+    // Of all results.
+    std::uint32_t digest = 0;
+    // What every right processor gives.
+    std::uint32_t expected = 0;
+
+    bool operator==(const SelfTestResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, SelfTestResult& out, FieldError& error);
+void encode(Writer& writer, const SelfTestResult& in);
+
+// Runs the arithmetic the engine is built on and returns a digest of the results.
+struct SelfTestParams {
+    static constexpr Method kMethod = Method::self_test;
+    using Result = SelfTestResult;
+};
+[[nodiscard]] bool decode(Reader& reader, SelfTestParams& out, FieldError& error);
+void encode(Writer& writer, const SelfTestParams& in);
+
+// A line of the device log.
+struct LogNotification {
+    static constexpr std::string_view kName = "log";
+
+    // How serious it is.
+    LogLevel level{};
+    // The line. (At most 512 bytes.)
+    std::string_view text{};
+};
+[[nodiscard]] bool decode(Reader& reader, LogNotification& out, FieldError& error);
+void encode(Writer& writer, const LogNotification& in);
+
+}  // namespace ugpt::rpc

@@ -1,0 +1,1 @@
+"""Writes the protocol's C++, Python and reference page from `protocol/ugpt.toml`."""

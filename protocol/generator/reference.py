@@ -1,0 +1,102 @@
+"""Writes the reference page: `docs/protocol.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .schema import Field, Kind, Schema
+
+INTRO = """\
+<!-- Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit. -->
+# The wire protocol, version {major}.{minor}
+
+Host and device exchange MessagePack-RPC messages in checksummed frames over a byte stream: a UART,
+a pseudo-terminal or a socket. How frames are built and found in a noisy stream, how messages are
+laid out and how the protocol may grow is specified in [protocol/README.md](../protocol/README.md).
+This page lists what can be said.
+
+- **Frame**: `00`, COBS(body, CRC-32 little-endian), `00`.
+- **Request**: `[0, id, method, params]`, answered by one **response** `[1, id, error, result]` with
+  the same id. One of error and result is nil.
+- **Notification**: `[2, name, params]`, sent by the device, never answered.
+- **Error**: `[code, message, detail]`.
+- Params, results and records are arrays of their fields in the order of the tables below.
+"""
+
+
+def page(schema: Schema) -> str:
+    """The text of protocol.md."""
+    parts = [INTRO.format(major=schema.major, minor=schema.minor), _limits(schema)]
+    parts.append(
+        "## Methods\n\n"
+        "Methods of the task *link* are answered at once; those of the task *trainer* between two "
+        "training steps, in the order in which they came.\n"
+    )
+    for method in schema.methods:
+        parts.append(
+            f"### {method.name}\n\n{method.doc} Task: {method.task}.\n\n"
+            + _fields("Parameters", method.params)
+            + "\n"
+            + _fields("Result", method.result)
+        )
+    parts.append("## Notifications\n")
+    for note in schema.notifications:
+        parts.append(f"### {note.name}\n\n{note.doc}\n\n" + _fields("Parameters", note.params))
+    parts.append("## Records\n")
+    for record in schema.records:
+        parts.append(f"### {record.name}\n\n{record.doc}\n\n" + _fields("Fields", record.fields))
+    parts.append("## Enums\n")
+    for enum in schema.enums:
+        rows = [[str(value.value), f"`{value.name}`", value.doc] for value in enum.values]
+        parts.append(
+            f"### {enum.name}\n\n{enum.doc}\n\n" + _table(["value", "name", "meaning"], rows)
+        )
+    return "\n".join([*parts, _errors(schema)])
+
+
+def _limits(schema: Schema) -> str:
+    rows = [[f"`{limit.name}`", str(limit.value), limit.doc] for limit in schema.limits]
+    return "## Limits\n\n" + _table(["name", "value", "meaning"], rows)
+
+
+def _errors(schema: Schema) -> str:
+    rows = [[str(e.code), f"`{e.name}`", e.doc, e.advice] for e in schema.errors]
+    return "## Errors\n\n" + _table(["code", "name", "meaning", "what to do"], rows)
+
+
+def _fields(title: str, fields: Sequence[Field]) -> str:
+    if not fields:
+        return f"{title}: none.\n"
+    rows = [[f"`{f.name}`", _type(f), _range(f), f.doc] for f in fields]
+    return f"{title}:\n\n" + _table(["field", "type", "range", "meaning"], rows)
+
+
+def _type(field: Field) -> str:
+    if field.kind in (Kind.RECORD, Kind.ENUM):
+        return f"[{field.type}](#{field.type.lower()})"
+    return f"`{field.type}`"
+
+
+def _range(field: Field) -> str:
+    low, high = field.minimum, field.maximum
+    parts = []
+    if low is not None and high is not None:
+        parts.append(f"{low} to {high}")
+    elif low is not None:
+        parts.append(f"at least {low}")
+    elif high is not None:
+        parts.append(f"at most {high}")
+    if field.max_items:
+        parts.append(f"at most {field.max_items} items")
+    if field.max_bytes:
+        each = " each" if field.kind is Kind.BIN_ARRAY else ""
+        parts.append(f"at most {field.max_bytes} bytes{each}")
+    if field.default is not None:
+        parts.append(f"{field.default} if absent")
+    return ", ".join(parts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
