@@ -1,0 +1,149 @@
+"""A loss curve in braille characters, two by four dots each."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+Floats = NDArray[np.float64]
+
+RAW_STYLE = "bright_black"
+SMOOTHED_STYLE = "bold bright_cyan"
+AXIS_STYLE = "bright_black"
+
+_POINTS_MAX = 100_000
+_BRAILLE = 0x2800
+_DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+
+
+def trailing_mean(values: Floats, window: int) -> Floats:
+    """At each index the mean of the last `window` values up to it, or of as many as there are."""
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - window, 0)
+    return np.asarray((sums[ends] - sums[starts]) / (ends - starts), dtype=np.float64)
+
+
+def nice_step(span: float, count: int) -> float:
+    """The smallest of 1, 2 or 5 times a power of ten that cuts `span` in at most `count` parts."""
+    raw = span / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
+
+
+def loss_chart(losses: Floats, window: int, width: int, height: int) -> list[Text]:
+    """The curve of `losses` (of steps 1..n), raw and as a trailing mean over `window` steps.
+
+    Returns `height` lines of at most `width` columns, the last two of them the axis of steps.
+    """
+    rows = max(height - 2, 1)
+    low, high = _range(losses)
+    ticks = _y_ticks(low, high, rows)
+    margin = max((len(label) for label in ticks.values()), default=0)
+    columns = max(width - margin - 2, 1)
+
+    raw = np.zeros((rows * 4, columns * 2), dtype=bool)
+    line = np.zeros_like(raw)
+    if len(losses):
+        _plot(raw, line, losses, trailing_mean(losses, window), low, high)
+
+    lines = []
+    for row in range(rows):
+        text = Text(no_wrap=True)
+        label = ticks.get(row, "")
+        text.append(f"{label:>{margin}} {'┤' if label else '│'}", AXIS_STYLE)
+        _append_dots(text, raw[row * 4 : row * 4 + 4], line[row * 4 : row * 4 + 4])
+        lines.append(text)
+    return lines + _x_axis(len(losses), margin, columns)
+
+
+def _range(losses: Floats) -> tuple[float, float]:
+    """Lowest and highest loss to show, a little apart in any case."""
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    space = max((high - low) * 0.03, 0.05)
+    return max(low - space, 0.0), high + space
+
+
+def _y_ticks(low: float, high: float, rows: int) -> dict[int, str]:
+    """Labels by row."""
+    step = nice_step(high - low, max(rows // 2, 1))
+    decimals = max(0, -math.floor(math.log10(step)))
+    ticks = {}
+    for k in range(math.ceil(low / step), math.floor(high / step) + 1):
+        row = int((high - k * step) / (high - low) * rows)
+        ticks[min(row, rows - 1)] = f"{k * step:.{decimals}f}"
+    return ticks
+
+
+def _plot(
+    raw: NDArray[np.bool_],
+    line: NDArray[np.bool_],
+    losses: Floats,
+    smoothed: Floats,
+    low: float,
+    high: float,
+) -> None:
+    """Sets the dots of both curves on canvases of [dot rows, dot columns]."""
+    height, width = raw.shape
+
+    def dot_row(values: Floats) -> NDArray[np.intp]:
+        position = (high - values) / (high - low) * height
+        return np.clip(position, 0, height - 1).astype(np.intp)
+
+    stride = -(-len(losses) // _POINTS_MAX)
+    steps = np.arange(0, len(losses), stride)
+    steps = steps[np.isfinite(losses[steps])]
+    scale = (width - 1) / max(len(losses) - 1, 1)
+    raw[dot_row(losses[steps]), np.rint(steps * scale).astype(np.intp)] = True
+
+    last = int((len(losses) - 1) * scale)
+    at = np.interp(np.arange(last + 1) / scale, np.arange(len(losses)), smoothed)
+    rows = dot_row(np.nan_to_num(at, nan=high, posinf=high))
+    before = np.concatenate((rows[:1], rows[:-1]))
+    for column, (start, end) in enumerate(zip(before, rows, strict=True)):
+        # Every dot between two columns, so that a steep curve stays one line.
+        step = 1 if end >= start else -1
+        line[np.arange(start + step if start != end else start, end + step, step), column] = True
+
+
+def _append_dots(text: Text, raw: NDArray[np.bool_], line: NDArray[np.bool_]) -> None:
+    """Appends one row of characters from four rows of dots; the line outshines the raw dots."""
+
+    def codes(dots: NDArray[np.bool_]) -> NDArray[np.int64]:
+        cells = dots.reshape(4, -1, 2).transpose(1, 0, 2)
+        return np.asarray((cells * _DOT_BITS).sum(axis=(1, 2)), dtype=np.int64)
+
+    line_codes = codes(line)
+    all_codes = np.where(line_codes > 0, line_codes, codes(raw))
+    start = 0
+    for end in range(1, len(all_codes) + 1):
+        if end == len(all_codes) or (line_codes[end] > 0) != (line_codes[start] > 0):
+            characters = "".join(
+                chr(_BRAILLE + code) if code else " " for code in all_codes[start:end]
+            )
+            text.append(characters, SMOOTHED_STYLE if line_codes[start] else RAW_STYLE)
+            start = end
+
+
+def _x_axis(steps: int, margin: int, columns: int) -> list[Text]:
+    """The axis with its ticks, and the step numbers below it."""
+    ruler = ["─"] * columns
+    labels = [" "] * (columns + margin + 2)
+    if steps > 1:
+        step = max(int(nice_step(steps, max(columns // 12, 1))), 1)
+        for tick in [1, *range(step, steps + 1, step)]:
+            column = round((tick - 1) / (steps - 1) * (columns - 1))
+            label = f"{tick:,}"
+            start = min(column + margin + 2, columns + margin + 2 - len(label))
+            if start < 1 or any(c != " " for c in labels[start - 1 : start + len(label)]):
+                continue
+            ruler[column] = "┬"
+            labels[start : start + len(label)] = label
+    return [
+        Text(" " * (margin + 1) + "└" + "".join(ruler), AXIS_STYLE, no_wrap=True),
+        Text("".join(labels), AXIS_STYLE, no_wrap=True),
+    ]

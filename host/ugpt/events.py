@@ -1,0 +1,142 @@
+"""What happens while a model is trained, as values: the orchestrator tells, displays listen."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """The root of all events."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as an object for `json.dumps`, its kind under `event` in snake case."""
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        values = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+        return {"event": kind, **values}
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """Training begins, or goes on, after `step` completed steps."""
+
+    run: Path
+    data: Path
+    documents: int
+    device: str
+    n_layer: int
+    n_embd: int
+    n_head: int
+    block_size: int
+    vocab_size: int
+    parameters: int
+    memory_bytes: int
+    memory_available_bytes: int
+    step: int
+    total_steps: int
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One training step as the JSON lines tell of it."""
+
+    step: int
+    loss: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class StepLosses(Event):
+    """Losses of consecutive steps from `first` (1-based) on, with the tokens of each."""
+
+    first: int
+    losses: Sequence[float]
+    tokens: Sequence[int]
+
+    def steps(self) -> list[Step]:
+        return [
+            Step(self.first + i, loss, count)
+            for i, (loss, count) in enumerate(zip(self.losses, self.tokens, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How fast it goes, over the last seconds."""
+
+    step: int
+    total_steps: int
+    loss: float | None
+    steps_per_s: float
+    tokens_per_s: float
+    elapsed_s: float
+    left_s: float | None
+    baud: int
+    sent_bytes_per_s: float
+    received_bytes_per_s: float
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Preview(Event):
+    """Texts the model draws at this point of the training."""
+
+    step: int
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A checkpoint was written, on the device and to the run folder."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Interrupted(Event):
+    """The connection was lost or the device restarted; it will be tried again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Restored(Event):
+    """The device is back where it can go on, after `step` completed steps."""
+
+    step: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Differs(Event):
+    """A step that was repeated gave another loss: the arithmetic of the devices differs."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Stopped(Event):
+    """Training was stopped on request after `step` steps; all is kept."""
+
+    run: Path
+    step: int
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The run is complete."""
+
+    run: Path
+    step: int
+    loss: float
+    elapsed_s: float
+    weights_sha256: str
+    samples: Sequence[str]

@@ -1,0 +1,325 @@
+"""The folder of a training run: what it was, what it gave, and all that is needed to go on.
+
+    config.toml             what decides the weights, and where they came to be
+    metrics.jsonl           one object a step: step (1-based), loss, tokens
+    checkpoint.safetensors  weights and moments by name; step and configuration as metadata
+    weights.sha256          digest of all weights as little-endian float32 in canonical order
+    samples.txt             texts drawn from the trained model, one a line
+    loss.png                the loss curve
+
+Every file is written whole or not at all, except metrics.jsonl, to which whole lines are appended.
+"""
+
+import datetime
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tomllib
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import tomli_w
+from numpy.typing import NDArray
+
+from ugpt._messages import Recipe, Shape
+from ugpt.errors import RunError
+
+Tensors = dict[str, NDArray[np.float32]]
+"""Parameter matrices (or moments of them) by name, in canonical order."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Init(StrEnum):
+    """Where the initial weights come from."""
+
+    DEVICE = "device"
+    MICROGPT = "microgpt"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What decides the weights of a run, and for the reader where they came to be."""
+
+    data: Path
+    data_sha256: str
+    shape: Shape
+    recipe: Recipe
+    seed: int
+    init: Init
+    save_every: int
+    run_id: int
+    device: str
+    ugpt: str
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps({**asdict(self), "data": str(self.data), "init": str(self.init)})
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Raises KeyError, TypeError or ValueError where `text` is no configuration."""
+        values: dict[str, Any] = tomllib.loads(text)
+        return cls(
+            **{
+                **values,
+                "data": Path(values["data"]),
+                "shape": Shape(**values["shape"]),
+                "recipe": Recipe(**values["recipe"]),
+                "init": Init(values["init"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model and its optimiser between two steps."""
+
+    step: int
+    weights: Tensors
+    first_moment: Tensors
+    second_moment: Tensors
+
+
+class Run:
+    """An open run folder."""
+
+    def __init__(self, path: Path, config: RunConfig, metrics: "Metrics") -> None:
+        self.path = path
+        self.config = config
+        self.metrics = metrics
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig) -> Self:
+        """Makes the folder. Raises RunError where `path` exists or cannot be written."""
+        require_absent(path)
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise _write_error(path, error) from None
+        try:
+            _write_atomically(path / "config.toml", config.to_toml().encode())
+            return cls(path, config, Metrics.open(path / "metrics.jsonl"))
+        except RunError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Opens an existing folder to resume it. Raises RunError where it is none."""
+        file = path / "config.toml"
+        try:
+            config = RunConfig.from_toml(file.read_text("utf-8"))
+        except OSError as error:
+            raise RunError(
+                f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
+                "Give the folder that `ugpt train` made.",
+            ) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{file} is not the configuration of a run: {error}.",
+                "Restore the file, or start a new run.",
+            ) from None
+        return cls(path, config, Metrics.open(path / "metrics.jsonl"))
+
+    def write_checkpoint(self, checkpoint: Checkpoint, vocabulary: str) -> None:
+        """Replaces checkpoint.safetensors and weights.sha256."""
+        tensors = dict(checkpoint.weights)
+        for kind in ("first_moment", "second_moment"):
+            moments: Tensors = getattr(checkpoint, kind)
+            tensors |= {f"{kind}.{name}": values for name, values in moments.items()}
+        metadata = {
+            "step": str(checkpoint.step),
+            "config": self.config.to_toml(),
+            "shape": json.dumps(asdict(self.config.shape)),
+            "vocabulary": vocabulary,
+        }
+        content = safetensors.numpy.save(tensors, metadata)
+        _write_atomically(self.path / "checkpoint.safetensors", content)
+        digest = weights_digest(checkpoint.weights)
+        _write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
+
+    def read_checkpoint(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint | None:
+        """The newest checkpoint, None where there is none yet. Raises RunError where it is damaged.
+
+        `matrices` holds rows and columns of the parameter matrices in canonical order.
+        """
+        file = self.path / "checkpoint.safetensors"
+        if not file.exists():
+            return None
+        try:
+            with safetensors.safe_open(file, framework="numpy") as content:
+                step = int(content.metadata()["step"])
+                kinds = [
+                    {name: content.get_tensor(prefix + name) for name in matrices}
+                    for prefix in ("", "first_moment.", "second_moment.")
+                ]
+        except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+            raise _damaged(file, str(error)) from None
+        for tensors in kinds:
+            for name, values in tensors.items():
+                if values.shape != matrices[name] or values.dtype != np.float32:
+                    raise _damaged(file, f"{name} has another shape than the model")
+        return Checkpoint(step, *kinds)
+
+    def write_samples(self, texts: Sequence[str]) -> None:
+        """Replaces samples.txt."""
+        content = "".join(f"{text}\n" for text in texts)
+        _write_atomically(self.path / "samples.txt", content.encode())
+
+    def write_plot(self, png: bytes) -> None:
+        """Replaces loss.png."""
+        _write_atomically(self.path / "loss.png", png)
+
+
+class Metrics:
+    """metrics.jsonl: the loss of every step so far, without a gap."""
+
+    def __init__(self, path: Path, losses: "array[float]") -> None:
+        self._path = path
+        self.losses = losses
+        """float32 loss of step i + 1 at index i."""
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Reads what is there; a torn last line, left by a crash, is cut off."""
+        try:
+            content = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise RunError(f"{path} cannot be read ({error.strerror}).") from None
+        losses = array("f")
+        lines = content.split(b"\n")
+        for line in lines[:-1]:
+            try:
+                entry = json.loads(line)
+                if entry["step"] != len(losses) + 1:
+                    raise ValueError
+                losses.append(entry["loss"])
+            except (KeyError, TypeError, ValueError, OverflowError):
+                raise RunError(
+                    f"Line {len(losses) + 1} of {path} is not the entry of that step.",
+                    "Cut the file off before that line, then resume the run.",
+                ) from None
+        metrics = cls(path, losses)
+        if lines[-1]:
+            metrics._truncate(len(content) - len(lines[-1]))
+        return metrics
+
+    @property
+    def step(self) -> int:
+        """Steps whose loss is recorded."""
+        return len(self.losses)
+
+    def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
+        """Appends the losses of steps `first`.. (1-based), each with its number of tokens.
+
+        Steps that are recorded already are compared: where one differs, the file is rewritten from
+        there on, and that step is returned. Raises RunError, leaving the file as it was, where it
+        cannot be written.
+        """
+        if first > self.step + 1:
+            raise ValueError(f"step {first} after step {self.step} leaves a gap")
+        known = self.losses[first - 1 : first - 1 + len(losses)]
+        differing = next((i for i, loss in enumerate(known) if loss != losses[i]), None)
+        changed = None
+        if differing is not None:
+            changed = first + differing
+            self._cut(changed)
+        new = self.step + 1 - first
+        if new < len(losses):
+            self._append(first + new, losses[new:], tokens[new:])
+        return changed
+
+    def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
+        # repr gives the float32 exactly: a shortest float32 text would read back as another double.
+        text = "".join(
+            f'{{"step": {first + i}, "loss": {loss!r}, "tokens": {count}}}\n'
+            for i, (loss, count) in enumerate(zip(losses, tokens, strict=True))
+        )
+        size = self._path.stat().st_size if self._path.exists() else 0
+        try:
+            with self._path.open("ab", buffering=0) as file:
+                data = text.encode()
+                while data:
+                    data = data[file.write(data) :]
+        except OSError as error:
+            if self._path.exists():
+                self._truncate(size)
+            raise _write_error(self._path, error) from None
+        self.losses.extend(losses)
+
+    def _cut(self, step: int) -> None:
+        """Drops the entries of `step` and later."""
+        content = self._path.read_bytes()
+        kept = content.split(b"\n", step - 1)[: step - 1]
+        self._truncate(sum(len(line) + 1 for line in kept))
+        del self.losses[step - 1 :]
+
+    def _truncate(self, size_bytes: int) -> None:
+        try:
+            os.truncate(self._path, size_bytes)
+        except OSError as error:
+            raise _write_error(self._path, error) from None
+
+
+def weights_digest(weights: Tensors) -> str:
+    """sha256 of all weights as little-endian float32, in the order of the mapping."""
+    digest = hashlib.sha256()
+    for values in weights.values():
+        digest.update(values.astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def require_absent(path: Path) -> None:
+    """Raises RunError where something is at `path`, which a new run would mix with."""
+    if path.exists() or path.is_symlink():
+        raise RunError(
+            f"{path} exists already.",
+            f"Name another folder, or go on with that run: ugpt train --resume {path}",
+        )
+
+
+def default_path(data: Path, now: datetime.datetime) -> Path:
+    """A folder under runs/ that does not exist yet, named after the data set and the time."""
+    base = Path("runs") / f"{data.stem}-{now:%Y%m%d-%H%M%S}"
+    path, number = base, 1
+    while path.exists():
+        number += 1
+        path = base.with_name(f"{base.name}-{number}")
+    return path
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all, also when the power fails."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _write_error(path, error) from None
+
+
+def _write_error(path: Path, error: OSError) -> RunError:
+    if error.errno in _FULL:
+        return RunError(f"{path} cannot be written: the disk is full.", "Make room, then resume.")
+    return RunError(
+        f"{path} cannot be written ({error.strerror}).", "Check the folder, or name another."
+    )
+
+
+def _damaged(file: Path, reason: str) -> RunError:
+    return RunError(
+        f"{file} is damaged: {reason}.", "Remove it to train again from the start of the run."
+    )
