@@ -24,12 +24,15 @@ class Serial {
     virtual void wait(std::uint32_t timeout_ms) = 0;
     // Ends a `wait` that is under way or the next one; callable from any task.
     virtual void wake() = 0;
-    // Sends what is queued, then changes the rate; false where the rate cannot be had.
+    // Returns when everything queued has left.
+    virtual void flush() = 0;
+    // Flushes, then changes the rate; false where the rate cannot be had.
     virtual bool set_baud(std::uint32_t baud) = 0;
 };
 
 // Regions of the flash, by purpose.
 enum class Region : std::uint8_t { checkpoint_a, checkpoint_b };
+inline constexpr std::size_t kRegionCount = 2;
 
 // NOR flash: bits are erased to 1 by sectors and written to 0. Used by the trainer task only.
 class Flash {
@@ -50,6 +53,26 @@ class Signal {
     virtual ~Signal() = default;
     virtual void set() = 0;
     virtual void wait(std::uint32_t timeout_ms) = 0;
+};
+
+// Lines for the device log, kept until the link task sends them; the oldest go when it is full.
+enum class LogLevel : std::uint8_t { error, warning, info };
+
+struct LogLine {
+    static constexpr std::size_t kMaxBytes = 120;
+    LogLevel level = LogLevel::info;
+    std::uint8_t size = 0;
+    std::array<char, kMaxBytes> text{};
+    [[nodiscard]] std::string_view view() const { return {text.data(), size}; }
+};
+
+class Log {
+  public:
+    virtual ~Log() = default;
+    // Callable from any task; longer lines are cut.
+    virtual void write(LogLevel level, std::string_view text) = 0;
+    // Link task: takes the oldest line.
+    virtual bool read(LogLine& line) = 0;
 };
 
 // What the firmware runs on.

@@ -1,0 +1,41 @@
+# Libraries of the native build, from the lists in sources.cmake.
+
+set(UGPT_SOURCE_DIR ${CMAKE_CURRENT_LIST_DIR}/src)
+
+add_library(ugpt-options INTERFACE)
+target_compile_features(ugpt-options INTERFACE cxx_std_20)
+target_include_directories(ugpt-options INTERFACE ${UGPT_SOURCE_DIR})
+target_compile_options(ugpt-options INTERFACE -Wall -Wextra -Werror)
+if(UGPT_SANITIZE)
+    target_compile_options(ugpt-options INTERFACE -fsanitize=address,undefined
+        -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(ugpt-options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# The firmware proper does without exceptions and RTTI, as on the chip; the numerics contract
+# forbids the compiler to fuse what the source does not.
+add_library(ugpt-firmware-options INTERFACE)
+target_link_libraries(ugpt-firmware-options INTERFACE ugpt-options)
+target_compile_options(ugpt-firmware-options INTERFACE -fno-exceptions -fno-rtti
+    -ffp-contract=off)
+
+function(ugpt_add_sources target)
+    list(TRANSFORM ARGN PREPEND ${UGPT_SOURCE_DIR}/)
+    target_sources(${target} PRIVATE ${ARGN})
+endfunction()
+
+function(ugpt_add_library name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+    add_library(${name} STATIC)
+    ugpt_add_sources(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE ugpt-firmware-options PUBLIC ${ARG_USES})
+    target_include_directories(${name} PUBLIC ${UGPT_SOURCE_DIR})
+    target_compile_features(${name} PUBLIC cxx_std_20)
+endfunction()
+
+ugpt_add_library(ugpt-engine SOURCES ${UGPT_ENGINE_SOURCES})
+ugpt_add_library(ugpt-rpc SOURCES ${UGPT_RPC_SOURCES})
+ugpt_add_library(ugpt-app SOURCES ${UGPT_APP_SOURCES} USES ugpt-engine ugpt-rpc)
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../pyproject.toml UGPT_VERSION REGEX "^version = ")
+string(REGEX REPLACE "^version = \"(.*)\"$" "\\1" UGPT_VERSION "${UGPT_VERSION}")
+target_compile_definitions(ugpt-app PRIVATE UGPT_VERSION="${UGPT_VERSION}")

@@ -1,0 +1,59 @@
+// Between the messages of the protocol and the values of the engine.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/config.h"
+#include "port/port.h"
+#include "rpc/messages.h"
+
+namespace ugpt::app {
+
+inline engine::Shape to_engine(const rpc::Shape& in) {
+    return {in.n_layer, in.n_embd, in.n_head, in.block_size, in.vocab_size};
+}
+
+inline rpc::Shape to_rpc(const engine::Shape& in) {
+    const auto u16 = [](std::uint32_t value) { return static_cast<std::uint16_t>(value); };
+    return {u16(in.n_layer), u16(in.n_embd), u16(in.n_head), u16(in.block_size),
+            u16(in.vocab_size)};
+}
+
+inline engine::Recipe to_engine(const rpc::Recipe& in) {
+    return {in.learning_rate, in.beta1, in.beta2, in.epsilon, in.total_steps};
+}
+
+inline rpc::Recipe to_rpc(const engine::Recipe& in) {
+    return {in.learning_rate, in.beta1, in.beta2, in.epsilon, in.total_steps};
+}
+
+// Tokens travel as a byte each where the vocabulary allows it, else as two, little-endian.
+constexpr std::size_t token_bytes(std::uint32_t vocab_size) { return vocab_size <= 256 ? 1 : 2; }
+
+// Decodes into `out`. False where a token is BOS or beyond, or the bytes are not whole tokens, or
+// there are more than `out` holds.
+inline bool decode_tokens(std::span<const std::uint8_t> encoded, std::uint32_t vocab_size,
+                          std::span<engine::Token> out, std::size_t& count) {
+    const std::size_t width = token_bytes(vocab_size);
+    count = encoded.size() / width;
+    if (encoded.size() % width != 0 || count > out.size()) return false;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint32_t high = width == 2 ? encoded[2 * i + 1] : 0u;
+        out[i] = static_cast<engine::Token>(encoded[width * i] | high << 8);
+        if (out[i] + 1u >= vocab_size) return false;
+    }
+    return true;
+}
+
+// Encodes into `out`, which has room for two bytes a token; returns the bytes used.
+inline std::size_t encode_tokens(std::span<const engine::Token> tokens, std::uint32_t vocab_size,
+                                 std::span<std::uint8_t> out) {
+    const std::size_t width = token_bytes(vocab_size);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        out[width * i] = static_cast<std::uint8_t>(tokens[i]);
+        if (width == 2) out[2 * i + 1] = static_cast<std::uint8_t>(tokens[i] >> 8);
+    }
+    return width * tokens.size();
+}
+
+}  // namespace ugpt::app

@@ -1,0 +1,47 @@
+// Documents on their way from the link task to the trainer.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/config.h"
+
+namespace ugpt::app {
+
+// A ring of 16-bit words holding whole documents, each under its index in the training order and
+// under an epoch: creating, loading or seeking a model starts a new epoch, and what an earlier one
+// left in the ring is passed over.
+class DocumentRing {
+  public:
+    static constexpr std::size_t kCapacity = 4096;  // words
+
+    struct Key {
+        std::uint32_t index = 0;
+        std::uint16_t epoch = 0;
+    };
+
+    // Link task. False where there is no room.
+    bool push(Key key, std::span<const engine::Token> tokens);
+    // Link task: for how many documents of `tokens` tokens there is room.
+    [[nodiscard]] std::size_t room_for(std::size_t tokens) const;
+
+    // Trainer: copies the document `key` to `out` and returns true; false where it has not
+    // arrived. Documents before it, and those of other epochs, are dropped.
+    bool take(Key key, std::span<engine::Token> out, std::size_t& length);
+
+  private:
+    static constexpr std::size_t kHeaderWords = 4;  // epoch, index low, index high, length
+
+    [[nodiscard]] std::uint16_t& word(std::uint32_t position) {
+        return words_[position % kCapacity];
+    }
+
+    std::array<std::uint16_t, kCapacity> words_{};
+    std::atomic<std::uint32_t> head_{0};
+    std::atomic<std::uint32_t> tail_{0};
+};
+
+}  // namespace ugpt::app

@@ -1,0 +1,25 @@
+#include "port/posix/board.h"
+
+namespace ugpt::port::posix {
+namespace {
+
+constexpr std::size_t kKiB = 1024;
+// As in device/partitions.csv.
+constexpr FlashLayout kFlash4MiB{384 * kKiB, 384 * kKiB};
+
+}  // namespace
+
+std::span<const Board> boards() {
+    static const std::vector<Board> all{
+        {"esp32", "esp32", 2, {168 * kKiB, 111 * kKiB}, kFlash4MiB},
+    };
+    return all;
+}
+
+const Board* find_board(std::string_view name) {
+    for (const Board& board : boards())
+        if (board.name == name) return &board;
+    return nullptr;
+}
+
+}  // namespace ugpt::port::posix

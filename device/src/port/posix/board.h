@@ -1,0 +1,24 @@
+// What a virtual device pretends to have: the memory and flash of a real board.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "port/port.h"
+#include "port/posix/flash.h"
+
+namespace ugpt::port::posix {
+
+struct Board {
+    std::string_view name;
+    std::string_view chip;
+    std::uint8_t cores;
+    std::vector<std::size_t> memory_blocks;  // bytes free for tensors under ESP-IDF
+    FlashLayout flash;
+};
+
+[[nodiscard]] std::span<const Board> boards();
+[[nodiscard]] const Board* find_board(std::string_view name);
+
+}  // namespace ugpt::port::posix

@@ -1,0 +1,93 @@
+#include "port/posix/options.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <string_view>
+
+#include "rpc/messages.h"
+
+namespace ugpt::port::posix {
+
+const char* const kUsage =
+    "usage: ugpt-device --flash FILE [--stdio | --pty | --listen HOST:PORT] [options]\n"
+    "\n"
+    "The ugpt firmware as a process: an ESP32 without the board.\n"
+    "\n"
+    "  --flash FILE            the flash; made if absent, kept between starts\n"
+    "  --stdio                 speak over standard input and output (default)\n"
+    "  --pty                   open a pseudo-terminal and print its path\n"
+    "  --listen HOST:PORT      accept TCP connections and print the address; port 0: any free\n"
+    "  --board NAME            the board to be: esp32 (default)\n"
+    "  --frame-bytes N         largest frame body, 1280 to 8192 (default 2048)\n"
+    "  --window N              requests in flight, 1 to 16 (default 4)\n"
+    "  --power-cut-after N     end at once after N bytes written to flash\n";
+
+namespace {
+
+bool parse_number(std::string_view text, std::uint64_t min, std::uint64_t max,
+                  std::uint64_t& value) {
+    const std::string copy(text);
+    char* end = nullptr;
+    errno = 0;
+    value = std::strtoull(copy.c_str(), &end, 10);
+    return errno == 0 && !copy.empty() && *end == '\0' && copy[0] != '-' && value >= min &&
+           value <= max;
+}
+
+// Applies an option that has a value; false and a filled `error` where it is unknown or wrong.
+bool apply(std::string_view name, std::string_view value, Options& options, std::string& error) {
+    std::uint64_t number = 0;
+    if (name == "--listen") {
+        options.link = Options::Link::tcp;
+        options.listen_address = value;
+    } else if (name == "--flash") {
+        options.flash_path = value;
+    } else if (name == "--board") {
+        options.board = find_board(value);
+        if (options.board != nullptr) return true;
+        error = "there is no board '" + std::string(value) + "'; there are:";
+        for (const Board& board : boards()) error += " " + std::string(board.name);
+        return false;
+    } else if (name == "--frame-bytes" &&
+               parse_number(value, rpc::kFrameMinBytes, rpc::kFrameMaxBytes, number)) {
+        options.limits.frame_bytes = static_cast<std::uint16_t>(number);
+    } else if (name == "--window" && parse_number(value, 1, rpc::kWindowMax, number)) {
+        options.limits.window = static_cast<std::uint8_t>(number);
+    } else if (name == "--power-cut-after" && parse_number(value, 1, UINT64_MAX, number)) {
+        options.power_cut_bytes = number;
+    } else {
+        error = "'" + std::string(name) + " " + std::string(value) + "' is not understood";
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool parse_options(int argc, char** argv, Options& options, std::string& error) {
+    options.board = find_board("esp32");
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view name = argv[i];
+        if (name == "--help") {
+            options.help = true;
+            return true;
+        }
+        if (name == "--stdio") {
+            options.link = Options::Link::standard_streams;
+        } else if (name == "--pty") {
+            options.link = Options::Link::pseudo_terminal;
+        } else if (i + 1 == argc) {
+            error = "'" + std::string(name) + "' is unknown or lacks a value; see --help";
+            return false;
+        } else if (!apply(name, argv[++i], options, error)) {
+            return false;
+        }
+    }
+    if (options.flash_path.empty()) {
+        error = "--flash FILE is needed; see --help";
+        return false;
+    }
+    return true;
+}
+
+}  // namespace ugpt::port::posix

@@ -1,0 +1,29 @@
+// The command line of the virtual device.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "app/device.h"
+#include "port/posix/board.h"
+
+namespace ugpt::port::posix {
+
+struct Options {
+    enum class Link : std::uint8_t { standard_streams, pseudo_terminal, tcp };
+
+    Link link = Link::standard_streams;
+    std::string listen_address;
+    std::string flash_path;
+    const Board* board = nullptr;
+    app::LinkLimits limits;
+    std::uint64_t power_cut_bytes = 0;  // 0: the power stays
+    bool help = false;
+};
+
+extern const char* const kUsage;
+
+// False and a filled `error` where the arguments make no sense.
+bool parse_options(int argc, char** argv, Options& options, std::string& error);
+
+}  // namespace ugpt::port::posix

@@ -1,0 +1,73 @@
+#include "port/posix/platform.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+namespace ugpt::port::posix {
+namespace {
+
+// A chip's memory holds anything after a start, and firmware that forgets to set a value shows it.
+constexpr std::byte kUnset{0xA5};
+constexpr std::size_t kBlockAlignment = 64;
+
+}  // namespace
+
+void ThreadSignal::set() {
+    {
+        const std::lock_guard lock(mutex_);
+        set_ = true;
+    }
+    changed_.notify_one();
+}
+
+void ThreadSignal::wait(std::uint32_t timeout_ms) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return set_; });
+    set_ = false;
+}
+
+void MemoryLog::write(LogLevel level, std::string_view text) {
+    LogLine line;
+    line.level = level;
+    line.size = static_cast<std::uint8_t>(std::min(text.size(), LogLine::kMaxBytes));
+    std::copy_n(text.begin(), line.size, line.text.begin());
+    const std::lock_guard lock(mutex_);
+    if (lines_.size() == kMaxLines) lines_.pop_front();
+    lines_.push_back(line);
+}
+
+bool MemoryLog::read(LogLine& line) {
+    const std::lock_guard lock(mutex_);
+    if (lines_.empty()) return false;
+    line = lines_.front();
+    lines_.pop_front();
+    return true;
+}
+
+HostPlatform::HostPlatform(const Board& board, std::function<void()> restart)
+    : restart_(std::move(restart)) {
+    chip_.name = board.chip;
+    chip_.board = board.name;
+    chip_.virtual_device = true;
+    chip_.cores = board.cores;
+    for (const std::size_t size : board.memory_blocks) {
+        auto& memory = memory_.emplace_back(size + kBlockAlignment, kUnset);
+        void* start = memory.data();
+        std::size_t room = memory.size();
+        std::align(kBlockAlignment, size, start, room);
+        blocks_.emplace_back(static_cast<std::byte*>(start), size);
+    }
+}
+
+std::span<const std::span<std::byte>> HostPlatform::memory_blocks() { return blocks_; }
+
+std::uint64_t HostPlatform::now_us() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+std::uint32_t HostPlatform::entropy() { return std::random_device{}(); }
+
+}  // namespace ugpt::port::posix

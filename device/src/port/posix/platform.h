@@ -1,0 +1,56 @@
+// Clock, memory, randomness, signals and log of a virtual device.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "port/port.h"
+#include "port/posix/board.h"
+
+namespace ugpt::port::posix {
+
+class ThreadSignal : public Signal {
+  public:
+    void set() override;
+    void wait(std::uint32_t timeout_ms) override;
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool set_ = false;
+};
+
+class MemoryLog : public Log {
+  public:
+    void write(LogLevel level, std::string_view text) override;
+    bool read(LogLine& line) override;
+
+  private:
+    static constexpr std::size_t kMaxLines = 32;
+    std::mutex mutex_;
+    std::deque<LogLine> lines_;
+};
+
+class HostPlatform : public Platform {
+  public:
+    // `restart` is called when the firmware asks to start over.
+    HostPlatform(const Board& board, std::function<void()> restart);
+
+    [[nodiscard]] const Chip& chip() const override { return chip_; }
+    [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
+    [[nodiscard]] std::uint64_t now_us() override;
+    [[nodiscard]] std::uint32_t entropy() override;
+    void restart() override { restart_(); }
+
+  private:
+    Chip chip_;
+    std::function<void()> restart_;
+    std::vector<std::vector<std::byte>> memory_;
+    std::vector<std::span<std::byte>> blocks_;
+};
+
+}  // namespace ugpt::port::posix

@@ -1,0 +1,195 @@
+#include "port/posix/serial.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace ugpt::port::posix {
+namespace {
+
+constexpr int kWritePatienceMs = 1000;
+
+void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+std::string reason(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
+
+// Binds the first address that HOST:PORT resolves to; -1 where none can be had.
+int listen_on(const std::string& host, const std::string& port) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found) != 0) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    int listener = -1;
+    for (const addrinfo* a = found; a != nullptr && listener < 0; a = a->ai_next) {
+        listener = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+        if (listener < 0) continue;
+        const int on = 1;
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (bind(listener, a->ai_addr, a->ai_addrlen) != 0 || listen(listener, 1) != 0) {
+            const int error = errno;
+            close(listener);
+            errno = error;
+            listener = -1;
+        }
+    }
+    freeaddrinfo(found);
+    return listener;
+}
+
+std::string bound_port(int listener) {
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &size);
+    std::array<char, NI_MAXSERV> port{};
+    getnameinfo(reinterpret_cast<sockaddr*>(&bound), size, nullptr, 0, port.data(), port.size(),
+                NI_NUMERICSERV);
+    return port.data();
+}
+
+}  // namespace
+
+StreamSerial::StreamSerial() {
+    std::array<int, 2> ends{-1, -1};
+    if (pipe(ends.data()) == 0) {
+        wake_read_ = ends[0];
+        wake_write_ = ends[1];
+        set_nonblocking(wake_read_);
+        set_nonblocking(wake_write_);
+    }
+}
+
+StreamSerial::~StreamSerial() {
+    for (const int fd : {in_, out_ == in_ ? -1 : out_, listener_, slave_, wake_read_, wake_write_})
+        if (fd > 2) close(fd);
+}
+
+std::unique_ptr<StreamSerial> StreamSerial::standard_streams(std::string&) {
+    std::unique_ptr<StreamSerial> serial(new StreamSerial);
+    serial->in_ = STDIN_FILENO;
+    serial->out_ = STDOUT_FILENO;
+    set_nonblocking(serial->in_);
+    set_nonblocking(serial->out_);
+    serial->address_ = "standard streams";
+    return serial;
+}
+
+std::unique_ptr<StreamSerial> StreamSerial::pseudo_terminal(std::string& error) {
+    std::unique_ptr<StreamSerial> serial(new StreamSerial);
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    serial->in_ = serial->out_ = master;
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
+        error = reason("no pseudo-terminal can be had");
+        return nullptr;
+    }
+    serial->address_ = ptsname(master);
+    serial->slave_ = open(serial->address_.c_str(), O_RDWR | O_NOCTTY);
+    termios raw{};
+    if (serial->slave_ < 0 || tcgetattr(serial->slave_, &raw) != 0) {
+        error = reason("the pseudo-terminal cannot be opened");
+        return nullptr;
+    }
+    cfmakeraw(&raw);
+    tcsetattr(serial->slave_, TCSANOW, &raw);
+    set_nonblocking(master);
+    return serial;
+}
+
+std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& address,
+                                                         std::string& error) {
+    const std::size_t colon = address.rfind(':');
+    if (colon == std::string::npos) {
+        error = "'" + address + "' is not HOST:PORT";
+        return nullptr;
+    }
+    std::unique_ptr<StreamSerial> serial(new StreamSerial);
+    const std::string host = address.substr(0, colon);
+    serial->listener_ = listen_on(host, address.substr(colon + 1));
+    if (serial->listener_ < 0) {
+        error = reason(("cannot listen on " + address).c_str());
+        return nullptr;
+    }
+    set_nonblocking(serial->listener_);
+    serial->address_ = "socket://" + (host.empty() ? std::string("localhost") : host) + ":" +
+                       bound_port(serial->listener_);
+    return serial;
+}
+
+void StreamSerial::accept_peer() {
+    const int peer = accept(listener_, nullptr, nullptr);
+    if (peer < 0) return;
+    // The newest connection is the host's: one that vanished without closing must not lock it out.
+    drop_peer();
+    const int on = 1;
+    setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_nonblocking(peer);
+    in_ = out_ = peer;
+}
+
+void StreamSerial::drop_peer() {
+    if (listener_ >= 0 && in_ >= 0) close(in_);
+    if (listener_ >= 0) in_ = out_ = -1;
+}
+
+std::size_t StreamSerial::read(std::span<std::uint8_t> out) {
+    if (in_ < 0 || ended_) return 0;
+    const ssize_t count = ::read(in_, out.data(), out.size());
+    if (count > 0) return static_cast<std::size_t>(count);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+    if (listener_ >= 0)
+        drop_peer();
+    else if (slave_ < 0)
+        ended_ = true;
+    return 0;
+}
+
+void StreamSerial::write(std::span<const std::uint8_t> bytes) {
+    while (!bytes.empty() && out_ >= 0) {
+        const ssize_t count = ::write(out_, bytes.data(), bytes.size());
+        if (count > 0) {
+            bytes = bytes.subspan(static_cast<std::size_t>(count));
+            continue;
+        }
+        if (count < 0 && errno == EINTR) continue;
+        pollfd ready{out_, POLLOUT, 0};
+        if (errno != EAGAIN || poll(&ready, 1, kWritePatienceMs) <= 0) {
+            drop_peer();
+            return;
+        }
+    }
+}
+
+void StreamSerial::wait(std::uint32_t timeout_ms) {
+    std::array<pollfd, 3> fds{pollfd{wake_read_, POLLIN, 0}, pollfd{ended_ ? -1 : in_, POLLIN, 0},
+                              pollfd{listener_, POLLIN, 0}};
+    poll(fds.data(), fds.size(), static_cast<int>(timeout_ms));
+    if ((fds[0].revents & POLLIN) != 0) {
+        std::array<char, 64> drained{};
+        while (::read(wake_read_, drained.data(), drained.size()) > 0) {
+        }
+    }
+    if ((fds[2].revents & POLLIN) != 0) accept_peer();
+}
+
+void StreamSerial::wake() {
+    const char byte = 0;
+    // A full pipe wakes just as well.
+    [[maybe_unused]] const ssize_t count = ::write(wake_write_, &byte, 1);
+}
+
+}  // namespace ugpt::port::posix

@@ -1,0 +1,53 @@
+// The link of a virtual device: standard streams, a pseudo-terminal or a TCP port.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "port/port.h"
+
+namespace ugpt::port::posix {
+
+// A byte stream over file descriptors. What the peer does not take within a second is dropped, as
+// a wire would.
+class StreamSerial : public Serial {
+  public:
+    ~StreamSerial() override;
+    StreamSerial(const StreamSerial&) = delete;
+    StreamSerial& operator=(const StreamSerial&) = delete;
+
+    // Each returns nullptr and fills `error` where it cannot be opened.
+    static std::unique_ptr<StreamSerial> standard_streams(std::string& error);
+    static std::unique_ptr<StreamSerial> pseudo_terminal(std::string& error);
+    // `address` is HOST:PORT; port 0 lets the system choose.
+    static std::unique_ptr<StreamSerial> tcp_listener(const std::string& address,
+                                                      std::string& error);
+
+    std::size_t read(std::span<std::uint8_t> out) override;
+    void write(std::span<const std::uint8_t> bytes) override;
+    void wait(std::uint32_t timeout_ms) override;
+    void wake() override;
+    void flush() override {}  // the system has taken what `write` was given
+    bool set_baud(std::uint32_t) override { return true; }
+
+    // What to hand to `--port`: the path of the pseudo-terminal or socket://HOST:PORT.
+    [[nodiscard]] const std::string& address() const { return address_; }
+    // Whether the peer of the standard streams has closed them.
+    [[nodiscard]] bool ended() const { return ended_; }
+
+  private:
+    StreamSerial();
+    void accept_peer();
+    void drop_peer();
+
+    int in_ = -1;
+    int out_ = -1;
+    int listener_ = -1;
+    int slave_ = -1;  // kept open, so that a host may come and go
+    int wake_read_ = -1;
+    int wake_write_ = -1;
+    bool ended_ = false;
+    std::string address_;
+};
+
+}  // namespace ugpt::port::posix
