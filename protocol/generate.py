@@ -1,7 +1,7 @@
 """Writes everything that follows from `protocol/ugpt.toml`.
 
-    python protocol/generate.py            write the files
-    python protocol/generate.py --check    only say which are stale; exit status 1 if any is
+`python protocol/generate.py` writes the files that are stale; with `--check` it only names them,
+and its exit status is 1 if there is any.
 """
 
 from __future__ import annotations

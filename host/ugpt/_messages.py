@@ -122,16 +122,16 @@ ERROR_DOC: dict[ErrorCode, str] = {
     ),
     ErrorCode.BAD_SHAPE: "The numbers of the shape contradict each other.",
     ErrorCode.GAP: (
-        "These documents start after the next one the device needs; detail carries the wanted"
-        " index."
+        "These documents start after the next one the device needs; detail carries the wanted "
+        "index."
     ),
     ErrorCode.BAD_TOKEN: "A token lies outside the vocabulary of the model.",
     ErrorCode.UNKNOWN_TENSOR: "The model has no tensor of that name, or the range lies outside it.",
     ErrorCode.FLASH_FAILED: "Reading, erasing or writing the flash failed.",
     ErrorCode.NO_ROOM: "The flash region is too small; detail carries the missing bytes.",
     ErrorCode.NOT_FINITE: (
-        "The loss became infinite or not a number; training stopped before the weights were "
-        "touched again."
+        "The loss became infinite or not a number; training stopped before the weights were touched"
+        " again."
     ),
     ErrorCode.OTHER_RUN: "The device holds another run than the one named.",
     ErrorCode.HELLO_FIRST: (
@@ -145,8 +145,7 @@ ERROR_ADVICE: dict[ErrorCode, str] = {
     ErrorCode.UNKNOWN_METHOD: "Update the firmware: it is older than this program.",
     ErrorCode.BAD_PARAMS: "Check the value that the message names.",
     ErrorCode.WRONG_VERSION: (
-        "Install the ugpt release that matches the firmware, or flash the firmware of this "
-        "one."
+        "Install the ugpt release that matches the firmware, or flash the firmware of this one."
     ),
     ErrorCode.BUSY: "Pause the training first.",
     ErrorCode.NO_MODEL: "Train one first: ugpt train FILE.",

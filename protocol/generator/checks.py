@@ -1,4 +1,4 @@
-"""Checks on the entries of a schema; each raises SchemaError with a sentence that names the entry."""
+"""Checks on the entries of a schema; each raises SchemaError and names the entry."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-# Names become identifiers of both languages. Only those C++ keywords are listed that a protocol
-# could plausibly want as a name.
+# Names become identifiers of both languages. Listed are the C++ keywords that a protocol could
+# plausibly want as a name.
 CPP_KEYWORDS = frozenset(
-    "alignas and asm auto bitand bool break case catch char class compl concept const continue "
-    "default delete do double else enum explicit export extern false float for friend goto if "
-    "inline int long mutable namespace new noexcept not nullptr operator or private protected "
-    "public register requires return short signed sizeof static struct switch template this "
-    "throw true try typedef typeid typename union unsigned using virtual void volatile while "
-    "xor".split()
+    re.findall(
+        r"\w+",
+        """
+        alignas and asm auto bitand bool break case catch char class compl concept const continue
+        default delete do double else enum explicit export extern false float for friend goto if
+        inline int long mutable namespace new noexcept not nullptr operator or private protected
+        public register requires return short signed sizeof static struct switch template this
+        throw true try typedef typeid typename union unsigned using virtual void volatile while xor
+        """,
+    )
 )
 
 

@@ -95,9 +95,7 @@ def messages(schema: Schema) -> list[tuple[str, Sequence[Field]]]:
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, 100, initial_indent=f"{indent}// ", subsequent_indent=f"{indent}// "
-    )
+    return textwrap.wrap(text, 100, initial_indent=f"{indent}// ", subsequent_indent=f"{indent}// ")
 
 
 def _block(lines: Iterable[str]) -> str:
@@ -137,7 +135,10 @@ def _enum(enum: EnumType) -> str:
 
 def _errors(schema: Schema) -> str:
     lines = ["// Why a request was refused.", "enum class ErrorCode : std::uint8_t {"]
-    lines += ["    // Nothing was refused; never on the wire as the error of a response.", "    none = 0,"]
+    lines += [
+        "    // Nothing was refused; never on the wire as the error of a response.",
+        "    none = 0,",
+    ]
     for error in schema.errors:
         lines += _comment(error.doc, "    ")
         lines.append(f"    {error.name} = {error.code},")
@@ -241,8 +242,7 @@ def _comparable(fields: Sequence[Field], schema: Schema) -> bool:
     simple = (Kind.BOOL, Kind.INTEGER, Kind.F32, Kind.ENUM)
     return all(
         field.kind in simple
-        or field.kind is Kind.RECORD
-        and _comparable(schema.record(field.type).fields, schema)
+        or (field.kind is Kind.RECORD and _comparable(schema.record(field.type).fields, schema))
         for field in fields
     )
 

@@ -33,9 +33,7 @@ def module(schema: Schema) -> str:
     parts = [HEADER + _constants(schema)]
     parts += [_enum(enum) for enum in schema.enums]
     parts += [_errors(schema), _advice(schema)]
-    parts += [
-        _class(record.name, record.doc, record.fields, schema) for record in schema.records
-    ]
+    parts += [_class(record.name, record.doc, record.fields, schema) for record in schema.records]
     for method in schema.methods:
         result, request = f"{pascal(method.name)}Result", f"{pascal(method.name)}Request"
         parts.append(_class(result, f"What `{method.name}` returns.", method.result, schema))
@@ -106,7 +104,7 @@ def _entry(name: str, text: str) -> list[str]:
     line = f"    ErrorCode.{name.upper()}: {_string(text)},"
     if len(line) <= 100:
         return [line]
-    pieces = textwrap.wrap(text, 84, drop_whitespace=False)
+    pieces = textwrap.wrap(text, 90, drop_whitespace=False)
     quoted = [f"        {_string(piece)}" for piece in pieces]
     return [f"    ErrorCode.{name.upper()}: (", *quoted, "    ),"]
 
@@ -239,5 +237,7 @@ def _table(schema: Schema) -> str:
     lines = ["TRAINER_METHODS: frozenset[str] = frozenset(", "    {"]
     lines += [f'        "{m.name}",' for m in schema.methods if m.task == "trainer"]
     lines += ["    }", ")"]
-    lines += _doc("Methods answered between two training steps; the others are answered at once.", "")
+    lines += _doc(
+        "Methods answered between two training steps; the others are answered at once.", ""
+    )
     return _block(lines)

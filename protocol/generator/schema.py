@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -251,12 +252,10 @@ def _error(name: str, entry: dict[str, Any]) -> ErrorType:
     return ErrorType(name, code, entry["doc"], entry["advice"])
 
 
-def _fields(
-    where: str, entries: list[dict[str, Any]], kinds: dict[str, Kind]
-) -> tuple[Field, ...]:
+def _fields(where: str, entries: list[dict[str, Any]], kinds: dict[str, Kind]) -> tuple[Field, ...]:
     fields = tuple(_field(where, entry, kinds) for entry in entries)
     checks.unique(f"fields of {where}", [field.name for field in fields])
-    for earlier, later in zip(fields, fields[1:], strict=False):
+    for earlier, later in pairwise(fields):
         if earlier.default is not None and later.default is None:
             raise SchemaError(
                 f"{where}.{later.name}: needs a default, since {earlier.name} before it has one"
@@ -305,9 +304,11 @@ def _check_bounds(where: str, entry: dict[str, Any], kind: Kind) -> None:
     for key in ("min", "max", "max_bytes", "max_items", "default"):
         if key in entry and key not in allowed:
             raise SchemaError(f"{where}: a {entry['type']} has no `{key}`")
-        if key in ("max_bytes", "max_items") and key in allowed:
-            if checks.integer(f"{where}.{key}", entry.get(key), 0xFFFF) == 0:
-                raise SchemaError(f"{where}: `{key}` must be above 0")
+    for key in allowed & {"max_bytes", "max_items"}:
+        if checks.integer(f"{where}.{key}", entry.get(key), 0xFFFF) == 0:
+            raise SchemaError(f"{where}: `{key}` must be above 0")
+    low: float
+    high: float
     if kind is Kind.INTEGER:
         highest = 2 ** INTEGER_BITS[entry["type"]] - 1
         low = checks.integer(f"{where}.min", entry.get("min", 0), highest)
@@ -325,8 +326,8 @@ def _check_bounds(where: str, entry: dict[str, Any], kind: Kind) -> None:
         return
     if low > high:
         raise SchemaError(f"{where}: min is above max")
-    inside = "min" not in entry and "max" not in entry or low <= entry.get("default", low) <= high
-    if not inside:
+    bounded = kind is Kind.INTEGER or "min" in entry
+    if bounded and not low <= entry.get("default", low) <= high:
         raise SchemaError(f"{where}: the default lies outside the range")
 
 

@@ -4,7 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
+
+#include "rpc/msgpack.h"
 
 namespace ugpt::rpc {
 
@@ -26,8 +29,8 @@ struct SmallArray {
     }
 };
 
-// Byte strings as they lie in a body: a view of their encoded forms, one after another. Made by
-// `FieldReader` after checking them, or from what a `Writer` wrote; never from unchecked bytes.
+// Byte strings as they lie in a body: a view of their encoded forms, one after another, which is
+// what `FieldReader` has checked or a `Writer` has written. A range of std::span.
 class BinArray {
   public:
     class Iterator {
@@ -36,14 +39,25 @@ class BinArray {
         using difference_type = std::ptrdiff_t;
 
         Iterator() = default;
-        explicit Iterator(const std::uint8_t* at) : at_(at) {}
-        value_type operator*() const;
-        Iterator& operator++();
-        Iterator operator++(int);
-        bool operator==(const Iterator&) const = default;
+        Iterator(std::size_t count, std::span<const std::uint8_t> encoded)
+            : left_(count), reader_(encoded) {
+            read();
+        }
+        value_type operator*() const { return current_; }
+        Iterator& operator++() {
+            --left_;
+            read();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        bool operator==(std::default_sentinel_t) const { return left_ == 0; }
 
       private:
-        const std::uint8_t* at_ = nullptr;
+        void read() { current_ = left_ > 0 ? reader_.bin() : value_type{}; }
+
+        std::size_t left_ = 0;
+        Reader reader_;
+        value_type current_;
     };
 
     BinArray() = default;
@@ -52,8 +66,8 @@ class BinArray {
 
     [[nodiscard]] std::size_t size() const { return count_; }
     [[nodiscard]] std::span<const std::uint8_t> encoded() const { return encoded_; }
-    [[nodiscard]] Iterator begin() const { return Iterator(encoded_.data()); }
-    [[nodiscard]] Iterator end() const { return Iterator(encoded_.data() + encoded_.size()); }
+    [[nodiscard]] Iterator begin() const { return {count_, encoded_}; }
+    [[nodiscard]] std::default_sentinel_t end() const { return {}; }
 
   private:
     std::size_t count_ = 0;

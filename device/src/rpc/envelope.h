@@ -11,6 +11,11 @@
 
 namespace ugpt::rpc {
 
+// The first item of a message.
+inline constexpr std::uint8_t kRequestType = 0;
+inline constexpr std::uint8_t kResponseType = 1;
+inline constexpr std::uint8_t kNotificationType = 2;
+
 // A request whose params have not been decoded yet. Views are of the body.
 struct Request {
     std::uint32_t id = 0;
@@ -51,7 +56,7 @@ template <typename Notification>
                                                                 const Notification& notification) {
     Writer writer(out);
     writer.array(3);
-    writer.uint(2);
+    writer.uint(kNotificationType);
     writer.str(Notification::kName);
     encode(writer, notification);
     return writer.ok() ? writer.written() : std::span<const std::uint8_t>{};

@@ -25,9 +25,9 @@ inline constexpr std::size_t kCrcBytes = 4;
 // Whatever is not a valid frame is passed over.
 class FrameDecoder {
   public:
-    // Frames that were not valid. Junk between two zeros counts as one.
+    // Junk between two zeros counts as one frame.
     struct Counters {
-        std::uint32_t frames = 0;     // valid ones
+        std::uint32_t frames = 0;  // valid ones
         std::uint32_t bad_crc = 0;
         std::uint32_t malformed = 0;  // cut short, or too short to be a frame
         std::uint32_t too_long = 0;   // did not fit into the buffer
@@ -71,17 +71,14 @@ class FrameEncoder {
     std::span<const std::uint8_t> next();
 
   private:
-    static constexpr std::size_t kLongestBlock = 254;
+    enum class State : std::uint8_t { start, blocks, done };
 
-    enum class State : std::uint8_t { start, blocks, last_block, done };
-
-    [[nodiscard]] std::size_t data_size() const { return body_.size() + kCrcBytes; }
     [[nodiscard]] std::uint8_t data(std::size_t index) const;
     void put_block();
 
     std::span<const std::uint8_t> body_;
     std::array<std::uint8_t, kCrcBytes> crc_{};
-    std::size_t position_ = 0;
+    std::size_t position_ = 0;  // in the body and then the CRC
     State state_ = State::start;
     std::size_t piece_size_ = 0;
     std::array<std::uint8_t, 512> piece_{};
