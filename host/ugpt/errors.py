@@ -1,26 +1,26 @@
 """Everything that can go wrong, as one tree. `str(error)` is what a user should read.
 
-    UgptError
-    |-- PortError               the bytes cannot flow
-    |   |-- PortNotFound
-    |   |-- PortBusy
-    |   |-- PortPermission
-    |   |-- PortLost
-    |   |-- SeveralPorts
-    |   `-- DeviceProgramError  the virtual device is missing or ended
-    |-- LinkError               they flow, but no conversation comes of it
-    |   |-- NoAnswer
-    |   |-- ProtocolError
-    |   |-- VersionMismatch
-    |   |-- DeviceRestarted
-    |   `-- LinkClosed
-    |-- DeviceError             the device refused a request, one class for each code of the schema
-    |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
-    |   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, HelloFirst
-    |-- InvalidValue            a value that no device could accept
-    |-- DataError               a training text
-    |-- RunError                a run folder
-    `-- ToolError               another program that is needed
+UgptError
+|-- PortError               the bytes cannot flow
+|   |-- PortNotFound
+|   |-- PortBusy
+|   |-- PortPermission
+|   |-- PortLost
+|   |-- SeveralPorts
+|   `-- DeviceProgramError  the virtual device is missing or ended
+|-- LinkError               they flow, but no conversation comes of it
+|   |-- NoAnswer
+|   |-- ProtocolError
+|   |-- VersionMismatch
+|   |-- DeviceRestarted
+|   `-- LinkClosed
+|-- DeviceError             the device refused a request, one class for each code of the schema
+|   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
+|   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, HelloFirst
+|-- InvalidValue            a value that no device could accept
+|-- DataError               a training text
+|-- RunError                a run folder
+`-- ToolError               another program that is needed
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class DeviceError(UgptError):
     """Number of the error in protocol/ugpt.toml."""
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        super().__init__(message, advice)
+        super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail
 
@@ -182,6 +182,9 @@ class BadParams(DeviceError):
     """A parameter lies outside its range."""
 
     CODE = 3
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        super().__init__(code, f"The device refused a parameter: {message}", detail, advice)
 
 
 class WrongVersion(DeviceError):
@@ -207,6 +210,11 @@ class DoesNotFit(DeviceError):
 
     CODE = 7
 
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail:
+            message = f"The model needs {detail:,} bytes more memory than the device has."
+        super().__init__(code, message, detail, advice)
+
     @property
     def missing_bytes(self) -> int:
         """By how much it does not fit."""
@@ -223,6 +231,10 @@ class Gap(DeviceError):
     """Documents were sent that start after the next one the device needs."""
 
     CODE = 9
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        message = f"The documents start after document {detail}, which the device needs next."
+        super().__init__(code, message, detail, advice)
 
     @property
     def wanted(self) -> int:
@@ -252,6 +264,11 @@ class NoRoom(DeviceError):
     """The flash region is too small."""
 
     CODE = 13
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail:
+            message = f"The flash of the device is {detail:,} bytes too small."
+        super().__init__(code, message, detail, advice)
 
     @property
     def missing_bytes(self) -> int:
