@@ -1,0 +1,105 @@
+// Platforms for the tests: memory in place of hardware.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "port/port.h"
+
+namespace ugpt::test {
+
+struct PowerCut {};
+
+// NOR flash in memory; throws PowerCut when its budget of bytes is used up.
+class MemoryFlash : public port::Flash {
+  public:
+    explicit MemoryFlash(std::uint32_t region_bytes);
+
+    std::uint64_t budget = UINT64_MAX;
+    bool broken = false;  // writes are taken and lost
+
+    [[nodiscard]] std::uint32_t size_bytes(port::Region) const override;
+    bool read(port::Region region, std::uint32_t offset, std::span<std::byte> out) override;
+    bool write(port::Region region, std::uint32_t offset,
+               std::span<const std::byte> bytes) override;
+    bool erase(port::Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+
+  private:
+    void spend_one();
+    std::array<std::vector<std::byte>, port::kRegionCount> regions_;
+};
+
+class QueueSerial : public port::Serial {
+  public:
+    std::size_t read(std::span<std::uint8_t> out) override;
+    void write(std::span<const std::uint8_t> bytes) override;
+    void wait(std::uint32_t timeout_ms) override;
+    void wake() override;
+    void flush() override {}
+    bool set_baud(std::uint32_t baud) override;
+
+    // The other end of the line.
+    void deliver(std::span<const std::uint8_t> bytes);
+    std::vector<std::uint8_t> collect(std::uint32_t timeout_ms);
+    std::vector<std::uint32_t> bauds();
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool woken_ = false;
+    std::deque<std::uint8_t> to_device_;
+    std::vector<std::uint8_t> from_device_;
+    std::vector<std::uint32_t> bauds_;
+};
+
+class FakeSignal : public port::Signal {
+  public:
+    void set() override;
+    void wait(std::uint32_t timeout_ms) override;
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool set_ = false;
+};
+
+class FakeLog : public port::Log {
+  public:
+    void write(port::LogLevel level, std::string_view text) override;
+    bool read(port::LogLine& line) override;
+
+  private:
+    std::mutex mutex_;
+    std::deque<port::LogLine> lines_;
+};
+
+class FakePlatform : public port::Platform {
+  public:
+    explicit FakePlatform(std::vector<std::size_t> block_sizes);
+
+    [[nodiscard]] const port::Chip& chip() const override { return chip_; }
+    [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
+    [[nodiscard]] std::uint64_t now_us() override;
+    [[nodiscard]] std::uint32_t entropy() override { return 77; }
+    void restart() override { ++restarts; }
+
+    int restarts = 0;
+
+  private:
+    struct alignas(64) Line {
+        std::array<std::byte, 64> bytes;
+    };
+    port::Chip chip_{"fake", "test", true, 2, 0, 921600};
+    std::vector<std::vector<Line>> memory_;
+    std::vector<std::span<std::byte>> blocks_;
+};
+
+}  // namespace ugpt::test
