@@ -14,14 +14,14 @@ from typing import ClassVar, Generic, TypeVar
 
 from .errors import InvalidValue, ProtocolError
 
-ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 RecordT = TypeVar("RecordT")
 EnumT = TypeVar("EnumT", bound=IntEnum)
 
 U32_MAX = 0xFFFFFFFF
 
 
-class Request(ABC, Generic[ResultT]):
+class Request(ABC, Generic[ResultT_co]):
     """The params of one method, and the type of its result."""
 
     __slots__ = ()
@@ -33,7 +33,7 @@ class Request(ABC, Generic[ResultT]):
         """The params as they go into a body; raises InvalidValue."""
 
     @abstractmethod
-    def decode_result(self, value: object) -> ResultT:
+    def decode_result(self, value: object) -> ResultT_co:
         """The result that came back; raises ProtocolError."""
 
 

@@ -9,12 +9,13 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from ugpt._chart import RAW_STYLE, SMOOTHED_STYLE, loss_chart, trailing_mean
-from ugpt.events import (
-    Differs,
+from ._chart import RAW_STYLE, SMOOTHED_STYLE, loss_chart, trailing_mean
+from .events import (
     Event,
     Finished,
+    History,
     Interrupted,
+    Notice,
     Preview,
     Progress,
     Restored,
@@ -48,6 +49,8 @@ class DashboardState:
             case Started():
                 self.started = event
                 self._notify("")
+            case History():
+                self.losses.extend(event.losses)
             case StepLosses():
                 del self.losses[event.first - 1 :]
                 self.losses.extend(event.losses)
@@ -57,13 +60,14 @@ class DashboardState:
                 self.texts = (*event.texts, *self.texts[:24])
                 self.fresh_texts = len(event.texts)
             case Saved():
-                self._notify(f"checkpoint of step {event.step:,} saved")
+                where = "" if event.on_device else ", in the run folder only"
+                self._notify(f"checkpoint of step {event.step:,} saved{where}")
             case Interrupted():
                 self._notify(f"{event.reason} Trying again.", WARNING)
             case Restored():
                 self._notify(f"goes on after step {event.step:,} from {event.source}")
-            case Differs():
-                self._notify(f"step {event.step:,} gave another loss than before", WARNING)
+            case Notice():
+                self._notify(event.text, WARNING)
             case Stopped():
                 self._notify(f"stopped after step {event.step:,}")
             case Finished():
@@ -174,7 +178,10 @@ def _bar_line(state: DashboardState, width: int) -> Text:
     total = state.started.total_steps if state.started else 0
     share = state.step / total if total else 0.0
     figures = Text.assemble(
-        ("  step ", QUIET), (f"{state.step:,}", "bold"), (f" of {total:,}", QUIET), f" {int(share * 100):3}%"
+        ("  step ", QUIET),
+        (f"{state.step:,}", "bold"),
+        (f" of {total:,}", QUIET),
+        f" {int(share * 100):3}%",
     )
     style = "green" if total and state.step >= total else ACCENT
     return bar(share, max(width - figures.cell_len, 4), style) + figures

@@ -1,5 +1,7 @@
 """Data sets of one document a line, and the vocabulary of characters they define."""
 
+from __future__ import annotations
+
 import hashlib
 import random
 from collections.abc import Iterable, Sequence
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ugpt.errors import DataError
+from .errors import DataError
 
 VOCABULARY_LIMIT = 65534
 """The most characters a vocabulary can hold: token ids are 16 bits wide, and BOS takes one."""
@@ -22,7 +24,7 @@ class Vocabulary:
     characters: str
 
     @classmethod
-    def of(cls, documents: Iterable[str]) -> "Vocabulary":
+    def of(cls, documents: Iterable[str]) -> Vocabulary:
         """The sorted distinct characters of `documents`."""
         return cls("".join(sorted(set("".join(documents)))))
 
@@ -70,7 +72,7 @@ class Dataset:
     vocabulary: Vocabulary
 
     @classmethod
-    def load(cls, path: Path) -> "Dataset":
+    def load(cls, path: Path) -> Dataset:
         """Reads a UTF-8 text file. Raises DataError with what to do about it."""
         content = _read(path)
         text = _decode(content, path)

@@ -42,6 +42,14 @@ class Started(Event):
     memory_available_bytes: int
     step: int
     total_steps: int
+    source: str
+
+
+@dataclass(frozen=True)
+class History(Event):
+    """The losses of steps 1.. that were recorded before."""
+
+    losses: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -95,9 +103,10 @@ class Preview(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """A checkpoint was written, on the device and to the run folder."""
+    """A checkpoint was written to the run folder and, unless it failed, to the device's flash."""
 
     step: int
+    on_device: bool
 
 
 @dataclass(frozen=True)
@@ -116,10 +125,10 @@ class Restored(Event):
 
 
 @dataclass(frozen=True)
-class Differs(Event):
-    """A step that was repeated gave another loss: the arithmetic of the devices differs."""
+class Notice(Event):
+    """Something the user should know; training goes on."""
 
-    step: int
+    text: str
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ documents, then the weights, then a uniform for each token sampled. Drawing the 
 sending them to the device lets it follow that program exactly.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ugpt.data import training_order
+from .data import training_order
 
 DEVIATION = 0.08
 """Standard deviation of the initial weights."""

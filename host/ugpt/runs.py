@@ -10,6 +10,8 @@
 Every file is written whole or not at all, except metrics.jsonl, to which whole lines are appended.
 """
 
+from __future__ import annotations
+
 import datetime
 import errno
 import hashlib
@@ -19,7 +21,7 @@ import shutil
 import tomllib
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -30,8 +32,8 @@ import safetensors.numpy
 import tomli_w
 from numpy.typing import NDArray
 
-from ugpt._messages import Recipe, Shape
-from ugpt.errors import RunError
+from ._messages import Recipe, Shape
+from .errors import RunError
 
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
@@ -90,27 +92,41 @@ class Checkpoint:
 
 
 class Run:
-    """An open run folder."""
+    """A run folder: `Run.new(...)` and `begin`, or `Run.open(...)`."""
 
-    def __init__(self, path: Path, config: RunConfig, metrics: "Metrics") -> None:
+    def __init__(
+        self, path: Path, config: RunConfig, metrics: Metrics, *, exists: bool = False
+    ) -> None:
         self.path = path
         self.config = config
         self.metrics = metrics
+        self._exists = exists
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig) -> Self:
-        """Makes the folder. Raises RunError where `path` exists or cannot be written."""
+    def new(cls, path: Path, config: RunConfig) -> Self:
+        """A run whose folder `begin` will make. Raises RunError where something is at `path`."""
         require_absent(path)
+        return cls(path, config, Metrics.open(path / "metrics.jsonl"))
+
+    def begin(self, device: str) -> None:
+        """Makes the folder of a new run, on `device`; does nothing for one that exists.
+
+        Raises RunError, leaving no folder, where it cannot be made.
+        """
+        if self._exists:
+            return
+        require_absent(self.path)
         try:
-            path.mkdir(parents=True)
+            self.path.mkdir(parents=True)
         except OSError as error:
-            raise _write_error(path, error) from None
+            raise _write_error(self.path, error) from None
         try:
-            _write_atomically(path / "config.toml", config.to_toml().encode())
-            return cls(path, config, Metrics.open(path / "metrics.jsonl"))
+            self.config = replace(self.config, device=device)
+            _write_atomically(self.path / "config.toml", self.config.to_toml().encode())
         except RunError:
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(self.path, ignore_errors=True)
             raise
+        self._exists = True
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -128,10 +144,10 @@ class Run:
                 f"{file} is not the configuration of a run: {error}.",
                 "Restore the file, or start a new run.",
             ) from None
-        return cls(path, config, Metrics.open(path / "metrics.jsonl"))
+        return cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
 
-    def write_checkpoint(self, checkpoint: Checkpoint, vocabulary: str) -> None:
-        """Replaces checkpoint.safetensors and weights.sha256."""
+    def write_checkpoint(self, checkpoint: Checkpoint, vocabulary: str) -> str:
+        """Replaces checkpoint.safetensors and weights.sha256; returns the digest."""
         tensors = dict(checkpoint.weights)
         for kind in ("first_moment", "second_moment"):
             moments: Tensors = getattr(checkpoint, kind)
@@ -146,6 +162,7 @@ class Run:
         _write_atomically(self.path / "checkpoint.safetensors", content)
         digest = weights_digest(checkpoint.weights)
         _write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
+        return digest
 
     def read_checkpoint(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint | None:
         """The newest checkpoint, None where there is none yet. Raises RunError where it is damaged.
@@ -183,7 +200,7 @@ class Run:
 class Metrics:
     """metrics.jsonl: the loss of every step so far, without a gap."""
 
-    def __init__(self, path: Path, losses: "array[float]") -> None:
+    def __init__(self, path: Path, losses: array[float]) -> None:
         self._path = path
         self.losses = losses
         """float32 loss of step i + 1 at index i."""

@@ -6,8 +6,11 @@
 #include <span>
 #include <string_view>
 
+#include "engine/adam_step.h"
 #include "engine/arena.h"
 #include "engine/config.h"
+#include "engine/kernels.h"
+#include "engine/network.h"
 
 namespace ugpt::engine {
 
@@ -33,6 +36,7 @@ struct Parameter {
     std::span<float> weights;
     std::span<float> first_moment;   // sum over past gradients, without the factor (1 - beta1)
     std::span<float> second_moment;  // likewise of their squares, without (1 - beta2)
+    [[nodiscard]] std::size_t size() const { return std::size_t{rows} * cols; }
     [[nodiscard]] std::span<float> values(TensorKind kind) const;
 };
 
@@ -78,6 +82,14 @@ class Model {
     [[nodiscard]] const Parameter& parameter(std::size_t index) const;
     [[nodiscard]] const Parameter* find(std::string_view name) const;  // nullptr: no such tensor
 
+    // Copies values of a tensor out of the model or into it, row by row from `offset` on;
+    // offset + size must not pass the end. Unlike the spans of a Parameter, these also reach
+    // moments that are kept packed.
+    void read(const Parameter& parameter, TensorKind kind, std::size_t offset,
+              std::span<float> out) const;
+    void write(const Parameter& parameter, TensorKind kind, std::size_t offset,
+               std::span<const float> values);
+
     // One step on one document: forward, backward, Adam. `text` holds the tokens without BOS, at
     // most block_size of them; n = min(block_size, text.size() + 1) positions are trained.
     // Returns the mean loss of the positions. Where it is not finite, nothing was updated and
@@ -87,6 +99,22 @@ class Model {
     // Draws tokens until BOS or until prompt and text fill the context; `out` has room for
     // block_size tokens.
     Sample sample(const SampleRequest& request, std::span<Token> out);
+
+    // The instruction set in use, and the choice of another one of `available_kernels` whose
+    // `lanes` divide the stride of positions. All give the same bits.
+    [[nodiscard]] const Kernels& kernels() const { return *kernels_; }
+    bool use_kernels(const Kernels& kernels);
+
+  private:
+    float draw(const SampleRequest& request, std::size_t drawn) const;
+    Token choose(std::size_t position, float inverse_temperature, float uniform);
+
+    Recipe recipe_;
+    Network network_;
+    std::span<Parameter> parameters_;
+    const Kernels* kernels_ = nullptr;
+    std::uint32_t step_ = 0;
+    BiasCorrection correction_;  // of step_ completed steps
 };
 
 // Runs the primitive operations (fma, rounding, conversions, denormals, infinities, exp, log,

@@ -31,8 +31,15 @@ class Serial {
 };
 
 // Regions of the flash, by purpose.
-enum class Region : std::uint8_t { checkpoint_a, checkpoint_b };
-inline constexpr std::size_t kRegionCount = 2;
+enum class Region : std::uint8_t {
+    checkpoint_a,
+    checkpoint_b,
+    settings_a,
+    settings_b,
+    curve,  // losses of a run that needs no host
+    data,   // documents of such a run
+};
+inline constexpr std::size_t kRegionCount = 6;
 
 // NOR flash: bits are erased to 1 by sectors and written to 0. Used by the trainer task only.
 class Flash {
