@@ -113,12 +113,13 @@ def _plot(
 def _append_dots(text: Text, raw: NDArray[np.bool_], line: NDArray[np.bool_]) -> None:
     """Appends one row of characters from four rows of dots; the line outshines the raw dots."""
 
-    def codes(dots: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def codes(dots: NDArray[np.bool_]) -> NDArray[np.int_]:
         cells = dots.reshape(4, -1, 2).transpose(1, 0, 2)
-        return np.asarray((cells * _DOT_BITS).sum(axis=(1, 2)), dtype=np.int64)
+        return np.asarray((cells * _DOT_BITS).sum(axis=(1, 2)), dtype=np.int_)
 
     line_codes = codes(line)
-    all_codes = np.where(line_codes > 0, line_codes, codes(raw))
+    all_codes = codes(raw)
+    all_codes[line_codes > 0] = line_codes[line_codes > 0]
     start = 0
     for end in range(1, len(all_codes) + 1):
         if end == len(all_codes) or (line_codes[end] > 0) != (line_codes[start] > 0):

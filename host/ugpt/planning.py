@@ -1,0 +1,89 @@
+"""Whether a shape fits a device, and which shape near it does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+
+from ._messages import ErrorCode, Plan, Recipe, Shape
+from .client import Device
+from .errors import DoesNotFit, InvalidValue
+
+
+def check_shape(shape: Shape) -> None:
+    """Raises InvalidValue where the numbers contradict each other or no device could take them."""
+    shape.to_wire()
+    if shape.n_embd % shape.n_head:
+        below = shape.n_embd - shape.n_embd % shape.n_head
+        widths = [str(width) for width in (below, below + shape.n_head) if 0 < width <= 1024]
+        heads = max(n for n in range(1, shape.n_head + 1) if shape.n_embd % n == 0)
+        raise InvalidValue(
+            f"A width of {shape.n_embd} cannot be divided among {shape.n_head} heads.",
+            f"Try --n-embd {' or '.join(widths)}, or --n-head {heads}.",
+        )
+
+
+async def require_fit(device: Device, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Plan:
+    """The plan of a model that fits. Raises DoesNotFit, by how much and what does, else."""
+    check_shape(shape)
+    plan = await device.plan(shape, recipe, vocabulary_bytes)
+    if plan.fits:
+        return plan
+    nearest = await nearest_shapes(device, shape, recipe, vocabulary_bytes)
+    advice = (
+        f"The nearest that fits: {' or '.join(describe_change(shape, other) for other in nearest)}."
+        if nearest
+        else "Choose a smaller shape in more than one respect; `ugpt plan` shows what takes room."
+    )
+    raise DoesNotFit(
+        ErrorCode.DOES_NOT_FIT,
+        f"This model needs {plan.total_bytes:,} bytes and does not fit the "
+        f"{plan.available_bytes:,} bytes of the board: {plan.missing_bytes:,} bytes are missing.",
+        plan.missing_bytes,
+        advice,
+    )
+
+
+async def nearest_shapes(
+    device: Device, shape: Shape, recipe: Recipe, vocabulary_bytes: int
+) -> list[Shape]:
+    """Shapes that fit and differ from `shape` in one number, as little as possible."""
+
+    async def fits(other: Shape) -> bool:
+        return (await device.plan(other, recipe, vocabulary_bytes)).fits
+
+    def wide(units: int) -> Shape:
+        return dataclasses.replace(shape, n_embd=units * shape.n_head)
+
+    def deep(n_layer: int) -> Shape:
+        return dataclasses.replace(shape, n_layer=n_layer)
+
+    def long(block_size: int) -> Shape:
+        return dataclasses.replace(shape, block_size=block_size)
+
+    found = [
+        await _largest(wide, shape.n_embd // shape.n_head, fits),
+        await _largest(deep, shape.n_layer, fits),
+        await _largest(long, shape.block_size, fits),
+    ]
+    return [other for other in found if other is not None]
+
+
+def describe_change(shape: Shape, other: Shape) -> str:
+    """The options that turn `shape` into `other`, such as `--n-embd 28`."""
+    return " ".join(
+        f"--{field.name.replace('_', '-')} {getattr(other, field.name)}"
+        for field in dataclasses.fields(Shape)
+        if getattr(other, field.name) != getattr(shape, field.name)
+    )
+
+
+async def _largest(
+    make: Callable[[int], Shape], above: int, fits: Callable[[Shape], Awaitable[bool]]
+) -> Shape | None:
+    """The shape of the largest number below `above` that fits, where more never takes less."""
+    low, high = 0, above
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if await fits(make(middle)) else (low, middle)
+    return make(low) if low else None

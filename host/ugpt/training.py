@@ -1,0 +1,290 @@
+"""Conducts a training run: documents out, losses in, and back on its feet after every mishap.
+
+The device trains; this module keeps it supplied with documents ahead of its steps, pulls every
+loss before the device forgets it, and keeps the run folder so complete that the run can go on from
+it at any time. Since every step is a function of the weights before it and of its document, a run
+that is interrupted, restarted or resumed ends with the same bits as one that is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import Enum
+
+from ._placing import fetch_checkpoint, place
+from ._speed import Speedometer
+from ._streaming import Stream
+from ._values import tensor_shapes
+from .client import Device
+from .data import Dataset, training_order
+from .errors import (
+    DeviceRestarted,
+    FlashFailed,
+    LinkClosed,
+    NoAnswer,
+    NoRoom,
+    PortError,
+    UgptError,
+)
+from .events import (
+    Event,
+    Finished,
+    History,
+    Interrupted,
+    Notice,
+    Preview,
+    Restored,
+    Saved,
+    Started,
+    StepLosses,
+    Stopped,
+)
+from .microgpt import MicrogptRandom
+from .planning import require_fit
+from .plot import loss_png
+from .runs import Init, Run
+from .sampling import sample_like_microgpt, sample_texts
+
+Connect = Callable[[], AbstractAsyncContextManager[Device]]
+"""Opens a connection to the device; called again after the port was lost."""
+
+OnEvent = Callable[[Event], None]
+
+SAMPLES = 20
+"""Texts drawn at the end of a run."""
+
+_PREVIEWS = 10
+_PREVIEW_TEXTS = 5
+_PROGRESS_PERIOD_S = 0.2
+_RETRY_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+
+
+class Outcome(Enum):
+    """How a training run ended."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+class Training:
+    """One run from wherever it stands to its end.
+
+    `on_event` hears of everything. `request_stop` ends the run at a step boundary; the run folder
+    is complete then, and another Training of the same folder goes on from there.
+    """
+
+    def __init__(self, connect: Connect, run: Run, dataset: Dataset, on_event: OnEvent) -> None:
+        self._connect = connect
+        self._run = run
+        self._dataset = dataset
+        self._emit = on_event
+        config = run.config
+        self._documents = training_order(dataset.documents, random.Random(config.seed))
+        self._total_steps = config.recipe.total_steps
+        self._stop = asyncio.Event()
+        self._started_s = time.monotonic()
+        self._placed = False
+        self._failures = 0
+        self._failed_at = -1
+
+    def request_stop(self) -> None:
+        """Asks for an end at the next step boundary."""
+        self._stop.set()
+
+    async def run(self) -> Outcome:
+        """Trains to the last step. Raises UgptError where that is not possible."""
+        while True:
+            try:
+                async with self._connect() as device:
+                    return await self._converse(device)
+            except (PortError, NoAnswer, LinkClosed) as error:
+                if not self._placed:
+                    raise
+                await self._wait_to_retry(error)
+                if self._stop.is_set():
+                    self._emit(Stopped(self._run.path, self._run.metrics.step))
+                    return Outcome.STOPPED
+
+    async def _converse(self, device: Device) -> Outcome:
+        """Trains over one connection, which outlives restarts of the device."""
+        while True:
+            try:
+                await self._place(device)
+                try:
+                    return await self._conduct(device)
+                except UgptError as error:
+                    if not isinstance(error, (PortError, NoAnswer, LinkClosed, DeviceRestarted)):
+                        await self._rest(device)
+                    raise
+            except DeviceRestarted as error:
+                await self._wait_to_retry(error)
+                await device.greet()
+
+    async def _place(self, device: Device) -> None:
+        config = self._run.config
+        vocabulary_bytes = len(self._dataset.vocabulary.characters.encode())
+        plan = await require_fit(device, config.shape, config.recipe, vocabulary_bytes)
+        self._run.begin(device.description)
+        placement = await place(device, self._run, self._dataset)
+        if self._placed:
+            self._emit(Restored(placement.step, placement.source))
+            return
+        self._placed = True
+        shape = config.shape
+        self._emit(
+            Started(
+                run=self._run.path,
+                data=self._dataset.path,
+                documents=len(self._documents),
+                device=device.description,
+                n_layer=shape.n_layer,
+                n_embd=shape.n_embd,
+                n_head=shape.n_head,
+                block_size=shape.block_size,
+                vocab_size=shape.vocab_size,
+                parameters=plan.parameters,
+                memory_bytes=plan.total_bytes,
+                memory_available_bytes=plan.available_bytes,
+                step=placement.step,
+                total_steps=self._total_steps,
+                source=placement.source,
+            )
+        )
+        if self._run.metrics.step:
+            self._emit(History(self._run.metrics.losses))
+        if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
+            self._emit(Notice("The model is too large for the flash of the device to keep."))
+
+    async def _conduct(self, device: Device) -> Outcome:
+        """Trains a placed run, in parts that end where a checkpoint is due."""
+        speedometer = Speedometer(device, self._total_steps, self._started_s)
+
+        def on_losses(first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
+            changed = self._run.metrics.record(first, losses, tokens)
+            if changed is not None:
+                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+            speedometer.count(sum(tokens))
+            self._emit(StepLosses(first, losses, tokens))
+
+        stream = Stream(device, self._run, self._documents, self._dataset.vocabulary, on_losses)
+        await stream.begin()
+        rounds = _Rounds(device, stream, self._run, speedometer, self._emit)
+        while stream.step < self._total_steps:
+            await stream.advance(self._next_target(stream.step), self._stop, rounds.after_each)
+            if self._stop.is_set():
+                await device.pause()
+                await stream.drain()
+                if stream.step < self._total_steps:
+                    return await self._stop_here(device, stream.step)
+            elif stream.step < self._total_steps:
+                await self._save(device, stream.step)
+        rounds.report()
+        await self._finish(device)
+        return Outcome.FINISHED
+
+    def _next_target(self, step: int) -> int:
+        every = self._run.config.save_every
+        if not every:
+            return self._total_steps
+        return min((step // every + 1) * every, self._total_steps)
+
+    async def _save(self, device: Device, step: int) -> str:
+        """Keeps an idle device's state in the run folder; it has saved itself to its flash.
+
+        Returns the digest of the weights.
+        """
+        checkpoint = await fetch_checkpoint(device, step, self._run.config.shape)
+        digest = self._run.write_checkpoint(checkpoint, self._dataset.vocabulary.characters)
+        self._emit(Saved(step, on_device=(await device.status()).saved_step == step))
+        return digest
+
+    async def _stop_here(self, device: Device, step: int) -> Outcome:
+        with contextlib.suppress(FlashFailed, NoRoom):
+            await device.save()
+        await self._save(device, step)
+        self._emit(Stopped(self._run.path, step))
+        return Outcome.STOPPED
+
+    async def _finish(self, device: Device) -> None:
+        config = self._run.config
+        digest = await self._save(device, self._total_steps)
+        if config.init is Init.MICROGPT:
+            generator = MicrogptRandom(config.seed)
+            generator.shuffle(self._dataset.documents)
+            generator.weights(tensor_shapes(config.shape))
+            vocabulary, block_size = self._dataset.vocabulary, config.shape.block_size
+            texts = await sample_like_microgpt(device, SAMPLES, vocabulary, block_size, generator)
+        else:
+            texts = [text.text async for text in sample_texts(device, SAMPLES, seed=config.seed)]
+        self._run.write_samples(texts)
+        losses = self._run.metrics.losses
+        self._run.write_plot(loss_png(losses, self._run.path.name))
+        self._emit(
+            Finished(
+                run=self._run.path,
+                step=self._total_steps,
+                loss=losses[-1],
+                elapsed_s=time.monotonic() - self._started_s,
+                weights_sha256=digest,
+                samples=texts,
+            )
+        )
+
+    async def _rest(self, device: Device) -> None:
+        """After an error that ends the run: the device keeps what it has, as far as it can."""
+        with contextlib.suppress(UgptError):
+            await device.pause()
+            await device.save()
+
+    async def _wait_to_retry(self, error: UgptError) -> None:
+        """Raises `error` where trying again has led nowhere for long."""
+        step = self._run.metrics.step
+        self._failures = self._failures + 1 if step == self._failed_at else 0
+        self._failed_at = step
+        if self._failures >= len(_RETRY_DELAYS_S):
+            raise error
+        self._emit(Interrupted(error.message))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_DELAYS_S[self._failures]):
+                await self._stop.wait()
+
+
+class _Rounds:
+    """What happens now and then while a device trains: figures and previews."""
+
+    def __init__(
+        self, device: Device, stream: Stream, run: Run, speed: Speedometer, emit: OnEvent
+    ) -> None:
+        self._device = device
+        self._stream = stream
+        self._run = run
+        self._speed = speed
+        self._emit = emit
+        self._reported_s = 0.0
+        self._preview_steps = max(run.config.recipe.total_steps // _PREVIEWS, 1)
+        self._previewed = stream.step // self._preview_steps
+
+    async def after_each(self) -> None:
+        if time.monotonic() - self._reported_s >= _PROGRESS_PERIOD_S:
+            self.report()
+        due = self._stream.step // self._preview_steps
+        if due > self._previewed:
+            self._previewed = due
+            await self._preview(due * _PREVIEW_TEXTS)
+
+    def report(self) -> None:
+        losses = self._run.metrics.losses
+        step = self._stream.step
+        self._emit(self._speed.read(step, losses[step - 1] if step else None))
+        self._reported_s = time.monotonic()
+
+    async def _preview(self, first: int) -> None:
+        """Draws a few texts between two training steps; the training does not notice."""
+        seed = self._run.config.seed
+        texts = sample_texts(self._device, _PREVIEW_TEXTS, seed=seed, first=first)
+        self._emit(Preview(self._stream.step, [text.text async for text in texts]))
