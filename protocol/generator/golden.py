@@ -1,0 +1,201 @@
+"""Golden vectors: `protocol/golden.json`, and the C++ test made from it, `tests/rpc/golden.inc`.
+
+A case says what a message means (`value`) and what it looks like (`body` and `frame`, in hex, or
+size and CRC-32 where they are long). The encoders here are written for plainness and share nothing
+with those under test; they fill in a new case, and what is filled in is never written again.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .cpp import cpp_string, float_literal, pascal
+from .schema import Field, Kind, Schema
+
+LONGEST_HEX_BYTES = 400
+
+Case = dict[str, Any]
+Value = Mapping[str, Any]
+
+
+def load(text: str, schema: Schema) -> list[Case]:
+    """The cases, with body and frame filled in where they were missing."""
+    cases: list[Case] = json.loads(text)["cases"]
+    for case in cases:
+        if "body" not in case:
+            case["body"] = _shown(_body(case, schema))
+        if "frame" not in case:
+            body = case["body"]
+            encoded = bytes.fromhex(body) if isinstance(body, str) else _body(case, schema)
+            case["frame"] = _shown(_frame(encoded))
+    return cases
+
+
+def to_json(text: str, cases: Sequence[Case]) -> str:
+    """golden.json with these cases, one line for each key."""
+    about = json.dumps(json.loads(text)["about"], indent=4)
+    shown = []
+    for case in cases:
+        lines = [f"            {json.dumps(key)}: {json.dumps(case[key])}" for key in case]
+        shown.append("        {\n" + ",\n".join(lines) + "\n        }")
+    indented = textwrap.indent(about, "    ").lstrip()
+    return f'{{\n    "about": {indented},\n    "cases": [\n' + ",\n".join(shown) + "\n    ]\n}\n"
+
+
+def fields_of(case: Case, schema: Schema) -> Sequence[Field]:
+    """The fields of the message that a case is about."""
+    name = case["message"]
+    if case["kind"] == "notification":
+        return next(note.params for note in schema.notifications if note.name == name)
+    method = next(method for method in schema.methods if method.name == name)
+    return method.params if case["kind"] == "request" else method.result
+
+
+def expand(value: Any) -> Any:
+    """`{"repeat": x, "times": n}` written out."""
+    if isinstance(value, dict) and value.keys() == {"repeat", "times"}:
+        repeated, times = value["repeat"], value["times"]
+        return repeated * times  # of text or of a list
+    return value
+
+
+def _body(case: Case, schema: Schema) -> bytes:
+    import msgpack  # the only use: filling in a new case
+
+    if case["kind"] == "error":
+        value = case["value"]
+        code = next(error.code for error in schema.errors if error.name == value["code"])
+        items = [1, case["id"], [code, value["message"], value["detail"]], None]
+    else:
+        params = _positional(case["value"], fields_of(case, schema), schema)
+        items = {
+            "request": [0, case.get("id"), case["message"], params],
+            "result": [1, case.get("id"), None, params],
+            "notification": [2, case["message"], params],
+        }[case["kind"]]
+    return bytes(msgpack.packb(items, use_single_float=True))
+
+
+def _positional(value: Value, fields: Sequence[Field], schema: Schema) -> list[object]:
+    return [_wire_value(expand(value[field.name]), field, schema) for field in fields]
+
+
+def _wire_value(value: Any, field: Field, schema: Schema) -> object:
+    match field.kind:
+        case Kind.RECORD:
+            return _positional(value, schema.record(field.type).fields, schema)
+        case Kind.ENUM:
+            return next(v.value for v in schema.enum(field.type).values if v.name == value)
+        case Kind.BIN:
+            return bytes.fromhex(value)
+        case Kind.BIN_ARRAY:
+            return [bytes.fromhex(item) for item in value]
+        case Kind.F32:
+            return float(value)  # also "nan" and "inf"
+    return value
+
+
+def _frame(body: bytes) -> bytes:
+    data = body + zlib.crc32(body).to_bytes(4, "little")
+    encoded, block = bytearray(), bytearray()
+    for byte in data:
+        if byte != 0:
+            block.append(byte)
+        if byte == 0 or len(block) == 254:
+            encoded += bytes([len(block) + 1]) + block
+            block.clear()
+    ended_with_full_block = data[-1] != 0 and not block
+    if not ended_with_full_block:
+        encoded += bytes([len(block) + 1]) + block
+    return b"\0" + bytes(encoded) + b"\0"
+
+
+def _shown(data: bytes) -> str | dict[str, Any]:
+    if len(data) <= LONGEST_HEX_BYTES:
+        return data.hex()
+    return {"size": len(data), "crc32": f"{zlib.crc32(data):08x}"}
+
+
+def cpp_cases(cases: Sequence[Case], schema: Schema) -> str:
+    """The text of golden.inc."""
+    parts = ["// Generated from protocol/golden.json by protocol/generate.py. Do not edit.\n"]
+    parts += [_cpp_case(case, schema) for case in cases]
+    return "\n".join(parts)
+
+
+def _cpp_case(case: Case, schema: Schema) -> str:
+    kind, name = case["kind"], case.get("message", "")
+    lines = [f"TEST(golden_{case['name'].replace(' ', '_').replace('-', '_')}) {{"]
+    expected = [_cpp_expected(case["body"]), _cpp_expected(case["frame"])]
+    if kind == "error":
+        value = case["value"]
+        message = cpp_string(value["message"])
+        first = f"{case['id']}U, ErrorCode::{value['code']}, {message}, {value['detail']}U"
+        arguments = [first, *expected]
+    else:
+        suffix = {"request": "Params", "result": "Result", "notification": "Notification"}[kind]
+        lines.append(f"    {pascal(name)}{suffix} value;")
+        lines += _cpp_assignments("value", case["value"], fields_of(case, schema), schema)
+        arguments = ["value"] if kind == "notification" else [f"{case['id']}U", "value"]
+        arguments += expected
+    if case.get("decode_only"):
+        arguments.append("Direction::decode_only")
+    joined = ",\n        ".join(arguments)
+    lines += [f"    check_{kind}(\n        {joined});", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _cpp_expected(shown: str | dict[str, Any]) -> str:
+    if isinstance(shown, dict):
+        return f"Digest{{{shown['size']}, 0x{shown['crc32']}}}"
+    pieces = [f'"{shown[i : i + 80]}"' for i in range(0, len(shown), 80)]
+    return "\n        ".join(pieces) or '""'
+
+
+def _cpp_assignments(
+    target: str, value: Value, fields: Sequence[Field], schema: Schema
+) -> list[str]:
+    lines = []
+    for field in fields:
+        place, given = f"{target}.{field.name}", value[field.name]
+        if field.kind is Kind.RECORD:
+            inner = schema.record(field.type).fields
+            lines += _cpp_assignments(place, given, inner, schema)
+        elif field.kind is Kind.U32_ARRAY:
+            lines += [f"    {place}.push_back({item}U);" for item in expand(given)]
+        else:
+            lines.append(f"    {place} = {_cpp_value(given, field)};")
+    return lines
+
+
+def _cpp_value(value: Any, field: Field) -> str:
+    repeated = isinstance(value, dict)
+    match field.kind:
+        case Kind.INTEGER:
+            return f"{value}{'ULL' if field.bits == 64 else 'U'}"
+        case Kind.BOOL:
+            return "true" if value else "false"
+        case Kind.ENUM:
+            return f"{field.type}::{value}"
+        case Kind.F32:
+            names = {"nan": "quiet_NaN", "inf": "infinity"}
+            if value in names:
+                return f"std::numeric_limits<float>::{names[value]}()"
+            return float_literal(float(value))
+        case Kind.STR if repeated:
+            return f"repeated_text({cpp_string(value['repeat'])}, {value['times']})"
+        case Kind.STR:
+            return cpp_string(value)
+        case Kind.BIN if repeated:
+            return f'repeated_bytes("{value["repeat"]}", {value["times"]})'
+        case Kind.BIN:
+            return f'bytes("{value}")'
+        case Kind.BIN_ARRAY if repeated:
+            items = ", ".join(f'"{item}"' for item in value["repeat"])
+            return f"bins({{{items}}}, {value['times']})"
+    items = ", ".join(f'"{item}"' for item in value)
+    return f"bins({{{items}}}, 1)"
