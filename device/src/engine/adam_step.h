@@ -1,0 +1,50 @@
+// The constants of one optimiser step: everything of Adam that is the same for all parameters.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/config.h"
+
+namespace ugpt::engine {
+
+// Sums of the powers of beta1 and beta2, by which the moments are normalised: after t steps
+// 1 + beta + ... + beta^(t-1), in fixed point with 32 fractional bits, a function of t alone.
+struct BiasCorrection {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+
+    static BiasCorrection after(std::uint32_t steps, const Recipe& recipe);
+    void advance(const Recipe& recipe);
+};
+
+struct AdamStep {
+    // Guess and Newton constants of the fast inverse root, which gives kScale / sqrt(v); relative
+    // error below 7e-7, mean 0.
+    static constexpr std::uint32_t kMagic = 0x5f33f040u;
+    static constexpr float kNewton1 = 2.9037182331085205f;
+    static constexpr float kNewton2 = 10.86412239074707f;
+    static constexpr float kInverseScale = 1.0f / 13.782878139401623f;
+    static constexpr float kEpsilonScale = 3.8061685990670853f;
+    // Epsilon below this part of sqrt(v) is carried to first order.
+    static constexpr float kSmallRoot = 2048.0f;
+    // In steps whose number is a multiple of kFlushEvery, moments below these become +0. Between
+    // two such steps the first cannot fall to a denormal for beta1 >= 0.84.
+    static constexpr std::uint32_t kFlushEvery = 256;
+    static constexpr float kTinyFirst = 0x1p-60f;
+    static constexpr float kTinySecond = 0x1p-100f;
+
+    float beta1 = 0;
+    float beta2 = 0;
+    float rate = 0;          // learning rate with both bias corrections
+    float epsilon = 0;       // in units of the second moment's root
+    float fast_rate = 0;     // the same two for the fast inverse root
+    float fast_epsilon = 0;
+    float small = 0;         // second moments below this take the exact path
+    bool flushes = false;
+
+    // For the step after `completed` ones; `correction` is that of completed + 1 steps.
+    static AdamStep at(std::uint32_t completed, const BiasCorrection& correction,
+                       const Recipe& recipe);
+};
+
+}  // namespace ugpt::engine

@@ -1,0 +1,67 @@
+#include "engine/arena.h"
+
+namespace ugpt::engine {
+
+Arena::Arena(std::span<const std::span<std::byte>> blocks) {
+    for (const std::span<std::byte>& block : blocks) {
+        if (count_ == kMaxBlocks) {
+            break;
+        }
+        // Counting starts at an aligned address, as it does while measuring.
+        const auto address = reinterpret_cast<std::uintptr_t>(block.data());
+        const std::size_t skipped = (kAlignment - address % kAlignment) % kAlignment;
+        if (block.data() != nullptr && skipped < block.size()) {
+            blocks_[count_++] = {block.data() + skipped, block.size() - skipped, 0};
+        }
+    }
+}
+
+Arena Arena::measuring(std::span<const std::size_t> block_sizes) {
+    Arena arena;
+    for (const std::size_t size : block_sizes) {
+        if (arena.count_ < kMaxBlocks) {
+            arena.blocks_[arena.count_++] = {nullptr, size, 0};
+        }
+    }
+    return arena;
+}
+
+std::byte* Arena::take(std::size_t size) {
+    const std::size_t rounded = (size + kAlignment - 1) / kAlignment * kAlignment;
+    for (std::size_t i = 0; i < count_; ++i) {
+        Block& block = blocks_[i];
+        // The last part of a block need not be rounded up.
+        if (size <= block.size - block.used) {
+            std::byte* part = block.base == nullptr ? nullptr : block.base + block.used;
+            block.used = rounded < block.size - block.used ? block.used + rounded : block.size;
+            return part;
+        }
+    }
+    missing_ += rounded;
+    return nullptr;
+}
+
+void Arena::clear() {
+    for (std::size_t i = 0; i < count_; ++i) {
+        blocks_[i].used = 0;
+    }
+    missing_ = 0;
+}
+
+std::size_t Arena::taken_bytes() const {
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        total += blocks_[i].used;
+    }
+    return total;
+}
+
+std::size_t Arena::available_bytes() const {
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        total += blocks_[i].size;
+    }
+    return total;
+}
+
+}  // namespace ugpt::engine

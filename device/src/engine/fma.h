@@ -1,0 +1,30 @@
+// Fused multiply-add: a * b + c rounded once, the same bits with and without an instruction for it.
+//
+// The functions of this header are static on purpose: the engine compiles some files for other
+// instruction sets, and a shared inline function would be linked from any one of them.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__FMA__) || defined(__aarch64__) || defined(__ARM_FEATURE_FMA) || \
+    (defined(__riscv_flen) && __riscv_flen >= 32) ||                          \
+    (defined(__XTENSA__) && !defined(__XTENSA_SOFT_FLOAT__))
+#define UGPT_HAS_FMA 1
+#else
+#define UGPT_HAS_FMA 0
+#endif
+
+namespace ugpt::engine {
+
+// In integer arithmetic. A NaN result is 0x7fc00000.
+float soft_fma(float a, float b, float c);
+
+[[gnu::always_inline]] static inline float fma(float a, float b, float c) {
+#if UGPT_HAS_FMA
+    return __builtin_fmaf(a, b, c);
+#else
+    return soft_fma(a, b, c);
+#endif
+}
+
+}  // namespace ugpt::engine

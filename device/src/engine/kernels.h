@@ -1,0 +1,30 @@
+// The training step compiled for one instruction set, and the choice among them.
+#pragma once
+
+#include <cstddef>
+
+#include "engine/adam_step.h"
+#include "engine/network.h"
+
+namespace ugpt::engine {
+
+struct Kernels {
+    const char* name;
+    std::size_t lanes;  // floats in a vector; divides the stride of positions
+    float (*forward)(const Network& net, const Document& document);
+    void (*backward)(const Network& net, const AdamStep& step, const Document& document);
+    void (*decode)(const Network& net, Token token, std::size_t position);
+};
+
+// Every set this build and processor can run, best first; all give the same bits. The last one is
+// the plain one. At most kMost, ended by nullptr.
+struct KernelList {
+    static constexpr std::size_t kMost = 3;
+    const Kernels* sets[kMost + 1] = {};
+};
+KernelList available_kernels();
+
+// The best one for a network with this stride.
+const Kernels& best_kernels(std::size_t stride);
+
+}  // namespace ugpt::engine

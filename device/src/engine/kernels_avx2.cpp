@@ -1,0 +1,12 @@
+// Compiled with the instruction set in its name; run only where the processor has it.
+#include "engine/kernels.h"
+#include "engine/lanes_x86.h"
+#include "engine/pass.h"
+
+namespace ugpt::engine {
+
+extern const Kernels kAvx2Kernels;
+const Kernels kAvx2Kernels{"avx2", Avx2Lanes::kWidth, forward<Avx2Lanes>, backward<Avx2Lanes>,
+                           decode};
+
+}  // namespace ugpt::engine

@@ -1,0 +1,12 @@
+// Compiled with the instruction set in its name; run only where the processor has it.
+#include "engine/kernels.h"
+#include "engine/lanes_x86.h"
+#include "engine/pass.h"
+
+namespace ugpt::engine {
+
+extern const Kernels kAvx512Kernels;
+const Kernels kAvx512Kernels{"avx512", Avx512Lanes::kWidth, forward<Avx512Lanes>, backward<Avx512Lanes>,
+                           decode};
+
+}  // namespace ugpt::engine

@@ -1,0 +1,64 @@
+// What a kernel computes with: `Lanes` is a type that says how many floats are worked on together
+// and how. Kernels are templates over it, so every instruction set runs the same formulas in the
+// same order, and a lane's bits never depend on the width.
+//
+// ScalarLanes (one float) is the definition; the others must give its bits in every lane.
+// All are in unnamed namespaces: a type with internal linkage gives its file its own copy of the
+// kernels, compiled for the file's instruction set only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/bits.h"
+#include "engine/fma.h"
+
+#define UGPT_LANE [[maybe_unused, gnu::always_inline]] static inline
+
+namespace ugpt::engine {
+namespace {
+
+struct ScalarLanes {
+    using Float = float;
+    using Int = std::uint32_t;
+    using Mask = bool;
+    static constexpr std::size_t kWidth = 1;
+
+    UGPT_LANE Float load(const float* p) { return *p; }
+    UGPT_LANE void store(float* p, Float x) { *p = x; }
+    // The first `count` lanes, 1 <= count < kWidth; the others are 0 or are not stored.
+    UGPT_LANE Float load_first(const float* p, std::size_t) { return *p; }
+    UGPT_LANE void store_first(float* p, Float x, std::size_t) { *p = x; }
+    UGPT_LANE Float all(float x) { return x; }
+    UGPT_LANE Int all_bits(std::uint32_t x) { return x; }
+
+    UGPT_LANE Float add(Float a, Float b) { return a + b; }
+    UGPT_LANE Float sub(Float a, Float b) { return a - b; }
+    UGPT_LANE Float mul(Float a, Float b) { return a * b; }
+    UGPT_LANE Float fma(Float a, Float b, Float c) { return engine::fma(a, b, c); }
+    // c - a * b, rounded once
+    UGPT_LANE Float negative_fma(Float a, Float b, Float c) { return engine::fma(-a, b, c); }
+    // a > b ? a : b, so b where one is NaN or both are zero
+    UGPT_LANE Float max(Float a, Float b) { return a > b ? a : b; }
+
+    UGPT_LANE Mask less(Float a, Float b) { return a < b; }
+    UGPT_LANE Float select(Mask mask, Float yes, Float no) { return mask ? yes : no; }
+    UGPT_LANE bool any(Mask mask) { return mask; }
+    // Whether the lane's number plus `first` is at least `bound`.
+    UGPT_LANE Mask index_at_least(std::size_t first, std::size_t bound) { return first >= bound; }
+
+    UGPT_LANE Int bits(Float x) { return bits_of(x); }
+    UGPT_LANE Float from_bits(Int x) { return float_of(x); }
+    UGPT_LANE Int subtract_bits(Int a, Int b) { return a - b; }
+    template <int kCount>
+    UGPT_LANE Int shift_left(Int x) {
+        return x << kCount;
+    }
+    template <int kCount>
+    UGPT_LANE Int shift_right(Int x) {
+        return x >> kCount;
+    }
+};
+
+}  // namespace
+}  // namespace ugpt::engine

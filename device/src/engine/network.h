@@ -1,0 +1,93 @@
+// Where everything of a model lies: plain pointers, filled in by layout.cpp, read by the kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/config.h"
+
+namespace ugpt::engine {
+
+// Activations are kept transposed, [feature][position], so that a vector register holds the same
+// feature of neighbouring positions. Rows of them are a multiple of this many floats apart, on
+// every machine alike: a plan must not depend on the instruction set.
+inline constexpr std::size_t kPositionMultiple = 8;
+// Rows of buffers whose vectors run over features are a multiple of this many floats apart.
+inline constexpr std::size_t kFeatureMultiple = 16;
+
+constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+}
+
+// A weight matrix [rows x cols] with Adam's moments.
+struct Matrix {
+    float* weights = nullptr;
+    float* first_moment = nullptr;
+    float* second_moment = nullptr;
+    std::size_t rows = 0;
+    std::size_t cols = 0;
+};
+
+// C = n_embd, H = n_head, T = block_size, S = stride of a feature's positions.
+struct Layer {
+    Matrix qkv;  // wq, wk and wv, one below the other: [3C x C]
+    Matrix wo;   // [C x C]
+    Matrix fc1;  // [4C x C]
+    Matrix fc2;  // [C x 4C]
+
+    float* attention_input = nullptr;  // rmsnorm of the stream [C x S]
+    float* attention_scale = nullptr;  // by which it was multiplied [S]
+    float* heads = nullptr;            // queries, keys and values [3C x S]
+    float* attention = nullptr;        // probabilities, [key][query] for each head [H x T x S]
+    float* mixed = nullptr;            // values summed by attention [C x S]
+    float* mlp_input = nullptr;        // rmsnorm of the stream [C x S]
+    float* mlp_scale = nullptr;        // [S]
+    float* hidden = nullptr;           // relu(fc1 mlp_input) [4C x S]
+};
+
+struct Network {
+    Shape shape;
+    std::size_t stride = 0;     // S
+    float inverse_width = 0;    // 1 / C
+    float attention_scale = 0;  // 1 / sqrt(head_dim)
+
+    Matrix wte;      // [V x C]
+    Matrix wpe;      // [T x C]
+    Matrix lm_head;  // [V x C]
+    std::span<Layer> layers;
+
+    float* embedded = nullptr;        // rmsnorm of the embeddings [C x S]
+    float* embedded_scale = nullptr;  // [S]
+    float* stream = nullptr;          // the residual stream [C x S]
+    float* logits = nullptr;          // and then their gradient [V x S]
+    float* maxima = nullptr;          // of each position's logits [S]
+    float* sums = nullptr;            // of their exponentials [S]
+    float* losses = nullptr;          // logits of the targets [S]
+
+    float* stream_gradient = nullptr;  // [C x S]
+    float* input_gradient = nullptr;   // of a rmsnorm's output [C x S]
+    float* wide_gradient = nullptr;    // of hidden; of heads and mixed [4C x S]
+    float* score_gradient = nullptr;   // of one head [T x S]
+    float* columns = nullptr;          // a [feature][position] matrix turned round [T x 4C]
+    float* weight_gradient = nullptr;  // a few rows of a matrix, before they are consumed
+};
+
+// Floats in `weight_gradient`: whole rows, at least one.
+constexpr std::size_t weight_gradient_size(std::size_t n_embd) {
+    constexpr std::size_t kAtLeast = 1024;
+    const std::size_t row = round_up(4 * n_embd, kFeatureMultiple);
+    return row > kAtLeast ? row : kAtLeast;
+}
+
+// A text between two BOS, cut to the n positions that are trained.
+struct Document {
+    std::span<const Token> text;
+    Token bos = 0;
+    std::size_t positions = 0;
+
+    [[nodiscard]] Token input(std::size_t t) const { return t == 0 ? bos : text[t - 1]; }
+    [[nodiscard]] Token target(std::size_t t) const { return t < text.size() ? text[t] : bos; }
+};
+
+}  // namespace ugpt::engine

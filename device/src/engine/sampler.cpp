@@ -1,0 +1,67 @@
+// Drawing texts from the model, a token at a time: keys and values of earlier positions stay where
+// the forward pass left them.
+#include "engine/math.h"
+#include "engine/model.h"
+#include "engine/random.h"
+
+namespace ugpt::engine {
+
+float Model::draw(const SampleRequest& request, std::size_t drawn) const {
+    return drawn < request.uniforms.size()
+               ? request.uniforms[drawn]
+               : random_uniform(request.seed, request.number, drawn);
+}
+
+// The token where the running sum of probabilities passes `uniform`.
+Token Model::choose(std::size_t position, float inverse_temperature, float uniform) {
+    const std::size_t stride = network_.stride;
+    const std::size_t vocabulary = network_.shape.vocab_size;
+    float* logits = network_.logits + position;
+    float maximum = logits[0] * inverse_temperature;
+    for (std::size_t v = 0; v < vocabulary; ++v) {
+        const float scaled = logits[v * stride] * inverse_temperature;
+        logits[v * stride] = scaled;
+        maximum = ScalarLanes::max(scaled, maximum);
+    }
+    float sum = 0.0f;
+    for (std::size_t v = 0; v < vocabulary; ++v) {
+        const float power = exponential<ScalarLanes>(logits[v * stride] - maximum);
+        logits[v * stride] = power;
+        sum = sum + power;
+    }
+    const float normaliser = reciprocal<ScalarLanes>(sum);
+    float total = 0.0f;
+    for (std::size_t v = 0; v < vocabulary; ++v) {
+        total = total + logits[v * stride] * normaliser;
+        logits[v * stride] = total;
+    }
+    const float bound = uniform * total;
+    std::size_t chosen = 0;
+    while (chosen + 1 < vocabulary && !(logits[chosen * stride] > bound)) {
+        ++chosen;
+    }
+    return static_cast<Token>(chosen);
+}
+
+Sample Model::sample(const SampleRequest& request, std::span<Token> out) {
+    const std::size_t prompt = request.prompt.size();
+    const float inverse_temperature = reciprocal<ScalarLanes>(request.temperature);
+    Sample sample;
+    Token token = network_.shape.bos();
+    for (std::size_t t = 0; t < network_.shape.block_size; ++t) {
+        kernels_->decode(network_, token, t);
+        if (t < prompt) {
+            token = request.prompt[t];
+            continue;
+        }
+        token = choose(t, inverse_temperature, draw(request, t - prompt));
+        if (token == network_.shape.bos()) {
+            sample.ended = true;
+            break;
+        }
+        out[sample.length++] = token;
+    }
+    return sample;
+}
+
+}  // namespace ugpt::engine

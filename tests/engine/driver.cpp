@@ -1,0 +1,94 @@
+// Runs the engine on what it reads, for tests written in Python.
+//
+// Standard input, little-endian: nine u32 (n_layer, n_embd, n_head, block_size, vocab_size,
+// total_steps, documents, samples, index into available_kernels), four f32 (learning_rate, beta1,
+// beta2, epsilon), f32 temperature, the weights in canonical order as f32, then every document (u32
+// length, u32 tokens) and block_size f32 uniforms for every sample.
+// Standard output: one f32 loss for every document; weights, first moments and second moments, each
+// in canonical order, as f32; for every sample u32 length and u32 tokens.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "engine/model.h"
+
+using namespace ugpt::engine;
+
+namespace {
+
+template <typename T>
+std::vector<T> take(std::size_t count) {
+    std::vector<T> values(count);
+    if (std::fread(values.data(), sizeof(T), count, stdin) != count) {
+        std::fputs("driver: input ends early\n", stderr);
+        std::exit(2);
+    }
+    return values;
+}
+
+template <typename T>
+void give(const T* values, std::size_t count) {
+    std::fwrite(values, sizeof(T), count, stdout);
+}
+
+std::vector<Token> take_document() {
+    const std::uint32_t length = take<std::uint32_t>(1)[0];
+    std::vector<Token> tokens;
+    for (const std::uint32_t token : take<std::uint32_t>(length)) {
+        tokens.push_back(static_cast<Token>(token));
+    }
+    return tokens;
+}
+
+}  // namespace
+
+int main() {
+    const auto head = take<std::uint32_t>(9);
+    const auto rates = take<float>(5);
+    const Shape shape{head[0], head[1], head[2], head[3], head[4]};
+    const Recipe recipe{rates[0], rates[1], rates[2], rates[3], head[5]};
+
+    static std::byte memory[64 << 20];
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1));
+    Model model;
+    if (!model.create(shape, recipe, arena)) {
+        std::fputs("driver: the shape is wrong or does not fit\n", stderr);
+        return 2;
+    }
+    const Kernels* kernels = available_kernels().sets[head[8]];
+    if (kernels == nullptr || !model.use_kernels(*kernels)) {
+        std::fputs("driver: no such kernels\n", stderr);
+        return 2;
+    }
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        const Parameter& parameter = model.parameter(i);
+        model.write(parameter, TensorKind::weights, 0, take<float>(parameter.size()));
+    }
+    for (std::uint32_t i = 0; i < head[6]; ++i) {
+        const float loss = model.train_step(take_document());
+        give(&loss, 1);
+    }
+    for (const TensorKind kind :
+         {TensorKind::weights, TensorKind::first_moment, TensorKind::second_moment}) {
+        for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+            const Parameter& parameter = model.parameter(i);
+            std::vector<float> values(parameter.size());
+            model.read(parameter, kind, 0, values);
+            give(values.data(), values.size());
+        }
+    }
+    for (std::uint32_t i = 0; i < head[7]; ++i) {
+        const auto uniforms = take<float>(shape.block_size);
+        std::vector<Token> out(shape.block_size);
+        SampleRequest request;
+        request.temperature = rates[4];
+        request.uniforms = uniforms;
+        const auto length = static_cast<std::uint32_t>(model.sample(request, out).length);
+        give(&length, 1);
+        const std::vector<std::uint32_t> tokens(out.begin(), out.begin() + length);
+        give(tokens.data(), tokens.size());
+    }
+    return 0;
+}

@@ -1,0 +1,100 @@
+"""Runs the engine's test driver (driver.cpp): NumPy arrays in, NumPy arrays out."""
+
+import struct
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from engine_reference import parameter_shapes
+
+Floats = npt.NDArray[np.float32]
+Tensors = dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the driver is asked to do."""
+
+    weights: Tensors
+    documents: list[list[int]]
+    n_layer: int = 1
+    n_embd: int = 16
+    n_head: int = 4
+    block_size: int = 16
+    vocab_size: int = 27
+    total_steps: int = 1000
+    learning_rate: float = 0.01
+    beta1: float = 0.85
+    beta2: float = 0.99
+    epsilon: float = 1e-8
+    temperature: float = 0.5
+    uniforms: list[list[float]] = field(default_factory=list)
+    kernels: int = 0
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """The parameter matrices in canonical order."""
+        return parameter_shapes(self.n_layer, self.n_embd, self.block_size, self.vocab_size)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it."""
+
+    losses: Floats
+    weights: Tensors
+    first_moments: Tensors
+    second_moments: Tensors
+    samples: list[list[int]]
+
+
+def run_driver(command: list[str], run: Run) -> Result:
+    """Runs `command` (the driver, perhaps under an emulator)."""
+    parts = [
+        struct.pack(
+            "<9I5f", run.n_layer, run.n_embd, run.n_head, run.block_size, run.vocab_size,
+            run.total_steps, len(run.documents), len(run.uniforms), run.kernels,
+            run.learning_rate, run.beta1, run.beta2, run.epsilon, run.temperature,
+        )
+    ]
+    shapes = run.shapes()
+    parts += [run.weights[name].astype("<f4").tobytes() for name in shapes]
+    for document in run.documents:
+        parts.append(struct.pack(f"<I{len(document)}I", len(document), *document))
+    for uniforms in run.uniforms:
+        parts.append(struct.pack(f"<{run.block_size}f", *uniforms))
+    done = subprocess.run(command, input=b"".join(parts), capture_output=True, timeout=600)
+    assert done.returncode == 0, done.stderr.decode()
+    return _parse(done.stdout, run, shapes)
+
+
+def _parse(output: bytes, run: Run, shapes: dict[str, tuple[int, int]]) -> Result:
+    place = 0
+
+    def floats(count: int) -> Floats:
+        nonlocal place
+        values = np.frombuffer(output, "<f4", count, place)
+        place += 4 * count
+        return values
+
+    def integers(count: int) -> list[int]:
+        nonlocal place
+        values = np.frombuffer(output, "<u4", count, place)
+        place += 4 * count
+        return [int(value) for value in values]
+
+    def tensors() -> Tensors:
+        return {name: floats(r * c).reshape(r, c) for name, (r, c) in shapes.items()}
+
+    losses = floats(len(run.documents))
+    weights, first, second = tensors(), tensors(), tensors()
+    samples = [integers(integers(1)[0]) for _ in run.uniforms]
+    assert place == len(output)
+    return Result(losses, weights, first, second, samples)
+
+
+def built_driver(directory: Path) -> Path:
+    """The driver in a build directory."""
+    return directory / "engine-driver"

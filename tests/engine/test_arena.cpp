@@ -1,0 +1,74 @@
+#include <array>
+#include <cstdint>
+
+#include "check.h"
+#include "engine/arena.h"
+
+using ugpt::engine::Arena;
+
+namespace {
+
+alignas(Arena::kAlignment) std::byte memory[4096];
+
+}  // namespace
+
+TEST(parts_are_aligned_and_follow_each_other) {
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1));
+    std::byte* first = arena.take(10);
+    std::byte* second = arena.take(64);
+    CHECK(first == memory);
+    CHECK(second == memory + 64);
+    CHECK(arena.taken_bytes() == 128);
+    CHECK(arena.available_bytes() == sizeof memory);
+    CHECK(arena.missing_bytes() == 0);
+}
+
+TEST(a_block_may_start_anywhere) {
+    const std::span<std::byte> block(memory + 3, 1000);
+    Arena arena(std::span(&block, 1));
+    CHECK(arena.take(1) == memory + 64);
+    CHECK(arena.available_bytes() == 1000 - 61);
+}
+
+TEST(a_part_goes_where_there_is_room) {
+    const std::array blocks{std::span<std::byte>(memory, 256), std::span<std::byte>(memory + 1024, 512)};
+    Arena arena(blocks);
+    CHECK(arena.take(200) == memory);
+    CHECK(arena.take(300) == memory + 1024);
+    CHECK(arena.take(1000) == nullptr);
+    CHECK(arena.missing_bytes() == 1024);
+    arena.clear();
+    CHECK(arena.taken_bytes() == 0);
+    CHECK(arena.missing_bytes() == 0);
+    CHECK(arena.take(256) == memory);
+}
+
+TEST(the_end_of_a_block_can_be_used) {
+    const std::span<std::byte> block(memory, 100);
+    Arena arena(std::span(&block, 1));
+    CHECK(arena.take(100) == memory);
+    CHECK(arena.taken_bytes() == 100);
+    CHECK(arena.take(1) == nullptr);
+}
+
+TEST(measuring_counts_like_allocating) {
+    const std::array blocks{std::span<std::byte>(memory, 640), std::span<std::byte>(memory + 1024, 512)};
+    const std::array<std::size_t, 2> sizes{640, 512};
+    Arena real(blocks);
+    Arena measuring = Arena::measuring(sizes);
+    for (const std::size_t size : {100u, 500u, 64u, 300u, 1u, 200u, 3000u}) {
+        const bool got = real.take(size) != nullptr;
+        CHECK(measuring.take(size) == nullptr);
+        CHECK(real.taken_bytes() == measuring.taken_bytes());
+        CHECK(real.missing_bytes() == measuring.missing_bytes());
+        CHECK(got || real.missing_bytes() > 0);
+    }
+}
+
+TEST(arrays_have_their_length) {
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1));
+    CHECK(arena.take_array<float>(7).size() == 7);
+    CHECK(arena.take_array<float>(5000).empty());
+}

@@ -1,0 +1,362 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "engine/bits.h"
+#include "engine/model.h"
+#include "engine/random.h"
+
+using namespace ugpt::engine;
+
+namespace {
+
+// A model with its own memory.
+struct Owned {
+    std::vector<std::byte> memory;
+    Model model;
+
+    explicit Owned(const Shape& shape, const Recipe& recipe = {}) : memory(4u << 20) {
+        const std::span<std::byte> block(memory);
+        Arena arena(std::span(&block, 1));
+        CHECK(model.create(shape, recipe, arena));
+        model.init_weights(42, 0.08f);
+    }
+};
+
+std::vector<Token> random_text(const Shape& shape, std::uint64_t number) {
+    std::vector<Token> text(random_bits(5, number, 0) % (shape.block_size + 1));
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        text[i] = static_cast<Token>(random_bits(5, number, i + 1) % (shape.vocab_size - 1));
+    }
+    return text;
+}
+
+// All weights and moments as bits.
+std::vector<std::uint32_t> state_of(const Model& model) {
+    std::vector<std::uint32_t> bits;
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        for (const TensorKind kind :
+             {TensorKind::weights, TensorKind::first_moment, TensorKind::second_moment}) {
+            std::vector<float> values(model.parameter(i).size());
+            model.read(model.parameter(i), kind, 0, values);
+            std::ranges::transform(values, std::back_inserter(bits), bits_of);
+        }
+    }
+    return bits;
+}
+
+std::vector<Token> sample_of(Model& model, const SampleRequest& request) {
+    std::vector<Token> out(model.shape().block_size);
+    out.resize(model.sample(request, out).length);
+    return out;
+}
+
+// Shapes whose sizes are no multiples of any vector width, and the standard one.
+const std::array<Shape, 6> kShapes{{{1, 16, 4, 16, 27},
+                                    {2, 12, 2, 8, 11},
+                                    {3, 10, 1, 5, 40},
+                                    {1, 36, 4, 33, 70},
+                                    {2, 4, 4, 20, 3},
+                                    {1, 3, 1, 1, 2}}};
+
+}  // namespace
+
+TEST(a_plan_is_what_create_takes) {
+    std::vector<std::byte> memory(4u << 20);
+    for (const Shape& shape : kShapes) {
+        const std::array<std::size_t, 2> sizes{200'000, 3'000'000};
+        const Plan plan = Model::plan(shape, {}, Arena::measuring(sizes));
+        CHECK(plan.fits());
+        const std::array blocks{std::span(memory).first(sizes[0]),
+                                std::span(memory).subspan(sizes[0] / 64 * 64 + 64, sizes[1])};
+        Arena arena(blocks);
+        Model model;
+        CHECK(model.create(shape, {}, arena));
+        CHECK(arena.taken_bytes() == plan.total_bytes);
+        CHECK(plan.total_bytes == plan.weights_bytes + plan.moments_bytes +
+                                      plan.gradients_bytes + plan.activations_bytes);
+        std::size_t parameters = 0;
+        for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+            parameters += model.parameter(i).size();
+        }
+        CHECK(parameters == plan.parameters);
+    }
+}
+
+TEST(the_standard_model_has_4192_parameters) {
+    const std::array<std::size_t, 2> esp32{168 * 1024, 111 * 1024};
+    const Plan plan = Model::plan(Shape{}, {}, Arena::measuring(esp32));
+    CHECK(plan.parameters == 4192);
+    CHECK(plan.fits());
+}
+
+TEST(what_does_not_fit_says_by_how_much) {
+    const std::array<std::size_t, 1> size{40'000};
+    const Plan plan = Model::plan(Shape{}, {}, Arena::measuring(size));
+    CHECK(!plan.fits());
+    CHECK(plan.missing_bytes > 0 && plan.missing_bytes < plan.total_bytes);
+    std::vector<std::byte> memory(40'000);
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1));
+    Model model;
+    CHECK(!model.create(Shape{}, {}, arena));
+    CHECK(model.empty());
+    CHECK(model.find("wte") == nullptr);
+}
+
+TEST(absurd_shapes_do_not_fit) {
+    const std::array<std::size_t, 1> size{1u << 30};
+    for (const Shape& shape :
+         {Shape{1, 65536, 1, 65536, 65536}, Shape{4'000'000'000u, 16, 4, 16, 27},
+          Shape{1, 4'000'000'000u, 1, 4'000'000'000u, 4'000'000'000u}}) {
+        CHECK(!Model::plan(shape, {}, Arena::measuring(size)).fits());
+    }
+}
+
+TEST(invalid_shapes_are_refused) {
+    std::vector<std::byte> memory(100'000);
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1));
+    Model model;
+    CHECK(!model.create({1, 16, 3, 16, 27}, {}, arena));
+    CHECK(!model.create({0, 16, 4, 16, 27}, {}, arena));
+    CHECK(arena.taken_bytes() == 0);
+}
+
+TEST(parameters_have_their_names) {
+    const Owned owned({2, 8, 2, 4, 5});
+    const std::vector<std::string> names{
+        "wte",           "wpe",           "lm_head",        "layer0.attn_wq", "layer0.attn_wk",
+        "layer0.attn_wv", "layer0.attn_wo", "layer0.mlp_fc1", "layer0.mlp_fc2", "layer1.attn_wq",
+        "layer1.attn_wk", "layer1.attn_wv", "layer1.attn_wo", "layer1.mlp_fc1", "layer1.mlp_fc2"};
+    CHECK(owned.model.parameter_count() == names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        CHECK(owned.model.find(names[i]) == &owned.model.parameter(i));
+    }
+    for (const char* name : {"", "wt", "wtee", "layer2.attn_wq", "layer.attn_wq", "layer00.attn_wq",
+                             "layer0attn_wq", "layer0.attn_wqq", "layer99999999999.attn_wq"}) {
+        CHECK(owned.model.find(name) == nullptr);
+    }
+    CHECK(owned.model.find("layer1.mlp_fc1")->rows == 32);
+    CHECK(owned.model.find("layer1.mlp_fc2")->cols == 32);
+    CHECK(owned.model.find("wpe")->rows == 4);
+}
+
+TEST(all_instruction_sets_give_the_same_bits) {
+    const KernelList list = available_kernels();
+    for (const Shape& shape : kShapes) {
+        std::vector<std::uint32_t> expected;
+        std::vector<std::uint32_t> expected_losses;
+        for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
+            Owned owned(shape);
+            if (!owned.model.use_kernels(*list.sets[k])) {
+                continue;
+            }
+            std::vector<std::uint32_t> losses;
+            // Past a step that flushes tiny moments.
+            for (std::uint64_t i = 0; i < 260; ++i) {
+                losses.push_back(bits_of(owned.model.train_step(random_text(shape, i))));
+            }
+            const auto state = state_of(owned.model);
+            if (expected.empty()) {
+                expected = state;
+                expected_losses = losses;
+            }
+            CHECK(losses == expected_losses);
+            CHECK(state == expected);
+        }
+    }
+}
+
+TEST(memory_left_behind_does_not_matter) {
+    for (const Shape& shape : kShapes) {
+        Owned fresh(shape);
+        Owned used(shape);
+        // Longer texts leave something in every buffer.
+        std::vector<Token> text(shape.block_size, Token{0});
+        used.model.train_step(text);
+        sample_of(used.model, {.seed = 1, .number = 1, .temperature = 1.0f, .prompt = {},
+                               .uniforms = {}});
+        used.model.init_weights(42, 0.08f);
+        for (std::uint64_t i = 0; i < 20; ++i) {
+            CHECK(bits_of(fresh.model.train_step(random_text(shape, i))) ==
+                  bits_of(used.model.train_step(random_text(shape, i))));
+        }
+        CHECK(state_of(fresh.model) == state_of(used.model));
+    }
+}
+
+TEST(training_can_be_taken_up_where_it_was_left) {
+    const Shape shape{2, 12, 2, 8, 11};
+    Owned whole(shape);
+    Owned first(shape);
+    for (std::uint64_t i = 0; i < 300; ++i) {
+        whole.model.train_step(random_text(shape, i));
+        if (i < 200) {
+            first.model.train_step(random_text(shape, i));
+        }
+    }
+    Owned second(shape);
+    for (std::size_t i = 0; i < first.model.parameter_count(); ++i) {
+        const Parameter& parameter = first.model.parameter(i);
+        for (const TensorKind kind :
+             {TensorKind::weights, TensorKind::first_moment, TensorKind::second_moment}) {
+            std::vector<float> values(parameter.size());
+            first.model.read(parameter, kind, 0, values);
+            second.model.write(second.model.parameter(i), kind, 0, values);
+        }
+    }
+    second.model.seek(200);
+    CHECK(second.model.step() == 200);
+    for (std::uint64_t i = 200; i < 300; ++i) {
+        second.model.train_step(random_text(shape, i));
+    }
+    CHECK(state_of(whole.model) == state_of(second.model));
+}
+
+TEST(a_loss_that_is_not_finite_updates_nothing) {
+    const Shape shape;
+    for (const char* name : {"wte", "wpe", "lm_head", "layer0.attn_wq", "layer0.attn_wk",
+                             "layer0.attn_wv", "layer0.attn_wo", "layer0.mlp_fc2"}) {
+        for (const float poison : {INFINITY, NAN}) {
+            Owned owned(shape);
+            owned.model.find(name)->weights[0] = poison;
+            const auto before = state_of(owned.model);
+            const std::vector<Token> text{0, 1, 0, 2};
+            const float loss = owned.model.train_step(text);
+            CHECK(loss != loss);
+            CHECK(owned.model.step() == 0);
+            CHECK(state_of(owned.model) == before);
+        }
+    }
+}
+
+TEST(training_lowers_the_loss) {
+    const Shape shape{1, 8, 2, 8, 5};
+    Recipe recipe;
+    recipe.total_steps = 200;
+    Owned owned(shape, recipe);
+    const std::vector<Token> text{0, 1, 2, 3, 0, 1};
+    const float first = owned.model.train_step(text);
+    CHECK_NEAR(static_cast<double>(first), std::log(5.0), 0.2);
+    float last = first;
+    for (int i = 1; i < 200; ++i) {
+        last = owned.model.train_step(text);
+    }
+    CHECK(last < 0.05f);
+    SampleRequest request;
+    request.temperature = 0.1f;
+    CHECK(sample_of(owned.model, request) == text);
+}
+
+TEST(the_learning_rate_ends_at_zero) {
+    const Shape shape{1, 8, 2, 8, 5};
+    Recipe recipe;
+    recipe.total_steps = 3;
+    Owned owned(shape, recipe);
+    const std::vector<Token> text{0, 1, 2};
+    for (int i = 0; i < 3; ++i) {
+        owned.model.train_step(text);
+    }
+    const std::span<float> weights = owned.model.find("wte")->weights;
+    const std::vector<float> before(weights.begin(), weights.end());
+    owned.model.train_step(text);
+    CHECK(std::ranges::equal(weights, before));
+    CHECK(owned.model.step() == 4);
+}
+
+TEST(samples_depend_on_seed_and_number_alone) {
+    const Shape shape;
+    Owned owned(shape);
+    const SampleRequest request{
+        .seed = 7, .number = 3, .temperature = 1.0f, .prompt = {}, .uniforms = {}};
+    const auto once = sample_of(owned.model, request);
+    SampleRequest other = request;
+    other.number = 4;
+    CHECK(sample_of(owned.model, other) != once);
+    other = request;
+    other.seed = 8;
+    CHECK(sample_of(owned.model, other) != once);
+    CHECK(sample_of(owned.model, request) == once);
+}
+
+TEST(samples_take_the_uniforms_given) {
+    const Shape shape;
+    Owned owned(shape);
+    std::vector<float> uniforms(shape.block_size);
+    for (std::size_t i = 0; i < uniforms.size(); ++i) {
+        uniforms[i] = random_uniform(9, 2, i);
+    }
+    SampleRequest request{
+        .seed = 9, .number = 2, .temperature = 0.7f, .prompt = {}, .uniforms = uniforms};
+    const auto given = sample_of(owned.model, request);
+    request.uniforms = {};
+    CHECK(sample_of(owned.model, request) == given);
+    // 0 draws the first token, just below 1 the last, which is BOS.
+    std::ranges::fill(uniforms, 0.0f);
+    request.uniforms = uniforms;
+    CHECK(sample_of(owned.model, request) == std::vector<Token>(shape.block_size, Token{0}));
+    std::ranges::fill(uniforms, 1.0f - 0x1p-24f);
+    std::vector<Token> out(shape.block_size);
+    const Sample sample = owned.model.sample(request, out);
+    CHECK(sample.length == 0 && sample.ended);
+}
+
+TEST(a_sample_follows_its_prompt) {
+    const Shape shape{1, 8, 2, 6, 5};
+    Owned owned(shape);
+    const std::vector<float> zeros(shape.block_size, 0.0f);
+    const std::vector<Token> prompt{1, 2, 3, 1};
+    const SampleRequest request{
+        .seed = 0, .number = 0, .temperature = 1.0f, .prompt = prompt, .uniforms = zeros};
+    CHECK(sample_of(owned.model, request) == (std::vector<Token>{0, 0}));
+}
+
+// The single-position forward pass must see what the training pass sees: with the prompt forced, the
+// probability of the next token follows from the loss of two texts that differ in length by one.
+TEST(sampling_and_training_agree_on_the_logits) {
+    const Shape shape{2, 16, 4, 16, 27};
+    Recipe recipe;
+    recipe.learning_rate = 0.0f;
+    Owned owned(shape, recipe);
+    owned.model.init_weights(3, 0.5f);
+    const std::vector<Token> text{5, 1, 20, 7, 3};
+    // n * loss(text) - sum of the losses of its first n - 1 predictions = -log p(BOS | text)
+    const double whole = 6.0 * static_cast<double>(owned.model.train_step(text));
+    const Token next = 9;
+    std::vector<Token> longer = text;
+    longer.push_back(next);
+    const double extended = 7.0 * static_cast<double>(owned.model.train_step(longer));
+    CHECK(std::isfinite(whole) && std::isfinite(extended));
+    // Uniforms just around the probability of BOS, the last token, tell its size.
+    double low = 0.0;
+    double high = 1.0;
+    for (int i = 0; i < 22; ++i) {
+        const double middle = (low + high) / 2.0;
+        const std::vector<float> uniforms(shape.block_size, static_cast<float>(middle));
+        std::vector<Token> out(shape.block_size);
+        const Sample sample = owned.model.sample({.seed = 0, .number = 0, .temperature = 1.0f,
+                                                  .prompt = text, .uniforms = uniforms},
+                                                 out);
+        (sample.ended && sample.length == 0 ? high : low) = middle;
+    }
+    // Score the same text with one target changed: the last prediction is BOS against `next`.
+    Owned scored(shape, recipe);
+    scored.model.init_weights(3, 0.5f);
+    const std::vector<Token> without(text.begin(), text.end());
+    const double last = whole - [&] {
+        // The first five predictions are the same in a block that ends before BOS.
+        Owned cut({2, 16, 4, 5, 27}, recipe);
+        for (std::size_t i = 0; i < cut.model.parameter_count(); ++i) {
+            const Parameter& to = cut.model.parameter(i);
+            std::vector<float> values(to.size());
+            scored.model.read(scored.model.parameter(i), TensorKind::weights, 0, values);
+            cut.model.write(to, TensorKind::weights, 0, values);
+        }
+        return 5.0 * static_cast<double>(cut.model.train_step(without));
+    }();
+    CHECK_NEAR(1.0 - high, std::exp(-last), 2e-5);
+}
