@@ -3,11 +3,9 @@
 import struct
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 from engine_reference import parameter_shapes
 
 Floats = npt.NDArray[np.float32]
@@ -54,9 +52,21 @@ def run_driver(command: list[str], run: Run) -> Result:
     """Runs `command` (the driver, perhaps under an emulator)."""
     parts = [
         struct.pack(
-            "<9I5f", run.n_layer, run.n_embd, run.n_head, run.block_size, run.vocab_size,
-            run.total_steps, len(run.documents), len(run.uniforms), run.kernels,
-            run.learning_rate, run.beta1, run.beta2, run.epsilon, run.temperature,
+            "<9I5f",
+            run.n_layer,
+            run.n_embd,
+            run.n_head,
+            run.block_size,
+            run.vocab_size,
+            run.total_steps,
+            len(run.documents),
+            len(run.uniforms),
+            run.kernels,
+            run.learning_rate,
+            run.beta1,
+            run.beta2,
+            run.epsilon,
+            run.temperature,
         )
     ]
     shapes = run.shapes()
@@ -93,8 +103,3 @@ def _parse(output: bytes, run: Run, shapes: dict[str, tuple[int, int]]) -> Resul
     samples = [integers(integers(1)[0]) for _ in run.uniforms]
     assert place == len(output)
     return Result(losses, weights, first, second, samples)
-
-
-def built_driver(directory: Path) -> Path:
-    """The driver in a build directory."""
-    return directory / "engine-driver"

@@ -34,12 +34,14 @@ def _rmsnorm(x: Array) -> tuple[Array, Array]:
 
 
 def _rmsnorm_backward(y: Array, scale: Array, dy: Array) -> Array:
-    return scale * (dy - y * np.mean(y * dy, axis=1, keepdims=True))
+    dx: Array = scale * (dy - y * np.mean(y * dy, axis=1, keepdims=True))
+    return dx
 
 
 def _softmax(x: Array) -> Array:
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    shares: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def loss_and_gradients(
@@ -57,8 +59,10 @@ def loss_and_gradients(
     x = embedded
     kept = []
     for layer in range(n_layer):
-        w = {name: p[f"layer{layer}.{name}"] for name in (
-            "attn_wq", "attn_wk", "attn_wv", "attn_wo", "mlp_fc1", "mlp_fc2")}
+        w = {
+            name: p[f"layer{layer}.{name}"]
+            for name in ("attn_wq", "attn_wk", "attn_wv", "attn_wo", "mlp_fc1", "mlp_fc2")
+        }
         h1, scale1 = _rmsnorm(x)
         q, k, v = h1 @ w["attn_wq"].T, h1 @ w["attn_wk"].T, h1 @ w["attn_wv"].T
         mixed = np.zeros_like(x)
