@@ -25,7 +25,8 @@ class Bench {
     explicit Bench(std::shared_ptr<test::MemoryFlash> flash = nullptr)
         : flash_(flash ? flash : std::make_shared<test::MemoryFlash>(64 * 1024)),
           memory_(app::Device::link_memory_bytes(limits_)),
-          device_(app::Ports{platform, serial, *flash_, signal_, log_}, limits_, memory_),
+          device_(app::Ports{platform, serial, *flash_, signal_, log_}, limits_, memory_,
+                  *ring_memory_),
           link_([this] { device_.run_link(); }),
           trainer_([this] { device_.run_trainer(); }) {}
 
@@ -130,6 +131,7 @@ class Bench {
     test::FakeSignal signal_;
     test::FakeLog log_;
     std::vector<std::uint8_t> memory_;
+    std::unique_ptr<app::RingMemory> ring_memory_ = std::make_unique<app::RingMemory>();
     app::Device device_;
     std::thread link_;
     std::thread trainer_;

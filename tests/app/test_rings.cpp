@@ -13,6 +13,17 @@
 using namespace ugpt;
 using app::DocumentRing;
 
+namespace {
+
+// A ring with memory of its own.
+template <typename Ring>
+class WithMemory : private std::array<app::Word, Ring::kCapacity>, public Ring {
+  public:
+    WithMemory() : Ring(static_cast<std::array<app::Word, Ring::kCapacity>&>(*this)) {}
+};
+
+}  // namespace
+
 TEST(queue_is_first_in_first_out_and_bounded) {
     app::SpscQueue<int, 4> queue;
     for (int i = 0; i < 4; ++i) CHECK(queue.push(i));
@@ -22,7 +33,7 @@ TEST(queue_is_first_in_first_out_and_bounded) {
 }
 
 TEST(documents_come_out_by_index_and_epoch) {
-    DocumentRing ring;
+    WithMemory<DocumentRing> ring;
     const std::array<engine::Token, 3> first{1, 2, 3};
     const std::array<engine::Token, 2> second{4, 5};
     CHECK(ring.push({7, 1}, first));
@@ -40,7 +51,7 @@ TEST(documents_come_out_by_index_and_epoch) {
 }
 
 TEST(documents_are_refused_when_there_is_no_room) {
-    DocumentRing ring;
+    WithMemory<DocumentRing> ring;
     const std::array<engine::Token, 16> document{};
     const std::size_t room = ring.room_for(document.size());
     for (std::uint32_t i = 0; i < room; ++i) CHECK(ring.push({i, 0}, document));
@@ -53,7 +64,7 @@ TEST(documents_are_refused_when_there_is_no_room) {
 }
 
 TEST(documents_pass_between_two_tasks) {
-    DocumentRing ring;
+    WithMemory<DocumentRing> ring;
     constexpr std::uint32_t kCount = 20000;
     std::thread producer([&] {
         for (std::uint32_t i = 0; i < kCount;) {
@@ -81,7 +92,7 @@ TEST(documents_pass_between_two_tasks) {
 }
 
 TEST(losses_are_held_by_step) {
-    app::LossRing ring;
+    WithMemory<app::LossRing> ring;
     std::array<float, 8> out{};
     std::uint32_t from = 1;
     CHECK(ring.read(from, out) == 0);
@@ -98,7 +109,7 @@ TEST(losses_are_held_by_step) {
 }
 
 TEST(the_oldest_losses_go_first) {
-    app::LossRing ring;
+    WithMemory<app::LossRing> ring;
     constexpr std::uint32_t kSteps = 3 * app::LossRing::kCapacity + 5;
     for (std::uint32_t step = 1; step <= kSteps; ++step) ring.push(static_cast<float>(step));
     std::array<float, 4> out{};
@@ -109,7 +120,7 @@ TEST(the_oldest_losses_go_first) {
 }
 
 TEST(losses_are_read_whole_while_they_are_written) {
-    app::LossRing ring;
+    WithMemory<app::LossRing> ring;
     constexpr std::uint32_t kSteps = 200000;
     std::thread trainer([&] {
         for (std::uint32_t step = 1; step <= kSteps; ++step) ring.push(static_cast<float>(step));

@@ -12,8 +12,10 @@ std::span<std::uint8_t> Device::deal(const LinkLimits& limits,
     return link_memory;
 }
 
-Device::Device(const Ports& ports, const LinkLimits& limits, std::span<std::uint8_t> link_memory)
+Device::Device(const Ports& ports, const LinkLimits& limits, std::span<std::uint8_t> link_memory,
+               RingMemory& ring_memory)
     : ports_(ports),
+      shared_(ring_memory),
       scratch_(deal(limits, link_memory)),
       link_(ports, limits, shared_, std::span(exchanges_).first(exchange_count(limits)),
             scratch_.first(limits.frame_bytes)),

@@ -20,7 +20,8 @@ class Device {
                2 * std::size_t{limits.frame_bytes};
     }
 
-    Device(const Ports& ports, const LinkLimits& limits, std::span<std::uint8_t> link_memory);
+    Device(const Ports& ports, const LinkLimits& limits, std::span<std::uint8_t> link_memory,
+           RingMemory& ring_memory);
 
     void run_link() { link_.run(); }        // the body of the link task
     void run_trainer() { trainer_.run(); }  // the body of the trainer task

@@ -11,11 +11,10 @@ std::size_t DocumentRing::room_for(std::size_t tokens) const {
 bool DocumentRing::push(Key key, std::span<const engine::Token> tokens) {
     if (room_for(tokens.size()) == 0) return false;
     std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    word(tail++) = key.epoch;
-    word(tail++) = static_cast<std::uint16_t>(key.index);
-    word(tail++) = static_cast<std::uint16_t>(key.index >> 16);
-    word(tail++) = static_cast<std::uint16_t>(tokens.size());
-    for (const engine::Token token : tokens) word(tail++) = token;
+    put(tail++, key.index);
+    put(tail++, static_cast<std::uint32_t>(key.epoch) << 16 |
+                    static_cast<std::uint16_t>(tokens.size()));
+    for (const engine::Token token : tokens) put(tail++, token);
     tail_.store(tail, std::memory_order_release);
     return true;
 }
@@ -23,17 +22,17 @@ bool DocumentRing::push(Key key, std::span<const engine::Token> tokens) {
 bool DocumentRing::take(Key key, std::span<engine::Token> out, std::size_t& length) {
     std::uint32_t head = head_.load(std::memory_order_relaxed);
     while (head != tail_.load(std::memory_order_acquire)) {
-        const std::uint16_t epoch = word(head);
-        const std::uint32_t index =
-            word(head + 1) | static_cast<std::uint32_t>(word(head + 2)) << 16;
-        const std::size_t size = word(head + 3);
+        const std::uint32_t index = word(head);
+        const std::uint32_t epoch = word(head + 1) >> 16;
+        const std::size_t size = word(head + 1) & 0xFFFFu;
         const bool wanted = epoch == key.epoch && index == key.index;
         if (epoch == key.epoch && index > key.index) return false;
         head += kHeaderWords;
         if (wanted) {
             length = size < out.size() ? size : out.size();
             for (std::size_t i = 0; i < length; ++i)
-                out[i] = word(head + static_cast<std::uint32_t>(i));
+                out[i] = static_cast<engine::Token>(
+                    word(head + static_cast<std::uint32_t>(i)));
         }
         head += static_cast<std::uint32_t>(size);
         head_.store(head, std::memory_order_release);

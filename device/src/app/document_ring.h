@@ -1,22 +1,24 @@
 // Documents on their way from the link task to the trainer.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "app/word_memory.h"
 #include "engine/config.h"
 
 namespace ugpt::app {
 
-// A ring of 16-bit words holding whole documents, each under its index in the training order and
-// under an epoch: creating, loading or seeking a model starts a new epoch, and what an earlier one
-// left in the ring is passed over.
+// A ring of words holding whole documents, a token in each word, under their index in the training
+// order and under an epoch: creating, loading or seeking a model starts a new epoch, and what an
+// earlier one left in the ring is passed over.
 class DocumentRing {
   public:
     static constexpr std::size_t kCapacity = 4096;  // words
+
+    explicit DocumentRing(Words<kCapacity> words) : words_(words) {}
 
     struct Key {
         std::uint32_t index = 0;
@@ -33,13 +35,16 @@ class DocumentRing {
     bool take(Key key, std::span<engine::Token> out, std::size_t& length);
 
   private:
-    static constexpr std::size_t kHeaderWords = 4;  // epoch, index low, index high, length
+    static constexpr std::size_t kHeaderWords = 2;  // index; epoch and length
 
-    [[nodiscard]] std::uint16_t& word(std::uint32_t position) {
-        return words_[position % kCapacity];
+    [[nodiscard]] std::uint32_t word(std::uint32_t position) const {
+        return words_[position % kCapacity].load(std::memory_order_relaxed);
+    }
+    void put(std::uint32_t position, std::uint32_t value) {
+        words_[position % kCapacity].store(value, std::memory_order_relaxed);
     }
 
-    std::array<std::uint16_t, kCapacity> words_{};
+    Words<kCapacity> words_;
     std::atomic<std::uint32_t> head_{0};
     std::atomic<std::uint32_t> tail_{0};
 };

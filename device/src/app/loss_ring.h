@@ -2,12 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+
+#include "app/word_memory.h"
 
 namespace ugpt::app {
 
@@ -16,6 +17,8 @@ namespace ugpt::app {
 class LossRing {
   public:
     static constexpr std::uint32_t kCapacity = 2048;
+
+    explicit LossRing(Words<kCapacity> values) : values_(values) {}
 
     // Trainer: forgets everything; the next loss belongs to step `completed` + 1.
     void restart(std::uint32_t completed) {
@@ -57,7 +60,7 @@ class LossRing {
     }
 
   private:
-    std::array<std::atomic<std::uint32_t>, kCapacity> values_{};
+    Words<kCapacity> values_;
     std::atomic<std::uint32_t> base_{0};
     std::atomic<std::uint32_t> last_{0};
 };

@@ -1,11 +1,13 @@
 // What passes between the link task and the trainer task; nothing here makes either wait.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
 #include "app/document_ring.h"
 #include "app/loss_ring.h"
+#include "app/narrator.h"
 #include "app/snapshot.h"
 #include "app/spsc_queue.h"
 
@@ -31,10 +33,20 @@ struct Progress {
     std::uint32_t epoch_step = 0;  // steps completed when the epoch began
     std::uint32_t vocab_size = 0;
     std::uint32_t block_size = 0;
+    std::uint32_t source = 0;
+    std::uint32_t autorun = 0;
+};
+
+// Where the rings lie.
+struct RingMemory {
+    std::array<Word, LossRing::kCapacity> losses;
+    std::array<Word, DocumentRing::kCapacity> documents;
 };
 
 struct Shared {
     static constexpr std::size_t kMaxExchanges = 32;
+
+    explicit Shared(RingMemory& memory) : losses(memory.losses), documents(memory.documents) {}
 
     Snapshot<Progress> progress;  // trainer -> link
     LossRing losses;              // trainer -> link
@@ -42,6 +54,8 @@ struct Shared {
     // Indices of exchanges: requests for the trainer, and those it has answered.
     SpscQueue<std::uint8_t, kMaxExchanges> requests;
     SpscQueue<std::uint8_t, kMaxExchanges> answers;
+    SpscQueue<TextLine, 2> texts;     // trainer -> link, for whoever watches the serial port
+    std::atomic<bool> greeted{false};  // a host speaks
     std::atomic<bool> booted{false};  // the trainer has looked for a checkpoint
     std::atomic<bool> stop{false};    // both tasks shall end; a chip never asks for it
 };

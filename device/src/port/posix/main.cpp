@@ -69,8 +69,10 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     port::posix::ThreadSignal trainer_signal;
     port::posix::MemoryLog log;
     std::vector<std::uint8_t> link_memory(app::Device::link_memory_bytes(options.limits));
+    const auto ring_memory = std::make_unique<app::RingMemory>();
     auto device = std::make_unique<app::Device>(
-        app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits, link_memory);
+        app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits, link_memory,
+        *ring_memory);
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });

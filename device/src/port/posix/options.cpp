@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <initializer_list>
 #include <string_view>
 
 #include "rpc/messages.h"
@@ -24,6 +25,13 @@ const char* const kUsage =
 
 namespace {
 
+// Appended piece by piece: GCC 12 warns of overlapping copies in sums that begin with a literal.
+std::string join(std::initializer_list<std::string_view> pieces) {
+    std::string result;
+    for (const std::string_view piece : pieces) result += piece;
+    return result;
+}
+
 bool parse_number(std::string_view text, std::uint64_t min, std::uint64_t max,
                   std::uint64_t& value) {
     const std::string copy(text);
@@ -32,6 +40,12 @@ bool parse_number(std::string_view text, std::uint64_t min, std::uint64_t max,
     value = std::strtoull(copy.c_str(), &end, 10);
     return errno == 0 && !copy.empty() && *end == '\0' && copy[0] != '-' && value >= min &&
            value <= max;
+}
+
+std::string quoted(std::string_view text) {
+    std::string result(1, '\'');
+    result.append(text);
+    return result.append(1, '\'');
 }
 
 // Applies an option that has a value; false and a filled `error` where it is unknown or wrong.
@@ -45,8 +59,8 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
     } else if (name == "--board") {
         options.board = find_board(value);
         if (options.board != nullptr) return true;
-        error = "there is no board '" + std::string(value) + "'; there are:";
-        for (const Board& board : boards()) error += " " + std::string(board.name);
+        error = "there is no board " + quoted(value) + "; there are:";
+        for (const Board& board : boards()) error.append(1, ' ').append(board.name);
         return false;
     } else if (name == "--frame-bytes" &&
                parse_number(value, rpc::kFrameMinBytes, rpc::kFrameMaxBytes, number)) {
@@ -56,7 +70,7 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
     } else if (name == "--power-cut-after" && parse_number(value, 1, UINT64_MAX, number)) {
         options.power_cut_bytes = number;
     } else {
-        error = "'" + std::string(name) + " " + std::string(value) + "' is not understood";
+        error = join({"'", name, " ", value, "' is not understood"});
         return false;
     }
     return true;
@@ -77,7 +91,7 @@ bool parse_options(int argc, char** argv, Options& options, std::string& error) 
         } else if (name == "--pty") {
             options.link = Options::Link::pseudo_terminal;
         } else if (i + 1 == argc) {
-            error = "'" + std::string(name) + "' is unknown or lacks a value; see --help";
+            error = join({"'", name, "' is unknown or lacks a value; see --help"});
             return false;
         } else if (!apply(name, argv[++i], options, error)) {
             return false;
