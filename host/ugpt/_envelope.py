@@ -64,7 +64,8 @@ def decode_body(body: bytes) -> Message:
         value = msgpack.unpackb(
             body, unicode_errors="surrogateescape", strict_map_key=False, use_list=True
         )
-    except (ValueError, RecursionError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        # TypeError: a map whose key is a map.
         raise ProtocolError(f"The device sent a body that is not MessagePack: {error}.") from None
     fields = FieldReader("message", value)
     kind = fields.integer("type", 0, 0xFF)

@@ -70,6 +70,15 @@ class LogLevel(IntEnum):
     """Something happened."""
 
 
+class Source(IntEnum):
+    """Where the documents of a run come from."""
+
+    HOST = 0
+    """The host sends them."""
+    FLASH = 1
+    """The data set in the device's flash; training needs no host and goes on after a power cut."""
+
+
 class ErrorCode(IntEnum):
     """Why a device refused a request."""
 
@@ -106,6 +115,8 @@ class ErrorCode(IntEnum):
     """
     OTHER_RUN = 15
     """The device holds another run than the one named."""
+    BAD_DATA = 17
+    """The data set in flash is absent, incomplete or does not match its checksum."""
     HELLO_FIRST = 16
     """The device has started since the last `hello`, or has not seen one yet."""
 
@@ -134,6 +145,9 @@ ERROR_DOC: dict[ErrorCode, str] = {
         " again."
     ),
     ErrorCode.OTHER_RUN: "The device holds another run than the one named.",
+    ErrorCode.BAD_DATA: (
+        "The data set in flash is absent, incomplete or does not match its checksum."
+    ),
     ErrorCode.HELLO_FIRST: (
         "The device has started since the last `hello`, or has not seen one yet."
     ),
@@ -158,6 +172,7 @@ ERROR_ADVICE: dict[ErrorCode, str] = {
     ErrorCode.NO_ROOM: "Choose a smaller model or data set, or a board with more flash.",
     ErrorCode.NOT_FINITE: "Use a smaller learning rate.",
     ErrorCode.OTHER_RUN: "Resume the run that is on the board, or start a new one.",
+    ErrorCode.BAD_DATA: "Send it again: ugpt data push FILE.",
     ErrorCode.HELLO_FIRST: "Say hello again; what was not in a checkpoint is gone.",
 }
 """What the user can do about an error."""
@@ -267,6 +282,8 @@ class Hello:
     """Requests that may be in flight."""
     baud_max: int
     """Highest rate of the UART; 0 where a rate has no meaning."""
+    data_bytes: int = 0
+    """Room in flash for the content of a data set."""
 
     def to_wire(self) -> list[object]:
         return [
@@ -284,6 +301,7 @@ class Hello:
             _wire.integer("frame_bytes", self.frame_bytes, 1280, 8192),
             _wire.integer("window", self.window, 1, 16),
             _wire.integer("baud_max", self.baud_max, 0, 4294967295),
+            _wire.integer("data_bytes", self.data_bytes, 0, 4294967295),
         ]
 
     @classmethod
@@ -304,6 +322,7 @@ class Hello:
             frame_bytes=fields.integer("frame_bytes", 1280, 8192),
             window=fields.integer("window", 1, 16),
             baud_max=fields.integer("baud_max", 0, 4294967295),
+            data_bytes=fields.integer("data_bytes", 0, 4294967295, default=0),
         )
 
 
@@ -337,6 +356,10 @@ class Status:
     """Duration of the last training step in microseconds."""
     free_bytes: int
     """Tensor memory not taken by the model."""
+    source: Source = Source.HOST
+    """Where the documents of the run come from."""
+    autorun: bool = False
+    """Whether the device prints samples by itself while no host speaks to it."""
 
     def to_wire(self) -> list[object]:
         return [
@@ -353,6 +376,8 @@ class Status:
             _wire.integer("error", self.error, 0, 255),
             _wire.integer("step_us", self.step_us, 0, 4294967295),
             _wire.integer("free_bytes", self.free_bytes, 0, 4294967295),
+            _wire.enum("source", self.source),
+            _wire.boolean("autorun", self.autorun),
         ]
 
     @classmethod
@@ -372,6 +397,8 @@ class Status:
             error=fields.integer("error", 0, 255),
             step_us=fields.integer("step_us", 0, 4294967295),
             free_bytes=fields.integer("free_bytes", 0, 4294967295),
+            source=fields.enum("source", Source, default=Source.HOST),
+            autorun=fields.boolean("autorun", default=False),
         )
 
 
@@ -432,6 +459,40 @@ class Plan:
             missing_bytes=fields.integer("missing_bytes", 0, 4294967295),
             checkpoint_bytes=fields.integer("checkpoint_bytes", 0, 4294967295),
             fits=fields.boolean("fits"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set in flash. Its content is each document's length in tokens as two bytes, then its
+    tokens, in the form of `documents_write`, all little-endian.
+    """
+
+    documents: int
+    """Number of documents; the document of step s (0-based) is number s modulo this."""
+    size_bytes: int
+    """Of the content."""
+    token_bytes: int
+    """Bytes of a token: one where vocab_size <= 256."""
+    crc: int
+    """CRC-32 of the content."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.integer("documents", self.documents, 1, 4294967295),
+            _wire.integer("size_bytes", self.size_bytes, 3, 4294967295),
+            _wire.integer("token_bytes", self.token_bytes, 1, 2),
+            _wire.integer("crc", self.crc, 0, 4294967295),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataSet:
+        fields = FieldReader("DataSet", value)
+        return cls(
+            documents=fields.integer("documents", 1, 4294967295),
+            size_bytes=fields.integer("size_bytes", 3, 4294967295),
+            token_bytes=fields.integer("token_bytes", 1, 2),
+            crc=fields.integer("crc", 0, 4294967295),
         )
 
 
@@ -1263,11 +1324,14 @@ class TrainRequest(Request[TrainResult]):
     """Training stops when this many steps are completed, and the model is saved."""
     save_every: int
     """Also save after every so many steps; 0 for the end only."""
+    source: Source = Source.HOST
+    """Where the documents come from; a run from flash also saves before its first step."""
 
     def to_wire(self) -> list[object]:
         return [
             _wire.integer("target_step", self.target_step, 0, 16777216),
             _wire.integer("save_every", self.save_every, 0, 4294967295),
+            _wire.enum("source", self.source),
         ]
 
     @classmethod
@@ -1276,6 +1340,7 @@ class TrainRequest(Request[TrainResult]):
         return cls(
             target_step=fields.integer("target_step", 0, 16777216),
             save_every=fields.integer("save_every", 0, 4294967295),
+            source=fields.enum("source", Source, default=Source.HOST),
         )
 
     def decode_result(self, value: object) -> TrainResult:
@@ -1429,6 +1494,256 @@ class SampleRequest(Request[SampleResult]):
 
 
 @dataclass(frozen=True, slots=True)
+class DataBeginResult:
+    """What `data_begin` returns."""
+
+    def to_wire(self) -> list[object]:
+        return []
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataBeginResult:
+        FieldReader("DataBeginResult", value)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class DataBeginRequest(Request[DataBeginResult]):
+    """Erases the data set in flash and makes room for another, whose content is sent next."""
+
+    METHOD: ClassVar[str] = "data_begin"
+    RESULT: ClassVar[type[DataBeginResult]] = DataBeginResult
+
+    data: DataSet
+    """What will be sent."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            self.data.to_wire(),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataBeginRequest:
+        fields = FieldReader("DataBeginRequest", value)
+        return cls(
+            data=fields.record("data", DataSet.from_wire),
+        )
+
+    def decode_result(self, value: object) -> DataBeginResult:
+        return DataBeginResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class DataWriteResult:
+    """What `data_write` returns."""
+
+    def to_wire(self) -> list[object]:
+        return []
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataWriteResult:
+        FieldReader("DataWriteResult", value)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class DataWriteRequest(Request[DataWriteResult]):
+    """Stores part of the content of the data set."""
+
+    METHOD: ClassVar[str] = "data_write"
+    RESULT: ClassVar[type[DataWriteResult]] = DataWriteResult
+
+    offset: int
+    """In bytes."""
+    content: bytes
+    """The bytes from there on."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.integer("offset", self.offset, 0, 4294967295),
+            _wire.binary("content", self.content, 8000),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataWriteRequest:
+        fields = FieldReader("DataWriteRequest", value)
+        return cls(
+            offset=fields.integer("offset", 0, 4294967295),
+            content=fields.binary("content", 8000),
+        )
+
+    def decode_result(self, value: object) -> DataWriteResult:
+        return DataWriteResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class DataCommitResult:
+    """What `data_commit` returns."""
+
+    def to_wire(self) -> list[object]:
+        return []
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataCommitResult:
+        FieldReader("DataCommitResult", value)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class DataCommitRequest(Request[DataCommitResult]):
+    """Checks the content against what `data_begin` announced; from then on the set can be trained
+    on.
+    """
+
+    METHOD: ClassVar[str] = "data_commit"
+    RESULT: ClassVar[type[DataCommitResult]] = DataCommitResult
+
+    def to_wire(self) -> list[object]:
+        return []
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataCommitRequest:
+        FieldReader("DataCommitRequest", value)
+        return cls()
+
+    def decode_result(self, value: object) -> DataCommitResult:
+        return DataCommitResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class DataInfoResult:
+    """What `data_info` returns."""
+
+    data: DataSet
+    """The data set."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            self.data.to_wire(),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataInfoResult:
+        fields = FieldReader("DataInfoResult", value)
+        return cls(
+            data=fields.record("data", DataSet.from_wire),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DataInfoRequest(Request[DataInfoResult]):
+    """Describes the data set in flash; `bad_data` where there is none."""
+
+    METHOD: ClassVar[str] = "data_info"
+    RESULT: ClassVar[type[DataInfoResult]] = DataInfoResult
+
+    def to_wire(self) -> list[object]:
+        return []
+
+    @classmethod
+    def from_wire(cls, value: object) -> DataInfoRequest:
+        FieldReader("DataInfoRequest", value)
+        return cls()
+
+    def decode_result(self, value: object) -> DataInfoResult:
+        return DataInfoResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveResult:
+    """What `curve` returns."""
+
+    values: bytes
+    """Losses of consecutive steps as little-endian float32; none where none are stored."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.binary("values", self.values, 8000),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> CurveResult:
+        fields = FieldReader("CurveResult", value)
+        return cls(
+            values=fields.binary("values", 8000),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CurveRequest(Request[CurveResult]):
+    """Reads losses that a run from flash has stored with its checkpoints."""
+
+    METHOD: ClassVar[str] = "curve"
+    RESULT: ClassVar[type[CurveResult]] = CurveResult
+
+    first: int
+    """The first step (1-based) wanted."""
+    count: int
+    """The most values wanted."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.integer("first", self.first, 1, 4294967295),
+            _wire.integer("count", self.count, 1, 2048),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> CurveRequest:
+        fields = FieldReader("CurveRequest", value)
+        return cls(
+            first=fields.integer("first", 1, 4294967295),
+            count=fields.integer("count", 1, 2048),
+        )
+
+    def decode_result(self, value: object) -> CurveResult:
+        return CurveResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class AutorunResult:
+    """What `autorun` returns."""
+
+    def to_wire(self) -> list[object]:
+        return []
+
+    @classmethod
+    def from_wire(cls, value: object) -> AutorunResult:
+        FieldReader("AutorunResult", value)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class AutorunRequest(Request[AutorunResult]):
+    """Makes the device print samples by itself, as plain text, from power-up on while no host
+    speaks to it.
+    """
+
+    METHOD: ClassVar[str] = "autorun"
+    RESULT: ClassVar[type[AutorunResult]] = AutorunResult
+
+    enabled: bool
+    """Whether it shall; kept in flash."""
+    temperature: float
+    """Logits are divided by it."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.boolean("enabled", self.enabled),
+            _wire.f32("temperature", self.temperature, 0.001, 100.0),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> AutorunRequest:
+        fields = FieldReader("AutorunRequest", value)
+        return cls(
+            enabled=fields.boolean("enabled"),
+            temperature=fields.f32("temperature", 0.001, 100.0),
+        )
+
+    def decode_result(self, value: object) -> AutorunResult:
+        return AutorunResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
 class SelfTestResult:
     """What `self_test` returns."""
 
@@ -1511,6 +1826,12 @@ TRAINER_METHODS: frozenset[str] = frozenset(
         "pause",
         "save",
         "sample",
+        "data_begin",
+        "data_write",
+        "data_commit",
+        "data_info",
+        "curve",
+        "autorun",
         "self_test",
     }
 )

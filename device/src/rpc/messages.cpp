@@ -43,6 +43,8 @@ std::string_view error_text(ErrorCode code) {
                 "weights were touched again.";
         case ErrorCode::other_run:
             return "The device holds another run than the one named.";
+        case ErrorCode::bad_data:
+            return "The data set in flash is absent, incomplete or does not match its checksum.";
         case ErrorCode::hello_first:
             return "The device has started since the last `hello`, or has not seen one yet.";
     }
@@ -112,11 +114,16 @@ bool decode(Reader& reader, Hello& out, FieldError& error) {
     fields.read("frame_bytes", out.frame_bytes, 1280, 8192);
     fields.read("window", out.window, 1, 16);
     fields.read("baud_max", out.baud_max);
+    if (fields.more()) {
+        fields.read("data_bytes", out.data_bytes);
+    } else {
+        out.data_bytes = 0;
+    }
     return fields.finish();
 }
 
 void encode(Writer& writer, const Hello& in) {
-    writer.array(14);
+    writer.array(15);
     writer.uint(in.major);
     writer.uint(in.minor);
     writer.str(in.build);
@@ -131,6 +138,7 @@ void encode(Writer& writer, const Hello& in) {
     writer.uint(in.frame_bytes);
     writer.uint(in.window);
     writer.uint(in.baud_max);
+    writer.uint(in.data_bytes);
 }
 
 bool decode(Reader& reader, Status& out, FieldError& error) {
@@ -148,11 +156,21 @@ bool decode(Reader& reader, Status& out, FieldError& error) {
     fields.read("error", out.error);
     fields.read("step_us", out.step_us);
     fields.read("free_bytes", out.free_bytes);
+    if (fields.more()) {
+        fields.read("source", out.source);
+    } else {
+        out.source = Source::host;
+    }
+    if (fields.more()) {
+        fields.read("autorun", out.autorun);
+    } else {
+        out.autorun = false;
+    }
     return fields.finish();
 }
 
 void encode(Writer& writer, const Status& in) {
-    writer.array(13);
+    writer.array(15);
     writer.uint(static_cast<std::uint8_t>(in.state));
     writer.uint(in.run_id);
     writer.uint(in.step);
@@ -166,6 +184,8 @@ void encode(Writer& writer, const Status& in) {
     writer.uint(in.error);
     writer.uint(in.step_us);
     writer.uint(in.free_bytes);
+    writer.uint(static_cast<std::uint8_t>(in.source));
+    writer.boolean(in.autorun);
 }
 
 bool decode(Reader& reader, Plan& out, FieldError& error) {
@@ -197,6 +217,23 @@ void encode(Writer& writer, const Plan& in) {
     writer.uint(in.missing_bytes);
     writer.uint(in.checkpoint_bytes);
     writer.boolean(in.fits);
+}
+
+bool decode(Reader& reader, DataSet& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("documents", out.documents, 1);
+    fields.read("size_bytes", out.size_bytes, 3);
+    fields.read("token_bytes", out.token_bytes, 1, 2);
+    fields.read("crc", out.crc);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const DataSet& in) {
+    writer.array(4);
+    writer.uint(in.documents);
+    writer.uint(in.size_bytes);
+    writer.uint(in.token_bytes);
+    writer.uint(in.crc);
 }
 
 bool decode(Reader& reader, ModelInfo& out, FieldError& error) {
@@ -605,13 +642,19 @@ bool decode(Reader& reader, TrainParams& out, FieldError& error) {
     FieldReader fields(reader, error);
     fields.read("target_step", out.target_step, 0, 16777216);
     fields.read("save_every", out.save_every);
+    if (fields.more()) {
+        fields.read("source", out.source);
+    } else {
+        out.source = Source::host;
+    }
     return fields.finish();
 }
 
 void encode(Writer& writer, const TrainParams& in) {
-    writer.array(2);
+    writer.array(3);
     writer.uint(in.target_step);
     writer.uint(in.save_every);
+    writer.uint(static_cast<std::uint8_t>(in.source));
 }
 
 bool decode(Reader& reader, PauseResult& out, FieldError& error) {
@@ -684,6 +727,132 @@ void encode(Writer& writer, const SampleParams& in) {
     writer.f32(in.temperature);
     writer.bin(in.prompt);
     writer.bin(in.uniforms);
+}
+
+bool decode(Reader& reader, [[maybe_unused]] DataBeginResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    return fields.finish();
+}
+
+void encode(Writer& writer, [[maybe_unused]] const DataBeginResult& in) {
+    writer.array(0);
+}
+
+bool decode(Reader& reader, DataBeginParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("data", out.data);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const DataBeginParams& in) {
+    writer.array(1);
+    encode(writer, in.data);
+}
+
+bool decode(Reader& reader, [[maybe_unused]] DataWriteResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    return fields.finish();
+}
+
+void encode(Writer& writer, [[maybe_unused]] const DataWriteResult& in) {
+    writer.array(0);
+}
+
+bool decode(Reader& reader, DataWriteParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("offset", out.offset);
+    fields.read("content", out.content, 8000);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const DataWriteParams& in) {
+    writer.array(2);
+    writer.uint(in.offset);
+    writer.bin(in.content);
+}
+
+bool decode(Reader& reader, [[maybe_unused]] DataCommitResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    return fields.finish();
+}
+
+void encode(Writer& writer, [[maybe_unused]] const DataCommitResult& in) {
+    writer.array(0);
+}
+
+bool decode(Reader& reader, [[maybe_unused]] DataCommitParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    return fields.finish();
+}
+
+void encode(Writer& writer, [[maybe_unused]] const DataCommitParams& in) {
+    writer.array(0);
+}
+
+bool decode(Reader& reader, DataInfoResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("data", out.data);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const DataInfoResult& in) {
+    writer.array(1);
+    encode(writer, in.data);
+}
+
+bool decode(Reader& reader, [[maybe_unused]] DataInfoParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    return fields.finish();
+}
+
+void encode(Writer& writer, [[maybe_unused]] const DataInfoParams& in) {
+    writer.array(0);
+}
+
+bool decode(Reader& reader, CurveResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("values", out.values, 8000);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const CurveResult& in) {
+    writer.array(1);
+    writer.bin(in.values);
+}
+
+bool decode(Reader& reader, CurveParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("first", out.first, 1);
+    fields.read("count", out.count, 1, 2048);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const CurveParams& in) {
+    writer.array(2);
+    writer.uint(in.first);
+    writer.uint(in.count);
+}
+
+bool decode(Reader& reader, [[maybe_unused]] AutorunResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    return fields.finish();
+}
+
+void encode(Writer& writer, [[maybe_unused]] const AutorunResult& in) {
+    writer.array(0);
+}
+
+bool decode(Reader& reader, AutorunParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("enabled", out.enabled);
+    fields.read("temperature", out.temperature, FloatRange{0.001f, 100.0f, "0.001", "100.0"});
+    return fields.finish();
+}
+
+void encode(Writer& writer, const AutorunParams& in) {
+    writer.array(2);
+    writer.boolean(in.enabled);
+    writer.f32(in.temperature);
 }
 
 bool decode(Reader& reader, SelfTestResult& out, FieldError& error) {

@@ -98,6 +98,22 @@ enum class LogLevel : std::uint8_t {
     return false;
 }
 
+// Where the documents of a run come from.
+enum class Source : std::uint8_t {
+    // The host sends them.
+    host = 0,
+    // The data set in the device's flash; training needs no host and goes on after a power cut.
+    flash = 1,
+};
+[[nodiscard]] constexpr bool is_known(Source value) {
+    switch (value) {
+        case Source::host:
+        case Source::flash:
+            return true;
+    }
+    return false;
+}
+
 // Why a request was refused.
 enum class ErrorCode : std::uint8_t {
     // Nothing was refused; never on the wire as the error of a response.
@@ -133,6 +149,8 @@ enum class ErrorCode : std::uint8_t {
     not_finite = 14,
     // The device holds another run than the one named.
     other_run = 15,
+    // The data set in flash is absent, incomplete or does not match its checksum.
+    bad_data = 17,
     // The device has started since the last `hello`, or has not seen one yet.
     hello_first = 16,
 };
@@ -164,6 +182,12 @@ enum class Method : std::uint8_t {
     pause,
     save,
     sample,
+    data_begin,
+    data_write,
+    data_commit,
+    data_info,
+    curve,
+    autorun,
     self_test,
 };
 
@@ -172,7 +196,7 @@ struct MethodInfo {
     Task task;
 };
 
-inline constexpr std::array<MethodInfo, 21> kMethods{{
+inline constexpr std::array<MethodInfo, 27> kMethods{{
     {"hello", Task::link},
     {"ping", Task::link},
     {"set_baud", Task::link},
@@ -193,6 +217,12 @@ inline constexpr std::array<MethodInfo, 21> kMethods{{
     {"pause", Task::trainer},
     {"save", Task::trainer},
     {"sample", Task::trainer},
+    {"data_begin", Task::trainer},
+    {"data_write", Task::trainer},
+    {"data_commit", Task::trainer},
+    {"data_info", Task::trainer},
+    {"curve", Task::trainer},
+    {"autorun", Task::trainer},
     {"self_test", Task::trainer},
 }};
 
@@ -267,6 +297,8 @@ struct Hello {
     std::uint8_t window = 0;
     // Highest rate of the UART; 0 where a rate has no meaning.
     std::uint32_t baud_max = 0;
+    // Room in flash for the content of a data set.
+    std::uint32_t data_bytes = 0;
 };
 [[nodiscard]] bool decode(Reader& reader, Hello& out, FieldError& error);
 void encode(Writer& writer, const Hello& in);
@@ -299,6 +331,10 @@ struct Status {
     std::uint32_t step_us = 0;
     // Tensor memory not taken by the model.
     std::uint32_t free_bytes = 0;
+    // Where the documents of the run come from.
+    Source source = Source::host;
+    // Whether the device prints samples by itself while no host speaks to it.
+    bool autorun = false;
 
     bool operator==(const Status&) const = default;
 };
@@ -334,6 +370,23 @@ struct Plan {
 };
 [[nodiscard]] bool decode(Reader& reader, Plan& out, FieldError& error);
 void encode(Writer& writer, const Plan& in);
+
+// A data set in flash. Its content is each document's length in tokens as two bytes, then its
+// tokens, in the form of `documents_write`, all little-endian.
+struct DataSet {
+    // Number of documents; the document of step s (0-based) is number s modulo this. (At least 1.)
+    std::uint32_t documents = 0;
+    // Of the content. (At least 3.)
+    std::uint32_t size_bytes = 0;
+    // Bytes of a token: one where vocab_size <= 256. (1 to 2.)
+    std::uint8_t token_bytes = 0;
+    // CRC-32 of the content.
+    std::uint32_t crc = 0;
+
+    bool operator==(const DataSet&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, DataSet& out, FieldError& error);
+void encode(Writer& writer, const DataSet& in);
 
 // The model in memory.
 struct ModelInfo {
@@ -726,6 +779,8 @@ struct TrainParams {
     std::uint32_t target_step = 0;
     // Also save after every so many steps; 0 for the end only.
     std::uint32_t save_every = 0;
+    // Where the documents come from; a run from flash also saves before its first step.
+    Source source = Source::host;
 
     bool operator==(const TrainParams&) const = default;
 };
@@ -797,6 +852,122 @@ struct SampleParams {
 };
 [[nodiscard]] bool decode(Reader& reader, SampleParams& out, FieldError& error);
 void encode(Writer& writer, const SampleParams& in);
+
+// What `data_begin` returns.
+struct DataBeginResult {
+};
+[[nodiscard]] bool decode(Reader& reader, DataBeginResult& out, FieldError& error);
+void encode(Writer& writer, const DataBeginResult& in);
+
+// Erases the data set in flash and makes room for another, whose content is sent next.
+struct DataBeginParams {
+    static constexpr Method kMethod = Method::data_begin;
+    using Result = DataBeginResult;
+
+    // What will be sent.
+    DataSet data{};
+
+    bool operator==(const DataBeginParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, DataBeginParams& out, FieldError& error);
+void encode(Writer& writer, const DataBeginParams& in);
+
+// What `data_write` returns.
+struct DataWriteResult {
+};
+[[nodiscard]] bool decode(Reader& reader, DataWriteResult& out, FieldError& error);
+void encode(Writer& writer, const DataWriteResult& in);
+
+// Stores part of the content of the data set.
+struct DataWriteParams {
+    static constexpr Method kMethod = Method::data_write;
+    using Result = DataWriteResult;
+
+    // In bytes.
+    std::uint32_t offset = 0;
+    // The bytes from there on. (At most 8000 bytes.)
+    std::span<const std::uint8_t> content{};
+};
+[[nodiscard]] bool decode(Reader& reader, DataWriteParams& out, FieldError& error);
+void encode(Writer& writer, const DataWriteParams& in);
+
+// What `data_commit` returns.
+struct DataCommitResult {
+};
+[[nodiscard]] bool decode(Reader& reader, DataCommitResult& out, FieldError& error);
+void encode(Writer& writer, const DataCommitResult& in);
+
+// Checks the content against what `data_begin` announced; from then on the set can be trained on.
+struct DataCommitParams {
+    static constexpr Method kMethod = Method::data_commit;
+    using Result = DataCommitResult;
+};
+[[nodiscard]] bool decode(Reader& reader, DataCommitParams& out, FieldError& error);
+void encode(Writer& writer, const DataCommitParams& in);
+
+// What `data_info` returns.
+struct DataInfoResult {
+    // The data set.
+    DataSet data{};
+
+    bool operator==(const DataInfoResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, DataInfoResult& out, FieldError& error);
+void encode(Writer& writer, const DataInfoResult& in);
+
+// Describes the data set in flash; `bad_data` where there is none.
+struct DataInfoParams {
+    static constexpr Method kMethod = Method::data_info;
+    using Result = DataInfoResult;
+};
+[[nodiscard]] bool decode(Reader& reader, DataInfoParams& out, FieldError& error);
+void encode(Writer& writer, const DataInfoParams& in);
+
+// What `curve` returns.
+struct CurveResult {
+    // Losses of consecutive steps as little-endian float32; none where none are stored. (At most
+    // 8000 bytes.)
+    std::span<const std::uint8_t> values{};
+};
+[[nodiscard]] bool decode(Reader& reader, CurveResult& out, FieldError& error);
+void encode(Writer& writer, const CurveResult& in);
+
+// Reads losses that a run from flash has stored with its checkpoints.
+struct CurveParams {
+    static constexpr Method kMethod = Method::curve;
+    using Result = CurveResult;
+
+    // The first step (1-based) wanted. (At least 1.)
+    std::uint32_t first = 0;
+    // The most values wanted. (1 to 2048.)
+    std::uint16_t count = 0;
+
+    bool operator==(const CurveParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, CurveParams& out, FieldError& error);
+void encode(Writer& writer, const CurveParams& in);
+
+// What `autorun` returns.
+struct AutorunResult {
+};
+[[nodiscard]] bool decode(Reader& reader, AutorunResult& out, FieldError& error);
+void encode(Writer& writer, const AutorunResult& in);
+
+// Makes the device print samples by itself, as plain text, from power-up on while no host speaks to
+// it.
+struct AutorunParams {
+    static constexpr Method kMethod = Method::autorun;
+    using Result = AutorunResult;
+
+    // Whether it shall; kept in flash.
+    bool enabled = false;
+    // Logits are divided by it. (0.001 to 100.0.)
+    float temperature = 0.0f;
+
+    bool operator==(const AutorunParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, AutorunParams& out, FieldError& error);
+void encode(Writer& writer, const AutorunParams& in);
 
 // What `self_test` returns.
 struct SelfTestResult {

@@ -1,0 +1,227 @@
+"""The generator: nothing is stale, contradictions are refused, defaults work on both sides."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from ugpt.errors import ProtocolError
+
+ROOT = Path(__file__).resolve().parents[2]
+PROTOCOL = ROOT / "protocol"
+COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
+
+EXAMPLE = """
+[protocol]
+major = 1
+minor = 2
+[limits]
+frame_max_bytes = { value = 64, doc = "Small." }
+[enums.Colour]
+doc = "A colour."
+values = [{ name = "red", value = 0, doc = "Red." }, { name = "blue", value = 4, doc = "Blue." }]
+[records.Point]
+doc = "A point."
+fields = [
+    { name = "x", type = "u8", doc = "Across." },
+    { name = "y", type = "u16", min = 3, max = 999, default = 7, doc = "Up." },
+]
+[methods.paint]
+doc = "Paints."
+task = "link"
+params = [
+    { name = "point", type = "Point", doc = "Where." },
+    { name = "width", type = "f32", min = 0, max = 2, default = 1.5, doc = "How wide." },
+    { name = "colour", type = "Colour", default = "blue", doc = "In which colour." },
+    { name = "title", type = "str", max_bytes = 9, default = "a \\"b\\"", doc = "Of what." },
+    { name = "wet", type = "bool", default = true, doc = "Whether it is wet." },
+]
+result = []
+[errors.dry]
+code = 1
+doc = "No paint."
+advice = "Buy some."
+"""
+
+CPP_TEST = """
+#include "rpc/envelope.h"
+using namespace ugpt::rpc;
+int main() {
+    const std::uint8_t body[] = {0x91, 0x91, 0x05};
+    Reader reader(body);
+    PaintParams params;
+    params.point.y = 900;
+    params.wet = false;
+    FieldError error;
+    if (!decode(reader, params, error)) return 1;
+    if (params.point.x != 5 || params.point.y != 7 || params.width != 1.5f) return 2;
+    if (params.colour != Colour::blue || params.title != "a \\"b\\"" || !params.wet) return 3;
+    if (PaintParams{}.point.y != 7 || PaintParams{}.width != 1.5f) return 4;
+    const std::uint8_t empty[] = {0x91, 0x90};
+    Reader missing(empty);
+    if (decode(missing, params, error) || error.field != "x") return 5;
+    return error.fault == FieldFault::missing ? 0 : 6;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    """protocol/generator as a module of its own name, whatever else is called so."""
+    spec = importlib.util.spec_from_file_location(
+        "ugpt_protocol_generator",
+        PROTOCOL / "generator" / "__init__.py",
+        submodule_search_locations=[str(PROTOCOL / "generator")],
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    for name in ("checks", "schema", "cpp", "python", "reference", "golden"):
+        importlib.import_module(f"{spec.name}.{name}")
+    return module
+
+
+def test_generated_files_are_not_stale() -> None:
+    run = subprocess.run(
+        [sys.executable, str(PROTOCOL / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
+    for name in ("protocol", "device/src/rpc", "host/ugpt", "docs", "tests/rpc"):
+        (tmp_path / name).mkdir(parents=True)
+    shutil.copytree(PROTOCOL, tmp_path / "protocol", dirs_exist_ok=True)
+
+    def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(tmp_path / "protocol" / "generate.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert generate("--check").returncode == 1
+    assert generate().returncode == 0
+    assert generate("--check").returncode == 0
+    for name in (
+        "device/src/rpc/messages.h",
+        "device/src/rpc/messages.cpp",
+        "host/ugpt/_messages.py",
+        "docs/protocol.md",
+        "tests/rpc/golden.inc",
+    ):
+        assert (tmp_path / name).read_text("utf-8") == (ROOT / name).read_text("utf-8")
+    page = tmp_path / "docs" / "protocol.md"
+    page.write_text(page.read_text("utf-8") + "\n", "utf-8")
+    stale = generate("--check")
+    assert stale.returncode == 1
+    assert "stale: docs/protocol.md" in stale.stdout
+    schema = tmp_path / "protocol" / "ugpt.toml"
+    schema.write_text(schema.read_text("utf-8").replace('"u16"', '"u17"', 1), "utf-8")
+    broken = generate()
+    assert broken.returncode == 1
+    assert "no such type" in broken.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('type = "u8"', 'type = "u9"', "records.Point.x: no such type"),
+        ('type = "Point"', 'type = "Pint"', "methods.paint.params.point: no such type"),
+        ("min = 3", "min = 1000", "min is above max"),
+        ("default = 7", "default = 1000", "the default lies outside the range"),
+        ("default = 1.5", "default = 2.5", "the default lies outside the range"),
+        ("max = 999", "max = 65536", "must be an integer from 0 to 65535"),
+        ("min = 0, max = 2", "min = 0", "both `min` and `max`"),
+        (", max_bytes = 9", "", "max_bytes: must be an integer"),
+        ("max_bytes = 9", "max_items = 9", "a str has no `max_items`"),
+        ('"blue", doc', '"green", doc', "Colour has no value 'green'"),
+        (", default = true", "", "needs a default, since title before it has one"),
+        ("default = true", "default = 1", "the default of a bool"),
+        ('task = "link"', 'task = "boss"', "task is"),
+        ('name = "y"', 'name = "x"', "'x' appears twice"),
+        ('name = "y"', 'name = "class"', "a keyword of C++ or Python"),
+        ('name = "y"', 'name = "Y"', "not a snake_case name"),
+        ("value = 4", "value = 0", "0 appears twice"),
+        ("value = 4", "value = 256", "must be an integer from 0 to 255"),
+        ("code = 1", "code = 0", "code 0 means"),
+        ('advice = "Buy some."', "", "`advice` is missing"),
+        ('advice = "Buy some."', 'advice = ""', "must be a sentence"),
+        ("minor = 2", "minor = 2\nbuild = 3", "does not know `build`"),
+        ("[records.Point]", "[records.Colour]", "Colour is defined twice"),
+        ("[protocol]", "[protocol", "not TOML"),
+    ],
+)
+def test_a_schema_that_contradicts_itself_is_refused(
+    generator: ModuleType, old: str, new: str, words: str
+) -> None:
+    schema = sys.modules[f"{generator.__name__}.schema"]
+    assert old in EXAMPLE
+    schema.parse(EXAMPLE)
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.parse(EXAMPLE.replace(old, new, 1))
+    assert words in str(caught.value)
+
+
+def test_defaults_stand_in_for_missing_fields_in_python(
+    generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    path = tmp_path / "example.py"
+    path.write_text(sys.modules[f"{generator.__name__}.python"].module(schema), "utf-8")
+    spec = importlib.util.spec_from_file_location("ugpt._example_messages", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, example)
+    spec.loader.exec_module(example)
+
+    paint = example.PaintRequest.from_wire([[5]])
+    assert paint == example.PaintRequest(point=example.Point(x=5))
+    assert paint.to_wire() == [[5, 7], 1.5, 4, 'a "b"', True]
+    assert example.PaintRequest.from_wire([[5, 8], 2, 0, "", False, "new"]).point.y == 8
+    with pytest.raises(ProtocolError, match="Point without x"):
+        example.PaintRequest.from_wire([[]])
+    with pytest.raises(ProtocolError, match="y as 1000"):
+        example.PaintRequest.from_wire([[5, 1000]])
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler was found")
+def test_defaults_stand_in_for_missing_fields_in_cpp(generator: ModuleType, tmp_path: Path) -> None:
+    assert COMPILER is not None
+    cpp = sys.modules[f"{generator.__name__}.cpp"]
+    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    shutil.copytree(ROOT / "device" / "src" / "rpc", tmp_path / "rpc")
+    (tmp_path / "rpc" / "messages.h").write_text(cpp.header(schema), "utf-8")
+    (tmp_path / "rpc" / "messages.cpp").write_text(cpp.source(schema), "utf-8")
+    (tmp_path / "main.cpp").write_text(CPP_TEST, "utf-8")
+    sources = ["main.cpp", "rpc/messages.cpp", "rpc/fields.cpp", "rpc/msgpack.cpp"]
+    command = [COMPILER, "-std=c++20", "-I.", *sources, "-o", "example"]
+    built = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    run = subprocess.run([tmp_path / "example"], timeout=10, check=False)
+    assert run.returncode == 0
+
+
+def test_the_reference_page_says_everything(generator: ModuleType) -> None:
+    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    page = sys.modules[f"{generator.__name__}.reference"].page(schema)
+    for words in (
+        "version 1.2",
+        "| `y` | `u16` | 3 to 999, 7 if absent | Up. |",
+        "| `colour` | [Colour](#colour) | blue if absent | In which colour. |",
+        '| `title` | `str` | at most 9 bytes, a "b" if absent | Of what. |',
+        "| 1 | `dry` | No paint. | Buy some. |",
+    ):
+        assert words in page
