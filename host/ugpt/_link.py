@@ -47,6 +47,8 @@ from .errors import (
     VersionMismatch,
     WrongVersion,
     device_error,
+    no_greeting,
+    silent_device,
 )
 
 ResultT = TypeVar("ResultT")
@@ -60,6 +62,7 @@ PROBE_ID = 0
 BITS_PER_BYTE = 10
 """On the line: start bit, eight bits, stop bit."""
 
+_SILENCE_S = 0.25
 _RESTART_MARKS = re.compile(r"rst:0x|Guru Meditation|abort\(\)")
 
 
@@ -111,6 +114,7 @@ class Link:
         self._trainer_round_trip = RoundTrip(0.5, 4.0)
         self._heard_at = 0.0
         self._first_text = ""
+        self._silence: asyncio.TimerHandle | None = None
 
     async def open(self, timeout_s: float) -> Hello:
         """Starts listening and greets the device."""
@@ -121,6 +125,8 @@ class Link:
     async def close(self) -> None:
         """Ends the connection and every task of it; allowed more than once."""
         self._fail(LinkClosed(), LinkState.CLOSED)
+        if self._silence is not None:
+            self._silence.cancel()
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait({self._reader})
@@ -210,7 +216,7 @@ class Link:
             silent_since = max(started, self._heard_at) if by_trainer else started
             if now - silent_since > patience_s:
                 if not await self._found_again(waiting):
-                    raise self._silence(waiting.method, patience_s)
+                    raise silent_device(self._transport.name, waiting.method, patience_s)
                 started = loop.time()
             if now - started > max(patience_s, TRAINER_PATIENCE_S):
                 raise NoAnswer(
@@ -253,6 +259,8 @@ class Link:
 
     async def _found_again(self, waiting: _Waiting) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""
+        if self.state is not LinkState.READY:
+            return False
         async with self._greeting:
             if self.state is not LinkState.READY or self.hello is None:
                 return False
@@ -270,13 +278,6 @@ class Link:
                 self._fail(DeviceRestarted(before, now), LinkState.GREETING)
             return True
 
-    def _silence(self, method: str, patience_s: float) -> NoAnswer:
-        return NoAnswer(
-            f"The device on {self._transport.name} did not answer {method} for "
-            f"{patience_s:.0f} seconds.",
-            "Check the cable, or reset the board and connect again.",
-        )
-
     # Greeting
 
     async def _say_hello(self, timeout_s: float) -> Hello:
@@ -286,34 +287,16 @@ class Link:
         try:
             result = await self.exchange(request, timeout_s)
         except NoAnswer:
-            raise self._no_greeting(timeout_s, self.stats.bytes_received > received) from None
+            self._flush()
+            bytes_came = self.stats.bytes_received > received
+            raise no_greeting(
+                self._transport.name, timeout_s, bytes_came, self._first_text
+            ) from None
         except WrongVersion as error:
             raise VersionMismatch(PROTOCOL_MAJOR, error.detail or None) from error
         if result.hello.major != PROTOCOL_MAJOR:
             raise VersionMismatch(PROTOCOL_MAJOR, result.hello.major, result.hello.build)
         return result.hello
-
-    def _no_greeting(self, timeout_s: float, bytes_came: bool) -> NoAnswer:
-        for piece in self._decoder.flush():
-            if isinstance(piece, Text):
-                self._take_text(piece.line)
-        where = f"on {self._transport.name}"
-        if self._first_text:
-            said = self._first_text if len(self._first_text) < 60 else self._first_text[:57] + "..."
-            return NoAnswer(
-                f"Something else than ugpt answers {where}: {said!r}.",
-                "Choose another port, or put the ugpt firmware on the board: ugpt flash.",
-            )
-        if bytes_came:
-            return NoAnswer(
-                f"What comes {where} is not the ugpt protocol.",
-                "Choose another port, or put the ugpt firmware on the board: ugpt flash.",
-            )
-        return NoAnswer(
-            f"Nothing answers {where} within {timeout_s:.0f} seconds.",
-            "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
-            "and try again.",
-        )
 
     def _start_session(self, hello: Hello) -> None:
         self.hello = hello
@@ -338,6 +321,11 @@ class Link:
             self._fail(error, LinkState.LOST)
 
     def _take_bytes(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if self._silence is not None:
+            self._silence.cancel()
+        # A board that falls may leave half a frame and its last words in one stretch.
+        self._silence = loop.call_later(_SILENCE_S, self._flush)
         for piece in self._decoder.feed(data):
             if isinstance(piece, Text):
                 self._take_text(piece.line)
@@ -347,12 +335,17 @@ class Link:
             except ProtocolError as error:
                 self._log(LogLine(error.message, None))
                 continue
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = loop.time()
             if isinstance(message, Notification):
                 self._take_notification(message)
             else:
                 self._take_answer(message)
         self.stats.bad_frames = self._decoder.counters.bad_frames
+
+    def _flush(self) -> None:
+        for piece in self._decoder.flush():
+            if isinstance(piece, Text):
+                self._take_text(piece.line)
 
     def _take_answer(self, message: Response | Failure) -> None:
         if isinstance(message, Failure) and message.code == ErrorCode.HELLO_FIRST:

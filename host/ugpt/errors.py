@@ -16,7 +16,8 @@ UgptError
 |   `-- LinkClosed
 |-- DeviceError             the device refused a request, one class for each code of the schema
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
-|   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, HelloFirst
+|   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, HelloFirst,
+    |       BadData
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |-- RunError                a run folder
@@ -109,6 +110,32 @@ class LinkError(UgptError):
 
 class NoAnswer(LinkError):
     """Nothing, or something that is not a ugpt device, answers."""
+
+
+def silent_device(port: str, method: str, patience_s: float) -> NoAnswer:
+    """A device that was greeted has stopped answering."""
+    return NoAnswer(
+        f"The device on {port} did not answer {method} for {patience_s:.0f} seconds.",
+        "Check the cable, or reset the board and connect again.",
+    )
+
+
+def no_greeting(port: str, timeout_s: float, bytes_came: bool, text: str) -> NoAnswer:
+    """No device answers a greeting; `text` is the first line that came instead, if any did."""
+    if text:
+        said = text if len(text) < 60 else text[:57] + "..."
+        message = f"Something else than ugpt answers on {port}: {said!r}."
+    elif bytes_came:
+        message = f"What comes from {port} is not the ugpt protocol."
+    else:
+        return NoAnswer(
+            f"Nothing answers on {port} within {timeout_s:.0f} seconds.",
+            "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
+            "and try again.",
+        )
+    return NoAnswer(
+        message, "Choose another port, or put the ugpt firmware on the board: ugpt flash."
+    )
 
 
 class ProtocolError(LinkError):
@@ -292,6 +319,12 @@ class HelloFirst(DeviceError):
     """The device has seen no `hello` since it started."""
 
     CODE = 16
+
+
+class BadData(DeviceError):
+    """The data set in flash is absent, incomplete or damaged."""
+
+    CODE = 17
 
 
 _BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}

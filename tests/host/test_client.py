@@ -1,0 +1,369 @@
+"""The client against a real virtual device, over each kind of port and over a bad line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import ugpt
+from ugpt import Device, DeviceState, Recipe, Shape, TensorKind
+from ugpt._messages import ResetRequest
+from ugpt.errors import (
+    BadShape,
+    BadToken,
+    DeviceProgramError,
+    DeviceRestarted,
+    DoesNotFit,
+    Gap,
+    InvalidValue,
+    NoAnswer,
+    NoModel,
+    PortLost,
+    PortNotFound,
+    UnknownTensor,
+)
+
+from tests.support.devices import listening_device
+from tests.support.faults import faulty_proxy
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
+RECIPE = Recipe(learning_rate=0.01, beta1=0.85, beta2=0.99, epsilon=1e-8, total_steps=100)
+FORMS = ["virtual", "pty", "socket"]
+
+
+@asynccontextmanager
+async def connected(form: str, flash: Path, *extra: str, **options: int) -> AsyncIterator[Device]:
+    """A client of a device of its own; afterwards no task is left."""
+    before = other_tasks()
+    async with asyncio.timeout(60.0):
+        if form == "virtual":
+            async with ugpt.connect("virtual", flash=flash, **options) as device:
+                yield device
+        else:
+            async with (
+                listening_device(form, flash, *extra) as port,
+                ugpt.connect(port, **options) as device,
+            ):
+                yield device
+    assert other_tasks() == before
+
+
+def other_tasks() -> set[asyncio.Task[object]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
+@pytest.fixture
+async def device(tmp_path: Path) -> AsyncIterator[Device]:
+    async with connected("virtual", tmp_path / "flash") as device:
+        yield device
+
+
+def random_tensors(seed: int = 1) -> dict[str, bytes]:
+    numbers = random.Random(seed)
+    return {
+        name: struct.pack(f"<{r * c}f", *(numbers.gauss(0, 0.08) for _ in range(r * c)))
+        for name, (r, c) in ugpt.tensor_shapes(SHAPE).items()
+    }
+
+
+def documents(count: int) -> list[bytes]:
+    numbers = random.Random(3)
+    return [
+        ugpt.encode_tokens(numbers.choices(range(26), k=numbers.randrange(2, 9)), 27)
+        for _ in range(count)
+    ]
+
+
+async def create(device: Device) -> None:
+    await device.create(7, SHAPE, RECIPE, LETTERS)
+    await device.init_weights(42)
+
+
+async def train(device: Device, steps: int) -> list[float]:
+    """Streams documents until `steps` are completed; returns their losses."""
+    texts = documents(steps)
+    await device.train(steps)
+    sent = 0
+    losses: list[float] = []
+    while len(losses) < steps:
+        if sent < steps:
+            sent = (await device.documents_write(sent, texts[sent:])).next
+        first, values = await device.losses(len(losses) + 1)
+        assert first == len(losses) + 1
+        losses += values
+    return losses
+
+
+# Every way to reach a device
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_device_is_trained_over_every_kind_of_port(form: str, tmp_path: Path) -> None:
+    async with connected(form, tmp_path / "flash") as device:
+        assert device.hello.virtual_device
+        assert device.hello.board == "esp32"
+        assert "board esp32" in device.description
+        assert device.stats.baud == 0
+        assert (await device.status()).state is DeviceState.EMPTY
+        await create(device)
+        losses = await train(device, 100)
+        assert sum(losses[-20:]) < sum(losses[:20])
+        assert (await device.model_info()).step == 100
+        sampled = await device.sample(seed=1, number=0)
+        assert sampled == await device.sample(seed=1, number=0)
+        assert all(token < 27 for token in ugpt.decode_tokens(sampled.tokens, 27))
+        assert device.stats.late_replies == device.stats.repeats
+        assert device.stats.bad_frames == 0
+
+
+async def test_a_bad_line_changes_no_bit(tmp_path: Path) -> None:
+    async with connected("virtual", tmp_path / "clean") as device:
+        await create(device)
+        clean_losses = await train(device, 60)
+        clean_weights = await device.read_tensors()
+    async with (
+        asyncio.timeout(120.0),
+        listening_device("socket", tmp_path / "bad") as port,
+        faulty_proxy(port) as proxy,
+        ugpt.connect(proxy.address, open_timeout_s=10.0) as device,
+    ):
+        await create(device)
+        assert await train(device, 60) == clean_losses
+        assert await device.read_tensors() == clean_weights
+        assert await device.vocabulary() == LETTERS
+        assert device.stats.repeats > 0
+    assert all(side.mangled > 0 for side in proxy.sides)
+
+
+@pytest.mark.parametrize(("frame_bytes", "window", "limit"), [(1280, 1, 8), (8192, 16, 16)])
+async def test_frame_size_and_window_change_no_bit(
+    frame_bytes: int, window: int, limit: int, tmp_path: Path
+) -> None:
+    extra = ("--frame-bytes", str(frame_bytes), "--window", str(window))
+    async with connected("socket", tmp_path / "flash", *extra, window=limit) as device:
+        assert device.hello.frame_bytes == frame_bytes
+        assert device.stats.window == window
+        await device.create(7, SHAPE, RECIPE, LETTERS)
+        tensors = random_tensors()
+        await device.write_tensors(tensors)
+        assert await device.read_tensors() == tensors
+
+
+# Tensors, vocabulary, documents, losses
+
+
+async def test_tensors_return_as_they_were_written(device: Device) -> None:
+    await device.create(7, SHAPE, RECIPE, LETTERS)
+    total = 4 * 4192
+    for seed, kind in enumerate(TensorKind):
+        tensors = random_tensors(seed)
+        done: list[tuple[int, int]] = []
+        await device.write_tensors(tensors, kind, lambda *args, done=done: done.append(args))
+        assert done[-1] == (total, total)
+        assert sorted(done) == done
+    for seed, kind in enumerate(TensorKind):
+        done = []
+        read = await device.read_tensors(kind, lambda *args, done=done: done.append(args))
+        assert read == random_tensors(seed)
+        assert list(read) == list(ugpt.tensor_shapes(SHAPE))
+        assert done[-1] == (total, total)
+    assert await device.read_tensor("layer0.mlp_fc1") == random_tensors(0)["layer0.mlp_fc1"]
+
+
+async def test_a_long_vocabulary_of_any_characters_passes(device: Device) -> None:
+    vocabulary = "".join(sorted(chr(code) for code in range(0x4E00, 0x4E00 + 1500)))
+    shape = Shape(n_layer=1, n_embd=2, n_head=1, block_size=4, vocab_size=1501)
+    await device.create(1, shape, RECIPE, vocabulary)
+    assert await device.vocabulary() == vocabulary
+    document = ugpt.encode_tokens([1499, 0, 256], 1501)
+    assert len(document) == 6
+    assert (await device.documents_write(0, [document])).next == 1
+
+
+async def test_documents_are_taken_by_index(device: Device) -> None:
+    await create(device)
+    texts = documents(2000)
+    taken = await device.documents_write(0, texts)
+    assert 0 < taken.next < 2000
+    assert (await device.documents_write(0, texts[: taken.next])).next == taken.next
+    with pytest.raises(Gap) as caught:
+        await device.documents_write(taken.next + 1, texts[taken.next + 1 :])
+    assert caught.value.wanted == taken.next
+    with pytest.raises(BadToken):
+        await device.documents_write(taken.next, [b"\xff"])
+
+
+async def test_status_and_losses_agree(device: Device) -> None:
+    await create(device)
+    losses = await train(device, 30)
+    status = await device.status()
+    assert (status.step, status.target_step, status.documents_next) == (30, 30, 30)
+    assert status.loss == losses[-1]
+    assert (await device.losses(11, 5)).values == tuple(losses[10:15])
+    assert (await device.losses(31)).values == ()
+
+
+# Checkpoints and restarts
+
+
+async def test_a_model_outlives_its_device(tmp_path: Path) -> None:
+    flash = tmp_path / "flash"
+    async with connected("virtual", flash) as device:
+        await create(device)
+        await train(device, 20)
+        weights = await device.read_tensors()
+        assert await device.save() == 20
+    async with connected("virtual", flash) as device:
+        assert (await device.model_info()).step == 20
+        assert await device.vocabulary() == LETTERS
+        assert await device.read_tensors() == weights
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_reset_is_a_new_start(form: str, tmp_path: Path) -> None:
+    async with connected(form, tmp_path / "flash") as device:
+        await create(device)
+        boot = device.hello.boot
+        hello = await device.reset()
+        assert hello.boot != boot
+        assert device.hello == hello
+        assert (await device.status()).state is DeviceState.EMPTY
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_restart_nobody_asked_for_is_told_and_mended(form: str, tmp_path: Path) -> None:
+    async with connected(form, tmp_path / "flash") as device:
+        await create(device)
+        boot = device.hello.boot
+
+        async def watch() -> None:
+            while True:
+                await device.status()
+
+        await device._link.request(ResetRequest())
+        with pytest.raises(DeviceRestarted):
+            await watch()
+        assert (await device.greet()).boot != boot
+        assert (await device.status()).state is DeviceState.EMPTY
+
+
+async def test_the_newest_connection_is_the_one_that_counts(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(60.0),
+        listening_device("socket", tmp_path / "flash") as port,
+        ugpt.connect(port) as first,
+        ugpt.connect(port) as second,
+    ):
+        assert second.hello.boot == first.hello.boot
+        with pytest.raises(PortLost):
+            await first.status()
+        await second.status()
+
+
+# Refusals
+
+
+async def test_refusals_come_as_their_exceptions(device: Device) -> None:
+    with pytest.raises(NoModel):
+        await device.model_info()
+    with pytest.raises(NoModel):
+        await device.sample(1, 0)
+    with pytest.raises(BadShape):
+        await device.plan(Shape(1, 15, 4, 16, 27), RECIPE, 26)
+    large = Shape(n_layer=8, n_embd=128, n_head=4, block_size=64, vocab_size=27)
+    plan = await device.plan(large, RECIPE, 26)
+    assert not plan.fits
+    with pytest.raises(DoesNotFit) as caught:
+        await device.create(1, large, RECIPE, LETTERS)
+    assert caught.value.missing_bytes == plan.missing_bytes > 0
+    assert f"{plan.missing_bytes:,} bytes" in str(caught.value)
+    await create(device)
+    with pytest.raises(UnknownTensor):
+        await device.read_tensor("layer9.attn_wq")
+    with pytest.raises(UnknownTensor):
+        await device.write_tensor("wte", TensorKind.WEIGHTS, bytes(4 * 27 * 16 + 4))
+
+
+async def test_what_no_device_accepts_is_not_sent(device: Device) -> None:
+    sent = device.stats.requests
+    with pytest.raises(InvalidValue, match="n_layer is 65"):
+        await device.plan(Shape(65, 16, 4, 16, 27), RECIPE, 26)
+    with pytest.raises(InvalidValue, match="whole number of values"):
+        await device.write_tensor("wte", TensorKind.WEIGHTS, b"123")
+    with pytest.raises(InvalidValue, match="outside the vocabulary"):
+        ugpt.encode_tokens([27], 27)
+    assert device.stats.requests == sent
+
+
+async def test_the_arithmetic_of_the_virtual_device_is_right(device: Device) -> None:
+    test = await device.self_test()
+    assert test.digest == test.expected
+
+
+async def test_log_lines_reach_the_listener(tmp_path: Path) -> None:
+    lines: list[ugpt.LogLine] = []
+    async with ugpt.connect("virtual", flash=tmp_path / "flash", on_log=lines.append) as device:
+        await device.ping()
+        await create(device)
+        await device.save()
+        await device.ping()
+    assert all(line.level is not None for line in lines)
+
+
+# Ports that lead nowhere
+
+
+async def test_a_device_program_that_fails_is_quoted(tmp_path: Path) -> None:
+    with pytest.raises(DeviceProgramError, match=r"nosuchboard.*there are"):
+        async with ugpt.connect("virtual", board="nosuchboard", flash=tmp_path / "flash"):
+            pass
+
+
+async def test_unknown_schemes_are_refused() -> None:
+    with pytest.raises(PortNotFound, match=r"rfc2217:// is not supported"):
+        async with ugpt.connect("rfc2217://localhost:4000"):
+            pass
+
+
+async def test_another_server_is_no_device() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.org ESMTP\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        port = f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(NoAnswer, match="220 mail"):
+            async with ugpt.connect(port, open_timeout_s=0.5):
+                pass
+
+
+async def test_a_cancelled_program_leaves_no_device_behind(tmp_path: Path) -> None:
+    before = other_tasks()
+    connected = asyncio.Event()
+    pids: list[int] = []
+
+    async def endless() -> None:
+        async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+            pids.append(device._link._transport._process.pid)  # type: ignore[attr-defined]
+            connected.set()
+            while True:
+                await device.status()
+
+    task = asyncio.create_task(endless())
+    async with asyncio.timeout(10.0):
+        await connected.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert other_tasks() == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)

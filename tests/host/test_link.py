@@ -1,0 +1,403 @@
+"""The link: greetings, repetition, the window, restarts, rates, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from ugpt._link import Link, LinkState, LogLine
+from ugpt._messages import (
+    ErrorCode,
+    LogLevel,
+    ModelInfoRequest,
+    PingRequest,
+    SaveRequest,
+    StatusRequest,
+)
+from ugpt.errors import (
+    Busy,
+    DeviceRestarted,
+    InvalidValue,
+    LinkClosed,
+    NoAnswer,
+    PortLost,
+    ProtocolError,
+    VersionMismatch,
+)
+
+from tests.support.faults import BAD_LINE, FaultySide
+from tests.support.peer import HELLO, Peer, Refused
+
+UART_HELLO = replace(HELLO, baud_max=2_000_000)
+
+
+@asynccontextmanager
+async def linked(peer: Peer, timeout_s: float = 3.0, **options: object) -> AsyncIterator[Link]:
+    """An open link; afterwards nothing of it may be left running."""
+    before = asyncio.all_tasks()
+    link = Link(peer.line, **options)  # type: ignore[arg-type]
+    try:
+        async with asyncio.timeout(30.0):
+            await link.open(timeout_s)
+            yield link
+    finally:
+        await link.close()
+        assert peer.line.closed
+        assert asyncio.all_tasks() == before
+        assert link.state is LinkState.CLOSED
+
+
+async def ping(link: Link, payload: bytes = b"abc", patience_s: float = 5.0) -> bytes:
+    return (await link.request(PingRequest(payload=payload), patience_s=patience_s)).payload
+
+
+# Greeting
+
+
+async def test_the_greeting_says_who_answers() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        assert link.hello == peer.hello
+        assert link.state is LinkState.READY
+        assert await ping(link) == b"abc"
+        assert link.stats.requests == 2
+        assert link.stats.repeats == 0
+        assert link.stats.round_trip_last_s > 0
+
+
+async def test_boot_text_and_a_reset_at_open_do_no_harm() -> None:
+    peer = Peer()
+    peer.deaf = True
+    lines: list[LogLine] = []
+
+    def boot() -> None:
+        peer.restart(silently=False)
+        peer.say(b"\x80\x00\xff\x00I (31) boot: ESP-IDF\r\n")
+        peer.deaf = False
+
+    asyncio.get_running_loop().call_later(0.4, boot)
+    async with linked(peer, on_log=lines.append) as link:
+        assert link.hello is not None
+        assert link.hello.boot == HELLO.boot + 1
+        assert await ping(link) == b"abc"
+    assert LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None) in lines
+
+
+async def test_silence_is_reported_with_what_to_try() -> None:
+    peer = Peer()
+    peer.deaf = True
+    with pytest.raises(NoAnswer, match=r"Nothing answers on memory.*ugpt flash"):
+        async with linked(peer, timeout_s=0.6):
+            pass
+
+
+async def test_another_program_on_the_board_is_quoted() -> None:
+    peer = Peer()
+    peer.deaf = True
+    asyncio.get_running_loop().call_later(0.1, peer.say, b"MicroPython v1.22; type help()\r\n>>>")
+    with pytest.raises(NoAnswer, match=r"Something else than ugpt .*'MicroPython v1\.22"):
+        async with linked(peer, timeout_s=0.6):
+            pass
+
+
+async def test_a_board_at_another_rate_is_no_ugpt() -> None:
+    peer = Peer()
+    peer.deaf = True
+    asyncio.get_running_loop().call_later(0.1, peer.say, bytes(range(128, 256)))
+    with pytest.raises(NoAnswer, match="not the ugpt protocol"):
+        async with linked(peer, timeout_s=0.6):
+            pass
+
+
+async def test_another_major_version_is_refused_naming_both() -> None:
+    with pytest.raises(VersionMismatch, match=r"version 7 .* version 1") as caught:
+        async with linked(Peer(replace(HELLO, major=7, build="9.9"))):
+            pass
+    assert caught.value.device_major == 7
+
+    def refuse(params: list[object]) -> list[object]:
+        raise Refused(ErrorCode.WRONG_VERSION, "Another version.", 3)
+
+    peer = Peer()
+    peer.handlers["hello"] = refuse
+    with pytest.raises(VersionMismatch, match=r"version 3 .* version 1"):
+        async with linked(peer):
+            pass
+
+
+# Repetition
+
+
+async def test_every_request_completes_on_a_bad_line() -> None:
+    peer = Peer()
+    sides = FaultySide(BAD_LINE, 11), FaultySide(BAD_LINE, 12)
+    peer.from_host, peer.to_host = sides[0].pass_on, sides[1].pass_on
+    async with linked(peer, timeout_s=5.0) as link:
+        payloads = [bytes([n]) * (n * 4) for n in range(100)]
+        assert await asyncio.gather(*(ping(link, payload) for payload in payloads)) == payloads
+        assert link.stats.repeats > 20
+        assert link.stats.bad_frames > 0
+    assert min(side.mangled for side in sides) > 20
+    # A repetition is the same request: no two requests share an id.
+    assert len({number for number, _ in peer.requests}) == link.stats.requests
+
+
+async def test_a_lost_answer_costs_one_repetition() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        lost = [True]
+        peer.to_host = lambda frame: [] if lost and lost.pop() else [frame]
+        assert await ping(link) == b"abc"
+        assert link.stats.repeats == 1
+        assert peer.requests[-1] == peer.requests[-2]
+
+
+async def test_second_answers_are_dropped() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        peer.to_host = lambda frame: [frame + frame]
+        for n in range(5):
+            assert await ping(link, bytes([n])) == bytes([n])
+        assert link.stats.late_replies >= 4
+        assert link.stats.repeats == 0
+
+
+async def test_a_silent_device_is_given_up_and_may_come_back() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        peer.deaf = True
+        with pytest.raises(NoAnswer, match="did not answer ping"):
+            await ping(link, patience_s=0.5)
+        peer.deaf = False
+        assert await ping(link) == b"abc"
+
+
+async def test_a_busy_trainer_is_waited_for_while_the_link_is_alive() -> None:
+    peer = Peer()
+    peer.handlers["save"] = lambda params: [77]
+    peer.delays_s["save"] = 2.0
+    async with linked(peer) as link:
+        result = await link.request(SaveRequest(), patience_s=0.8)
+        assert result.step == 77
+        assert link.stats.repeats > 0
+        peer.deaf = True
+        with pytest.raises(NoAnswer, match="did not answer save"):
+            await link.request(SaveRequest(), patience_s=0.8)
+
+
+async def test_the_wait_adapts_to_a_slow_device() -> None:
+    peer = Peer()
+    peer.delays_s["ping"] = 0.15
+    async with linked(peer) as link:
+        for _ in range(3):
+            await ping(link)
+        peer.delays_s["ping"] = 0.4
+        await ping(link)
+        assert link.stats.repeats == 0
+
+
+# The window and cancellation
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 4), (1, 1), (3, 3), (9, 4)])
+async def test_no_more_requests_than_the_window_are_in_flight(
+    limit: int | None, expected: int
+) -> None:
+    peer = Peer()
+    peer.delays_s["ping"] = 0.01
+    async with linked(peer, window_limit=limit) as link:
+        await asyncio.gather(*(ping(link, bytes([n])) for n in range(20)))
+        assert peer.most_in_flight == expected
+        assert link.stats.window == expected
+
+
+async def test_a_cancelled_request_gives_its_place_back() -> None:
+    peer = Peer()
+    peer.delays_s["ping"] = 0.2
+    async with linked(peer) as link:
+        tasks = [asyncio.create_task(ping(link)) for _ in range(8)]
+        await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, asyncio.CancelledError) for result in results)
+        peer.delays_s["ping"] = 0.0
+        assert await asyncio.gather(*(ping(link) for _ in range(8))) == [b"abc"] * 8
+
+
+# Restarts
+
+
+async def test_a_restart_is_told_to_everyone_and_a_greeting_mends_it() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        tasks = [asyncio.create_task(link.request(ModelInfoRequest())) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        peer.restart()
+        with pytest.raises(DeviceRestarted) as caught:
+            await ping(link)
+        assert caught.value.boot_before == HELLO.boot
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, DeviceRestarted) for result in results)
+        with pytest.raises(DeviceRestarted):
+            await ping(link)
+        greetings = await asyncio.gather(link.greet(), link.greet())
+        assert [hello.boot for hello in greetings] == [HELLO.boot + 1] * 2
+        assert await ping(link) == b"abc"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n",
+        b"\x00\x13Guru Meditation Error: Core  1 panic'ed (LoadProhibited)\r\n",
+        b"abort() was called at PC 0x400d1234 on core 0\n",
+    ],
+)
+async def test_what_a_falling_board_prints_is_understood(text: bytes) -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        waiting = asyncio.create_task(link.request(ModelInfoRequest()))
+        await asyncio.sleep(0.02)
+        peer.say(text)
+        async with asyncio.timeout(0.45):
+            with pytest.raises(DeviceRestarted):
+                await waiting
+
+
+async def test_a_silent_restart_is_found_below_a_raised_rate() -> None:
+    peer = Peer(UART_HELLO)
+    async with linked(peer) as link:
+        assert link.stats.baud == 921600
+        peer.restart()
+        with pytest.raises(DeviceRestarted) as caught:
+            await ping(link, patience_s=0.5)
+        assert (caught.value.boot_before, caught.value.boot_now) == (HELLO.boot, HELLO.boot + 1)
+        assert (await link.greet()).boot == HELLO.boot + 1
+        assert link.stats.baud == 921600
+        assert await ping(link) == b"abc"
+
+
+async def test_a_device_that_only_fell_back_in_rate_goes_on() -> None:
+    peer = Peer(UART_HELLO)
+    async with linked(peer) as link:
+        peer.baud = 115200
+        assert await ping(link, patience_s=0.5) == b"abc"
+        assert link.stats.baud == 115200
+
+
+# Rates
+
+
+@pytest.mark.parametrize(
+    ("dependable", "limit", "expected"),
+    [
+        (5_000_000, None, 921600),
+        (5_000_000, 460800, 460800),
+        (5_000_000, 115200, 115200),
+        (500_000, None, 460800),
+        (115_200, None, 115200),
+    ],
+)
+async def test_the_highest_dependable_rate_is_found(
+    dependable: int, limit: int | None, expected: int
+) -> None:
+    peer = Peer(UART_HELLO)
+    peer.dependable_baud = dependable
+    async with linked(peer, baud_limit=limit) as link:
+        assert link.stats.baud == expected
+        assert peer.line.baud == expected
+        assert peer.baud == expected
+        assert await ping(link) == b"abc"
+
+
+async def test_a_rate_this_computer_lacks_is_passed_over() -> None:
+    peer = Peer(UART_HELLO)
+    peer.port_rates = {115200, 230400}
+    async with linked(peer) as link:
+        assert link.stats.baud == 230400
+        assert await ping(link) == b"abc"
+
+
+async def test_a_line_without_a_rate_is_left_alone() -> None:
+    async with linked(Peer()) as link:
+        assert link.stats.baud == 0
+
+
+# Errors
+
+
+async def test_a_refusal_becomes_its_exception() -> None:
+    def refuse(params: list[object]) -> list[object]:
+        raise Refused(ErrorCode.BUSY, "The trainer is training.")
+
+    peer = Peer()
+    peer.handlers["save"] = refuse
+    async with linked(peer) as link:
+        with pytest.raises(Busy, match=r"^The trainer is training\. Pause the training first\.$"):
+            await link.request(SaveRequest())
+        assert await ping(link) == b"abc"
+
+
+async def test_a_result_that_contradicts_the_schema_is_a_protocol_error() -> None:
+    peer = Peer()
+    peer.handlers["status"] = lambda params: ["nonsense"]
+    async with linked(peer) as link:
+        with pytest.raises(ProtocolError):
+            await link.request(StatusRequest())
+
+
+async def test_a_request_too_long_for_the_device_is_not_sent() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        sent = len(peer.requests)
+        with pytest.raises(InvalidValue, match="1280"):
+            await ping(link, bytes(1280))
+        assert len(peer.requests) == sent
+
+
+async def test_the_loss_of_the_port_reaches_everyone_and_is_kept() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        waiting = [asyncio.create_task(link.request(ModelInfoRequest())) for _ in range(6)]
+        await asyncio.sleep(0.02)
+        peer.line.arrive(b"")
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(result, PortLost) for result in results)
+        for attempt in (ping(link), link.greet()):
+            with pytest.raises(PortLost):
+                await attempt
+
+
+async def test_a_closed_link_says_so() -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        waiting = asyncio.create_task(link.request(ModelInfoRequest()))
+        await asyncio.sleep(0.02)
+    with pytest.raises(LinkClosed):
+        await waiting
+    with pytest.raises(LinkClosed):
+        await ping(link)
+
+
+async def test_log_lines_arrive_and_a_mistake_in_the_reader_does_no_harm() -> None:
+    peer = Peer()
+    lines: list[LogLine] = []
+
+    def read(line: LogLine) -> None:
+        lines.append(line)
+        raise RuntimeError("a mistake")
+
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    async with linked(peer, on_log=read) as link:
+        peer.send([2, "log", [int(LogLevel.WARNING), "flash is nearly worn out"]])
+        peer.send([2, "from_the_future", [1, 2, 3]])
+        peer.say(b"plain text\r\n")
+        assert await ping(link) == b"abc"
+    assert lines == [
+        LogLine("flash is nearly worn out", LogLevel.WARNING),
+        LogLine("plain text", None),
+    ]

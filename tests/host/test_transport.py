@@ -1,0 +1,258 @@
+"""Bytes through real pseudo-terminals, sockets and processes, and what is said when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import stat
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ugpt import virtual
+from ugpt._transport import Transport, _open_error, open_serial, open_socket, spawn
+from ugpt.errors import (
+    DeviceProgramError,
+    PortBusy,
+    PortLost,
+    PortNotFound,
+    PortPermission,
+)
+
+BIG = bytes(range(256)) * 2000
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, str]]:
+    """A pseudo-terminal: the descriptor of its far end and the path of its near one."""
+    far, near = pty.openpty()
+    path = os.ttyname(near)
+    os.set_blocking(far, False)
+    yield far, path
+    os.close(near)
+    os.close(far)
+
+
+async def read_all(transport: Transport, count: int) -> bytes:
+    data = b""
+    async with asyncio.timeout(10.0):
+        while len(data) < count:
+            piece = await transport.read()
+            assert piece
+            data += piece
+    return data
+
+
+def echoing(program: str) -> list[str]:
+    return [sys.executable, "-u", "-c", program]
+
+
+ECHO = "import sys\nwhile d := sys.stdin.buffer.raw.read(65536): sys.stdout.buffer.write(d)"
+
+
+# Pseudo-terminals
+
+
+async def test_every_byte_passes_a_terminal(terminal: tuple[int, str]) -> None:
+    far, path = terminal
+    transport = await open_serial(path)
+    os.write(far, bytes(range(256)))
+    assert await read_all(transport, 256) == bytes(range(256))
+    await transport.write(bytes(range(256)))
+    await asyncio.sleep(0.05)
+    assert os.read(far, 1024) == bytes(range(256))
+    assert transport.name == path
+    assert not transport.can_set_baud
+    await transport.close()
+    await transport.close()
+
+
+async def test_a_port_is_for_one_program(terminal: tuple[int, str]) -> None:
+    _, path = terminal
+    first = await open_serial(path)
+    with pytest.raises(PortBusy, match=rf"Port {path} is in use"):
+        await open_serial(path)
+    await first.close()
+    await (await open_serial(path)).close()
+
+
+async def test_a_port_that_takes_no_bytes_does_not_delay_the_end(
+    terminal: tuple[int, str],
+) -> None:
+    _, path = terminal
+    transport = await open_serial(path)
+    writing = asyncio.create_task(transport.write(BIG))
+    assert await asyncio.wait({writing}, timeout=0.2) == (set(), {writing})
+    writing.cancel()
+    async with asyncio.timeout(4.0):
+        await transport.close()
+
+
+async def test_a_terminal_whose_other_end_goes_is_lost() -> None:
+    far, near = pty.openpty()
+    transport = await open_serial(os.ttyname(near))
+    os.close(near)
+    os.close(far)
+    with pytest.raises(PortLost):
+        assert await transport.read()
+    await transport.close()
+
+
+async def test_lines_can_be_kept_at_close(terminal: tuple[int, str]) -> None:
+    _, path = terminal
+    near = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    settings = termios.tcgetattr(near)
+    settings[2] |= termios.HUPCL
+    termios.tcsetattr(near, termios.TCSANOW, settings)
+    transport = await open_serial(path, keep_lines=True)
+    assert not termios.tcgetattr(near)[2] & termios.HUPCL
+    await transport.close()
+    os.close(near)
+
+
+# Ports that cannot be opened
+
+
+async def test_an_absent_port_is_named() -> None:
+    with pytest.raises(PortNotFound, match=r"/dev/ttyNONE .*no such port.*ugpt ports"):
+        await open_serial("/dev/ttyNONE")
+
+
+async def test_a_file_is_no_port(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("emma\n")
+    with pytest.raises(PortNotFound, match="no serial port"):
+        await open_serial(str(file))
+
+
+def test_the_group_to_join_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import grp
+
+    class Group:
+        gr_name = "dialout"
+
+    class Node:
+        st_gid = 20
+        st_mode = stat.S_IFCHR | 0o660
+
+    monkeypatch.setattr(Path, "stat", lambda self, **_: Node)
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: Group)
+    error = _open_error("/dev/ttyUSB0", PermissionError(13, "Permission denied"))
+    assert isinstance(error, PortPermission)
+    assert error.group == "dialout"
+    assert "usermod -aG dialout" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [(6, PortNotFound, "no device"), (16, PortBusy, "in use"), (2, PortNotFound, "no such port")],
+)
+def test_what_the_system_says_is_put_into_words(
+    number: int, kind: type[Exception], words: str
+) -> None:
+    error = _open_error("/dev/ttyUSB0", OSError(number, "?"))
+    assert type(error) is kind
+    assert words in str(error)
+
+
+# Sockets
+
+
+async def test_bytes_pass_a_socket_until_its_end() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(len(BIG)))
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0, limit=2**20)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        transport = await open_socket(f"socket://127.0.0.1:{port}")
+        await transport.write(BIG)
+        assert await read_all(transport, len(BIG)) == BIG
+        assert await transport.read() == b""
+        await transport.close()
+
+
+async def test_a_socket_nobody_listens_on() -> None:
+    with pytest.raises(PortNotFound, match=r"nothing listens there.*ugpt sim --listen"):
+        await open_socket("socket://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("address", ["socket://host", "socket://:5", "socket://host:99999"])
+async def test_a_socket_that_is_no_address(address: str) -> None:
+    with pytest.raises(PortNotFound, match="no address"):
+        await open_socket(address)
+
+
+# Processes
+
+
+async def test_bytes_pass_a_process() -> None:
+    transport = await spawn("echo", echoing(ECHO))
+    writing = asyncio.create_task(transport.write(BIG))
+    assert await read_all(transport, len(BIG)) == BIG
+    await writing
+    await transport.close()
+    await transport.close()
+
+
+async def test_the_last_words_of_a_process_are_passed_on() -> None:
+    transport = await spawn("virtual device", echoing("import sys; sys.exit('flash is locked')"))
+    with pytest.raises(
+        DeviceProgramError, match=r"virtual device ended with .* 1: flash is locked"
+    ):
+        await transport.read()
+    await transport.close()
+
+
+async def test_a_process_that_will_not_end_is_ended() -> None:
+    stubborn = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready')\n"
+        "time.sleep(60)"
+    )
+    transport = await spawn("stubborn", echoing(stubborn))
+    async with asyncio.timeout(10.0):
+        assert await transport.read()
+        await transport.close()
+    assert transport._process.returncode == -signal.SIGKILL
+
+
+async def test_the_terminals_interrupt_does_not_reach_a_process() -> None:
+    transport = await spawn("echo", echoing(ECHO))
+    assert os.getsid(transport._process.pid) != os.getsid(0)
+    await transport.close()
+    assert transport._process.returncode == -signal.SIGTERM
+
+
+# The device program
+
+
+def test_the_named_device_program_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(virtual.PROGRAM_VARIABLE, sys.executable)
+    flash = tmp_path / "deep" / "board.flash"
+    assert virtual.command("esp32", flash, ["--window", "2"]) == [
+        *(sys.executable, "--board", "esp32", "--flash", str(flash), "--window", "2"),
+    ]
+    assert flash.parent.is_dir()
+    monkeypatch.setenv(virtual.PROGRAM_VARIABLE, str(tmp_path / "absent"))
+    with pytest.raises(DeviceProgramError, match="no program"):
+        virtual.program()
+
+
+def test_an_installation_without_the_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(virtual.PROGRAM_VARIABLE, raising=False)
+    monkeypatch.setattr(virtual, "_places", lambda: iter(()))
+    with pytest.raises(DeviceProgramError, match="was not built"):
+        virtual.program()
+
+
+def test_a_flash_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DeviceProgramError, match=r"cannot be kept at .*--flash"):
+        virtual.command("esp32", tmp_path / "file" / "board.flash")
