@@ -12,7 +12,8 @@ RAW_STYLE = "bright_black"
 SMOOTHED_STYLE = "bold bright_cyan"
 AXIS_STYLE = "bright_black"
 
-_POINTS_MAX = 100_000
+_DOTS_PER_COLUMN = 4  # of raw losses at most: more would blacken the curve
+_OUTLIERS_PERCENT = 0.5  # at either end, left out of the picture
 _BRAILLE = 0x2800
 _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
@@ -38,7 +39,8 @@ def loss_chart(losses: Floats, window: int, width: int, height: int) -> list[Tex
     Returns `height` lines of at most `width` columns, the last two of them the axis of steps.
     """
     rows = max(height - 2, 1)
-    low, high = _range(losses)
+    smoothed = trailing_mean(losses, window)
+    low, high = _range(losses, smoothed)
     ticks = _y_ticks(low, high, rows)
     margin = max((len(label) for label in ticks.values()), default=0)
     columns = max(width - margin - 2, 1)
@@ -46,7 +48,7 @@ def loss_chart(losses: Floats, window: int, width: int, height: int) -> list[Tex
     raw = np.zeros((rows * 4, columns * 2), dtype=bool)
     line = np.zeros_like(raw)
     if len(losses):
-        _plot(raw, line, losses, trailing_mean(losses, window), low, high)
+        _plot(raw, line, losses, smoothed, low, high)
 
     lines = []
     for row in range(rows):
@@ -58,12 +60,14 @@ def loss_chart(losses: Floats, window: int, width: int, height: int) -> list[Tex
     return lines + _x_axis(len(losses), margin, columns)
 
 
-def _range(losses: Floats) -> tuple[float, float]:
+def _range(losses: Floats, smoothed: Floats) -> tuple[float, float]:
     """Lowest and highest loss to show, a little apart in any case."""
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
+    usual = np.percentile(finite, [_OUTLIERS_PERCENT, 100 - _OUTLIERS_PERCENT])
+    shown = np.concatenate((usual, smoothed[np.isfinite(smoothed)]))
+    low, high = float(shown.min()), float(shown.max())
     space = max((high - low) * 0.03, 0.05)
     return max(low - space, 0.0), high + space
 
@@ -92,11 +96,12 @@ def _plot(
 
     def dot_row(values: Floats) -> NDArray[np.intp]:
         position = (high - values) / (high - low) * height
-        return np.clip(position, 0, height - 1).astype(np.intp)
+        rows: NDArray[np.intp] = np.clip(position, 0, height - 1).astype(np.intp)
+        return rows
 
-    stride = -(-len(losses) // _POINTS_MAX)
+    stride = -(-len(losses) // (width * _DOTS_PER_COLUMN))
     steps = np.arange(0, len(losses), stride)
-    steps = steps[np.isfinite(losses[steps])]
+    steps = steps[(losses[steps] >= low) & (losses[steps] <= high)]
     scale = (width - 1) / max(len(losses) - 1, 1)
     raw[dot_row(losses[steps]), np.rint(steps * scale).astype(np.intp)] = True
 

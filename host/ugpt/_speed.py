@@ -24,12 +24,12 @@ class _Mark:
 class Speedometer:
     """Rates over the last seconds, of one connection."""
 
-    def __init__(self, device: Device, total_steps: int, started_s: float) -> None:
+    def __init__(self, device: Device, step: int, total_steps: int, started_s: float) -> None:
         self._device = device
         self._total_steps = total_steps
         self._started_s = started_s
-        self._marks: deque[_Mark] = deque()
         self._tokens = 0
+        self._marks = deque([self._mark(step)])
 
     def count(self, tokens: int) -> None:
         """Adds tokens that have been trained on."""
@@ -38,7 +38,7 @@ class Speedometer:
     def read(self, step: int, loss: float | None) -> Progress:
         """The state after `step` steps, the last of which had `loss`."""
         stats = self._device.stats
-        now = _Mark(time.monotonic(), step, self._tokens, stats.bytes_sent, stats.bytes_received)
+        now = self._mark(step)
         self._marks.append(now)
         while len(self._marks) > 2 and now.time_s - self._marks[1].time_s > _SPAN_S:
             self._marks.popleft()
@@ -58,3 +58,7 @@ class Speedometer:
             received_bytes_per_s=(now.received_bytes - first.received_bytes) / span_s,
             repeats=stats.repeats,
         )
+
+    def _mark(self, step: int) -> _Mark:
+        stats = self._device.stats
+        return _Mark(time.monotonic(), step, self._tokens, stats.bytes_sent, stats.bytes_received)

@@ -9,7 +9,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from ._chart import RAW_STYLE, SMOOTHED_STYLE, loss_chart, trailing_mean
+from ._chart import RAW_STYLE, SMOOTHED_STYLE, loss_chart
 from .events import (
     Event,
     Finished,
@@ -81,9 +81,15 @@ class DashboardState:
         return len(self.losses)
 
     @property
+    def mean_loss(self) -> float:
+        """Over the last `window` steps."""
+        last = self.losses[-self.window :]
+        return sum(last) / len(last) if last else 0.0
+
+    @property
     def window(self) -> int:
-        """Steps in the trailing mean: a twentieth of the run."""
-        return max(self.started.total_steps // 20, 1) if self.started else 1
+        """Steps in the trailing mean: a twentieth of the run, within reason."""
+        return min(max(self.started.total_steps // 20, 1), 1000) if self.started else 1
 
 
 def render(state: DashboardState, width: int, height: int) -> list[Text]:
@@ -145,7 +151,7 @@ def shape_summary(started: Started) -> str:
 def bar(share: float, width: int, style: str) -> Text:
     """A bar of `width` columns, filled by `share` (0..1)."""
     filled = round(min(max(share, 0.0), 1.0) * width)
-    return Text.assemble(("━" * filled, style), ("━" * (width - filled), QUIET))
+    return Text.assemble(("━" * filled, style), ("─" * (width - filled), QUIET))
 
 
 def _title_line(state: DashboardState, width: int) -> Text:
@@ -165,11 +171,10 @@ def _loss_line(state: DashboardState) -> Text:
     text = _label("loss")
     if not state.step:
         return text
-    mean = trailing_mean(np.array(state.losses[-state.window :], dtype=np.float64), state.window)
     text.append("⠶ ", RAW_STYLE)
     text.append(f"{state.losses[-1]:.4f}")
     text.append("   ━ ", SMOOTHED_STYLE)
-    text.append(f"{mean[-1]:.4f}", "bold")
+    text.append(f"{state.mean_loss:.4f}", "bold")
     text.append(f" mean of {min(state.window, state.step):,} steps", QUIET)
     return text
 

@@ -35,13 +35,8 @@ async def require_fit(device: Device, shape: Shape, recipe: Recipe, vocabulary_b
         if nearest
         else "Choose a smaller shape in more than one respect; `ugpt plan` shows what takes room."
     )
-    raise DoesNotFit(
-        ErrorCode.DOES_NOT_FIT,
-        f"This model needs {plan.total_bytes:,} bytes and does not fit the "
-        f"{plan.available_bytes:,} bytes of the board: {plan.missing_bytes:,} bytes are missing.",
-        plan.missing_bytes,
-        advice,
-    )
+    message = f"The model needs {plan.missing_bytes:,} bytes more than the device has."
+    raise DoesNotFit(ErrorCode.DOES_NOT_FIT, message, plan.missing_bytes, advice)
 
 
 async def nearest_shapes(

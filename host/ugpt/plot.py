@@ -19,7 +19,7 @@ def loss_png(losses: Sequence[float], title: str) -> bytes:
 
     values = np.array(losses, dtype=np.float64)
     steps = np.arange(1, len(values) + 1)
-    window = max(len(values) // 20, 1)
+    window = min(max(len(values) // 20, 1), 1000)
     figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
     axes = figure.subplots()
     axes.plot(steps, values, ".", markersize=2, color="0.7", label="each step")

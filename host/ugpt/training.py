@@ -88,9 +88,14 @@ class Training:
         self._total_steps = config.recipe.total_steps
         self._stop = asyncio.Event()
         self._started_s = time.monotonic()
-        self._placed = False
+        self.placed = False
+        """Whether training has begun, so that there is something to stop and to keep."""
         self._failures = 0
         self._failed_at = -1
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
 
     def request_stop(self) -> None:
         """Asks for an end at the next step boundary."""
@@ -103,7 +108,7 @@ class Training:
                 async with self._connect() as device:
                     return await self._converse(device)
             except (PortError, NoAnswer, LinkClosed) as error:
-                if not self._placed:
+                if not self.placed:
                     raise
                 await self._wait_to_retry(error)
                 if self._stop.is_set():
@@ -131,10 +136,10 @@ class Training:
         plan = await require_fit(device, config.shape, config.recipe, vocabulary_bytes)
         self._run.begin(device.description)
         placement = await place(device, self._run, self._dataset)
-        if self._placed:
+        if self.placed:
             self._emit(Restored(placement.step, placement.source))
             return
-        self._placed = True
+        self.placed = True
         shape = config.shape
         self._emit(
             Started(
@@ -162,7 +167,6 @@ class Training:
 
     async def _conduct(self, device: Device) -> Outcome:
         """Trains a placed run, in parts that end where a checkpoint is due."""
-        speedometer = Speedometer(device, self._total_steps, self._started_s)
 
         def on_losses(first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
             changed = self._run.metrics.record(first, losses, tokens)
@@ -173,6 +177,7 @@ class Training:
 
         stream = Stream(device, self._run, self._documents, self._dataset.vocabulary, on_losses)
         await stream.begin()
+        speedometer = Speedometer(device, stream.step, self._total_steps, self._started_s)
         rounds = _Rounds(device, stream, self._run, speedometer, self._emit)
         while stream.step < self._total_steps:
             await stream.advance(self._next_target(stream.step), self._stop, rounds.after_each)
@@ -212,6 +217,7 @@ class Training:
 
     async def _finish(self, device: Device) -> None:
         config = self._run.config
+        elapsed_s = time.monotonic() - self._started_s
         digest = await self._save(device, self._total_steps)
         if config.init is Init.MICROGPT:
             generator = MicrogptRandom(config.seed)
@@ -229,7 +235,7 @@ class Training:
                 run=self._run.path,
                 step=self._total_steps,
                 loss=losses[-1],
-                elapsed_s=time.monotonic() - self._started_s,
+                elapsed_s=elapsed_s,
                 weights_sha256=digest,
                 samples=texts,
             )

@@ -1,0 +1,5 @@
+"""`python -m ugpt` is the same as `ugpt`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The command line: one module for each command, thin above the library."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from .. import errors
+from . import info, plan, ports, sample, sim, train
+from ._output import error_console, show_error, version
+
+app = typer.Typer(
+    name="ugpt",
+    help="Train a GPT from scratch on an ESP32, and have it write.",
+    epilog="\n\n".join(
+        [
+            "Start with:",
+            "ugpt train data/names.txt",
+            "ugpt sample -n 20",
+        ]
+    ),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _module in (train, sample, info, ports, plan, sim):
+    app.command(epilog="\n\n".join(["Examples:", *_module.EXAMPLES]))(_module.command)
+    app.registered_commands[-1].name = _module.__name__.rpartition(".")[2]
+
+
+@app.callback()
+def _options(
+    show_version: bool = typer.Option(
+        False, "--version", help="Print the version and leave.", is_eager=True, callback=version
+    ),
+) -> None:
+    """Train a GPT from scratch on an ESP32, and have it write."""
+
+
+def main() -> None:
+    """Entry point: every error ends in one sentence, never in a traceback."""
+    try:
+        app(prog_name="ugpt")
+    except errors.UgptError as error:
+        show_error(error)
+        sys.exit(1)
+    except Exception as error:
+        if "UGPT_TRACEBACK" in os.environ:
+            raise
+        error_console().print(
+            f"error: ugpt itself failed ({type(error).__name__}: {error}). Please report it; "
+            "UGPT_TRACEBACK=1 shows where it was.",
+            markup=False,
+            soft_wrap=True,
+        )
+        sys.exit(1)

@@ -1,0 +1,78 @@
+"""`ugpt info`: who answers, and what it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .. import connect
+from .._messages import DeviceState, ModelInfo
+from ..client import Device
+from ..dashboard import byte_count, printable
+from ..data import Vocabulary
+from ..errors import NoModel
+from ._options import Baud, Json, Port, run
+from ._output import print_fields, print_json
+
+EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
+
+
+def command(port: Port = None, baud: Baud = None, json: Json = False) -> None:
+    """Show the device, its memory and the model it holds."""
+    run(_info(port, baud, json))
+
+
+async def _info(port: str | None, baud: int | None, json: bool) -> None:
+    async with connect(port, baud=baud) as device:
+        await device.ping(bytes(64))
+        try:
+            model: ModelInfo | None = await device.model_info()
+            vocabulary = Vocabulary(await device.vocabulary())
+        except NoModel:
+            model, vocabulary = None, Vocabulary("")
+        if json:
+            status = dataclasses.asdict(await device.status())
+            print_json(
+                {
+                    "device": device.description,
+                    "hello": dataclasses.asdict(device.hello),
+                    "status": status | {"state": DeviceState(status["state"]).name.lower()},
+                    "model": dataclasses.asdict(model) if model else None,
+                    "vocabulary": vocabulary.characters if model else None,
+                    "baud": device.stats.baud,
+                    "round_trip_s": device.stats.round_trip_median_s,
+                }
+            )
+        else:
+            print_fields(_device_fields(device) | await _model_fields(device, model, vocabulary))
+
+
+def _device_fields(device: Device) -> dict[str, str]:
+    hello, stats = device.hello, device.stats
+    clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
+    rate = f"{stats.baud:,} baud, " if stats.baud else ""
+    return {
+        "device": device.description,
+        "chip": f"{hello.chip}, {hello.cores} cores{clock}",
+        "firmware": f"{hello.build}, protocol {hello.major}.{hello.minor}",
+        "memory": " + ".join(byte_count(size) for size in hello.memory_blocks) + " for tensors",
+        "flash": f"two checkpoints of at most {byte_count(hello.checkpoint_bytes)}",
+        "link": f"{rate}frames of {hello.frame_bytes:,} bytes, {stats.window} requests in flight, "
+        f"round trip {stats.round_trip_median_s * 1000:.1f} ms",
+    }
+
+
+async def _model_fields(
+    device: Device, model: ModelInfo | None, vocabulary: Vocabulary
+) -> dict[str, str]:
+    if model is None:
+        return {"model": "none yet; train one: ugpt train FILE"}
+    status = await device.status()
+    shape = model.shape
+    saved = f"saved at step {status.saved_step:,}" if status.saved_step else "not saved yet"
+    return {
+        "model": f"n_layer {shape.n_layer}, n_embd {shape.n_embd}, n_head {shape.n_head}, "
+        f"block_size {shape.block_size}",
+        "vocabulary": f"{vocabulary.bos:,} characters: {printable(vocabulary.excerpt())}",
+        "run": f"{model.run_id:08x}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
+        "state": DeviceState(status.state).name.lower(),
+    }

@@ -1,0 +1,43 @@
+"""`ugpt ports`: which ports there are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from rich.text import Text
+
+from ..dashboard import ACCENT, QUIET
+from ..errors import SeveralPorts
+from ..ports import VIRTUAL, choose_port, list_ports
+from ._options import Json
+from ._output import console, print_json
+
+EXAMPLES = ["ugpt ports", "ugpt ports --json"]
+
+
+def command(json: Json = False) -> None:
+    """List the serial ports, and say which one is used without --port."""
+    found = list_ports()
+    try:
+        chosen = choose_port(None, found).port
+    except SeveralPorts:
+        chosen = ""
+    if json:
+        for port in found:
+            used = port.device == chosen
+            print_json({**dataclasses.asdict(port), "esp32": port.is_esp32, "default": used})
+        print_json({"device": VIRTUAL, "default": chosen == VIRTUAL})
+        return
+    rows = [
+        (port.device, " ".join(part for part in (port.bridge, port.description) if part))
+        for port in found
+    ]
+    rows.append((VIRTUAL, "the firmware as a program on this computer"))
+    width = max(len(device) for device, _ in rows) + 2
+    for device, description in rows:
+        text = Text.assemble((f"{device:<{width}}", ACCENT), description)
+        if device == chosen:
+            text.append("  (used without --port)", QUIET)
+        console().print(text)
+    if not chosen:
+        console().print(Text("Several boards are plugged in: name one with --port.", QUIET))

@@ -1,0 +1,78 @@
+"""`ugpt sample`: texts from the model on the board."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from typing import Annotated
+
+import typer
+
+from .. import connect
+from ..sampling import TEMPERATURE, sample_texts
+from ._options import SEED_MAX, Baud, Json, Port, run
+from ._output import print_json, say
+
+EXAMPLES = [
+    "ugpt sample",
+    "ugpt sample -n 5 --temperature 0.8 --prompt ka",
+    "ugpt sample -n 3 --seed 7     # the same three every time",
+    "ugpt sample -n 1 --seed 7 --start 2     # only the third of them",
+]
+
+
+def command(
+    count: Annotated[
+        int, typer.Option("-n", "--count", metavar="N", help="How many texts.", min=1)
+    ] = 20,
+    port: Port = None,
+    baud: Baud = None,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            metavar="X", help="Low: safe and alike; high: daring and odd.", min=0.001, max=100.0
+        ),
+    ] = TEMPERATURE,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The same seed gives the same texts. Default: another one each time, and it is "
+            "told.",
+            min=0,
+            max=SEED_MAX,
+            show_default=False,
+        ),
+    ] = None,
+    start: Annotated[
+        int,
+        typer.Option(metavar="N", help="Begin with this text of the seed; 0 is the first.", min=0),
+    ] = 0,
+    prompt: Annotated[str, typer.Option(help="What every text begins with.")] = "",
+    json: Json = False,
+) -> None:
+    """Draw texts from the model on the board, also after it was restarted."""
+    chosen = secrets.randbelow(1_000_000) if seed is None else seed
+    run(_sample(count, port, baud, temperature, chosen, start, prompt, json))
+
+
+async def _sample(
+    count: int,
+    port: str | None,
+    baud: int | None,
+    temperature: float,
+    seed: int,
+    start: int,
+    prompt: str,
+    json: bool,
+) -> None:
+    async with connect(port, baud=baud) as device:
+        say(f"{device.description}, seed {seed}")
+        texts = sample_texts(
+            device, count, seed=seed, first=start, temperature=temperature, prompt=prompt
+        )
+        async for text in texts:
+            if json:
+                print_json({"seed": seed, **dataclasses.asdict(text)})
+            else:
+                typer.echo(text.text)

@@ -1,0 +1,200 @@
+"""`ugpt train`: train a model on a text file, or go on with a run."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import connect
+from .._messages import Shape
+from ..data import Dataset
+from ..errors import DataError, RunError
+from ..events import Notice
+from ..planning import check_shape
+from ..runs import Init, Run, RunConfig, default_path, require_absent
+from ..training import Outcome, Training
+from ._display import Display, choose_mode, make_display
+from ._options import (
+    SEED_MAX,
+    Baud,
+    BlockSize,
+    Json,
+    NEmbd,
+    NHead,
+    NLayer,
+    Port,
+    recipe,
+    run,
+)
+from ._output import program_version, say
+
+EXAMPLES = [
+    "ugpt train data/names.txt",
+    "ugpt train towns.txt --port /dev/ttyUSB0 --steps 5000 --n-embd 24",
+    "ugpt train names.txt --init microgpt     # Karpathy's program, number for number",
+    "ugpt train --resume runs/names-20260101-120000",
+    "ugpt train names.txt --json > events.jsonl",
+]
+
+_ALLOWED_WITH_RESUME = {"resume", "file", "port", "baud", "plain", "json"}
+
+
+def command(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="UTF-8 text with one document (a name, say) a line.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Port = None,
+    baud: Baud = None,
+    steps: Annotated[
+        int,
+        typer.Option(metavar="N", help="Training steps, one document each.", min=1, max=16_777_216),
+    ] = 1000,
+    n_layer: NLayer = 1,
+    n_embd: NEmbd = 16,
+    n_head: NHead = 4,
+    block_size: BlockSize = 16,
+    learning_rate: Annotated[
+        float,
+        typer.Option(
+            metavar="X", help="Of the first step; falls linearly to zero.", min=0.0, max=10.0
+        ),
+    ] = 0.01,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Of the order of documents and of the weights.", min=0, max=SEED_MAX
+        ),
+    ] = 42,
+    init: Annotated[
+        Init,
+        typer.Option(
+            help="Who draws the initial weights: the device, or this computer exactly as "
+            "Karpathy's microgpt.py does."
+        ),
+    ] = Init.DEVICE,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--run", help="Folder to make for the run. Default: one under runs/.", metavar="DIR"
+        ),
+    ] = None,
+    save_every: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Also save after every so many steps; 0 for the end only.", min=0
+        ),
+    ] = 0,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder.", metavar="DIR")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Text lines, no dashboard.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a model on the board, and end with 20 texts of its own.
+
+    Ctrl-C stops it at a step boundary and keeps everything; --resume goes on from there.
+    """
+    if plain and json:
+        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    if resume:
+        _refuse_beside_resume(context)
+        prepared, dataset = _reopen(resume, file)
+    elif file:
+        if run_folder:
+            require_absent(run_folder)
+        dataset = Dataset.load(file)
+        shape = Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size)
+        check_shape(shape)
+        config = RunConfig(
+            data=file.absolute(),
+            data_sha256=dataset.sha256,
+            shape=shape,
+            recipe=recipe(learning_rate, steps),
+            seed=seed,
+            init=init,
+            save_every=save_every,
+            run_id=1 + secrets.randbelow(2**32 - 1),
+            device="",
+            ugpt=program_version(),
+        )
+        config.recipe.to_wire()
+        prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
+    else:
+        raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
+    display = make_display(choose_mode(plain, json))
+    if run(_train(prepared, dataset, port, baud, display)) is Outcome.STOPPED:
+        again = f"ugpt train --resume {prepared.path}" + (f" --port {port}" if port else "")
+        say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
+        raise typer.Exit(130)
+
+
+async def _train(
+    prepared: Run, dataset: Dataset, port: str | None, baud: int | None, display: Display
+) -> Outcome:
+    training = Training(partial(connect, port, baud=baud), prepared, dataset, display.show)
+    async with display:
+        with _ending_on_signals(training, display):
+            return await training.run()
+
+
+@contextmanager
+def _ending_on_signals(training: Training, display: Display) -> Iterator[None]:
+    """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if training.stopping or not training.placed:
+            task.cancel()
+            return
+        training.request_stop()
+        display.show(Notice("Stopping at a step boundary; Ctrl-C again leaves at once."))
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _refuse_beside_resume(context: typer.Context) -> None:
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
+            option = "--run" if name == "run_folder" else "--" + name.replace("_", "-")
+            raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)
+
+
+def _reopen(folder: Path, file: Path | None) -> tuple[Run, Dataset]:
+    """A run and its data set, which `file` names where it has moved."""
+    prepared = Run.open(folder)
+    try:
+        dataset = Dataset.load(file or prepared.config.data)
+    except DataError as error:
+        advice = f"If the file moved, name it: ugpt train --resume {folder} FILE"
+        raise DataError(error.message, error.advice if file else advice) from None
+    if dataset.sha256 != prepared.config.data_sha256:
+        raise RunError(
+            f"{dataset.path} is not the text this run began with.",
+            "Restore the file, or start a new run.",
+        )
+    return prepared, dataset
