@@ -27,9 +27,12 @@ set(UGPT_RPC_SOURCES
 
 set(UGPT_APP_SOURCES
     app/checkpoint.cpp
+    app/curve_store.cpp
     app/device.cpp
     app/document_ring.cpp
+    app/document_store.cpp
     app/link_task.cpp
+    app/narrator.cpp
     app/planning.cpp
     app/trainer.cpp
     app/trainer_task.cpp
@@ -43,3 +46,15 @@ set(UGPT_POSIX_SOURCES
     port/posix/platform.cpp
     port/posix/serial.cpp
 )
+
+set(UGPT_ESP32_SOURCES
+    port/esp32/flash.cpp
+    port/esp32/log.cpp
+    port/esp32/main.cpp
+    port/esp32/memory.cpp
+    port/esp32/platform.cpp
+)
+
+# One of the two, by the port of the board.
+set(UGPT_ESP32_UART_SOURCES port/esp32/serial_uart.cpp)
+set(UGPT_ESP32_USB_SOURCES port/esp32/serial_usb_jtag.cpp)

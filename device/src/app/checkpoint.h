@@ -1,23 +1,27 @@
-// Checkpoints in flash: two slots written in turn, so that a power cut at any byte leaves the
-// previous one readable.
+// Checkpoints in flash: a run's description, its vocabulary and every tensor of its model.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "app/slot_pair.h"
 #include "engine/config.h"
 #include "engine/model.h"
 #include "port/port.h"
 
 namespace ugpt::app {
 
-// What a checkpoint says of itself; enough to make the model it belongs to.
+// Where the documents of a run come from.
+enum class Source : std::uint32_t { host, flash };
+
+// What a checkpoint says of itself; enough to make its model and to go on training it.
 struct CheckpointInfo {
     std::uint32_t run_id = 0;
     std::uint32_t step = 0;
     std::uint32_t target_step = 0;
     std::uint32_t save_every = 0;
+    Source source = Source::host;
     engine::Shape shape;
     engine::Recipe recipe;
     std::uint32_t vocabulary_bytes = 0;
@@ -27,14 +31,11 @@ struct CheckpointInfo {
 
 enum class SaveResult : std::uint8_t { saved, no_room, flash_failed };
 
-// A slot is a header and a payload (vocabulary, then for every parameter its weights and moments).
-// The header holds a sequence number and checksums of both, and is written last: a slot counts
-// only when both checksums hold, and of two such slots the higher sequence is the newer.
 class CheckpointStore {
   public:
-    explicit CheckpointStore(port::Flash& flash) : flash_(flash) {}
+    explicit CheckpointStore(port::Flash& flash);
 
-    [[nodiscard]] static std::uint32_t size_bytes(const engine::Shape& shape,
+    [[nodiscard]] static std::uint64_t size_bytes(const engine::Shape& shape,
                                                   std::uint32_t vocabulary_bytes);
     [[nodiscard]] std::uint32_t slot_bytes() const;
 
@@ -42,24 +43,23 @@ class CheckpointStore {
     std::optional<CheckpointInfo> find_newest();
     // Reads the checkpoint found last into a model created with its shape.
     bool load(const engine::Model& model, std::span<std::byte> vocabulary);
-    // Writes to the slot that does not hold the newest checkpoint.
+    // Writes to the slot that does not hold the newest checkpoint, and reads it back.
     SaveResult save(const CheckpointInfo& info, const engine::Model& model,
                     std::span<const std::byte> vocabulary);
 
   private:
-    struct Header;
-    struct Slot {
+    struct Record {
         CheckpointInfo info;
-        std::uint32_t sequence = 0;
+        std::uint32_t payload_bytes = 0;
+        std::uint32_t payload_crc = 0;
     };
 
-    std::optional<Slot> read_slot(port::Region region);
-    bool write_payload(port::Region region, const engine::Model& model,
-                       std::span<const std::byte> vocabulary, std::uint32_t& crc);
+    bool payload_is_whole(port::Region region, const Record& record);
+    bool write_payload(const engine::Model& model, std::span<const std::byte> vocabulary,
+                       std::uint32_t& crc);
 
     port::Flash& flash_;
-    port::Region newest_ = port::Region::checkpoint_b;  // the first save goes to the other slot
-    std::uint32_t sequence_ = 0;                        // of the newest; 0 where there is none
+    SlotPair<Record> slots_;
 };
 
 }  // namespace ugpt::app

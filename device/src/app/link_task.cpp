@@ -5,6 +5,7 @@
 
 #include "app/checkpoint.h"
 #include "app/convert.h"
+#include "app/document_store.h"
 #include "app/planning.h"
 #include "app/version.h"
 
@@ -60,6 +61,7 @@ void LinkTask::run() {
         receive();
         send_answers();
         send_log();
+        send_texts();
     }
 }
 
@@ -99,7 +101,7 @@ void LinkTask::take_body(std::span<const std::uint8_t> body) {
 void LinkTask::take_request(const rpc::Request& request) {
     if (!request.method) {
         send(encode_refusal(scratch_, request.id, rpc::ErrorCode::unknown_method));
-    } else if (!greeted_ && request.method != rpc::Method::hello) {
+    } else if (!shared_.greeted.load(std::memory_order_relaxed) && request.method != rpc::Method::hello) {
         send(encode_refusal(scratch_, request.id, rpc::ErrorCode::hello_first));
     } else if (rpc::info(*request.method).task == rpc::Task::trainer) {
         hand_to_trainer(request);
@@ -182,9 +184,19 @@ void LinkTask::send_answers() {
 
 void LinkTask::send_log() {
     port::LogLine line;
-    while (greeted_ && ports_.log.read(line)) {
+    while (shared_.greeted.load(std::memory_order_relaxed) && ports_.log.read(line)) {
         const rpc::LogNotification note{static_cast<rpc::LogLevel>(line.level), line.view()};
         send(rpc::encode_notification(scratch_, note));
+    }
+}
+
+// Plain lines, for a person at a serial monitor; a host passes them over.
+void LinkTask::send_texts() {
+    while (const auto line = shared_.texts.pop()) {
+        const std::string_view text = line->view();
+        ports_.serial.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+        constexpr std::array<std::uint8_t, 2> kNewLine{'\r', '\n'};
+        ports_.serial.write(kNewLine);
     }
 }
 
@@ -236,7 +248,8 @@ Refusal LinkTask::hello(const rpc::HelloParams& params, rpc::HelloResult& result
     hello.frame_bytes = limits_.frame_bytes;
     hello.window = limits_.window;
     hello.baud_max = chip.baud_max;
-    greeted_ = true;
+    hello.data_bytes = DocumentStore::room_bytes(ports_.flash);
+    shared_.greeted.store(true, std::memory_order_relaxed);
     return {};
 }
 
@@ -274,6 +287,8 @@ Refusal LinkTask::status(rpc::Status& status) {
     status.error = static_cast<std::uint8_t>(progress.error);
     status.step_us = progress.step_us;
     status.free_bytes = progress.free_bytes;
+    status.source = static_cast<rpc::Source>(progress.source);
+    status.autorun = progress.autorun != 0;
     return {};
 }
 

@@ -44,6 +44,7 @@ class LinkTask {
     void send(std::span<const std::uint8_t> body);
     void send_answers();
     void send_log();
+    void send_texts();
     void carry_out_pending();
     void watch_baud(bool bytes_arrived);
 
@@ -68,7 +69,6 @@ class LinkTask {
     std::size_t receiving_ = 0;  // index of the exchange that frames are received into
     rpc::FrameDecoder decoder_;
     std::uint32_t boot_ = 0;
-    bool greeted_ = false;
     bool restart_pending_ = false;
     std::uint32_t baud_ = rpc::kFirstBaud;
     std::uint32_t pending_baud_ = 0;       // to change to when the reply has left

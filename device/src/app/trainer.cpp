@@ -10,6 +10,8 @@
 namespace ugpt::app {
 namespace {
 
+constexpr std::uint32_t kIdleWaitMs = 1000;
+
 // An exponent of all ones: infinite or not a number.
 bool finite(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000u) != 0x7F800000u; }
 
@@ -20,24 +22,35 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       log_(log),
       shared_(shared),
       checkpoints_(flash),
+      curve_(flash),
+      documents_(flash),
+      settings_(flash),
+      narrator_(settings_, platform.entropy()),
       arena_(platform.memory_blocks()) {}
 
 void Trainer::boot() {
+    narrator_.load();
     const auto found = checkpoints_.find_newest();
-    if (found && allocate(*found) && checkpoints_.load(model_, vocabulary_)) {
-        run_ = *found;
-        model_.seek(run_.step);
-        saved_step_ = run_.step;
-        run_.target_step = run_.step;  // a host that wants more says so
-        log_.write(port::LogLevel::info, "model loaded from flash");
-    } else if (found) {
+    if (found && !resume(*found)) {
         log_.write(port::LogLevel::error, "the checkpoint in flash could not be loaded");
         model_ = {};
         arena_.clear();
     }
-    begin_epoch(run_.step);
-    publish(model_.empty() ? TrainerState::empty : TrainerState::idle);
+    publish(resting_state());
     shared_.booted.store(true, std::memory_order_release);
+}
+
+bool Trainer::resume(const CheckpointInfo& run) {
+    if (!allocate(run) || !checkpoints_.load(model_, vocabulary_)) return false;
+    run_ = run;
+    model_.seek(run.step);
+    saved_step_ = run.step;
+    begin_epoch(run.step);
+    // A host that wants more steps says so; a run that needs none goes on.
+    if (run.source == Source::flash) run_.target_step = run.target_step;
+    log_.write(port::LogLevel::info, training() ? "training goes on from the checkpoint in flash"
+                                                : "model loaded from flash");
+    return true;
 }
 
 bool Trainer::allocate(const CheckpointInfo& run) {
@@ -51,6 +64,7 @@ bool Trainer::allocate(const CheckpointInfo& run) {
 void Trainer::begin_epoch(std::uint32_t step) {
     ++epoch_;
     epoch_step_ = step;
+    curve_step_ = step;
     run_.step = step;
     run_.target_step = step;
     loss_ = 0.0f;
@@ -76,6 +90,8 @@ void Trainer::publish(TrainerState state) {
     progress.epoch_step = epoch_step_;
     progress.vocab_size = model_.empty() ? 0 : run_.shape.vocab_size;
     progress.block_size = model_.empty() ? 0 : run_.shape.block_size;
+    progress.source = static_cast<std::uint32_t>(run_.source);
+    progress.autorun = narrator_.enabled() ? 1 : 0;
     shared_.progress.publish(progress);
 }
 
@@ -119,30 +135,39 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
     return rpc::ErrorCode::none;
 }
 
-rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_every) {
+rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_every,
+                              Source source) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (target_step > run_.recipe.total_steps) return rpc::ErrorCode::bad_params;
+    if (source == Source::flash && !documents_.find()) return rpc::ErrorCode::bad_data;
     run_.save_every = save_every;
     if (target_step <= run_.step) return rpc::ErrorCode::none;
     run_.target_step = target_step;
+    run_.source = source;
     error_ = rpc::ErrorCode::none;
     publish(TrainerState::training);
-    return rpc::ErrorCode::none;
+    if (source == Source::host) return rpc::ErrorCode::none;
+    // From here on a power cut must find something to go on from.
+    if (!curve_.begin(run_.run_id)) return rpc::ErrorCode::flash_failed;
+    return save();
 }
 
 rpc::ErrorCode Trainer::pause() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
+    const bool was_training = training();
     run_.target_step = run_.step;
     publish(TrainerState::idle);
-    return rpc::ErrorCode::none;
+    // A run that needs no host shall stay stopped, also after a power cut.
+    return was_training && run_.source == Source::flash ? save() : rpc::ErrorCode::none;
 }
 
 rpc::ErrorCode Trainer::save() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     publish(TrainerState::saving);
-    const SaveResult result = checkpoints_.save(run_, model_, vocabulary_);
+    const SaveResult result = store_curve() ? checkpoints_.save(run_, model_, vocabulary_)
+                                            : SaveResult::flash_failed;
     if (result == SaveResult::saved) saved_step_ = run_.step;
-    publish(training() ? TrainerState::training : TrainerState::idle);
+    publish(resting_state());
     switch (result) {
         case SaveResult::saved:
             return rpc::ErrorCode::none;
@@ -163,13 +188,72 @@ void Trainer::stop_with(rpc::ErrorCode error) {
     publish(TrainerState::idle);
 }
 
+TrainerState Trainer::resting_state() const {
+    if (model_.empty()) return TrainerState::empty;
+    return training() ? TrainerState::training : TrainerState::idle;
+}
+
+rpc::ErrorCode Trainer::set_autorun(const Settings& settings) {
+    const rpc::ErrorCode error = narrator_.set(settings);
+    publish(resting_state());
+    return error;
+}
+
+bool Trainer::narrate(TextLine& line) {
+    if (!narrator_.enabled() || model_.empty() || training() ||
+        shared_.greeted.load(std::memory_order_relaxed))
+        return false;
+    line = narrator_.next(model_, vocabulary_);
+    return true;
+}
+
+std::uint32_t Trainer::idle_wait_ms() const {
+    return narrator_.enabled() ? Narrator::kIntervalMs : kIdleWaitMs;
+}
+
+std::size_t Trainer::read_curve(std::uint32_t first, std::span<float> out) {
+    return curve_.read(run_.run_id, first, out);
+}
+
+// Losses since the last checkpoint: what a power cut takes back is run again and stored then.
+bool Trainer::store_curve() {
+    if (run_.source != Source::flash) return true;
+    std::array<float, 64> losses;
+    while (curve_step_ < run_.step) {
+        std::uint32_t first = curve_step_ + 1;
+        const std::size_t count = shared_.losses.read(first, losses);
+        if (!curve_.write(first, std::span(losses).first(count))) return false;
+        curve_step_ = first + static_cast<std::uint32_t>(count) - 1;
+    }
+    return true;
+}
+
+bool Trainer::save_is_due() const {
+    if (!training()) return true;
+    if (run_.save_every > 0 && run_.step % run_.save_every == 0) return true;
+    // The ring must not lose what the curve in flash still lacks.
+    return run_.source == Source::flash && run_.step - curve_step_ >= LossRing::kCapacity / 2;
+}
+
+bool Trainer::next_document(std::span<engine::Token> out, std::size_t& length) {
+    const DocumentRing::Key wanted{run_.step, static_cast<std::uint16_t>(epoch_)};
+    if (run_.source == Source::host) return shared_.documents.take(wanted, out, length);
+    const auto is_bos_or_beyond = [&](engine::Token token) {
+        return token + 1u >= run_.shape.vocab_size;
+    };
+    if (documents_.read(run_.step, out.first(run_.shape.block_size), length) &&
+        std::ranges::none_of(out.first(length), is_bos_or_beyond))
+        return true;
+    stop_with(rpc::ErrorCode::bad_data);
+    return false;
+}
+
 bool Trainer::advance() {
     if (model_.empty() || !training()) return false;
     std::array<engine::Token, rpc::kBlockSizeMax> document;
     std::size_t length = 0;
-    const DocumentRing::Key wanted{run_.step, static_cast<std::uint16_t>(epoch_)};
-    if (!shared_.documents.take(wanted, document, length)) {
-        publish(TrainerState::waiting);
+    if (!next_document(document, length)) {
+        if (training()) publish(TrainerState::waiting);
         return false;
     }
     const std::uint64_t started = platform_.now_us();
@@ -183,11 +267,10 @@ bool Trainer::advance() {
     positions_ += std::min<std::size_t>(length + 1, run_.shape.block_size);
     ++run_.step;
     shared_.losses.push(loss);
-    const bool done = !training();
-    const bool due = done || (run_.save_every > 0 && run_.step % run_.save_every == 0);
-    // Whoever sees the target reached may rely on the checkpoint: save before saying so.
-    if (due) save();
-    publish(done ? TrainerState::idle : TrainerState::training);
+    if (save_is_due())
+        (void)save();  // it has logged what went wrong, and the run is worth going on
+    else
+        publish(TrainerState::training);
     return true;
 }
 

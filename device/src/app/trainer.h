@@ -5,6 +5,10 @@
 #include <span>
 
 #include "app/checkpoint.h"
+#include "app/curve_store.h"
+#include "app/document_store.h"
+#include "app/narrator.h"
+#include "app/settings.h"
 #include "app/shared.h"
 #include "engine/arena.h"
 #include "engine/model.h"
@@ -19,11 +23,16 @@ class Trainer {
   public:
     Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared);
 
-    // Takes up the newest checkpoint in flash, if there is one.
+    // Takes up the newest checkpoint in flash, if there is one, and goes on with a run that needs
+    // no host.
     void boot();
     // Runs one training step where one is due and its document is here. False where there is
     // nothing to do before a request or a document arrives.
     bool advance();
+    // Draws a text to print where the device shall do so by itself; false where it shall not.
+    bool narrate(TextLine& line);
+    // How long to wait when there is nothing to do.
+    [[nodiscard]] std::uint32_t idle_wait_ms() const;
 
     // A model that fits replaces the one in memory. The same run, shape and recipe again are left
     // as they are.
@@ -31,10 +40,13 @@ class Trainer {
                           const engine::Recipe& recipe, std::uint32_t vocabulary_bytes);
     rpc::ErrorCode init_weights(std::uint64_t seed, float deviation);
     rpc::ErrorCode seek(std::uint32_t step);
-    rpc::ErrorCode train(std::uint32_t target_step, std::uint32_t save_every);
+    rpc::ErrorCode train(std::uint32_t target_step, std::uint32_t save_every, Source source);
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
+    rpc::ErrorCode set_autorun(const Settings& settings);
+    [[nodiscard]] std::size_t read_curve(std::uint32_t first, std::span<float> out);
 
+    [[nodiscard]] DocumentStore& documents() { return documents_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
     [[nodiscard]] engine::Model& model() { return model_; }
     [[nodiscard]] const CheckpointInfo& run() const { return run_; }
@@ -46,19 +58,29 @@ class Trainer {
 
   private:
     bool allocate(const CheckpointInfo& run);
+    bool resume(const CheckpointInfo& run);
+    bool next_document(std::span<engine::Token> out, std::size_t& length);
+    [[nodiscard]] bool save_is_due() const;
+    bool store_curve();
     void begin_epoch(std::uint32_t step);
     void stop_with(rpc::ErrorCode error);
+    [[nodiscard]] TrainerState resting_state() const;
     void publish(TrainerState state);
 
     port::Platform& platform_;
     port::Log& log_;
     Shared& shared_;
     CheckpointStore checkpoints_;
+    CurveStore curve_;
+    DocumentStore documents_;
+    SettingsStore settings_;
+    Narrator narrator_;
     engine::Arena arena_;
     engine::Model model_;
     std::span<std::byte> vocabulary_;
     CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
+    std::uint32_t curve_step_ = 0;  // losses up to this step are in flash
     std::uint32_t epoch_ = 0;
     std::uint32_t epoch_step_ = 0;
     std::uint64_t positions_ = 0;

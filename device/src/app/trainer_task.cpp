@@ -8,8 +8,6 @@
 namespace ugpt::app {
 namespace {
 
-constexpr std::uint32_t kIdleWaitMs = 1000;
-
 // The values of a tensor that a request names; empty where there are none.
 std::span<float> find_values(const engine::Model& model, std::string_view name,
                              rpc::TensorKind kind, std::uint32_t offset, std::size_t count) {
@@ -39,7 +37,10 @@ void TrainerTask::run() {
     ports_.serial.wake();
     while (!shared_.stop.load(std::memory_order_relaxed)) {
         while (const auto index = shared_.requests.pop()) answer_next(*index);
-        if (!trainer_.advance()) ports_.trainer_signal.wait(kIdleWaitMs);
+        if (trainer_.advance()) continue;
+        ports_.trainer_signal.wait(trainer_.idle_wait_ms());
+        if (TextLine line; trainer_.narrate(line) && shared_.texts.push(line))
+            ports_.serial.wake();
     }
 }
 
@@ -62,6 +63,11 @@ std::span<const std::uint8_t> TrainerTask::answer_request(const rpc::Request& re
         case rpc::Method::tensor_write:
         case rpc::Method::tensor_read:
             return answer_tensor(request);
+        case rpc::Method::data_begin:
+        case rpc::Method::data_write:
+        case rpc::Method::data_commit:
+        case rpc::Method::data_info:
+            return answer_data(request);
         default:
             return answer_run(request);
     }
@@ -87,6 +93,25 @@ std::span<const std::uint8_t> TrainerTask::answer_tensor(const rpc::Request& req
     }
 }
 
+std::span<const std::uint8_t> TrainerTask::answer_data(const rpc::Request& request) {
+    switch (*request.method) {
+        case rpc::Method::data_begin:
+            return answer<rpc::DataBeginParams>(
+                request, scratch_, [this](const auto& in, auto&) { return data_begin(in.data); });
+        case rpc::Method::data_write:
+            return answer<rpc::DataWriteParams>(request, scratch_, [this](const auto& in, auto&) {
+                return Refusal{trainer_.documents().write(in.offset, in.content)};
+            });
+        case rpc::Method::data_commit:
+            return answer<rpc::DataCommitParams>(request, scratch_, [this](const auto&, auto&) {
+                return Refusal{trainer_.documents().commit()};
+            });
+        default:
+            return answer<rpc::DataInfoParams>(
+                request, scratch_, [this](const auto&, auto& out) { return data_info(out.data); });
+    }
+}
+
 std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& request) {
     switch (*request.method) {
         case rpc::Method::create:
@@ -107,7 +132,8 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
             });
         case rpc::Method::train:
             return answer<rpc::TrainParams>(request, scratch_, [this](const auto& in, auto&) {
-                return Refusal{trainer_.train(in.target_step, in.save_every)};
+                return Refusal{trainer_.train(in.target_step, in.save_every,
+                                              static_cast<Source>(in.source))};
             });
         case rpc::Method::pause:
             return answer<rpc::PauseParams>(request, scratch_, [this](const auto&, auto& out) {
@@ -124,6 +150,13 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
         case rpc::Method::sample:
             return answer<rpc::SampleParams>(
                 request, scratch_, [this](const auto& in, auto& out) { return sample(in, out); });
+        case rpc::Method::curve:
+            return answer<rpc::CurveParams>(
+                request, scratch_, [this](const auto& in, auto& out) { return curve(in, out); });
+        case rpc::Method::autorun:
+            return answer<rpc::AutorunParams>(request, scratch_, [this](const auto& in, auto&) {
+                return Refusal{trainer_.set_autorun({in.enabled ? 1u : 0u, in.temperature})};
+            });
         case rpc::Method::self_test:
             return answer<rpc::SelfTestParams>(request, scratch_, [](const auto&, auto& out) {
                 out.digest = engine::self_test_digest();
@@ -194,6 +227,31 @@ Refusal TrainerTask::tensor_read(const rpc::TensorReadParams& params,
         find_values(trainer_.model(), params.name, params.kind, params.offset, params.count);
     if (values.empty()) return rpc::ErrorCode::unknown_tensor;
     result.data = bytes_of(std::as_bytes(values));
+    return {};
+}
+
+Refusal TrainerTask::curve(const rpc::CurveParams& params, rpc::CurveResult& result) {
+    const std::size_t count = trainer_.read_curve(
+        params.first,
+        std::span(losses_).first(std::min(losses_.size(), std::size_t{params.count})));
+    result.values = bytes_of(std::as_bytes(std::span(losses_).first(count)));
+    return {};
+}
+
+Refusal TrainerTask::data_begin(const rpc::DataSet& data) {
+    if (trainer_.training() && trainer_.run().source == Source::flash)
+        return rpc::ErrorCode::busy;
+    std::uint32_t missing_bytes = 0;
+    const rpc::ErrorCode error = trainer_.documents().begin(
+        {data.documents, data.size_bytes, data.token_bytes, data.crc}, missing_bytes);
+    return {error, missing_bytes};
+}
+
+Refusal TrainerTask::data_info(rpc::DataSet& data) {
+    const auto found = trainer_.documents().find();
+    if (!found) return rpc::ErrorCode::bad_data;
+    data = {found->documents, found->size_bytes, static_cast<std::uint8_t>(found->token_bytes),
+            found->crc};
     return {};
 }
 

@@ -26,6 +26,7 @@ class TrainerTask {
     std::span<const std::uint8_t> answer_request(const rpc::Request& request);
     std::span<const std::uint8_t> answer_run(const rpc::Request& request);
     std::span<const std::uint8_t> answer_tensor(const rpc::Request& request);
+    std::span<const std::uint8_t> answer_data(const rpc::Request& request);
 
     Refusal create(const rpc::CreateParams& params, rpc::CreateResult& result);
     Refusal model_info(rpc::ModelInfo& info);
@@ -34,6 +35,9 @@ class TrainerTask {
                             rpc::VocabularyReadResult& result);
     Refusal tensor_write(const rpc::TensorWriteParams& params);
     Refusal tensor_read(const rpc::TensorReadParams& params, rpc::TensorReadResult& result);
+    Refusal curve(const rpc::CurveParams& params, rpc::CurveResult& result);
+    Refusal data_begin(const rpc::DataSet& data);
+    Refusal data_info(rpc::DataSet& data);
     Refusal sample(const rpc::SampleParams& params, rpc::SampleResult& result);
 
     const Ports ports_;
@@ -42,6 +46,7 @@ class TrainerTask {
     std::span<std::uint8_t> scratch_;
     Trainer trainer_;
     std::array<std::uint8_t, 2 * rpc::kBlockSizeMax> sampled_{};
+    std::array<float, 256> losses_{};
 };
 
 }  // namespace ugpt::app

@@ -114,7 +114,7 @@ std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& addr
                                                          std::string& error) {
     const std::size_t colon = address.rfind(':');
     if (colon == std::string::npos) {
-        error = "'" + address + "' is not HOST:PORT";
+        error = address + " is not HOST:PORT";
         return nullptr;
     }
     std::unique_ptr<StreamSerial> serial(new StreamSerial);
