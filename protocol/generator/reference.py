@@ -44,12 +44,12 @@ def page(schema: Schema) -> str:
         parts.append(f"### {note.name}\n\n{note.doc}\n\n" + _fields("Parameters", note.params))
     parts.append("## Records\n")
     for record in schema.records:
-        parts.append(f"### {record.name}\n\n{record.doc}\n\n" + _fields("Fields", record.fields))
+        parts.append(f"### {record.name} record\n\n{record.doc}\n\n" + _fields("Fields", record.fields))
     parts.append("## Enums\n")
     for enum in schema.enums:
         rows = [[str(value.value), f"`{value.name}`", value.doc] for value in enum.values]
         parts.append(
-            f"### {enum.name}\n\n{enum.doc}\n\n" + _table(["value", "name", "meaning"], rows)
+            f"### {enum.name} enum\n\n{enum.doc}\n\n" + _table(["value", "name", "meaning"], rows)
         )
     return "\n".join([*parts, _errors(schema)])
 
@@ -73,7 +73,8 @@ def _fields(title: str, fields: Sequence[Field]) -> str:
 
 def _type(field: Field) -> str:
     if field.kind in (Kind.RECORD, Kind.ENUM):
-        return f"[{field.type}](#{field.type.lower()})"
+        # The heading says which it is: a method may have the same name.
+        return f"[{field.type}](#{field.type.lower()}-{field.kind.value})"
     return f"`{field.type}`"
 
 

@@ -220,7 +220,7 @@ def test_the_reference_page_says_everything(generator: ModuleType) -> None:
     for words in (
         "version 1.2",
         "| `y` | `u16` | 3 to 999, 7 if absent | Up. |",
-        "| `colour` | [Colour](#colour) | blue if absent | In which colour. |",
+        "| `colour` | [Colour](#colour-enum) | blue if absent | In which colour. |",
         '| `title` | `str` | at most 9 bytes, a "b" if absent | Of what. |',
         "| 1 | `dry` | No paint. | Buy some. |",
     ):
