@@ -44,7 +44,9 @@ def page(schema: Schema) -> str:
         parts.append(f"### {note.name}\n\n{note.doc}\n\n" + _fields("Parameters", note.params))
     parts.append("## Records\n")
     for record in schema.records:
-        parts.append(f"### {record.name} record\n\n{record.doc}\n\n" + _fields("Fields", record.fields))
+        parts.append(
+            f"### {record.name} record\n\n{record.doc}\n\n" + _fields("Fields", record.fields)
+        )
     parts.append("## Enums\n")
     for enum in schema.enums:
         rows = [[str(value.value), f"`{value.name}`", value.doc] for value in enum.values]
