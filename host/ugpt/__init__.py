@@ -9,6 +9,7 @@ from ._connect import connect
 from ._link import LogLine
 from ._link_stats import LinkStats
 from ._messages import (
+    DataSet,
     DeviceState,
     ErrorCode,
     Hello,
@@ -17,6 +18,7 @@ from ._messages import (
     Plan,
     Recipe,
     Shape,
+    Source,
     Status,
     TensorKind,
 )
@@ -25,6 +27,7 @@ from .client import Device, DocumentsTaken, Losses, Sampled, SelfTest
 from .errors import UgptError
 
 __all__ = [
+    "DataSet",
     "Device",
     "DeviceState",
     "DocumentsTaken",
@@ -40,6 +43,7 @@ __all__ = [
     "Sampled",
     "SelfTest",
     "Shape",
+    "Source",
     "Status",
     "TensorKind",
     "UgptError",

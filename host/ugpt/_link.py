@@ -111,7 +111,7 @@ class Link:
         # Random: a device may still hold the answer to an id of the program before this one.
         self._last_id = secrets.randbits(31)
         self._round_trip = RoundTrip(0.25, 2.0)
-        self._trainer_round_trip = RoundTrip(0.5, 4.0)
+        self._trainer_round_trip = RoundTrip(0.25, 2.0)
         self._heard_at = 0.0
         self._first_text = ""
         self._silence: asyncio.TimerHandle | None = None
@@ -215,7 +215,7 @@ class Link:
             # A link that is alive excuses a trainer that is busy, but nothing else.
             silent_since = max(started, self._heard_at) if by_trainer else started
             if now - silent_since > patience_s:
-                if not await self._found_again(waiting):
+                if not await self._found_again():
                     raise silent_device(self._transport.name, waiting.method, patience_s)
                 started = loop.time()
             if now - started > max(patience_s, TRAINER_PATIENCE_S):
@@ -227,7 +227,7 @@ class Link:
             waiting.tries += 1
             self.stats.repeats += 1
             if by_trainer:
-                wait_s = min(1.5 * wait_s, 4.0)
+                wait_s = max(wait_s, min(1.25 * wait_s, 1.0))
                 await self._send(_PROBE, patience_s)
             await self._send(waiting.frame, patience_s)
         if waiting.tries == 1:
@@ -257,7 +257,7 @@ class Link:
         in_flight = sum(len(other.frame) + answer_bytes for other in self._waiting.values())
         return in_flight * BITS_PER_BYTE / self.stats.baud
 
-    async def _found_again(self, waiting: _Waiting) -> bool:
+    async def _found_again(self) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""
         if self.state is not LinkState.READY:
             return False

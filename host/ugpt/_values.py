@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 
-from ._messages import Shape
+from ._messages import DataSet, Shape
 from .errors import InvalidValue
 
 VALUE_BYTES = 4
@@ -41,6 +42,16 @@ def decode_tokens(data: bytes, vocab_size: int) -> list[int]:
     if len(data) % struct.calcsize(form):
         raise InvalidValue(f"{len(data)} bytes are no whole number of tokens.")
     return list(struct.unpack(f"<{len(data) // struct.calcsize(form)}{form}", data))
+
+
+def encode_data_set(documents: Sequence[bytes], vocab_size: int) -> tuple[DataSet, bytes]:
+    """Documents in the form of `encode_tokens` as the data set of a device's flash."""
+    token_bytes = struct.calcsize(_token_format(vocab_size))
+    pieces: list[bytes] = []
+    for document in documents:
+        pieces += (struct.pack("<H", len(document) // token_bytes), document)
+    content = b"".join(pieces)
+    return DataSet(len(documents), len(content), token_bytes, zlib.crc32(content)), content
 
 
 def encode_floats(values: Sequence[float]) -> bytes:

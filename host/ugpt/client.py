@@ -11,7 +11,14 @@ from typing import NamedTuple, TypeVar
 from ._link import Link
 from ._link_stats import LinkStats
 from ._messages import (
+    AutorunRequest,
     CreateRequest,
+    CurveRequest,
+    DataBeginRequest,
+    DataCommitRequest,
+    DataInfoRequest,
+    DataSet,
+    DataWriteRequest,
     DocumentsWriteRequest,
     Hello,
     InitWeightsRequest,
@@ -29,6 +36,7 @@ from ._messages import (
     SeekRequest,
     SelfTestRequest,
     Shape,
+    Source,
     Status,
     StatusRequest,
     TensorKind,
@@ -38,7 +46,7 @@ from ._messages import (
     VocabularyReadRequest,
     VocabularyWriteRequest,
 )
-from ._values import VALUE_BYTES, decode_floats, encode_floats, tensor_shapes
+from ._values import VALUE_BYTES, decode_floats, encode_data_set, encode_floats, tensor_shapes
 from ._wire import Request
 from .errors import DeviceRestarted, InvalidValue, LinkClosed, NoAnswer, ProtocolError
 
@@ -276,9 +284,12 @@ class Device:
         result = await self._link.request(request)
         return DocumentsTaken(result.next, result.free)
 
-    async def train(self, target_step: int, save_every: int = 0) -> None:
+    async def train(
+        self, target_step: int, save_every: int = 0, source: Source = Source.HOST
+    ) -> None:
         """Sets the step at which training stops; returns at once."""
-        await self._link.request(TrainRequest(target_step=target_step, save_every=save_every))
+        request = TrainRequest(target_step=target_step, save_every=save_every, source=source)
+        await self._link.request(request)
 
     async def pause(self) -> int:
         """Stops training at a step boundary; returns the steps completed."""
@@ -308,6 +319,46 @@ class Device:
         )
         result = await self._link.request(request)
         return Sampled(result.tokens, result.ended)
+
+    # Without a host
+
+    async def data_store(
+        self, documents: Sequence[bytes], vocab_size: int, progress: Progress | None = None
+    ) -> DataSet:
+        """Replaces the data set in flash, from which `train` with Source.FLASH takes documents.
+
+        They are in the form of `encode_tokens`. Raises NoRoom where the flash is too small.
+        """
+        data, content = encode_data_set(documents, vocab_size)
+        await self._link.request(DataBeginRequest(data=data))
+        chunks = list(_chunks(len(content), self._data_bytes))
+        done = _counter(len(content), progress)
+        await self._all(
+            [
+                DataWriteRequest(offset=offset, content=content[offset : offset + size])
+                for offset, size in chunks
+            ],
+            lambda index: done(chunks[index][1]),
+        )
+        await self._link.request(DataCommitRequest())
+        return data
+
+    async def data_info(self) -> DataSet:
+        """The data set in flash; raises BadData where there is none."""
+        return (await self._link.request(DataInfoRequest())).data
+
+    async def curve(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
+        """Losses from step `first` (1-based) on that a run from flash has kept.
+
+        At most those one frame holds; none where none are kept.
+        """
+        most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
+        result = await self._link.request(CurveRequest(first=first, count=most))
+        return decode_floats(result.values)
+
+    async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
+        """Makes the device print samples by itself, from power-up on, or no longer."""
+        await self._link.request(AutorunRequest(enabled=enabled, temperature=temperature))
 
     # Bulk
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import ugpt
-from ugpt import Device, DeviceState, Recipe, Shape, TensorKind
+from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind, _baud, _link, client
 from ugpt._messages import ResetRequest
+from ugpt._wire import Request
 from ugpt.errors import (
+    BadData,
     BadShape,
     BadToken,
     DeviceProgramError,
@@ -24,6 +26,7 @@ from ugpt.errors import (
     InvalidValue,
     NoAnswer,
     NoModel,
+    NoRoom,
     PortLost,
     PortNotFound,
     UnknownTensor,
@@ -39,17 +42,19 @@ FORMS = ["virtual", "pty", "socket"]
 
 
 @asynccontextmanager
-async def connected(form: str, flash: Path, *extra: str, **options: int) -> AsyncIterator[Device]:
+async def connected(
+    form: str, flash: Path, *extra: str, window: int | None = None
+) -> AsyncIterator[Device]:
     """A client of a device of its own; afterwards no task is left."""
     before = other_tasks()
     async with asyncio.timeout(60.0):
         if form == "virtual":
-            async with ugpt.connect("virtual", flash=flash, **options) as device:
+            async with ugpt.connect("virtual", flash=flash, window=window) as device:
                 yield device
         else:
             async with (
                 listening_device(form, flash, *extra) as port,
-                ugpt.connect(port, **options) as device,
+                ugpt.connect(port, window=window) as device,
             ):
                 yield device
     assert other_tasks() == before
@@ -265,6 +270,45 @@ async def test_the_newest_connection_is_the_one_that_counts(tmp_path: Path) -> N
         with pytest.raises(PortLost):
             await first.status()
         await second.status()
+
+
+# Without a host
+
+
+async def test_a_run_from_flash_is_the_run_from_the_host(tmp_path: Path) -> None:
+    texts = documents(40)
+    async with connected("virtual", tmp_path / "host") as device:
+        await create(device)
+        losses = tuple(await train(device, 40))
+        weights = await device.read_tensors()
+    async with connected("virtual", tmp_path / "flash") as device:
+        with pytest.raises(BadData):
+            await device.data_info()
+        done: list[tuple[int, int]] = []
+        data = await device.data_store(texts, 27, lambda *args: done.append(args))
+        assert await device.data_info() == data
+        assert done[-1] == (data.size_bytes, data.size_bytes)
+        await create(device)
+        await device.train(40, save_every=10, source=Source.FLASH)
+        while (await device.status()).saved_step < 40:
+            pass
+        assert await device.read_tensors() == weights
+        assert await device.curve(1) == losses
+        assert await device.curve(31, 5) == losses[30:35]
+        await device.autorun(True)
+        await device.autorun(False)
+
+
+async def test_a_data_set_larger_than_the_flash_is_refused(device: Device) -> None:
+    with pytest.raises(NoRoom) as caught:
+        await device.data_store([bytes(60000)] * 200, 27)
+    assert caught.value.missing_bytes > 0
+
+
+def test_every_method_of_the_protocol_is_within_reach() -> None:
+    used = vars(client) | vars(_link) | vars(_baud)
+    assert all(request.__name__ in used for request in Request.__subclasses__())
+    assert len(Request.__subclasses__()) > 20
 
 
 # Refusals
