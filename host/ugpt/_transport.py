@@ -68,14 +68,14 @@ class StreamTransport:
         try:
             return await self._reader.read(READ_BYTES)
         except OSError as error:
-            raise PortLost(self.name, _reason(error)) from error
+            raise self._lost(error) from error
 
     async def write(self, data: bytes) -> None:
         try:
             self._writer.write(data)
             await self._writer.drain()
         except OSError as error:
-            raise PortLost(self.name, _reason(error)) from error
+            raise self._lost(error) from error
 
     async def set_baud(self, baud: int) -> None:
         raise PortError(f"Port {self.name} has no rate to set to {baud}.")
@@ -86,6 +86,10 @@ class StreamTransport:
         with contextlib.suppress(OSError, TimeoutError):
             await asyncio.wait_for(self._writer.wait_closed(), CLOSE_TIMEOUT_S)
 
+    def _lost(self, error: OSError) -> PortLost:
+        # pyserial's own errors have no number, and a paragraph of possible causes.
+        return PortLost(self.name, _reason(error) if error.errno else "the device is gone")
+
 
 async def open_socket(address: str) -> StreamTransport:
     """Connects to `socket://HOST:PORT`."""
@@ -94,7 +98,7 @@ async def open_socket(address: str) -> StreamTransport:
         raise PortNotFound(
             address,
             "this is no address",
-            "Write it as socket://HOST:PORT, HOST:PORT as in [::1]:5555.",
+            "Write it as socket://HOST:PORT, such as socket://localhost:5555.",
         )
     try:
         async with asyncio.timeout(10.0):
@@ -226,8 +230,8 @@ class ProcessTransport(StreamTransport):
             if status is None or status >= 0
             else (f"by {signal.Signals(-status).name}")
         )
-        said = f": {self._last_words[-1]}" if self._last_words else "."
-        return DeviceProgramError(f"The {self.name} ended {how}{said}")
+        said = f": {self._last_words[-1].rstrip('.')}" if self._last_words else ""
+        return DeviceProgramError(f"The {self.name} ended {how}{said}.")
 
 
 async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:

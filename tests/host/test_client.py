@@ -182,6 +182,21 @@ async def test_tensors_return_as_they_were_written(device: Device) -> None:
     assert await device.read_tensor("layer0.mlp_fc1") == random_tensors(0)["layer0.mlp_fc1"]
 
 
+@pytest.mark.parametrize("frame_bytes", [1280, 2048, 8192])
+async def test_bulk_data_is_nearly_all_of_what_is_sent(frame_bytes: int, tmp_path: Path) -> None:
+    extra = ("--frame-bytes", str(frame_bytes))
+    async with connected("socket", tmp_path / "flash", *extra) as device:
+        await device.create(1, Shape(1, 32, 4, 16, 27), RECIPE, LETTERS)
+        await device.init_weights(1)
+        received = device.stats.bytes_received
+        tensors = await device.read_tensors()
+        size = sum(map(len, tensors.values()))
+        assert size / (device.stats.bytes_received - received) > 0.95
+        sent = device.stats.bytes_sent
+        await device.write_tensors(tensors)
+        assert size / (device.stats.bytes_sent - sent) > 0.95
+
+
 async def test_a_long_vocabulary_of_any_characters_passes(device: Device) -> None:
     vocabulary = "".join(sorted(chr(code) for code in range(0x4E00, 0x4E00 + 1500)))
     shape = Shape(n_layer=1, n_embd=2, n_head=1, block_size=4, vocab_size=1501)
