@@ -117,11 +117,7 @@ void LinkTask::hand_to_trainer(const rpc::Request& request) {
     const auto next = std::ranges::find_if(exchanges_, [&](const Exchange& e) {
         return !e.with_trainer && &e != &exchanges_[receiving_];
     });
-    if (next == exchanges_.end()) {
-        send(encode_refusal(scratch_, request.id,
-                            {rpc::ErrorCode::busy, 0, "more requests than the window allows"}));
-        return;
-    }
+    if (next == exchanges_.end()) return;  // beyond the window; the host repeats it
     Exchange& exchange = exchanges_[receiving_];
     exchange.id = request.id;
     exchange.with_trainer = true;
