@@ -15,7 +15,7 @@ std::span<float> find_values(const engine::Model& model, std::string_view name,
     if (parameter == nullptr) return {};
     const std::span<float> values = parameter->values(static_cast<engine::TensorKind>(kind));
     if (offset >= values.size()) return {};
-    return values.subspan(offset, std::min(count, values.size() - offset));
+    return values.subspan(offset, std::min<std::size_t>(count, values.size() - offset));
 }
 
 std::span<const std::uint8_t> bytes_of(std::span<const std::byte> bytes) {
