@@ -94,9 +94,13 @@ class DashboardState:
 
 def render(state: DashboardState, width: int, height: int) -> list[Text]:
     """The dashboard as at most `height` lines of at most `width` columns."""
-    below = [_bar_line(state, width), _speed_line(state), *_device_lines(state, width)]
+    started = state.started
+    if started is None:
+        return [Text(state.notice, state.notice_style)]
+    below = [_bar_line(state.step, started.total_steps, width), _speed_line(state)]
+    below += _device_lines(started, state.progress, width)
     below += [_texts_line(state, width), Text(state.notice, state.notice_style)]
-    above = [_title_line(state, width), _loss_line(state)]
+    above = [_title_line(started, width), _loss_line(state)]
     room = height - len(above) - len(below) - 2
     if room >= _CHART_MIN_LINES:
         losses = np.array(state.losses, dtype=np.float64)
@@ -154,12 +158,9 @@ def bar(share: float, width: int, style: str) -> Text:
     return Text.assemble(("━" * filled, style), ("─" * (width - filled), QUIET))
 
 
-def _title_line(state: DashboardState, width: int) -> Text:
-    text = Text.assemble(("ugpt ", f"bold {ACCENT}"))
-    if not state.started:
-        return text
-    text.append(state.started.data.name, "bold")
-    right = shape_summary(state.started)
+def _title_line(started: Started, width: int) -> Text:
+    text = Text.assemble(("ugpt ", f"bold {ACCENT}"), (started.data.name, "bold"))
+    right = shape_summary(started)
     space = width - text.cell_len - len(right)
     if space >= 2:
         text.append(" " * space)
@@ -179,16 +180,15 @@ def _loss_line(state: DashboardState) -> Text:
     return text
 
 
-def _bar_line(state: DashboardState, width: int) -> Text:
-    total = state.started.total_steps if state.started else 0
-    share = state.step / total if total else 0.0
+def _bar_line(step: int, total_steps: int, width: int) -> Text:
+    share = step / total_steps
     figures = Text.assemble(
         ("  step ", QUIET),
-        (f"{state.step:,}", "bold"),
-        (f" of {total:,}", QUIET),
+        (f"{step:,}", "bold"),
+        (f" of {total_steps:,}", QUIET),
         f" {int(share * 100):3}%",
     )
-    style = "green" if total and state.step >= total else ACCENT
+    style = "green" if step >= total_steps else ACCENT
     return bar(share, max(width - figures.cell_len, 4), style) + figures
 
 
@@ -206,17 +206,15 @@ def _speed_line(state: DashboardState) -> Text:
     return text
 
 
-def _device_lines(state: DashboardState, width: int) -> list[Text]:
-    started, progress = state.started, state.progress
+def _device_lines(started: Started, progress: Progress | None, width: int) -> list[Text]:
     device, memory, link = _label("device"), _label("memory"), _label("link")
-    if started:
-        device.append(started.device)
-        share = started.memory_bytes / max(started.memory_available_bytes, 1)
-        memory += bar(share, max(min(width - 44, 40), 4), "magenta")
-        memory.append(
-            f" {byte_count(started.memory_bytes)} of {byte_count(started.memory_available_bytes)}"
-        )
-        memory.append(f" ({share:.0%})", QUIET)
+    device.append(started.device)
+    share = started.memory_bytes / max(started.memory_available_bytes, 1)
+    memory += bar(share, max(min(width - 44, 40), 4), "magenta")
+    memory.append(
+        f" {byte_count(started.memory_bytes)} of {byte_count(started.memory_available_bytes)}"
+    )
+    memory.append(f" ({share:.0%})", QUIET)
     if progress:
         link.append(f"{progress.baud:,} baud  " if progress.baud else "")
         link.append(f"↑ {byte_count(progress.sent_bytes_per_s)}/s")

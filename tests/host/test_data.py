@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+
+from ugpt.data import VOCABULARY_LIMIT, Dataset, Vocabulary, training_order
+from ugpt.errors import DataError
+
+NAMES = Path(__file__).parents[2] / "data" / "names.txt"
+
+
+def load(tmp_path: Path, content: bytes) -> Dataset:
+    path = tmp_path / "text.txt"
+    path.write_bytes(content)
+    return Dataset.load(path)
+
+
+def test_documents_are_stripped_lines(tmp_path: Path) -> None:
+    dataset = load(tmp_path, b"  anna \r\n\n\tbob\rbob\n   \nzoe")
+    assert dataset.documents == ("anna", "bob", "bob", "zoe")
+    assert dataset.sha256 == hashlib.sha256(dataset.path.read_bytes()).hexdigest()
+
+
+def test_byte_order_mark_is_no_character(tmp_path: Path) -> None:
+    assert load(tmp_path, b"\xef\xbb\xbfanna\n").vocabulary.characters == "an"
+
+
+def test_line_separators_of_unicode_are_characters(tmp_path: Path) -> None:
+    assert load(tmp_path, "a\u2028b\nc\x0bd\n".encode()).documents == ("a\u2028b", "c\x0bd")
+
+
+def test_vocabulary_is_sorted_with_bos_last() -> None:
+    vocabulary = Vocabulary.of(["zoë", "éa"])
+    assert vocabulary.characters == "aozéë"
+    assert (vocabulary.bos, vocabulary.size) == (5, 6)
+    assert vocabulary.encode("zoë") == [2, 1, 4]
+    assert vocabulary.decode([2, 1, 4]) == "zoë"
+
+
+def test_unknown_character_is_named() -> None:
+    with pytest.raises(DataError, match=r"'ß'.*'ab'"):
+        Vocabulary("ab").encode("aßb")
+
+
+def test_vocabulary_that_is_too_large(tmp_path: Path) -> None:
+    characters = [chr(0x10000 + i) for i in range(VOCABULARY_LIMIT + 1)]
+    assert load(tmp_path, "\n".join(characters[:-1]).encode()).vocabulary.bos == VOCABULARY_LIMIT
+    with pytest.raises(DataError, match="65,535 different characters"):
+        load(tmp_path, "\n".join(characters).encode())
+
+
+def test_unreadable_path() -> None:
+    with pytest.raises(DataError):
+        Dataset.load(Path("a\0b"))
+
+
+def test_training_order_is_pythons_shuffle() -> None:
+    documents = [str(i) for i in range(50)]
+    expected = list(documents)
+    random.Random(7).shuffle(expected)
+    assert training_order(documents, random.Random(7)) == expected
+    assert documents[0] == "0"
+
+
+def test_names_are_as_described() -> None:
+    dataset = Dataset.load(NAMES)
+    assert dataset.documents == tuple(sorted(set(dataset.documents)))
+    assert dataset.vocabulary.characters == "abcdefghijklmnopqrstuvwxyz"
+    readme = (NAMES.parent / "README.md").read_text()
+    assert dataset.sha256 in readme
+    assert f"{len(dataset.documents):,} first names" in readme

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import datetime
+import errno
+import hashlib
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors
+
+from ugpt import Recipe, Shape, tensor_shapes
+from ugpt.errors import RunError
+from ugpt.runs import Checkpoint, Init, Metrics, Run, RunConfig, Tensors, default_path
+
+SHAPE = Shape(1, 8, 2, 4, 6)
+CONFIG = RunConfig(
+    data=Path('/some "quoted"/naïve\\path.txt'),
+    data_sha256="ab" * 32,
+    shape=SHAPE,
+    recipe=Recipe(0.01, 0.85, 0.99, 1e-8, 100),
+    seed=2**64 - 1,
+    init=Init.MICROGPT,
+    save_every=10,
+    run_id=77,
+    device="",
+    ugpt="0.1.0",
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = Run.new(tmp_path / "runs" / "a", CONFIG)
+    run.begin("virtual device")
+    return run
+
+
+def checkpoint(step: int) -> Checkpoint:
+    generator = np.random.default_rng(step)
+
+    def tensors() -> Tensors:
+        return {
+            name: generator.normal(size=size).astype(np.float32)
+            for name, size in tensor_shapes(SHAPE).items()
+        }
+
+    return Checkpoint(step, tensors(), tensors(), tensors())
+
+
+def test_configuration_survives(run: Run) -> None:
+    again = Run.open(run.path)
+    assert again.config == replace(CONFIG, device="virtual device")
+
+
+def test_nothing_is_made_before_begin(tmp_path: Path) -> None:
+    Run.new(tmp_path / "a", CONFIG)
+    assert not (tmp_path / "a").exists()
+
+
+def test_what_exists_is_refused(run: Run) -> None:
+    with pytest.raises(RunError, match=r"exists already.*--resume"):
+        Run.new(run.path, CONFIG)
+
+
+@pytest.mark.parametrize("content", ["", "run_id = ", 'data = "x"', "\0"])
+def test_damaged_configuration(run: Run, content: str) -> None:
+    (run.path / "config.toml").write_text(content)
+    with pytest.raises(RunError, match="not the configuration"):
+        Run.open(run.path)
+
+
+def test_checkpoint_survives(run: Run) -> None:
+    assert run.read_checkpoint(tensor_shapes(SHAPE)) is None
+    written = checkpoint(30)
+    digest = run.write_checkpoint(written, "abcde")
+    read = run.read_checkpoint(tensor_shapes(SHAPE))
+    assert read is not None
+    assert read.step == 30
+    for kind in ("weights", "first_moment", "second_moment"):
+        ours: Tensors = getattr(read, kind)
+        for name, values in getattr(written, kind).items():
+            np.testing.assert_array_equal(ours[name], values)
+    content = b"".join(values.tobytes() for values in written.weights.values())
+    assert digest == hashlib.sha256(content).hexdigest()
+    with safetensors.safe_open(run.path / "checkpoint.safetensors", framework="numpy") as file:
+        metadata = file.metadata()
+        assert file.get_slice("wte").get_dtype() == "F32"
+    assert metadata["vocabulary"] == "abcde"
+    assert json.loads(metadata["shape"])["n_embd"] == 8
+
+
+def test_damaged_checkpoint_is_told(run: Run) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    file = run.path / "checkpoint.safetensors"
+    with pytest.raises(RunError, match="another shape"):
+        run.read_checkpoint(tensor_shapes(replace(SHAPE, n_embd=4)))
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(RunError, match="is damaged"):
+        run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+def test_failed_write_keeps_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.write_samples(["anna"])
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunError, match="disk is full"):
+        run.write_samples(["bob", "zoe"])
+    assert (run.path / "samples.txt").read_text() == "anna\n"
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.toml", "samples.txt"]
+
+
+def test_metrics_hold_every_bit(tmp_path: Path) -> None:
+    values = [float(value) for value in np.random.default_rng(1).normal(3, 1, 500).astype("f4")]
+    path = tmp_path / "metrics.jsonl"
+    assert Metrics.open(path).record(1, values, [5] * 500) is None
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [entry["loss"] for entry in entries] == values
+    assert [entry["step"] for entry in entries] == list(range(1, 501))
+    assert list(Metrics.open(path).losses) == values
+
+
+def test_repeated_steps_are_compared(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0, 3.0, 2.0], [1, 1, 1])
+    before = path.read_bytes()
+    assert metrics.record(2, [3.0, 2.0], [1, 1]) is None
+    assert path.read_bytes() == before
+    assert metrics.record(1, [4.0, 3.5, 2.5, 1.5], [1, 1, 1, 1]) == 2
+    assert list(Metrics.open(path).losses) == [4.0, 3.5, 2.5, 1.5]
+    with pytest.raises(ValueError, match="gap"):
+        metrics.record(6, [1.0], [1])
+
+
+def test_torn_line_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    Metrics.open(path).record(1, [4.0, 3.0], [1, 1])
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"step": 3, "lo')
+    assert Metrics.open(path).step == 2
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "line", ['{"step": 2, "loss": 1.0}', '{"step": 1}', "[]", '{"step": 1, "loss": "x"}', "\xff"]
+)
+def test_foreign_metrics_are_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line + "\n", "latin-1")
+    with pytest.raises(RunError, match="Line 1 of"):
+        Metrics.open(path)
+
+
+def test_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0], [1])
+    whole = path.read_bytes()
+    plain_open = Path.open
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() > len(whole):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data[:10])
+
+    def full_open(self: Path, mode: str = "r", *options: Any, **more: Any) -> Any:
+        return Full(self, "a") if mode == "ab" else plain_open(self, mode, *options, **more)
+
+    monkeypatch.setattr(Path, "open", full_open)
+    with pytest.raises(RunError, match="disk is full"):
+        metrics.record(2, [3.0, 2.0], [1, 1])
+    assert path.read_bytes() == whole
+    assert metrics.step == 1
+
+
+def test_default_path_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    now = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    first = default_path(Path("some/names.txt"), now)
+    assert first == Path("runs/names-20260102-030405")
+    first.mkdir(parents=True)
+    assert default_path(Path("names.txt"), now).name == "names-20260102-030405-2"

@@ -1,0 +1,259 @@
+"""The orchestrator against a real virtual device that misbehaves in every way it can."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import ugpt
+from tests.support.devices import listening_device
+from tests.support.faults import Faults, faulty_proxy
+from ugpt import Device, Recipe, Shape
+from ugpt.data import Dataset
+from ugpt.errors import DoesNotFit, OtherRun, PortNotFound, RunError
+from ugpt.events import (
+    Event,
+    Finished,
+    Interrupted,
+    Notice,
+    Preview,
+    Progress,
+    Restored,
+    Saved,
+    Started,
+    StepLosses,
+    Stopped,
+)
+from ugpt.runs import Init, Run, RunConfig
+from ugpt.training import Outcome, Training
+
+NAMES = Path(__file__).parents[2] / "data" / "names.txt"
+STEPS = 6000
+
+
+@dataclass
+class Session:
+    """One run on one virtual device, and all that is told of it."""
+
+    folder: Path
+    steps: int = STEPS
+    save_every: int = 0
+    init: Init = Init.DEVICE
+    n_embd: int = 16
+    port: str = "virtual"
+    events: list[Event] = field(default_factory=list)
+    device: Device | None = None
+    on_event: Callable[[Event], None] = lambda event: None
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Device]:
+        async with ugpt.connect(self.port, flash=self.folder / "flash") as device:
+            self.device = device
+            yield device
+
+    def training(self) -> Training:
+        path = self.folder / "run"
+        dataset = Dataset.load(NAMES)
+        if path.exists():
+            run = Run.open(path)
+        else:
+            shape = Shape(1, self.n_embd, 4, 16, dataset.vocabulary.size)
+            recipe = Recipe(0.01, 0.85, 0.99, 1e-8, self.steps)
+            run = Run.new(
+                path,
+                RunConfig(
+                    dataset.path, dataset.sha256, shape, recipe, 42, self.init, self.save_every,
+                    4711, "", "test",
+                ),
+            )  # fmt: skip
+        return Training(self.connect, run, dataset, self._hear)
+
+    async def train(self) -> Outcome:
+        async with asyncio.timeout(60.0):
+            return await self.training().run()
+
+    def _hear(self, event: Event) -> None:
+        self.events.append(event)
+        self.on_event(event)
+
+    def told(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if type(event) is kind]
+
+    @property
+    def digest(self) -> str:
+        (event,) = self.told(Finished)
+        assert isinstance(event, Finished)
+        return event.weights_sha256
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "run" / "metrics.jsonl"
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """A run that nothing disturbed."""
+    session = Session(tmp_path_factory.mktemp("straight"))
+    asyncio.run(session.train())
+    return session
+
+
+def test_events_of_a_plain_run(straight: Session) -> None:
+    assert isinstance(straight.events[0], Started)
+    assert isinstance(straight.events[-1], Finished)
+    assert straight.told(Progress)
+    assert straight.told(Preview)
+    assert [event.step for event in straight.told(Saved) if isinstance(event, Saved)] == [STEPS]
+    steps = [
+        step.step for event in straight.events if isinstance(event, StepLosses)
+        for step in event.steps()
+    ]  # fmt: skip
+    assert steps == list(range(1, STEPS + 1))
+    assert not straight.told(Notice)
+
+
+def once(step: int, act: Callable[[], None]) -> Callable[[Event], None]:
+    """Acts when `step` steps are done, once."""
+    done = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, StepLosses) and event.first > step and not done:
+            done.append(True)
+            act()
+
+    return hear
+
+
+@pytest.mark.parametrize("save_every", [0, 700])
+async def test_restart_of_the_device(tmp_path: Path, straight: Session, save_every: int) -> None:
+    session = Session(tmp_path, save_every=save_every)
+    tasks = []
+
+    def restart() -> None:
+        assert session.device is not None
+        tasks.append(asyncio.create_task(session.device.reset()))
+
+    session.on_event = once(1000, restart)
+    assert await session.train() is Outcome.FINISHED
+    assert session.told(Interrupted)
+    (restored,) = session.told(Restored)
+    assert isinstance(restored, Restored)
+    assert (restored.step > 0) == (save_every > 0)
+    assert not session.told(Notice)
+    assert session.digest == straight.digest
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+async def test_stop_and_go_on(tmp_path: Path, straight: Session) -> None:
+    session = Session(tmp_path)
+    for step in (400, 1200, 2000):
+        training = session.training()
+        session.on_event = once(step, training.request_stop)
+        assert await training.run() is Outcome.STOPPED
+        (stopped,) = session.told(Stopped)[-1:]
+        assert isinstance(stopped, Stopped)
+        assert step <= stopped.step < STEPS
+    session.on_event = lambda event: None
+    assert await session.train() is Outcome.FINISHED
+    assert session.digest == straight.digest
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+async def test_metrics_that_were_cut_are_filled(tmp_path: Path, straight: Session) -> None:
+    session = Session(tmp_path)
+    training = session.training()
+    session.on_event = once(2000, training.request_stop)
+    await training.run()
+    lines = session.metrics.read_text().splitlines(keepends=True)
+    session.metrics.write_text("".join(lines[:20]))
+    session.on_event = lambda event: None
+    await session.train()
+    assert session.digest == straight.digest
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+async def test_other_loss_than_before_is_told(tmp_path: Path, straight: Session) -> None:
+    session = Session(tmp_path, save_every=500)
+    training = session.training()
+    session.on_event = once(600, training.request_stop)
+    await training.run()
+    (tmp_path / "flash").unlink()
+    lines = session.metrics.read_text().splitlines(keepends=True)
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    lines[9] = '{"step": 10, "loss": 1.5, "tokens": 7}\n'
+    session.metrics.write_text("".join(lines))
+    session.on_event = lambda event: None
+    await session.train()
+    assert [event.text for event in session.told(Notice) if isinstance(event, Notice)] == [
+        "Step 10 gave another loss than the first time."
+    ]
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+async def test_finished_run_can_be_resumed(tmp_path: Path) -> None:
+    session = Session(tmp_path, steps=50)
+    await session.train()
+    again = Session(tmp_path)
+    await again.train()
+    assert again.digest == session.digest
+
+
+async def test_line_that_loses_and_garbles(tmp_path: Path) -> None:
+    clean = Session(tmp_path / "clean", steps=300)
+    await clean.train()
+    session = Session(tmp_path / "bad", steps=300)
+    faults = Faults(dropped=0.05, corrupted=0.05, cut=0.02, doubled=0.05, junk=0.05)
+    async with (
+        listening_device("socket", tmp_path / "device.flash") as port,
+        faulty_proxy(port, faults) as proxy,
+    ):
+        session.port = proxy.address
+        await session.train()
+        assert proxy.sides[0].mangled > 0
+    assert session.digest == clean.digest
+    assert session.metrics.read_bytes() == clean.metrics.read_bytes()
+
+
+async def test_model_that_does_not_fit_leaves_no_folder(tmp_path: Path) -> None:
+    session = Session(tmp_path, n_embd=64)
+    with pytest.raises(DoesNotFit, match="--n-embd 3"):
+        await session.train()
+    assert not (tmp_path / "run").exists()
+
+
+async def test_absent_port_is_not_retried(tmp_path: Path) -> None:
+    session = Session(tmp_path, port="/dev/does-not-exist")
+    with pytest.raises(PortNotFound):
+        await session.train()
+    assert not session.events
+
+
+async def test_other_model_on_the_device(tmp_path: Path) -> None:
+    session = Session(tmp_path, steps=200_000)
+    tasks = []
+
+    async def intrude() -> None:
+        assert session.device is not None
+        await session.device.pause()
+        shape, recipe = Shape(1, 8, 2, 8, 4), Recipe(0.01, 0.85, 0.99, 1e-8, 200_000)
+        await session.device.create(1, shape, recipe, "abc")
+
+    session.on_event = once(1000, lambda: tasks.append(asyncio.create_task(intrude())))
+    with pytest.raises(OtherRun):
+        await session.train()
+
+
+async def test_run_folder_that_vanishes(tmp_path: Path) -> None:
+    session = Session(tmp_path, steps=200_000)
+
+    def vanish() -> None:
+        (tmp_path / "run").rename(tmp_path / "elsewhere")
+
+    session.on_event = once(1000, vanish)
+    with pytest.raises(RunError, match="cannot be written"):
+        await session.train()
