@@ -1,0 +1,33 @@
+// The regions of the flash: partitions found by their labels in device/partitions.csv.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "esp_partition.h"
+#include "port/port.h"
+
+namespace ugpt::port::esp32 {
+
+// A region whose partition is missing has no bytes. Nothing outside the partitions of our own type
+// can be reached, so neither the application nor the bootloader can be written over.
+class PartitionFlash : public Flash {
+  public:
+    PartitionFlash();
+
+    [[nodiscard]] std::uint32_t size_bytes(Region region) const override;
+    bool read(Region region, std::uint32_t offset, std::span<std::byte> out) override;
+    bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) override;
+    bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+
+  private:
+    [[nodiscard]] const esp_partition_t* find(Region region) const {
+        return partitions_[static_cast<std::size_t>(region)];
+    }
+
+    std::array<const esp_partition_t*, kRegionCount> partitions_{};
+};
+
+}  // namespace ugpt::port::esp32
