@@ -209,8 +209,10 @@ class LiveDisplay:
 
     async def _keep_painting(self) -> None:
         while True:
+            began_s = time.monotonic()
             self._paint()
-            await asyncio.sleep(_FRAME_S)
+            # The curve of a very long run takes a while to draw; training comes first.
+            await asyncio.sleep(max(_FRAME_S, 5 * (time.monotonic() - began_s)))
 
     def _paint(self) -> None:
         width, height = self._console.size
