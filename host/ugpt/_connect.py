@@ -38,7 +38,7 @@ async def connect(
     within `open_timeout_s`.
     """
     choice = ports.choose_port(port)
-    transport = await _open(choice, board, flash, no_reset)
+    transport = await open_transport(choice, board, flash, no_reset)
     link = Link(transport, window_limit=window, baud_limit=baud, on_log=on_log)
     try:
         hello = await link.open(open_timeout_s)
@@ -47,7 +47,10 @@ async def connect(
         await link.close()
 
 
-async def _open(choice: ports.Choice, board: str, flash: Path | None, no_reset: bool) -> Transport:
+async def open_transport(
+    choice: ports.Choice, board: str, flash: Path | None, no_reset: bool
+) -> Transport:
+    """Opens the bytes of a port; the arguments are those of `connect`."""
     if choice.is_virtual:
         return await virtual.start(board, flash)
     scheme, separator, _ = choice.port.partition("://")

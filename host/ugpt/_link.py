@@ -36,6 +36,7 @@ from ._messages import (
 from ._transport import Transport
 from ._wire import Request
 from .errors import (
+    DOWNLOAD_MARK,
     DeviceRestarted,
     HelloFirst,
     InvalidValue,
@@ -374,7 +375,8 @@ class Link:
             self._log(LogLine(log.text, log.level))
 
     def _take_text(self, text: str) -> None:
-        self._first_text = self._first_text or text.strip()
+        if not self._first_text or DOWNLOAD_MARK in text:
+            self._first_text = text.strip()
         self._log(LogLine(text, None))
         if _RESTART_MARKS.search(text):
             self.expect_restart()

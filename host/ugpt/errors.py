@@ -21,6 +21,7 @@ UgptError
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |-- RunError                a run folder
+|-- ImageError              a firmware image
 `-- ToolError               another program that is needed
 """
 
@@ -120,8 +121,17 @@ def silent_device(port: str, method: str, patience_s: float) -> NoAnswer:
     )
 
 
+DOWNLOAD_MARK = "waiting for download"
+"""What the ROM of a chip says when it starts in download mode."""
+
+
 def no_greeting(port: str, timeout_s: float, bytes_came: bool, text: str) -> NoAnswer:
-    """No device answers a greeting; `text` is the first line that came instead, if any did."""
+    """No device answers a greeting; `text` is a line that came instead, if any did."""
+    if DOWNLOAD_MARK in text:
+        return NoAnswer(
+            f"The board on {port} is in download mode: it waits for firmware.",
+            "Press its reset button without holding BOOT, or write the firmware: ugpt flash.",
+        )
     if text:
         said = text if len(text) < 60 else text[:57] + "..."
         message = f"Something else than ugpt answers on {port}: {said!r}."
@@ -345,6 +355,10 @@ class DataError(UgptError):
 
 class RunError(UgptError):
     """A run folder cannot be created, read or resumed."""
+
+
+class ImageError(UgptError):
+    """A firmware image is absent, damaged or not for this board."""
 
 
 class ToolError(UgptError):
