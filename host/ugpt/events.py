@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,3 +149,7 @@ class Finished(Event):
     elapsed_s: float
     weights_sha256: str
     samples: Sequence[str]
+
+
+OnEvent = Callable[[Event], None]
+"""Hears of everything that happens."""

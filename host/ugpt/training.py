@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
-from ._placing import fetch_checkpoint, place
+from ._milestones import describe_start, finish_run, save_run
+from ._placing import place
+from ._rounds import Rounds
 from ._speed import Speedometer
 from ._streaming import Stream
-from ._values import tensor_shapes
 from .client import Device
 from .data import Dataset, training_order
 from .errors import (
@@ -32,35 +33,20 @@ from .errors import (
     UgptError,
 )
 from .events import (
-    Event,
-    Finished,
     History,
     Interrupted,
     Notice,
-    Preview,
+    OnEvent,
     Restored,
-    Saved,
-    Started,
     StepLosses,
     Stopped,
 )
-from .microgpt import MicrogptRandom
 from .planning import require_fit
-from .plot import loss_png
-from .runs import Init, Run
-from .sampling import sample_like_microgpt, sample_texts
+from .runs import Run
 
 Connect = Callable[[], AbstractAsyncContextManager[Device]]
 """Opens a connection to the device; called again after the port was lost."""
 
-OnEvent = Callable[[Event], None]
-
-SAMPLES = 20
-"""Texts drawn at the end of a run."""
-
-_PREVIEWS = 10
-_PREVIEW_TEXTS = 5
-_PROGRESS_PERIOD_S = 0.2
 _RETRY_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 
 
@@ -140,26 +126,7 @@ class Training:
             self._emit(Restored(placement.step, placement.source))
             return
         self.placed = True
-        shape = config.shape
-        self._emit(
-            Started(
-                run=self._run.path,
-                data=self._dataset.path,
-                documents=len(self._documents),
-                device=device.description,
-                n_layer=shape.n_layer,
-                n_embd=shape.n_embd,
-                n_head=shape.n_head,
-                block_size=shape.block_size,
-                vocab_size=shape.vocab_size,
-                parameters=plan.parameters,
-                memory_bytes=plan.total_bytes,
-                memory_available_bytes=plan.available_bytes,
-                step=placement.step,
-                total_steps=self._total_steps,
-                source=placement.source,
-            )
-        )
+        self._emit(describe_start(device, self._run, self._dataset, plan, placement))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses))
         if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
@@ -178,9 +145,13 @@ class Training:
         stream = Stream(device, self._run, self._documents, self._dataset.vocabulary, on_losses)
         await stream.begin()
         speedometer = Speedometer(device, stream.step, self._total_steps, self._started_s)
-        rounds = _Rounds(device, stream, self._run, speedometer, self._emit)
+        rounds = Rounds(device, self._run, stream.step, speedometer, self._emit)
         while stream.step < self._total_steps:
-            await stream.advance(self._next_target(stream.step), self._stop, rounds.after_each)
+            await stream.advance(
+                self._next_target(stream.step),
+                self._stop,
+                lambda: rounds.after_each(stream.step),
+            )
             if self._stop.is_set():
                 await device.pause()
                 await stream.drain()
@@ -188,8 +159,9 @@ class Training:
                     return await self._stop_here(device, stream.step)
             elif stream.step < self._total_steps:
                 await self._save(device, stream.step)
-        rounds.report()
-        await self._finish(device)
+        rounds.report(stream.step)
+        elapsed_s = time.monotonic() - self._started_s
+        await finish_run(device, self._run, self._dataset, elapsed_s, self._emit)
         return Outcome.FINISHED
 
     def _next_target(self, step: int) -> int:
@@ -198,15 +170,8 @@ class Training:
             return self._total_steps
         return min((step // every + 1) * every, self._total_steps)
 
-    async def _save(self, device: Device, step: int) -> str:
-        """Keeps an idle device's state in the run folder; it has saved itself to its flash.
-
-        Returns the digest of the weights.
-        """
-        checkpoint = await fetch_checkpoint(device, step, self._run.config.shape)
-        digest = self._run.write_checkpoint(checkpoint, self._dataset.vocabulary.characters)
-        self._emit(Saved(step, on_device=(await device.status()).saved_step == step))
-        return digest
+    async def _save(self, device: Device, step: int) -> None:
+        await save_run(device, self._run, self._dataset, step, self._emit)
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
         with contextlib.suppress(FlashFailed, NoRoom):
@@ -214,32 +179,6 @@ class Training:
         await self._save(device, step)
         self._emit(Stopped(self._run.path, step))
         return Outcome.STOPPED
-
-    async def _finish(self, device: Device) -> None:
-        config = self._run.config
-        elapsed_s = time.monotonic() - self._started_s
-        digest = await self._save(device, self._total_steps)
-        if config.init is Init.MICROGPT:
-            generator = MicrogptRandom(config.seed)
-            generator.shuffle(self._dataset.documents)
-            generator.weights(tensor_shapes(config.shape))
-            vocabulary, block_size = self._dataset.vocabulary, config.shape.block_size
-            texts = await sample_like_microgpt(device, SAMPLES, vocabulary, block_size, generator)
-        else:
-            texts = [text.text async for text in sample_texts(device, SAMPLES, seed=config.seed)]
-        self._run.write_samples(texts)
-        losses = self._run.metrics.losses
-        self._run.write_plot(loss_png(losses, self._run.path.name))
-        self._emit(
-            Finished(
-                run=self._run.path,
-                step=self._total_steps,
-                loss=losses[-1],
-                elapsed_s=elapsed_s,
-                weights_sha256=digest,
-                samples=texts,
-            )
-        )
 
     async def _rest(self, device: Device) -> None:
         """After an error that ends the run: the device keeps what it has, as far as it can."""
@@ -258,39 +197,3 @@ class Training:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_RETRY_DELAYS_S[self._failures]):
                 await self._stop.wait()
-
-
-class _Rounds:
-    """What happens now and then while a device trains: figures and previews."""
-
-    def __init__(
-        self, device: Device, stream: Stream, run: Run, speed: Speedometer, emit: OnEvent
-    ) -> None:
-        self._device = device
-        self._stream = stream
-        self._run = run
-        self._speed = speed
-        self._emit = emit
-        self._reported_s = 0.0
-        self._preview_steps = max(run.config.recipe.total_steps // _PREVIEWS, 1)
-        self._previewed = stream.step // self._preview_steps
-
-    async def after_each(self) -> None:
-        if time.monotonic() - self._reported_s >= _PROGRESS_PERIOD_S:
-            self.report()
-        due = self._stream.step // self._preview_steps
-        if due > self._previewed:
-            self._previewed = due
-            await self._preview(due * _PREVIEW_TEXTS)
-
-    def report(self) -> None:
-        losses = self._run.metrics.losses
-        step = self._stream.step
-        self._emit(self._speed.read(step, losses[step - 1] if step else None))
-        self._reported_s = time.monotonic()
-
-    async def _preview(self, first: int) -> None:
-        """Draws a few texts between two training steps; the training does not notice."""
-        seed = self._run.config.seed
-        texts = sample_texts(self._device, _PREVIEW_TEXTS, seed=seed, first=first)
-        self._emit(Preview(self._stream.step, [text.text async for text in texts]))
