@@ -19,11 +19,18 @@ _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def trailing_mean(values: Floats, window: int) -> Floats:
-    """At each index the mean of the last `window` values up to it, or of as many as there are."""
-    sums = np.concatenate(([0.0], np.cumsum(values)))
+    """At each index the mean of the last `window` values up to it, or of as many as there are.
+
+    Those that are not a number do not count; a window without any other has none for its mean.
+    """
+    known = ~np.isnan(values)
+    sums = np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0))))
+    counts = np.concatenate(([0], np.cumsum(known)))
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - window, 0)
-    return np.asarray((sums[ends] - sums[starts]) / (ends - starts), dtype=np.float64)
+    count = (counts[ends] - counts[starts]).astype(np.float64)
+    count[count == 0] = np.nan
+    return np.asarray((sums[ends] - sums[starts]) / count, dtype=np.float64)
 
 
 def nice_step(span: float, count: int) -> float:
@@ -107,9 +114,11 @@ def _plot(
 
     last = int((len(losses) - 1) * scale)
     at = np.interp(np.arange(last + 1) / scale, np.arange(len(losses)), smoothed)
-    rows = dot_row(np.nan_to_num(at, nan=high, posinf=high))
+    rows = dot_row(np.nan_to_num(at, nan=high, posinf=high))  # what is not known is passed over
     before = np.concatenate((rows[:1], rows[:-1]))
     for column, (start, end) in enumerate(zip(before, rows, strict=True)):
+        if np.isnan(at[column]):
+            continue
         # Every dot between two columns, so that a steep curve stays one line.
         step = 1 if end >= start else -1
         line[np.arange(start + step if start != end else start, end + step, step), column] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass, field
 
@@ -53,6 +54,7 @@ class DashboardState:
                 self.losses.extend(event.losses)
             case StepLosses():
                 del self.losses[event.first - 1 :]
+                self.losses.extend([math.nan] * (event.first - 1 - len(self.losses)))
                 self.losses.extend(event.losses)
             case Progress():
                 self.progress = event
@@ -82,8 +84,8 @@ class DashboardState:
 
     @property
     def mean_loss(self) -> float:
-        """Over the last `window` steps."""
-        last = self.losses[-self.window :]
+        """Over those of the last `window` steps that are known."""
+        last = [loss for loss in self.losses[-self.window :] if not math.isnan(loss)]
         return sum(last) / len(last) if last else 0.0
 
     @property

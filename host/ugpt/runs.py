@@ -16,6 +16,7 @@ import datetime
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 import tomllib
@@ -38,6 +39,7 @@ from .errors import RunError
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
 
+_STEPS_MAX = 2**24  # of the protocol
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -198,12 +200,15 @@ class Run:
 
 
 class Metrics:
-    """metrics.jsonl: the loss of every step so far, without a gap."""
+    """metrics.jsonl: the loss of every step so far that is known, in order.
+
+    Only a board that trained by itself for long leaves a gap, of losses it no longer held.
+    """
 
     def __init__(self, path: Path, losses: array[float]) -> None:
         self._path = path
         self.losses = losses
-        """float32 loss of step i + 1 at index i."""
+        """float32 loss of step i + 1 at index i; not a number where it is not known."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -214,15 +219,16 @@ class Metrics:
             raise RunError(f"{path} cannot be read ({error.strerror}).") from None
         losses = array("f")
         lines = content.split(b"\n")
-        for line in lines[:-1]:
+        for number, line in enumerate(lines[:-1], start=1):
             try:
                 entry = json.loads(line)
-                if entry["step"] != len(losses) + 1:
+                if not len(losses) < entry["step"] <= _STEPS_MAX:
                     raise ValueError
+                _skip(losses, entry["step"] - 1)
                 losses.append(entry["loss"])
             except (KeyError, TypeError, ValueError, OverflowError):
                 raise RunError(
-                    f"Line {len(losses) + 1} of {path} is not the entry of that step.",
+                    f"Line {number} of {path} is not the entry of a step after those before it.",
                     "Cut the file off before that line, then resume the run.",
                 ) from None
         metrics = cls(path, losses)
@@ -232,20 +238,26 @@ class Metrics:
 
     @property
     def step(self) -> int:
-        """Steps whose loss is recorded."""
+        """The last step whose loss is recorded, or was given up."""
         return len(self.losses)
+
+    def give_up(self, step: int) -> None:
+        """Leaves out the losses up to `step` that are not recorded yet."""
+        _skip(self.losses, step)
 
     def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
         """Appends the losses of steps `first`.. (1-based), each with its number of tokens.
 
         Steps that are recorded already are compared: where one differs, the file is rewritten from
-        there on, and that step is returned. Raises RunError, leaving the file as it was, where it
-        cannot be written.
+        there on, and that step is returned; one that was given up stays so. Raises RunError,
+        leaving the file as it was, where it cannot be written.
         """
         if first > self.step + 1:
             raise ValueError(f"step {first} after step {self.step} leaves a gap")
         known = self.losses[first - 1 : first - 1 + len(losses)]
-        differing = next((i for i, loss in enumerate(known) if loss != losses[i]), None)
+        differing = next(
+            (i for i, loss in enumerate(known) if loss != losses[i] and not math.isnan(loss)), None
+        )
         changed = None
         if differing is not None:
             changed = first + differing
@@ -276,7 +288,8 @@ class Metrics:
     def _cut(self, step: int) -> None:
         """Drops the entries of `step` and later."""
         content = self._path.read_bytes()
-        kept = content.split(b"\n", step - 1)[: step - 1]
+        entries = sum(not math.isnan(loss) for loss in self.losses[: step - 1])
+        kept = content.split(b"\n", entries)[:entries]
         self._truncate(sum(len(line) + 1 for line in kept))
         del self.losses[step - 1 :]
 
@@ -285,6 +298,10 @@ class Metrics:
             os.truncate(self._path, size_bytes)
         except OSError as error:
             raise _write_error(self._path, error) from None
+
+
+def _skip(losses: array[float], step: int) -> None:
+    losses.extend([math.nan] * (step - len(losses)))
 
 
 def weights_digest(weights: Tensors) -> str:

@@ -148,8 +148,22 @@ def test_torn_line_is_mended(tmp_path: Path) -> None:
     assert path.read_bytes() == whole
 
 
+def test_a_gap_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [3.0, 2.0], [5, 5])
+    metrics.give_up(4)
+    metrics.record(5, [1.0, 0.5], [5, 5])
+    again = Metrics.open(path)
+    assert again.step == 6
+    assert np.array_equal(again.losses, [3.0, 2.0, np.nan, np.nan, 1.0, 0.5], equal_nan=True)
+    assert again.record(3, [9.0, 9.0, 1.0, 0.25], [5] * 4) == 6
+    steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    assert steps == [1, 2, 5, 6]
+
+
 @pytest.mark.parametrize(
-    "line", ['{"step": 2, "loss": 1.0}', '{"step": 1}', "[]", '{"step": 1, "loss": "x"}', "\xff"]
+    "line", ['{"step": 0, "loss": 1.0}', '{"step": 1}', "[]", '{"step": 1, "loss": "x"}', "\xff"]
 )
 def test_foreign_metrics_are_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "metrics.jsonl"
