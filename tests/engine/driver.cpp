@@ -1,14 +1,18 @@
 // Runs the engine on what it reads, for tests written in Python.
 //
-// Standard input, little-endian: nine u32 (n_layer, n_embd, n_head, block_size, vocab_size,
-// total_steps, documents, samples, index into available_kernels), four f32 (learning_rate, beta1,
-// beta2, epsilon), f32 temperature, the weights in canonical order as f32, then every document (u32
-// length, u32 tokens) and block_size f32 uniforms for every sample.
+// Standard input, little-endian: ten u32 (n_layer, n_embd, n_head, block_size, vocab_size,
+// total_steps, documents, samples, index into available_kernels, seed), six f32 (learning_rate,
+// beta1, beta2, epsilon, temperature, deviation), the weights in canonical order as f32, unless the
+// deviation says that the engine draws them from the seed, then every document (u32 length, u32
+// tokens) and block_size f32 uniforms for every sample.
 // Standard output: one f32 loss for every document; weights, first moments and second moments, each
 // in canonical order, as f32; for every sample u32 length and u32 tokens.
+//
+// With the argument `kernels`, it prints the names of available_kernels instead.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "engine/model.h"
@@ -41,11 +45,22 @@ std::vector<Token> take_document() {
     return tokens;
 }
 
+void print_kernels() {
+    const KernelList list = available_kernels();
+    for (std::size_t i = 0; list.sets[i] != nullptr; ++i) {
+        std::puts(list.sets[i]->name);
+    }
+}
+
 }  // namespace
 
-int main() {
-    const auto head = take<std::uint32_t>(9);
-    const auto rates = take<float>(5);
+int main(int argc, char** argv) {
+    if (argc == 2 && argv[1] == std::string_view("kernels")) {
+        print_kernels();
+        return 0;
+    }
+    const auto head = take<std::uint32_t>(10);
+    const auto rates = take<float>(6);
     const Shape shape{head[0], head[1], head[2], head[3], head[4]};
     const Recipe recipe{rates[0], rates[1], rates[2], rates[3], head[5]};
 
@@ -62,9 +77,13 @@ int main() {
         std::fputs("driver: no such kernels\n", stderr);
         return 2;
     }
-    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
-        const Parameter& parameter = model.parameter(i);
-        model.write(parameter, TensorKind::weights, 0, take<float>(parameter.size()));
+    if (const float deviation = rates[5]; deviation > 0) {
+        model.init_weights(head[9], deviation);
+    } else {
+        for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+            const Parameter& parameter = model.parameter(i);
+            model.write(parameter, TensorKind::weights, 0, take<float>(parameter.size()));
+        }
     }
     for (std::uint32_t i = 0; i < head[6]; ++i) {
         const float loss = model.train_step(take_document());

@@ -16,7 +16,8 @@ Tensors = dict[str, Floats]
 class Run:
     """What the driver is asked to do."""
 
-    weights: Tensors
+    weights: Tensors | None
+    """None: the engine draws them from `seed`."""
     documents: list[list[int]]
     n_layer: int = 1
     n_embd: int = 16
@@ -31,6 +32,8 @@ class Run:
     temperature: float = 0.5
     uniforms: list[list[float]] = field(default_factory=list)
     kernels: int = 0
+    seed: int = 42
+    deviation: float = 0.08
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The parameter matrices in canonical order."""
@@ -52,7 +55,7 @@ def run_driver(command: list[str], run: Run) -> Result:
     """Runs `command` (the driver, perhaps under an emulator)."""
     parts = [
         struct.pack(
-            "<9I5f",
+            "<10I6f",
             run.n_layer,
             run.n_embd,
             run.n_head,
@@ -62,15 +65,18 @@ def run_driver(command: list[str], run: Run) -> Result:
             len(run.documents),
             len(run.uniforms),
             run.kernels,
+            run.seed,
             run.learning_rate,
             run.beta1,
             run.beta2,
             run.epsilon,
             run.temperature,
+            run.deviation if run.weights is None else 0.0,
         )
     ]
     shapes = run.shapes()
-    parts += [run.weights[name].astype("<f4").tobytes() for name in shapes]
+    if run.weights is not None:
+        parts += [run.weights[name].astype("<f4").tobytes() for name in shapes]
     for document in run.documents:
         parts.append(struct.pack(f"<I{len(document)}I", len(document), *document))
     for uniforms in run.uniforms:

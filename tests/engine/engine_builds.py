@@ -1,0 +1,118 @@
+"""The engine compiled by other compilers and for other processors, and how to run what they made.
+
+Every build goes through the project's own CMakeLists.txt, so that all have the same sources and
+options; only compiler, level of optimisation and processor differ.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_FOLDER = ROOT / "build" / "same-bits"
+_JOBS = 2
+_TIMEOUT_S = 900
+
+
+@dataclass(frozen=True)
+class Build:
+    """One way to compile the engine's test driver."""
+
+    name: str
+    compiler: str
+    options: str
+    """For every file, beside those of the project."""
+    processor: str = platform.machine()
+    emulator: str = ""
+    """The program that runs what was built, where the processor is another one."""
+
+    def missing(self) -> str:
+        """Why it cannot be built or run here; empty where it can."""
+        for program in (self.compiler, self.emulator):
+            if program and shutil.which(program) is None:
+                return f"{program} is not installed"
+        return ""
+
+    def command(self) -> list[str]:
+        """Runs the driver, once it is built."""
+        program = str(self._folder / "tests" / "engine" / "engine-driver")
+        return [self.emulator, program] if self.emulator else [program]
+
+    def make(self) -> None:
+        """Builds the driver. Raises AssertionError with what the compiler said."""
+        definitions = {
+            "CMAKE_BUILD_TYPE": "Release",
+            "CMAKE_MAKE_PROGRAM": tool("ninja"),
+            "CMAKE_CXX_COMPILER": self.compiler,
+            "CMAKE_CXX_FLAGS_RELEASE": self.options,
+            "UGPT_TESTS": "ON",
+        }
+        if self.emulator:
+            # Statically linked, it needs nothing of the other system to run here.
+            definitions |= {
+                "CMAKE_SYSTEM_NAME": "Linux",
+                "CMAKE_SYSTEM_PROCESSOR": self.processor,
+                "CMAKE_EXE_LINKER_FLAGS": "-static",
+            }
+        folder = str(self._folder)
+        set_definitions = [f"-D{name}={value}" for name, value in definitions.items()]
+        run(tool("cmake"), "-S", str(ROOT), "-B", folder, "-G", "Ninja", *set_definitions)
+        run(tool("cmake"), "--build", folder, "--target", "engine-driver", "--parallel", "1")
+
+    @property
+    def _folder(self) -> Path:
+        return _FOLDER / self.name
+
+
+NATIVE = tuple(
+    Build(f"{compiler}-{level}", compiler, f"-{level}")
+    for compiler in ("g++", "clang++")
+    for level in ("O1", "O2", "O3")
+)
+OTHER_PROCESSORS = (
+    # Without an instruction for fused multiply-adds, and with one.
+    Build("arm-vfpv3", "arm-linux-gnueabihf-g++", "-O2 -mfpu=vfpv3-d16", "arm", "qemu-arm"),
+    Build("arm-vfpv4", "arm-linux-gnueabihf-g++", "-O3 -mfpu=vfpv4", "arm", "qemu-arm"),
+    Build("riscv64", "riscv64-linux-gnu-g++", "-O2", "riscv64", "qemu-riscv64"),
+)
+BUILDS = NATIVE + OTHER_PROCESSORS
+
+
+class Workshop:
+    """Makes all builds side by side; `command` waits for one of them."""
+
+    def __init__(self, jobs: dict[Build, Future[None]]) -> None:
+        self._jobs = jobs
+
+    def command(self, build: Build) -> list[str]:
+        self._jobs[build].result(_TIMEOUT_S)
+        return build.command()
+
+
+@contextmanager
+def workshop(builds: tuple[Build, ...]) -> Iterator[Workshop]:
+    """Starts to make every build whose tools are installed."""
+    with ThreadPoolExecutor(_JOBS) as pool:
+        yield Workshop({build: pool.submit(build.make) for build in builds if not build.missing()})
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def tool(name: str) -> str:
+    """The program `name` of this Python's environment, or else of the system."""
+    beside = Path(sysconfig.get_path("scripts")) / name
+    return str(beside) if beside.exists() else name
+
+
+def run(*command: str) -> str:
+    """Standard output of a command that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
