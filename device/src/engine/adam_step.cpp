@@ -60,7 +60,6 @@ AdamStep AdamStep::at(std::uint32_t completed, const BiasCorrection& correction,
     step.fast_epsilon = step.epsilon * kEpsilonScale;
     const float small_root = step.epsilon * kSmallRoot;
     step.small = small_root * small_root;
-    step.flushes = (completed + 1) % kFlushEvery == 0;
     return step;
 }
 

@@ -20,15 +20,12 @@ struct BiasCorrection {
 struct AdamStep {
     // Guess and Newton constants of the fast inverse root, which gives kScale / sqrt(v); relative
     // error below 7e-7, mean 0.
-    static constexpr std::uint32_t kMagic = 0x5f33f040u;
-    static constexpr float kNewton1 = 2.9037182331085205f;
-    static constexpr float kNewton2 = 10.86412239074707f;
     static constexpr float kInverseScale = 1.0f / 13.782878139401623f;
     static constexpr float kEpsilonScale = 3.8061685990670853f;
     // Epsilon below this part of sqrt(v) is carried to first order.
     static constexpr float kSmallRoot = 2048.0f;
-    // In steps whose number is a multiple of kFlushEvery, moments below these become +0. Between
-    // two such steps the first cannot fall to a denormal for beta1 >= 0.84.
+    // After every kFlushEvery steps, moments below these become +0. In between the first moment
+    // cannot fall to a denormal for beta1 >= 0.84.
     static constexpr std::uint32_t kFlushEvery = 256;
     static constexpr float kTinyFirst = 0x1p-60f;
     static constexpr float kTinySecond = 0x1p-100f;
@@ -39,8 +36,11 @@ struct AdamStep {
     float epsilon = 0;       // in units of the second moment's root
     float fast_rate = 0;     // the same two for the fast inverse root
     float fast_epsilon = 0;
+    // Constants of the fast inverse root: variables, so that they stay in registers.
+    std::uint32_t magic = 0x5f33f040u;
+    float newton1 = 2.9037182331085205f;
+    float newton2 = 10.86412239074707f;
     float small = 0;         // second moments below this take the exact path
-    bool flushes = false;
 
     // For the step after `completed` ones; `correction` is that of completed + 1 steps.
     static AdamStep at(std::uint32_t completed, const BiasCorrection& correction,

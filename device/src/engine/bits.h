@@ -6,12 +6,26 @@
 
 namespace ugpt::engine {
 
+#if defined(__XTENSA__) && !defined(__XTENSA_SOFT_FLOAT__)
+// GCC moves bits between the register files through memory, where one instruction does it.
+[[gnu::always_inline]] static inline std::uint32_t bits_of(float x) {
+    std::uint32_t bits;
+    asm("rfr %0, %1" : "=a"(bits) : "f"(x));
+    return bits;
+}
+[[gnu::always_inline]] static inline float float_of(std::uint32_t bits) {
+    float x;
+    asm("wfr %0, %1" : "=f"(x) : "a"(bits));
+    return x;
+}
+#else
 [[gnu::always_inline]] static inline std::uint32_t bits_of(float x) {
     return std::bit_cast<std::uint32_t>(x);
 }
 [[gnu::always_inline]] static inline float float_of(std::uint32_t bits) {
     return std::bit_cast<float>(bits);
 }
+#endif
 [[gnu::always_inline]] static inline bool is_finite(float x) {
     return (bits_of(x) & 0x7f800000u) != 0x7f800000u;
 }

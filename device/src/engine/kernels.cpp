@@ -1,9 +1,16 @@
 // The kernels of the target the whole program is compiled for, and the choice at run time.
+#if defined(__XTENSA__)
+// The kernels are written in the order in which sixteen registers suffice; scheduling before
+// register allocation makes GCC spill.
+#pragma GCC optimize("no-schedule-insns")
+#endif
+
 #include "engine/kernels.h"
 
 #if defined(__aarch64__)
 #include "engine/lanes_neon.h"
 #endif
+#include "engine/lanes_pack.h"
 #include "engine/pass.h"
 
 namespace ugpt::engine {
@@ -17,7 +24,10 @@ extern const Kernels kAvx512Kernels;
 
 namespace {
 
-constexpr Kernels kScalarKernels{"scalar", 1, forward<ScalarLanes>, backward<ScalarLanes>, decode};
+// Two at a time, so that one's result need not be waited for.
+using PlainLanes = Pack<ScalarLanes, 2>;
+constexpr Kernels kScalarKernels{"scalar", PlainLanes::kWidth, forward<PlainLanes>,
+                                 backward<PlainLanes>, decode};
 #if defined(__aarch64__)
 constexpr Kernels kNeonKernels{"neon", NeonLanes::kWidth, forward<NeonLanes>, backward<NeonLanes>,
                                decode};

@@ -13,12 +13,15 @@
 #include "engine/bits.h"
 #include "engine/fma.h"
 
+// Before a loop over parts of a register tile: none of it may stay a loop.
+#define UGPT_UNROLL _Pragma("GCC unroll 16")
 #define UGPT_LANE [[maybe_unused, gnu::always_inline]] static inline
 
 namespace ugpt::engine {
 namespace {
 
 struct ScalarLanes {
+    using Single = ScalarLanes;  // the lanes of one register
     using Float = float;
     using Int = std::uint32_t;
     using Mask = bool;
@@ -26,9 +29,6 @@ struct ScalarLanes {
 
     UGPT_LANE Float load(const float* p) { return *p; }
     UGPT_LANE void store(float* p, Float x) { *p = x; }
-    // The first `count` lanes, 1 <= count < kWidth; the others are 0 or are not stored.
-    UGPT_LANE Float load_first(const float* p, std::size_t) { return *p; }
-    UGPT_LANE void store_first(float* p, Float x, std::size_t) { *p = x; }
     UGPT_LANE Float all(float x) { return x; }
     UGPT_LANE Int all_bits(std::uint32_t x) { return x; }
 
@@ -42,6 +42,10 @@ struct ScalarLanes {
     UGPT_LANE Float max(Float a, Float b) { return a > b ? a : b; }
 
     UGPT_LANE Mask less(Float a, Float b) { return a < b; }
+    // a < b as signed integers: for bits of floats that are not negative, the order of the floats
+    UGPT_LANE Mask less_bits(Int a, Int b) {
+        return static_cast<std::int32_t>(a) < static_cast<std::int32_t>(b);
+    }
     UGPT_LANE Float select(Mask mask, Float yes, Float no) { return mask ? yes : no; }
     UGPT_LANE bool any(Mask mask) { return mask; }
     // Whether the lane's number plus `first` is at least `bound`.

@@ -9,6 +9,7 @@ namespace ugpt::engine {
 namespace {
 
 struct NeonLanes {
+    using Single = NeonLanes;
     using Float = float32x4_t;
     using Int = uint32x4_t;
     using Mask = uint32x4_t;
@@ -16,20 +17,6 @@ struct NeonLanes {
 
     UGPT_LANE Float load(const float* p) { return vld1q_f32(p); }
     UGPT_LANE void store(float* p, Float x) { vst1q_f32(p, x); }
-    UGPT_LANE Float load_first(const float* p, std::size_t count) {
-        float lanes[kWidth] = {};
-        for (std::size_t i = 0; i < count; ++i) {
-            lanes[i] = p[i];
-        }
-        return vld1q_f32(lanes);
-    }
-    UGPT_LANE void store_first(float* p, Float x, std::size_t count) {
-        float lanes[kWidth];
-        vst1q_f32(lanes, x);
-        for (std::size_t i = 0; i < count; ++i) {
-            p[i] = lanes[i];
-        }
-    }
     UGPT_LANE Float all(float x) { return vdupq_n_f32(x); }
     UGPT_LANE Int all_bits(std::uint32_t x) { return vdupq_n_u32(x); }
 
@@ -41,6 +28,9 @@ struct NeonLanes {
     UGPT_LANE Float max(Float a, Float b) { return select(vcgtq_f32(a, b), a, b); }
 
     UGPT_LANE Mask less(Float a, Float b) { return vcltq_f32(a, b); }
+    UGPT_LANE Mask less_bits(Int a, Int b) {
+        return vcltq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
+    }
     UGPT_LANE Float select(Mask mask, Float yes, Float no) { return vbslq_f32(mask, yes, no); }
     UGPT_LANE bool any(Mask mask) { return vmaxvq_u32(mask) != 0; }
     UGPT_LANE Mask index_at_least(std::size_t first, std::size_t bound) {

@@ -7,6 +7,7 @@
 // GCC 12 warns of its own deliberately undefined operands in this header.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 #endif
@@ -18,6 +19,7 @@ namespace {
 
 #if defined(__AVX2__) && defined(__FMA__)
 struct Avx2Lanes {
+    using Single = Avx2Lanes;
     using Float = __m256;
     using Int = __m256i;
     using Mask = __m256;
@@ -25,16 +27,6 @@ struct Avx2Lanes {
 
     UGPT_LANE Float load(const float* p) { return _mm256_loadu_ps(p); }
     UGPT_LANE void store(float* p, Float x) { _mm256_storeu_ps(p, x); }
-    UGPT_LANE __m256i first_lanes(std::size_t count) {
-        return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
-                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    }
-    UGPT_LANE Float load_first(const float* p, std::size_t count) {
-        return _mm256_maskload_ps(p, first_lanes(count));
-    }
-    UGPT_LANE void store_first(float* p, Float x, std::size_t count) {
-        _mm256_maskstore_ps(p, first_lanes(count), x);
-    }
     UGPT_LANE Float all(float x) { return _mm256_set1_ps(x); }
     UGPT_LANE Int all_bits(std::uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }
 
@@ -46,6 +38,9 @@ struct Avx2Lanes {
     UGPT_LANE Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
 
     UGPT_LANE Mask less(Float a, Float b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+    UGPT_LANE Mask less_bits(Int a, Int b) {
+        return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a));
+    }
     UGPT_LANE Float select(Mask mask, Float yes, Float no) {
         return _mm256_blendv_ps(no, yes, mask);
     }
@@ -72,6 +67,7 @@ struct Avx2Lanes {
 
 #if defined(__AVX512F__)
 struct Avx512Lanes {
+    using Single = Avx512Lanes;
     using Float = __m512;
     using Int = __m512i;
     using Mask = __mmask16;
@@ -79,15 +75,6 @@ struct Avx512Lanes {
 
     UGPT_LANE Float load(const float* p) { return _mm512_loadu_ps(p); }
     UGPT_LANE void store(float* p, Float x) { _mm512_storeu_ps(p, x); }
-    UGPT_LANE Mask first_lanes(std::size_t count) {
-        return static_cast<Mask>((1u << count) - 1u);
-    }
-    UGPT_LANE Float load_first(const float* p, std::size_t count) {
-        return _mm512_maskz_loadu_ps(first_lanes(count), p);
-    }
-    UGPT_LANE void store_first(float* p, Float x, std::size_t count) {
-        _mm512_mask_storeu_ps(p, first_lanes(count), x);
-    }
     UGPT_LANE Float all(float x) { return _mm512_set1_ps(x); }
     UGPT_LANE Int all_bits(std::uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
 
@@ -99,6 +86,7 @@ struct Avx512Lanes {
     UGPT_LANE Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
 
     UGPT_LANE Mask less(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+    UGPT_LANE Mask less_bits(Int a, Int b) { return _mm512_cmplt_epi32_mask(a, b); }
     UGPT_LANE Float select(Mask mask, Float yes, Float no) {
         return _mm512_mask_blend_ps(mask, no, yes);
     }

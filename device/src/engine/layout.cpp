@@ -98,11 +98,10 @@ void build_network(Builder& build, Network& net) {
     net.sums = build.activation(feature);
     net.losses = build.activation(feature);
 
-    net.wide_gradient = build.gradient(4 * width * feature);
-    const std::size_t columns = round_up(4 * width, kFeatureMultiple);
     net.columns = build.gradient(std::uint64_t{shape.block_size} *
-                                 (columns > net.stride ? columns : net.stride));
-    net.weight_gradient = build.gradient(weight_gradient_size(width));
+                                     (4 * width > net.stride ? 4 * width : net.stride) +
+                                 kVectorSlack);
+    net.weight_gradient = build.gradient(weight_gradient_size(width) + kVectorSlack);
     net.stream_gradient = build.gradient(width * feature);
     net.input_gradient = build.gradient(width * feature);
     net.score_gradient = build.gradient(std::uint64_t{shape.block_size} * net.stride);

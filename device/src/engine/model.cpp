@@ -17,6 +17,18 @@ constexpr std::array<std::string_view, kGlobalParameters> kGlobalNames{"wte", "w
 constexpr std::array<std::string_view, kLayerParameters> kLayerNames{
     "attn_wq", "attn_wk", "attn_wv", "attn_wo", "mlp_fc1", "mlp_fc2"};
 
+// Moments too small to matter become +0 before they turn denormal.
+void flush_tiny(std::span<const Parameter> parameters) {
+    for (const Parameter& parameter : parameters) {
+        for (float& m : parameter.first_moment) {
+            m = m < AdamStep::kTinyFirst && -m < AdamStep::kTinyFirst ? 0.0f : m;
+        }
+        for (float& v : parameter.second_moment) {
+            v = v < AdamStep::kTinySecond ? 0.0f : v;
+        }
+    }
+}
+
 // Removes a prefix; false where `text` does not start with it.
 bool strip(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) {
@@ -151,6 +163,9 @@ float Model::train_step(std::span<const Token> text) {
     correction_.advance(recipe_);
     kernels_->backward(network_, AdamStep::at(step_, correction_, recipe_), document);
     ++step_;
+    if (step_ % AdamStep::kFlushEvery == 0) {
+        flush_tiny(parameters_);
+    }
     return loss;
 }
 

@@ -13,8 +13,8 @@ namespace ugpt::engine {
 // feature of neighbouring positions. Rows of them are a multiple of this many floats apart, on
 // every machine alike: a plan must not depend on the instruction set.
 inline constexpr std::size_t kPositionMultiple = 8;
-// Rows of buffers whose vectors run over features are a multiple of this many floats apart.
-inline constexpr std::size_t kFeatureMultiple = 16;
+// Floats behind the last row of a buffer whose rows are no multiple of a vector.
+inline constexpr std::size_t kVectorSlack = 16;
 
 constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
@@ -67,17 +67,15 @@ struct Network {
 
     float* stream_gradient = nullptr;  // [C x S]
     float* input_gradient = nullptr;   // of a rmsnorm's output [C x S]
-    float* wide_gradient = nullptr;    // of hidden; of heads and mixed [4C x S]
     float* score_gradient = nullptr;   // of one head [T x S]
     float* columns = nullptr;          // a [feature][position] matrix turned round [T x 4C]
     float* weight_gradient = nullptr;  // a few rows of a matrix, before they are consumed
 };
 
-// Floats in `weight_gradient`: whole rows, at least one.
+// Floats in `weight_gradient`, without slack: as many whole rows as it holds, at least one.
 constexpr std::size_t weight_gradient_size(std::size_t n_embd) {
     constexpr std::size_t kAtLeast = 1024;
-    const std::size_t row = round_up(4 * n_embd, kFeatureMultiple);
-    return row > kAtLeast ? row : kAtLeast;
+    return 4 * n_embd > kAtLeast ? 4 * n_embd : kAtLeast;
 }
 
 // A text between two BOS, cut to the n positions that are trained.

@@ -14,11 +14,11 @@
 namespace ugpt::engine {
 namespace {
 
-// y = W x, or y += W x, at `count` positions from `first` on. x [cols x S], y [rows x S]
-template <class Lanes>
-void linear(const Network& net, const Matrix& matrix, const float* x, float* y, bool accumulate,
-            std::size_t first, std::size_t count) {
-    multiply<Lanes, Order::row_major>({.a = matrix.weights,
+// y = W x, or what `Into` says, at `count` positions from `first` on. x [cols x S], y [rows x S]
+template <class Lanes, Into kInto = Into::fresh>
+void linear(const Network& net, const Matrix& matrix, const float* x, float* y, std::size_t first,
+            std::size_t count) {
+    multiply<Lanes, Order::row_major, kInto>({.a = matrix.weights,
                                        .a_stride = matrix.cols,
                                        .b = x + first,
                                        .b_stride = net.stride,
@@ -26,15 +26,14 @@ void linear(const Network& net, const Matrix& matrix, const float* x, float* y, 
                                        .c_stride = net.stride,
                                        .rows = matrix.rows,
                                        .columns = count,
-                                       .depth = matrix.cols,
-                                       .accumulate = accumulate});
+                                       .depth = matrix.cols});
 }
 
-// dx = W^T dy. dy [rows x S], dx [cols x S]
-template <class Lanes>
+// dx = W^T dy, or what `Into` says. dy [rows x S], dx [cols x S]
+template <class Lanes, Into kInto = Into::fresh>
 void linear_backward(const Network& net, const Matrix& matrix, const float* dy, float* dx,
                      std::size_t count) {
-    multiply<Lanes, Order::transposed>({.a = matrix.weights,
+    multiply<Lanes, Order::transposed, kInto>({.a = matrix.weights,
                                         .a_stride = matrix.cols,
                                         .b = dy,
                                         .b_stride = net.stride,
@@ -42,30 +41,32 @@ void linear_backward(const Network& net, const Matrix& matrix, const float* dy, 
                                         .c_stride = net.stride,
                                         .rows = matrix.cols,
                                         .columns = count,
-                                        .depth = matrix.rows,
-                                        .accumulate = false});
+                                        .depth = matrix.rows});
 }
 
-// dW = dy x^T, a few rows at a time, each consumed by Adam. dy [rows x S], x [cols x S]
+// Puts x [rows x S] into net.columns, position by position.
+template <class Lanes>
+void take_columns(const Network& net, const float* x, std::size_t rows, std::size_t count) {
+    transpose<Lanes>(x, net.stride, rows, net.columns, rows, count);
+}
+
+// dW = dy x^T, a few rows at a time, each consumed by Adam. dy [rows x S]; x is in net.columns.
 template <class Lanes>
 void linear_update(const Network& net, const AdamStep& step, const Matrix& matrix,
-                   const float* dy, const float* x, std::size_t count) {
-    const std::size_t stride = round_up(matrix.cols, kFeatureMultiple);
-    const std::size_t tile = weight_gradient_size(net.shape.n_embd) / stride;
-    transpose<Lanes>(x, net.stride, matrix.cols, net.columns, stride, count);
+                   const float* dy, std::size_t count) {
+    const std::size_t tile = weight_gradient_size(net.shape.n_embd) / matrix.cols;
     for (std::size_t row = 0; row < matrix.rows; row += tile) {
         const std::size_t rows = matrix.rows - row < tile ? matrix.rows - row : tile;
         multiply<Lanes, Order::row_major>({.a = dy + row * net.stride,
                                            .a_stride = net.stride,
                                            .b = net.columns,
-                                           .b_stride = stride,
+                                           .b_stride = matrix.cols,
                                            .c = net.weight_gradient,
-                                           .c_stride = stride,
+                                           .c_stride = matrix.cols,
                                            .rows = rows,
                                            .columns = matrix.cols,
-                                           .depth = count,
-                                           .accumulate = false});
-        adam_rows<Lanes>(step, matrix, row, rows, net.weight_gradient, stride);
+                                           .depth = count});
+        adam_rows<Lanes>(step, matrix, row, rows, net.weight_gradient);
     }
 }
 
@@ -91,21 +92,15 @@ void run_layers(const Network& net, std::size_t first, std::size_t count) {
     for (const Layer& layer : net.layers) {
         rmsnorm<Lanes>(net, net.stream, layer.attention_input, layer.attention_scale, first,
                        count);
-        linear<Lanes>(net, layer.qkv, layer.attention_input, layer.heads, false, first, count);
+        linear<Lanes>(net, layer.qkv, layer.attention_input, layer.heads, first, count);
         attend<Lanes>(net, layer, first, count);
-        linear<Lanes>(net, layer.wo, layer.mixed, net.stream, true, first, count);
+        linear<Lanes, Into::sum>(net, layer.wo, layer.mixed, net.stream, first, count);
 
         rmsnorm<Lanes>(net, net.stream, layer.mlp_input, layer.mlp_scale, first, count);
-        linear<Lanes>(net, layer.fc1, layer.mlp_input, layer.hidden, false, first, count);
-        for (std::size_t i = 0; i < 4 * width; ++i) {
-            float* row = layer.hidden + i * net.stride;
-            for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
-                Lanes::store(row + t, Lanes::max(Lanes::all(0.0f), Lanes::load(row + t)));
-            }
-        }
-        linear<Lanes>(net, layer.fc2, layer.hidden, net.stream, true, first, count);
+        linear<Lanes, Into::relu>(net, layer.fc1, layer.mlp_input, layer.hidden, first, count);
+        linear<Lanes, Into::sum>(net, layer.fc2, layer.hidden, net.stream, first, count);
     }
-    linear<Lanes>(net, net.lm_head, net.stream, net.logits, false, first, count);
+    linear<Lanes>(net, net.lm_head, net.stream, net.logits, first, count);
 }
 
 // Returns the mean loss; net.logits hold its gradient.
@@ -125,68 +120,68 @@ void decode(const Network& net, Token token, std::size_t t) {
     run_layers<ScalarLanes>(net, t, 1);
 }
 
+// Turns net.stream_gradient behind a layer into the one before it. The gradients of `hidden`, and
+// then those of `heads` and `mixed`, take the place of `hidden`.
 template <class Lanes>
 void layer_backward(const Network& net, const AdamStep& step, const Layer& layer,
                     std::size_t count) {
     const std::size_t width = net.shape.n_embd;
-    float* wide = net.wide_gradient;
+    float* stream_gradient = net.stream_gradient;
+    float* input_gradient = net.input_gradient;
 
-    linear_backward<Lanes>(net, layer.fc2, net.stream_gradient, wide, count);
-    linear_update<Lanes>(net, step, layer.fc2, net.stream_gradient, layer.hidden, count);
-    for (std::size_t i = 0; i < 4 * width; ++i) {
-        const float* hidden = layer.hidden + i * net.stride;
-        float* gradient = wide + i * net.stride;
-        for (std::size_t t = 0; t < count; t += Lanes::kWidth) {
-            const auto active = Lanes::less(Lanes::all(0.0f), Lanes::load(hidden + t));
-            Lanes::store(gradient + t, Lanes::select(active, Lanes::load(gradient + t),
-                                                     Lanes::all(0.0f)));
-        }
-    }
-    linear_backward<Lanes>(net, layer.fc1, wide, net.input_gradient, count);
-    linear_update<Lanes>(net, step, layer.fc1, wide, layer.mlp_input, count);
-    rmsnorm_backward<Lanes>(net, layer.mlp_input, layer.mlp_scale, net.input_gradient,
-                            net.stream_gradient, true, count);
+    float* hidden_gradient = layer.hidden;
+    take_columns<Lanes>(net, layer.hidden, 4 * width, count);
+    linear_backward<Lanes, Into::relu_gradient>(net, layer.fc2, stream_gradient, hidden_gradient,
+                                                count);
+    linear_update<Lanes>(net, step, layer.fc2, stream_gradient, count);
+    take_columns<Lanes>(net, layer.mlp_input, width, count);
+    linear_backward<Lanes>(net, layer.fc1, hidden_gradient, input_gradient, count);
+    linear_update<Lanes>(net, step, layer.fc1, hidden_gradient, count);
+    rmsnorm_backward<Lanes>(net, layer.mlp_input, layer.mlp_scale, input_gradient,
+                            stream_gradient, true, count);
 
-    float* mixed_gradient = wide + 3 * width * net.stride;
-    linear_backward<Lanes>(net, layer.wo, net.stream_gradient, mixed_gradient, count);
-    linear_update<Lanes>(net, step, layer.wo, net.stream_gradient, layer.mixed, count);
-    attend_backward<Lanes>(net, layer, mixed_gradient, wide, count);
-    linear_backward<Lanes>(net, layer.qkv, wide, net.input_gradient, count);
-    linear_update<Lanes>(net, step, layer.qkv, wide, layer.attention_input, count);
-    rmsnorm_backward<Lanes>(net, layer.attention_input, layer.attention_scale,
-                            net.input_gradient, net.stream_gradient, true, count);
+    float* heads_gradient = layer.hidden;
+    float* mixed_gradient = layer.hidden + 3 * width * net.stride;
+    take_columns<Lanes>(net, layer.mixed, width, count);
+    linear_backward<Lanes>(net, layer.wo, stream_gradient, mixed_gradient, count);
+    linear_update<Lanes>(net, step, layer.wo, stream_gradient, count);
+    attend_backward<Lanes>(net, layer, mixed_gradient, heads_gradient, count);
+    take_columns<Lanes>(net, layer.attention_input, width, count);
+    linear_backward<Lanes>(net, layer.qkv, heads_gradient, input_gradient, count);
+    linear_update<Lanes>(net, step, layer.qkv, heads_gradient, count);
+    rmsnorm_backward<Lanes>(net, layer.attention_input, layer.attention_scale, input_gradient,
+                            stream_gradient, true, count);
 }
 
 // Updates both embeddings from the gradient of their sum, net.stream_gradient [C x S].
 template <class Lanes>
 void embedding_update(const Network& net, const AdamStep& step, const Document& document) {
     const std::size_t width = net.shape.n_embd;
-    const std::size_t stride = round_up(width, kFeatureMultiple);
     const std::size_t count = document.positions;
-    transpose<Lanes>(net.stream_gradient, net.stride, width, net.columns, stride, count);
+    take_columns<Lanes>(net, net.stream_gradient, width, count);
 
     float* gradient = net.weight_gradient;
-    const std::size_t tile = weight_gradient_size(width) / stride;
+    const std::size_t tile = weight_gradient_size(width) / width;
     for (std::size_t row = 0; row < net.wte.rows; row += tile) {
         const std::size_t rows = net.wte.rows - row < tile ? net.wte.rows - row : tile;
-        std::memset(gradient, 0, rows * stride * sizeof(float));
+        std::memset(gradient, 0, rows * width * sizeof(float));
         for (std::size_t t = 0; t < count; ++t) {
             const std::size_t token = document.input(t);
             if (token >= row && token < row + rows) {
-                float* sum = gradient + (token - row) * stride;
+                float* sum = gradient + (token - row) * width;
                 for (std::size_t i = 0; i < width; ++i) {
-                    sum[i] = sum[i] + net.columns[t * stride + i];
+                    sum[i] = sum[i] + net.columns[t * width + i];
                 }
             }
         }
-        adam_rows<Lanes>(step, net.wte, row, rows, gradient, stride);
+        adam_rows<Lanes>(step, net.wte, row, rows, gradient);
     }
 
-    adam_rows<Lanes>(step, net.wpe, 0, count, net.columns, stride);
-    std::memset(gradient, 0, tile * stride * sizeof(float));
+    adam_rows<Lanes>(step, net.wpe, 0, count, net.columns);
+    std::memset(gradient, 0, tile * width * sizeof(float));
     for (std::size_t row = count; row < net.wpe.rows; row += tile) {
         const std::size_t rows = net.wpe.rows - row < tile ? net.wpe.rows - row : tile;
-        adam_rows<Lanes>(step, net.wpe, row, rows, gradient, stride);
+        adam_rows<Lanes>(step, net.wpe, row, rows, gradient);
     }
 }
 
@@ -194,8 +189,9 @@ void embedding_update(const Network& net, const AdamStep& step, const Document& 
 template <class Lanes>
 void backward(const Network& net, const AdamStep& step, const Document& document) {
     const std::size_t count = document.positions;
+    take_columns<Lanes>(net, net.stream, net.shape.n_embd, count);
     linear_backward<Lanes>(net, net.lm_head, net.logits, net.stream_gradient, count);
-    linear_update<Lanes>(net, step, net.lm_head, net.logits, net.stream, count);
+    linear_update<Lanes>(net, step, net.lm_head, net.logits, count);
     for (std::size_t i = net.layers.size(); i-- > 0;) {
         layer_backward<Lanes>(net, step, net.layers[i], count);
     }
