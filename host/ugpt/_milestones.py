@@ -53,7 +53,7 @@ async def save_run(device: Device, run: Run, dataset: Dataset, step: int, emit: 
 
 
 async def finish_run(
-    device: Device, run: Run, dataset: Dataset, elapsed_s: float, emit: OnEvent
+    device: Device, run: Run, dataset: Dataset, elapsed_s: float | None, emit: OnEvent
 ) -> None:
     """Completes the folder of a run whose last step is done."""
     step = run.config.recipe.total_steps

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._messages import DeviceState, Shape, TensorKind
+from ._curve import TokenCounts, pull_curve
+from ._messages import DeviceState, Shape, Source, TensorKind
 from ._values import tensor_shapes
 from .client import Device
 from .data import Dataset
@@ -36,6 +37,9 @@ async def place(device: Device, run: Run, dataset: Dataset) -> Placement:
     if status.state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
         status = await device.status()
+    if status.run_id == config.run_id and status.source is Source.FLASH:
+        async for _ in pull_curve(device, run, TokenCounts(run, dataset)):
+            pass  # it has been recorded
     checkpoint = run.read_checkpoint(matrices)
     if checkpoint and checkpoint.step > run.metrics.step:
         checkpoint = None  # metrics.jsonl was cut: only a repetition can fill it

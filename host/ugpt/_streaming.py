@@ -137,14 +137,7 @@ class Stream:
                 "Another program has put another model on the device.",
                 advice="Let one program use the device at a time, then resume this run.",
             )
-        if status.error:
-            code = ErrorCode(status.error)
-            raise device_error(
-                code,
-                f"Training stopped after step {status.step:,}: {ERROR_DOC[code]}",
-                0,
-                ERROR_ADVICE[code],
-            )
+        require_no_error(status)
 
     def _measure(self, steps: int, duration_s: float) -> None:
         rate = steps / max(duration_s, 1e-6)
@@ -157,3 +150,11 @@ class Stream:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(wait_s, 0.0), _IDLE_MAX_S)):
                 await stop.wait()
+
+
+def require_no_error(status: Status) -> None:
+    """Raises the error that has stopped the training, if one has."""
+    if status.error:
+        code = ErrorCode(status.error)
+        message = f"Training stopped after step {status.step:,}: {ERROR_DOC[code]}"
+        raise device_error(code, message, 0, ERROR_ADVICE[code])

@@ -146,7 +146,8 @@ class Finished(Event):
     run: Path
     step: int
     loss: float
-    elapsed_s: float
+    elapsed_s: float | None
+    """None where nobody watched it from the start."""
     weights_sha256: str
     samples: Sequence[str]
 

@@ -47,7 +47,8 @@ from .runs import Run
 Connect = Callable[[], AbstractAsyncContextManager[Device]]
 """Opens a connection to the device; called again after the port was lost."""
 
-_RETRY_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+RETRY_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+"""How long to wait before each attempt at a device that is lost."""
 
 
 class Outcome(Enum):
@@ -191,9 +192,9 @@ class Training:
         step = self._run.metrics.step
         self._failures = self._failures + 1 if step == self._failed_at else 0
         self._failed_at = step
-        if self._failures >= len(_RETRY_DELAYS_S):
+        if self._failures >= len(RETRY_DELAYS_S):
             raise error
         self._emit(Interrupted(error.message))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_RETRY_DELAYS_S[self._failures]):
+            async with asyncio.timeout(RETRY_DELAYS_S[self._failures]):
                 await self._stop.wait()

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from .. import errors
-from . import info, plan, ports, sample, sim, train
+from . import attach, autorun, data, info, plan, ports, sample, sim, train
 from ._output import error_console, show_error, version
 
 app = typer.Typer(
@@ -27,9 +27,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _module in (train, sample, info, ports, plan, sim):
+for _module in (train, sample, info, ports, plan, sim, attach, autorun):
     app.command(epilog="\n\n".join(["Examples:", *_module.EXAMPLES]))(_module.command)
     app.registered_commands[-1].name = _module.__name__.rpartition(".")[2]
+app.add_typer(data.app, name="data")
 
 
 @app.callback()

@@ -164,7 +164,8 @@ class PlainDisplay(_Quiet):
         )
 
     def _print_finished(self, event: Finished) -> None:
-        self._print(f"done in {duration(event.elapsed_s)}: mean loss {self._state.mean_loss:.4f}")
+        took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
+        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}")
         self._print(f"{len(event.samples)} samples:")
         for text in event.samples:
             self._print(printable(text))

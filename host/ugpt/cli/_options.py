@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -37,6 +38,16 @@ Baud = Annotated[
         rich_help_panel=_CONNECTION,
     ),
 ]
+NoReset = Annotated[
+    bool,
+    typer.Option(
+        "--no-reset",
+        help="Leave the control lines of the port alone when it is closed, so that opening it the "
+        "next time does not restart the board.",
+        rich_help_panel=_CONNECTION,
+    ),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Text lines, no dashboard.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 NLayer = Annotated[
@@ -93,3 +104,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Does work that has no end; Ctrl-C is the good way out of it."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await asyncio.wait({task})
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    if not task.cancelled():
+        task.result()

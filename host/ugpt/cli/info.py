@@ -10,19 +10,21 @@ from ..client import Device
 from ..dashboard import byte_count, printable
 from ..data import Vocabulary
 from ..errors import NoModel
-from ._options import Baud, Json, Port, run
+from ._options import Baud, Json, NoReset, Port, run
 from ._output import print_fields, print_json
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 
 
-def command(port: Port = None, baud: Baud = None, json: Json = False) -> None:
+def command(
+    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
+) -> None:
     """Show the device, its memory and the model it holds."""
-    run(_info(port, baud, json))
+    run(_info(port, baud, no_reset, json))
 
 
-async def _info(port: str | None, baud: int | None, json: bool) -> None:
-    async with connect(port, baud=baud) as device:
+async def _info(port: str | None, baud: int | None, no_reset: bool, json: bool) -> None:
+    async with connect(port, baud=baud, no_reset=no_reset) as device:
         await device.ping(bytes(64))
         try:
             model: ModelInfo | None = await device.model_info()

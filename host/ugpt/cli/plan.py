@@ -17,7 +17,7 @@ from ..dashboard import ACCENT, QUIET, bar, byte_count
 from ..data import Dataset
 from ..planning import check_shape, describe_change, nearest_shapes
 from ..ports import VIRTUAL
-from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, recipe, run
+from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, recipe, run
 from ._output import console, print_json, say
 
 EXAMPLES = [
@@ -52,6 +52,7 @@ def command(
             metavar="N", help="Characters and one, where no file is given.", min=2, max=65535
         ),
     ] = 27,
+    no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
     """Say whether a model of this shape fits a board, and what takes the room."""
@@ -63,13 +64,14 @@ def command(
     shape = Shape(n_layer, n_embd, n_head, block_size, len(characters) + 1)
     check_shape(shape)
     vocabulary_bytes = len(characters.encode())
-    if not run(_plan(port, baud, board, shape, vocabulary_bytes, json)):
+    if not run(_plan(port, baud, no_reset, board, shape, vocabulary_bytes, json)):
         raise typer.Exit(1)
 
 
 async def _plan(
     port: str | None,
     baud: int | None,
+    no_reset: bool,
     board: str | None,
     shape: Shape,
     vocabulary_bytes: int,
@@ -84,6 +86,7 @@ async def _plan(
             baud=baud,
             board=board or "esp32",
             flash=Path(folder) / "flash" if virtual else None,
+            no_reset=no_reset,
         )
         async with connection as device:
             say(device.description)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 import typer
 
 from .. import connect
+from ..client import Device
 from ..sampling import TEMPERATURE, sample_texts
-from ._options import SEED_MAX, Baud, Json, Port, run
+from ._options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
 from ._output import print_json, say
+
+NUMBERS = 2**32
+"""How many texts a seed has."""
 
 EXAMPLES = [
     "ugpt sample",
     "ugpt sample -n 5 --temperature 0.8 --prompt ka",
     "ugpt sample -n 3 --seed 7     # the same three every time",
     "ugpt sample -n 1 --seed 7 --start 2     # only the third of them",
+    "ugpt sample --forever",
 ]
 
 
@@ -49,24 +55,32 @@ def command(
         typer.Option(metavar="N", help="Begin with this text of the seed; 0 is the first.", min=0),
     ] = 0,
     prompt: Annotated[str, typer.Option(help="What every text begins with.")] = "",
+    forever: Annotated[
+        bool, typer.Option("--forever", help="Go on until Ctrl-C, in place of a number of texts.")
+    ] = False,
+    no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
     """Draw texts from the model on the board, also after it was restarted."""
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    run(_sample(count, port, baud, temperature, chosen, start, prompt, json))
+    connecting = connect(port, baud=baud, no_reset=no_reset)
+    if not forever:
+        run(_sample(connecting, count, temperature, chosen, start, prompt, json))
+        return
+    everything = _sample(connecting, NUMBERS - start, temperature, chosen, start, prompt, json)
+    run(until_interrupted(everything))
 
 
 async def _sample(
+    connecting: AbstractAsyncContextManager[Device],
     count: int,
-    port: str | None,
-    baud: int | None,
     temperature: float,
     seed: int,
     start: int,
     prompt: str,
     json: bool,
 ) -> None:
-    async with connect(port, baud=baud) as device:
+    async with connecting as device:
         say(f"{device.description}, seed {seed}")
         texts = sample_texts(
             device, count, seed=seed, first=start, temperature=temperature, prompt=prompt

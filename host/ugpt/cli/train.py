@@ -17,11 +17,12 @@ import typer
 from .. import connect
 from .._messages import Shape
 from ..data import Dataset
+from ..detaching import detach
 from ..errors import DataError, RunError
 from ..events import Notice
 from ..planning import check_shape
 from ..runs import Init, Run, RunConfig, default_path, require_absent
-from ..training import Outcome, Training
+from ..training import Connect, Outcome, Training
 from ._display import Display, choose_mode, make_display
 from ._options import (
     SEED_MAX,
@@ -31,21 +32,26 @@ from ._options import (
     NEmbd,
     NHead,
     NLayer,
+    NoReset,
+    Plain,
     Port,
     recipe,
     run,
 )
-from ._output import program_version, say
+from ._output import print_json, program_version, say
+from ._progress import byte_progress
+from .attach import say_detached
 
 EXAMPLES = [
     "ugpt train data/names.txt",
     "ugpt train towns.txt --port /dev/ttyUSB0 --steps 5000 --n-embd 24",
     "ugpt train names.txt --init microgpt     # Karpathy's program, number for number",
     "ugpt train --resume runs/names-20260101-120000",
+    "ugpt train names.txt --detach     # the board trains by itself; pull the cable",
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {"resume", "file", "port", "baud", "plain", "json"}
+_ALLOWED_WITH_RESUME = {"resume", "file", "port", "baud", "no_reset", "detached", "plain", "json"}
 
 
 def command(
@@ -102,7 +108,16 @@ def command(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder.", metavar="DIR")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Text lines, no dashboard.")] = False,
+    detached: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Put the data set on the board too, start it and leave: it trains by itself, also "
+            "after a power cut. `ugpt attach` shows how far it is.",
+        ),
+    ] = False,
+    no_reset: NoReset = False,
+    plain: Plain = False,
     json: Json = False,
 ) -> None:
     """Train a model on the board, and end with 20 texts of its own.
@@ -136,20 +151,34 @@ def command(
         prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
         raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
+    connecting = partial(connect, port, baud=baud, no_reset=no_reset)
+    if detached:
+        run(_detach(prepared, dataset, connecting, port, json))
+        return
     display = make_display(choose_mode(plain, json))
-    if run(_train(prepared, dataset, port, baud, display)) is Outcome.STOPPED:
+    if run(_train(prepared, dataset, connecting, display)) is Outcome.STOPPED:
         again = f"ugpt train --resume {prepared.path}" + (f" --port {port}" if port else "")
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
 
-async def _train(
-    prepared: Run, dataset: Dataset, port: str | None, baud: int | None, display: Display
-) -> Outcome:
-    training = Training(partial(connect, port, baud=baud), prepared, dataset, display.show)
+async def _train(prepared: Run, dataset: Dataset, connecting: Connect, display: Display) -> Outcome:
+    training = Training(connecting, prepared, dataset, display.show)
     async with display:
         with _ending_on_signals(training, display):
             return await training.run()
+
+
+async def _detach(
+    prepared: Run, dataset: Dataset, connecting: Connect, port: str | None, json: bool
+) -> None:
+    async with connecting() as device:
+        with byte_progress(f"{dataset.path.name} to the board") as progress:
+            started = await detach(device, prepared, dataset, progress)
+    if json:
+        print_json(started.to_json())
+    else:
+        say_detached(started, port)
 
 
 @contextmanager

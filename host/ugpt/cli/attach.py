@@ -1,0 +1,132 @@
+"""`ugpt attach`: watch a run that the board does by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import connect
+from .._remembered import find_run
+from ..attaching import Attachment, Following
+from ..data import Dataset
+from ..detaching import Detached
+from ..errors import DataError, RunError
+from ..ports import choose_port
+from ..runs import Run
+from ._display import Display, choose_mode, make_display
+from ._options import Baud, Json, NoReset, Plain, Port, run
+from ._output import console, say
+
+EXAMPLES = [
+    "ugpt train data/names.txt --detach",
+    "ugpt attach     # the whole curve; Ctrl-C leaves, and the board goes on",
+    "ugpt attach --port /dev/ttyUSB0 --run runs/names-20260101-120000",
+]
+
+VIRTUAL_REMARK = (
+    "The virtual device ends with this command and goes on when it is used again; "
+    "for one that outlives it: ugpt sim"
+)
+
+
+def command(
+    port: Port = None,
+    baud: Baud = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            help="Folder of the run. Default: the one of the run that the board does.",
+            metavar="DIR",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The text of the run, where it has moved.", metavar="FILE"),
+    ] = None,
+    no_reset: NoReset = False,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Show a run that the board does by itself, with its whole loss curve.
+
+    At the end the run folder is completed. Ctrl-C only leaves; the board goes on.
+    """
+    if plain and json:
+        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    display = make_display(choose_mode(plain, json))
+    attachment = Attachment(
+        partial(connect, port, baud=baud, no_reset=no_reset),
+        partial(_open, folder, data),
+        display.show,
+    )
+    try:
+        ending = run(_attach(attachment, display))
+    except typer.Exit:
+        if followed := attachment.run_followed:
+            again = _attach_again(port)
+            say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
+            _remark_on_virtual(port)
+        raise
+    if ending is Following.STANDING and (followed := attachment.run_followed):
+        raise RunError(
+            f"The run was paused after step {followed.metrics.step:,}.",
+            f"Go on with it: ugpt train --resume {followed.path} --detach",
+        )
+
+
+def say_detached(started: Detached, port: str | None) -> None:
+    """What somebody should know who has just started a run and leaves it alone."""
+    out = console()
+    out.print(f"started on {started.device}")
+    out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
+    out.print(f"watch it: {_attach_again(port)}")
+    say(
+        "The cable can be pulled, and after a power cut the board goes on from its last "
+        f"checkpoint. Attaching completes {started.run}."
+    )
+    _remark_on_virtual(port)
+
+
+async def _attach(attachment: Attachment, display: Display) -> Following:
+    task = asyncio.current_task()
+    assert task is not None
+    # A terminated program must leave the terminal as tidy as an interrupted one.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with display:
+        return await attachment.run()
+
+
+def _open(folder: Path | None, data: Path | None, run_id: int) -> tuple[Run, Dataset]:
+    """The folder and the text of the run on the board."""
+    found = Run.open(folder) if folder else find_run(run_id)
+    if found is None:
+        raise RunError(
+            f"No run folder here belongs to the run on the board (number {run_id:08x}).",
+            "Name it: ugpt attach --run DIR",
+        )
+    try:
+        dataset = Dataset.load(data or found.config.data)
+    except DataError as error:
+        advice = "If the file moved, name it: ugpt attach --data FILE"
+        raise DataError(error.message, error.advice if data else advice) from None
+    if dataset.sha256 != found.config.data_sha256:
+        raise RunError(
+            f"{dataset.path} is not the text this run began with.",
+            "Restore the file, or name it: ugpt attach --data FILE",
+        )
+    return found, dataset
+
+
+def _attach_again(port: str | None) -> str:
+    return "ugpt attach" + (f" --port {port}" if port else "")
+
+
+def _remark_on_virtual(port: str | None) -> None:
+    if choose_port(port).is_virtual:
+        say(VIRTUAL_REMARK)

@@ -1,0 +1,90 @@
+"""`ugpt data`: the data set in the flash of a board."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import connect
+from .._messages import DataSet
+from ..board_data import push_data
+from ..dashboard import byte_count
+from ..data import Dataset
+from ._options import SEED_MAX, Baud, Json, NoReset, Port, run
+from ._output import console, print_fields, print_json, say
+from ._progress import byte_progress
+
+EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
+
+app = typer.Typer(
+    help="Keep a data set in the flash of the board, for training without a host.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+@app.command(epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
+def push(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="UTF-8 text with one document a line.")
+    ],
+    port: Port = None,
+    baud: Baud = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Of the order of documents, as in `ugpt train`.", min=0, max=SEED_MAX
+        ),
+    ] = 42,
+    no_reset: NoReset = False,
+    json: Json = False,
+) -> None:
+    """Put a data set on the board; `ugpt train --detach` does that too where it is missing."""
+    run(_push(Dataset.load(file), seed, port, baud, no_reset, json))
+
+
+@app.command(epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
+def info(
+    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
+) -> None:
+    """Describe the data set that is on the board."""
+    run(_info(port, baud, no_reset, json))
+
+
+async def _push(
+    dataset: Dataset, seed: int, port: str | None, baud: int | None, no_reset: bool, json: bool
+) -> None:
+    async with connect(port, baud=baud, no_reset=no_reset) as device:
+        say(device.description)
+        with byte_progress(f"{dataset.path.name} to the board") as progress:
+            stored = await push_data(device, dataset, seed, progress=progress)
+        if json:
+            room = {"room_bytes": device.hello.data_bytes, "was_there": stored.was_there}
+            print_json({**dataclasses.asdict(stored.data), **room})
+            return
+        how = "is on the board already" if stored.was_there else "is on the board now"
+        console().print(
+            f"{dataset.path.name} {how}: {stored.data.documents:,} documents, "
+            f"{byte_count(stored.data.size_bytes)} of {byte_count(device.hello.data_bytes)}"
+        )
+
+
+async def _info(port: str | None, baud: int | None, no_reset: bool, json: bool) -> None:
+    async with connect(port, baud=baud, no_reset=no_reset) as device:
+        data = await device.data_info()
+        if json:
+            print_json({**dataclasses.asdict(data), "room_bytes": device.hello.data_bytes})
+        else:
+            print_fields(_fields(data, device.hello.data_bytes))
+
+
+def _fields(data: DataSet, room_bytes: int) -> dict[str, str]:
+    return {
+        "documents": f"{data.documents:,}",
+        "size": f"{byte_count(data.size_bytes)} of {byte_count(room_bytes)}",
+        "tokens": "one byte each" if data.token_bytes == 1 else "two bytes each",
+        "checksum": f"{data.crc:08x}",
+    }
