@@ -158,14 +158,17 @@ float Model::train_step(std::span<const Token> text) {
     const Document document{text, network_.shape.bos(), positions};
     const float loss = kernels_->forward(network_, document);
     if (!is_finite(loss)) {
+        enter(network_, Phase::outside);
         return std::numeric_limits<float>::quiet_NaN();
     }
+    enter(network_, Phase::adam);
     correction_.advance(recipe_);
     kernels_->backward(network_, AdamStep::at(step_, correction_, recipe_), document);
     ++step_;
     if (step_ % AdamStep::kFlushEvery == 0) {
         flush_tiny(parameters_);
     }
+    enter(network_, Phase::outside);
     return loss;
 }
 

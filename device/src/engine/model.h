@@ -105,6 +105,9 @@ class Model {
     [[nodiscard]] const Kernels& kernels() const { return *kernels_; }
     bool use_kernels(const Kernels& kernels);
 
+    // Tells `observer` of every phase from now on, until the next `create`; nullptr: nobody.
+    void observe(PhaseObserver* observer) { network_.observer = observer; }
+
   private:
     float draw(const SampleRequest& request, std::size_t drawn) const;
     Token choose(std::size_t position, float inverse_temperature, float uniform);

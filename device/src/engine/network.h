@@ -6,6 +6,7 @@
 #include <span>
 
 #include "engine/config.h"
+#include "engine/phase.h"
 
 namespace ugpt::engine {
 
@@ -56,6 +57,7 @@ struct Network {
     Matrix wpe;      // [T x C]
     Matrix lm_head;  // [V x C]
     std::span<Layer> layers;
+    PhaseObserver* observer = nullptr;  // nullptr: nobody wants to know
 
     float* embedded = nullptr;        // rmsnorm of the embeddings [C x S]
     float* embedded_scale = nullptr;  // [S]
@@ -87,5 +89,12 @@ struct Document {
     [[nodiscard]] Token input(std::size_t t) const { return t == 0 ? bos : text[t - 1]; }
     [[nodiscard]] Token target(std::size_t t) const { return t < text.size() ? text[t] : bos; }
 };
+
+// Static: see fma.h.
+[[maybe_unused, gnu::always_inline]] static inline void enter(const Network& net, Phase phase) {
+    if (net.observer != nullptr) {
+        net.observer->enter(phase);
+    }
+}
 
 }  // namespace ugpt::engine

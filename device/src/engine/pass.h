@@ -51,8 +51,9 @@ void take_columns(const Network& net, const float* x, std::size_t rows, std::siz
 }
 
 // dW = dy x^T, a few rows at a time, each consumed by Adam. dy [rows x S]; x is in net.columns.
+// `phase` is the one the product belongs to.
 template <class Lanes>
-void linear_update(const Network& net, const AdamStep& step, const Matrix& matrix,
+void linear_update(const Network& net, const AdamStep& step, Phase phase, const Matrix& matrix,
                    const float* dy, std::size_t count) {
     const std::size_t tile = weight_gradient_size(net.shape.n_embd) / matrix.cols;
     for (std::size_t row = 0; row < matrix.rows; row += tile) {
@@ -66,7 +67,9 @@ void linear_update(const Network& net, const AdamStep& step, const Matrix& matri
                                            .rows = rows,
                                            .columns = matrix.cols,
                                            .depth = count});
+        enter(net, Phase::adam);
         adam_rows<Lanes>(step, matrix, row, rows, net.weight_gradient);
+        enter(net, phase);
     }
 }
 
@@ -90,22 +93,26 @@ void run_layers(const Network& net, std::size_t first, std::size_t count) {
                     count * sizeof(float));
     }
     for (const Layer& layer : net.layers) {
+        enter(net, Phase::attention);
         rmsnorm<Lanes>(net, net.stream, layer.attention_input, layer.attention_scale, first,
                        count);
         linear<Lanes>(net, layer.qkv, layer.attention_input, layer.heads, first, count);
         attend<Lanes>(net, layer, first, count);
         linear<Lanes, Into::sum>(net, layer.wo, layer.mixed, net.stream, first, count);
 
+        enter(net, Phase::mlp);
         rmsnorm<Lanes>(net, net.stream, layer.mlp_input, layer.mlp_scale, first, count);
         linear<Lanes, Into::relu>(net, layer.fc1, layer.mlp_input, layer.hidden, first, count);
         linear<Lanes, Into::sum>(net, layer.fc2, layer.hidden, net.stream, first, count);
     }
+    enter(net, Phase::loss);
     linear<Lanes>(net, net.lm_head, net.stream, net.logits, first, count);
 }
 
 // Returns the mean loss; net.logits hold its gradient.
 template <class Lanes>
 float forward(const Network& net, const Document& document) {
+    enter(net, Phase::embedding);
     for (std::size_t t = 0; t < document.positions; ++t) {
         embed(net, document.input(t), t, net.embedded);
     }
@@ -116,6 +123,7 @@ float forward(const Network& net, const Document& document) {
 // Leaves the logits of what follows `token` at position t in column t of net.logits; the positions
 // before must have been decoded.
 void decode(const Network& net, Token token, std::size_t t) {
+    enter(net, Phase::embedding);
     embed(net, token, t, net.embedded);
     run_layers<ScalarLanes>(net, t, 1);
 }
@@ -129,26 +137,28 @@ void layer_backward(const Network& net, const AdamStep& step, const Layer& layer
     float* stream_gradient = net.stream_gradient;
     float* input_gradient = net.input_gradient;
 
+    enter(net, Phase::mlp);
     float* hidden_gradient = layer.hidden;
     take_columns<Lanes>(net, layer.hidden, 4 * width, count);
     linear_backward<Lanes, Into::relu_gradient>(net, layer.fc2, stream_gradient, hidden_gradient,
                                                 count);
-    linear_update<Lanes>(net, step, layer.fc2, stream_gradient, count);
+    linear_update<Lanes>(net, step, Phase::mlp, layer.fc2, stream_gradient, count);
     take_columns<Lanes>(net, layer.mlp_input, width, count);
     linear_backward<Lanes>(net, layer.fc1, hidden_gradient, input_gradient, count);
-    linear_update<Lanes>(net, step, layer.fc1, hidden_gradient, count);
+    linear_update<Lanes>(net, step, Phase::mlp, layer.fc1, hidden_gradient, count);
     rmsnorm_backward<Lanes>(net, layer.mlp_input, layer.mlp_scale, input_gradient,
                             stream_gradient, true, count);
 
+    enter(net, Phase::attention);
     float* heads_gradient = layer.hidden;
     float* mixed_gradient = layer.hidden + 3 * width * net.stride;
     take_columns<Lanes>(net, layer.mixed, width, count);
     linear_backward<Lanes>(net, layer.wo, stream_gradient, mixed_gradient, count);
-    linear_update<Lanes>(net, step, layer.wo, stream_gradient, count);
+    linear_update<Lanes>(net, step, Phase::attention, layer.wo, stream_gradient, count);
     attend_backward<Lanes>(net, layer, mixed_gradient, heads_gradient, count);
     take_columns<Lanes>(net, layer.attention_input, width, count);
     linear_backward<Lanes>(net, layer.qkv, heads_gradient, input_gradient, count);
-    linear_update<Lanes>(net, step, layer.qkv, heads_gradient, count);
+    linear_update<Lanes>(net, step, Phase::attention, layer.qkv, heads_gradient, count);
     rmsnorm_backward<Lanes>(net, layer.attention_input, layer.attention_scale, input_gradient,
                             stream_gradient, true, count);
 }
@@ -174,9 +184,12 @@ void embedding_update(const Network& net, const AdamStep& step, const Document& 
                 }
             }
         }
+        enter(net, Phase::adam);
         adam_rows<Lanes>(step, net.wte, row, rows, gradient);
+        enter(net, Phase::embedding);
     }
 
+    enter(net, Phase::adam);
     adam_rows<Lanes>(step, net.wpe, 0, count, net.columns);
     std::memset(gradient, 0, tile * width * sizeof(float));
     for (std::size_t row = count; row < net.wpe.rows; row += tile) {
@@ -189,12 +202,14 @@ void embedding_update(const Network& net, const AdamStep& step, const Document& 
 template <class Lanes>
 void backward(const Network& net, const AdamStep& step, const Document& document) {
     const std::size_t count = document.positions;
+    enter(net, Phase::loss);
     take_columns<Lanes>(net, net.stream, net.shape.n_embd, count);
     linear_backward<Lanes>(net, net.lm_head, net.logits, net.stream_gradient, count);
-    linear_update<Lanes>(net, step, net.lm_head, net.logits, count);
+    linear_update<Lanes>(net, step, Phase::loss, net.lm_head, net.logits, count);
     for (std::size_t i = net.layers.size(); i-- > 0;) {
         layer_backward<Lanes>(net, step, net.layers[i], count);
     }
+    enter(net, Phase::embedding);
     rmsnorm_backward<Lanes>(net, net.embedded, net.embedded_scale, net.stream_gradient,
                             net.stream_gradient, false, count);
     embedding_update<Lanes>(net, step, document);

@@ -61,6 +61,7 @@ Sample Model::sample(const SampleRequest& request, std::span<Token> out) {
         }
         out[sample.length++] = token;
     }
+    enter(network_, Phase::outside);
     return sample;
 }
 
