@@ -79,6 +79,28 @@ class Source(IntEnum):
     """The data set in the device's flash; training needs no host and goes on after a power cut."""
 
 
+class Schedule(IntEnum):
+    """How the learning rate changes after the warm-up."""
+
+    LINEAR = 0
+    """Falls in a straight line to zero."""
+    COSINE = 1
+    """Falls along half a cosine to zero."""
+    CONSTANT = 2
+    """Stays."""
+
+
+class MomentFormat(IntEnum):
+    """How Adam's moments are kept."""
+
+    F32 = 0
+    """Four bytes a value."""
+    BF16 = 1
+    """Two bytes a value."""
+    Q8 = 2
+    """A byte a value and a scale for each block of values."""
+
+
 class ErrorCode(IntEnum):
     """Why a device refused a request."""
 
@@ -216,7 +238,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the weights are trained: Adam with a learning rate that falls linearly to zero."""
+    """How the weights are trained: Adam, and by default microgpt's learning rate, which falls
+    linearly to zero.
+    """
 
     learning_rate: float
     """Of the first step."""
@@ -228,6 +252,24 @@ class Recipe:
     """Added to the root of the second moment."""
     total_steps: int
     """The step at which the learning rate reaches zero."""
+    batch: int = 1
+    """Documents a step; their gradients are averaged."""
+    schedule: Schedule = Schedule.LINEAR
+    """How the learning rate changes after the warm-up."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from zero in a straight line."""
+    weight_decay: float = 0.0
+    """Decoupled from the gradient, as in AdamW: each step takes this times the learning rate off
+    every weight.
+    """
+    clip_norm: float = 0.0
+    """A gradient whose norm is larger is scaled down to it; 0 for no limit."""
+    moments: MomentFormat = MomentFormat.F32
+    """How Adam's moments are kept."""
+    recompute: bool = False
+    """Whether activations are computed again in the backward pass, which takes less memory and more
+    time.
+    """
 
     def to_wire(self) -> list[object]:
         return [
@@ -236,6 +278,13 @@ class Recipe:
             _wire.f32("beta2", self.beta2, 0.0, 0.9999),
             _wire.f32("epsilon", self.epsilon, 1e-10, 0.01),
             _wire.integer("total_steps", self.total_steps, 1, 16777216),
+            _wire.integer("batch", self.batch, 1, 1024),
+            _wire.enum("schedule", self.schedule),
+            _wire.integer("warmup_steps", self.warmup_steps, 0, 16777216),
+            _wire.f32("weight_decay", self.weight_decay, 0.0, 1.0),
+            _wire.f32("clip_norm", self.clip_norm, 0.0, 1000000.0),
+            _wire.enum("moments", self.moments),
+            _wire.boolean("recompute", self.recompute),
         ]
 
     @classmethod
@@ -247,6 +296,13 @@ class Recipe:
             beta2=fields.f32("beta2", 0.0, 0.9999),
             epsilon=fields.f32("epsilon", 1e-10, 0.01),
             total_steps=fields.integer("total_steps", 1, 16777216),
+            batch=fields.integer("batch", 1, 1024, default=1),
+            schedule=fields.enum("schedule", Schedule, default=Schedule.LINEAR),
+            warmup_steps=fields.integer("warmup_steps", 0, 16777216, default=0),
+            weight_decay=fields.f32("weight_decay", 0.0, 1.0, default=0.0),
+            clip_norm=fields.f32("clip_norm", 0.0, 1000000.0, default=0.0),
+            moments=fields.enum("moments", MomentFormat, default=MomentFormat.F32),
+            recompute=fields.boolean("recompute", default=False),
         )
 
 
@@ -469,7 +525,7 @@ class DataSet:
     """
 
     documents: int
-    """Number of documents; the document of step s (0-based) is number s modulo this."""
+    """Number of documents; document i of the training order is number i modulo this."""
     size_bytes: int
     """Of the content."""
     token_bytes: int
@@ -1274,7 +1330,9 @@ class DocumentsWriteRequest(Request[DocumentsWriteResult]):
     RESULT: ClassVar[type[DocumentsWriteResult]] = DocumentsWriteResult
 
     first: int
-    """Index of the first document; the document of step s (0-based) has index s."""
+    """Index of the first document; step s (0-based) is trained on documents s * batch to s * batch
+    + batch - 1.
+    """
     documents: tuple[bytes, ...]
     """Tokens without BOS, cut to block_size: a byte each where vocab_size <= 256, else two, little-
     endian.
@@ -1296,6 +1354,56 @@ class DocumentsWriteRequest(Request[DocumentsWriteResult]):
 
     def decode_result(self, value: object) -> DocumentsWriteResult:
         return DocumentsWriteResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateResult:
+    """What `evaluate` returns."""
+
+    step: int
+    """Steps completed."""
+    losses: bytes
+    """The mean loss of each document's positions, as little-endian float32."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.integer("step", self.step, 0, 4294967295),
+            _wire.binary("losses", self.losses, 1024),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> EvaluateResult:
+        fields = FieldReader("EvaluateResult", value)
+        return cls(
+            step=fields.integer("step", 0, 4294967295),
+            losses=fields.binary("losses", 1024),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateRequest(Request[EvaluateResult]):
+    """Computes the loss of documents the model is not trained on; changes nothing."""
+
+    METHOD: ClassVar[str] = "evaluate"
+    RESULT: ClassVar[type[EvaluateResult]] = EvaluateResult
+
+    documents: tuple[bytes, ...]
+    """In the form of `documents_write`."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.binaries("documents", self.documents, 256, 512),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> EvaluateRequest:
+        fields = FieldReader("EvaluateRequest", value)
+        return cls(
+            documents=fields.binaries("documents", 256, 512),
+        )
+
+    def decode_result(self, value: object) -> EvaluateResult:
+        return EvaluateResult.from_wire(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1822,6 +1930,7 @@ TRAINER_METHODS: frozenset[str] = frozenset(
         "tensor_write",
         "tensor_read",
         "seek",
+        "evaluate",
         "train",
         "pause",
         "save",

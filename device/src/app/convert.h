@@ -20,11 +20,33 @@ inline rpc::Shape to_rpc(const engine::Shape& in) {
 }
 
 inline engine::Recipe to_engine(const rpc::Recipe& in) {
-    return {in.learning_rate, in.beta1, in.beta2, in.epsilon, in.total_steps};
+    return {.learning_rate = in.learning_rate,
+            .beta1 = in.beta1,
+            .beta2 = in.beta2,
+            .epsilon = in.epsilon,
+            .total_steps = in.total_steps,
+            .batch = in.batch,
+            .schedule = static_cast<engine::Schedule>(in.schedule),
+            .moments = static_cast<engine::MomentFormat>(in.moments),
+            .recompute = in.recompute,
+            .warmup_steps = in.warmup_steps,
+            .weight_decay = in.weight_decay,
+            .clip_norm = in.clip_norm};
 }
 
 inline rpc::Recipe to_rpc(const engine::Recipe& in) {
-    return {in.learning_rate, in.beta1, in.beta2, in.epsilon, in.total_steps};
+    return {.learning_rate = in.learning_rate,
+            .beta1 = in.beta1,
+            .beta2 = in.beta2,
+            .epsilon = in.epsilon,
+            .total_steps = in.total_steps,
+            .batch = static_cast<std::uint16_t>(in.batch),
+            .schedule = static_cast<rpc::Schedule>(in.schedule),
+            .warmup_steps = in.warmup_steps,
+            .weight_decay = in.weight_decay,
+            .clip_norm = in.clip_norm,
+            .moments = static_cast<rpc::MomentFormat>(in.moments),
+            .recompute = in.recompute};
 }
 
 // Tokens travel as a byte each where the vocabulary allows it, else as two, little-endian.

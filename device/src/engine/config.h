@@ -25,13 +25,27 @@ struct Shape {
     [[nodiscard]] constexpr std::uint32_t head_dim() const { return n_embd / n_head; }
 };
 
-// Adam with bias correction; the learning rate falls linearly to zero at total_steps.
+// How the learning rate changes after the warm-up, up to Recipe::total_steps.
+enum class Schedule : std::uint8_t { linear, cosine, constant };
+
+// How Adam's moments are kept: four or two bytes a value, or one and a scale for each block.
+enum class MomentFormat : std::uint8_t { f32, bf16, q8 };
+
+// How the weights are trained: Adam with bias correction. The defaults are microgpt's; whatever
+// they switch off costs nothing and leaves the bits as they are.
 struct Recipe {
     float learning_rate = 0.01f;
     float beta1 = 0.85f;
     float beta2 = 0.99f;
     float epsilon = 1e-8f;
-    std::uint32_t total_steps = 1000;
+    std::uint32_t total_steps = 1000;  // the learning rate reaches zero there
+    std::uint32_t batch = 1;           // documents a step; their gradients are averaged
+    Schedule schedule = Schedule::linear;
+    MomentFormat moments = MomentFormat::f32;
+    bool recompute = false;  // activations are computed again in the backward pass
+    std::uint32_t warmup_steps = 0;
+    float weight_decay = 0.0f;  // AdamW's: decoupled from the gradient, times the learning rate
+    float clip_norm = 0.0f;     // largest norm of a gradient; 0: no limit
 
     bool operator==(const Recipe&) const = default;
 };

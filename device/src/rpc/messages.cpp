@@ -86,16 +86,58 @@ bool decode(Reader& reader, Recipe& out, FieldError& error) {
     fields.read("beta2", out.beta2, FloatRange{0.0f, 0.9999f, "0.0", "0.9999"});
     fields.read("epsilon", out.epsilon, FloatRange{1e-10f, 0.01f, "1e-10", "0.01"});
     fields.read("total_steps", out.total_steps, 1, 16777216);
+    if (fields.more()) {
+        fields.read("batch", out.batch, 1, 1024);
+    } else {
+        out.batch = 1;
+    }
+    if (fields.more()) {
+        fields.read("schedule", out.schedule);
+    } else {
+        out.schedule = Schedule::linear;
+    }
+    if (fields.more()) {
+        fields.read("warmup_steps", out.warmup_steps, 0, 16777216);
+    } else {
+        out.warmup_steps = 0;
+    }
+    if (fields.more()) {
+        fields.read("weight_decay", out.weight_decay, FloatRange{0.0f, 1.0f, "0.0", "1.0"});
+    } else {
+        out.weight_decay = 0.0f;
+    }
+    if (fields.more()) {
+        fields.read("clip_norm", out.clip_norm, FloatRange{0.0f, 1000000.0f, "0.0", "1000000.0"});
+    } else {
+        out.clip_norm = 0.0f;
+    }
+    if (fields.more()) {
+        fields.read("moments", out.moments);
+    } else {
+        out.moments = MomentFormat::f32;
+    }
+    if (fields.more()) {
+        fields.read("recompute", out.recompute);
+    } else {
+        out.recompute = false;
+    }
     return fields.finish();
 }
 
 void encode(Writer& writer, const Recipe& in) {
-    writer.array(5);
+    writer.array(12);
     writer.f32(in.learning_rate);
     writer.f32(in.beta1);
     writer.f32(in.beta2);
     writer.f32(in.epsilon);
     writer.uint(in.total_steps);
+    writer.uint(in.batch);
+    writer.uint(static_cast<std::uint8_t>(in.schedule));
+    writer.uint(in.warmup_steps);
+    writer.f32(in.weight_decay);
+    writer.f32(in.clip_norm);
+    writer.uint(static_cast<std::uint8_t>(in.moments));
+    writer.boolean(in.recompute);
 }
 
 bool decode(Reader& reader, Hello& out, FieldError& error) {
@@ -626,6 +668,30 @@ bool decode(Reader& reader, DocumentsWriteParams& out, FieldError& error) {
 void encode(Writer& writer, const DocumentsWriteParams& in) {
     writer.array(2);
     writer.uint(in.first);
+    write_array(writer, in.documents);
+}
+
+bool decode(Reader& reader, EvaluateResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("step", out.step);
+    fields.read("losses", out.losses, 1024);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const EvaluateResult& in) {
+    writer.array(2);
+    writer.uint(in.step);
+    writer.bin(in.losses);
+}
+
+bool decode(Reader& reader, EvaluateParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("documents", out.documents, 256, 512);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const EvaluateParams& in) {
+    writer.array(1);
     write_array(writer, in.documents);
 }
 

@@ -114,6 +114,44 @@ enum class Source : std::uint8_t {
     return false;
 }
 
+// How the learning rate changes after the warm-up.
+enum class Schedule : std::uint8_t {
+    // Falls in a straight line to zero.
+    linear = 0,
+    // Falls along half a cosine to zero.
+    cosine = 1,
+    // Stays.
+    constant = 2,
+};
+[[nodiscard]] constexpr bool is_known(Schedule value) {
+    switch (value) {
+        case Schedule::linear:
+        case Schedule::cosine:
+        case Schedule::constant:
+            return true;
+    }
+    return false;
+}
+
+// How Adam's moments are kept.
+enum class MomentFormat : std::uint8_t {
+    // Four bytes a value.
+    f32 = 0,
+    // Two bytes a value.
+    bf16 = 1,
+    // A byte a value and a scale for each block of values.
+    q8 = 2,
+};
+[[nodiscard]] constexpr bool is_known(MomentFormat value) {
+    switch (value) {
+        case MomentFormat::f32:
+        case MomentFormat::bf16:
+        case MomentFormat::q8:
+            return true;
+    }
+    return false;
+}
+
 // Why a request was refused.
 enum class ErrorCode : std::uint8_t {
     // Nothing was refused; never on the wire as the error of a response.
@@ -178,6 +216,7 @@ enum class Method : std::uint8_t {
     tensor_read,
     seek,
     documents_write,
+    evaluate,
     train,
     pause,
     save,
@@ -196,7 +235,7 @@ struct MethodInfo {
     Task task;
 };
 
-inline constexpr std::array<MethodInfo, 27> kMethods{{
+inline constexpr std::array<MethodInfo, 28> kMethods{{
     {"hello", Task::link},
     {"ping", Task::link},
     {"set_baud", Task::link},
@@ -213,6 +252,7 @@ inline constexpr std::array<MethodInfo, 27> kMethods{{
     {"tensor_read", Task::trainer},
     {"seek", Task::trainer},
     {"documents_write", Task::link},
+    {"evaluate", Task::trainer},
     {"train", Task::trainer},
     {"pause", Task::trainer},
     {"save", Task::trainer},
@@ -249,7 +289,8 @@ struct Shape {
 [[nodiscard]] bool decode(Reader& reader, Shape& out, FieldError& error);
 void encode(Writer& writer, const Shape& in);
 
-// How the weights are trained: Adam with a learning rate that falls linearly to zero.
+// How the weights are trained: Adam, and by default microgpt's learning rate, which falls linearly
+// to zero.
 struct Recipe {
     // Of the first step. (0.0 to 10.0.)
     float learning_rate = 0.0f;
@@ -261,6 +302,22 @@ struct Recipe {
     float epsilon = 0.0f;
     // The step at which the learning rate reaches zero. (1 to 16777216.)
     std::uint32_t total_steps = 0;
+    // Documents a step; their gradients are averaged. (1 to 1024.)
+    std::uint16_t batch = 1;
+    // How the learning rate changes after the warm-up.
+    Schedule schedule = Schedule::linear;
+    // Steps over which the learning rate rises from zero in a straight line. (At most 16777216.)
+    std::uint32_t warmup_steps = 0;
+    // Decoupled from the gradient, as in AdamW: each step takes this times the learning rate off
+    // every weight. (0.0 to 1.0.)
+    float weight_decay = 0.0f;
+    // A gradient whose norm is larger is scaled down to it; 0 for no limit. (0.0 to 1000000.0.)
+    float clip_norm = 0.0f;
+    // How Adam's moments are kept.
+    MomentFormat moments = MomentFormat::f32;
+    // Whether activations are computed again in the backward pass, which takes less memory and more
+    // time.
+    bool recompute = false;
 
     bool operator==(const Recipe&) const = default;
 };
@@ -374,7 +431,7 @@ void encode(Writer& writer, const Plan& in);
 // A data set in flash. Its content is each document's length in tokens as two bytes, then its
 // tokens, in the form of `documents_write`, all little-endian.
 struct DataSet {
-    // Number of documents; the document of step s (0-based) is number s modulo this. (At least 1.)
+    // Number of documents; document i of the training order is number i modulo this. (At least 1.)
     std::uint32_t documents = 0;
     // Of the content. (At least 3.)
     std::uint32_t size_bytes = 0;
@@ -753,7 +810,8 @@ struct DocumentsWriteParams {
     static constexpr Method kMethod = Method::documents_write;
     using Result = DocumentsWriteResult;
 
-    // Index of the first document; the document of step s (0-based) has index s.
+    // Index of the first document; step s (0-based) is trained on documents s * batch to s * batch
+    // + batch - 1.
     std::uint32_t first = 0;
     // Tokens without BOS, cut to block_size: a byte each where vocab_size <= 256, else two, little-
     // endian. (At most 1024 items of at most 512 bytes.)
@@ -761,6 +819,27 @@ struct DocumentsWriteParams {
 };
 [[nodiscard]] bool decode(Reader& reader, DocumentsWriteParams& out, FieldError& error);
 void encode(Writer& writer, const DocumentsWriteParams& in);
+
+// What `evaluate` returns.
+struct EvaluateResult {
+    // Steps completed.
+    std::uint32_t step = 0;
+    // The mean loss of each document's positions, as little-endian float32. (At most 1024 bytes.)
+    std::span<const std::uint8_t> losses{};
+};
+[[nodiscard]] bool decode(Reader& reader, EvaluateResult& out, FieldError& error);
+void encode(Writer& writer, const EvaluateResult& in);
+
+// Computes the loss of documents the model is not trained on; changes nothing.
+struct EvaluateParams {
+    static constexpr Method kMethod = Method::evaluate;
+    using Result = EvaluateResult;
+
+    // In the form of `documents_write`. (At most 256 items of at most 512 bytes.)
+    BinArray documents{};
+};
+[[nodiscard]] bool decode(Reader& reader, EvaluateParams& out, FieldError& error);
+void encode(Writer& writer, const EvaluateParams& in);
 
 // What `train` returns.
 struct TrainResult {
