@@ -40,11 +40,12 @@ class Line(Protocol):
 async def raise_baud(line: Line, highest: int) -> None:
     """Steps up from the first rate to the best that passes a trial, if any does."""
     for baud in RATES if highest <= RATES[0] else (highest, *RATES):
-        if FIRST_BAUD < baud <= highest and await _try_baud(line, baud):
+        if FIRST_BAUD < baud <= highest and await try_baud(line, baud):
             return
 
 
-async def _try_baud(line: Line, baud: int) -> bool:
+async def try_baud(line: Line, baud: int) -> bool:
+    """Changes to a rate and stays there if it is dependable; else goes back to the first one."""
     try:
         agreed = await line.exchange(SetBaudRequest(baud=baud), _RETURN_S)
     except DeviceError:

@@ -119,9 +119,13 @@ class Link:
 
     async def open(self, timeout_s: float) -> Hello:
         """Starts listening and greets the device."""
+        self.start()
+        return await self.greet(timeout_s)
+
+    def start(self) -> None:
+        """Starts listening, and sends nothing."""
         self.state = LinkState.OPENING
         self._reader = asyncio.create_task(self._listen(), name="ugpt link")
-        return await self.greet(timeout_s)
 
     async def close(self) -> None:
         """Ends the connection and every task of it; allowed more than once."""

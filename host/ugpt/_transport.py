@@ -166,7 +166,7 @@ async def open_serial(
         if keep_lines:
             _keep_lines_at_close(port.fileno())
     except (OSError, ValueError) as error:
-        raise _open_error(path, error) from error
+        raise open_error(path, error) from error
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
@@ -260,7 +260,7 @@ _LISTEN_ADVICE = "Start a device there first: ugpt sim --listen HOST:PORT."
 _PORTS_ADVICE = "`ugpt ports` lists the ports there are."
 
 
-def _open_error(path: str, error: OSError | ValueError) -> PortError:
+def open_error(path: str, error: OSError | ValueError) -> PortError:
     """What a failure to open a serial port means. pyserial's own exceptions are OSErrors."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EACCES, errno.EPERM):

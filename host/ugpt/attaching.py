@@ -121,6 +121,7 @@ class _Follower:
         self._tokens = TokenCounts(run, dataset)
         self._total_steps = run.config.recipe.total_steps
         self._shown = False
+        self._given_up = 0
 
     async def follow(self, device: Device) -> Following:
         status = await self._look(device)
@@ -145,6 +146,8 @@ class _Follower:
         rounds.report(step)
         if status.step < self._total_steps:
             return Following.STANDING
+        if self._given_up:
+            self._emit(Notice(f"The losses of {self._given_up:,} steps were not kept."))
         await finish_run(device, self.run, self._dataset, None, self._emit)
         forget(self.run)
         return Following.FINISHED
@@ -196,7 +199,9 @@ class _Follower:
         if step < first:
             return
         self.run.metrics.give_up(step)
-        self._emit(Notice(f"The board no longer has the losses of steps {first:,} to {step:,}."))
+        if not self._given_up:
+            self._emit(Notice(f"The board no longer has the losses from step {first:,} on."))
+        self._given_up += step + 1 - first
 
     async def _look(self, device: Device) -> Status:
         status = await device.status()

@@ -12,6 +12,9 @@ from .errors import SeveralPorts
 VIRTUAL = "virtual"
 """The name of the virtual device where a port is asked for."""
 
+NATIVE_USB = "USB-Serial-JTAG"
+"""The `bridge` of a port that is the USB of the chip itself."""
+
 # USB vendor and product numbers of the bridges that ESP32 boards carry.
 _BRIDGES = {
     (0x10C4, 0xEA60): "CP210x",
@@ -23,7 +26,7 @@ _BRIDGES = {
     (0x0403, 0x6001): "FT232R",
     (0x0403, 0x6010): "FT2232H",
     (0x0403, 0x6015): "FT231X",
-    (0x303A, 0x1001): "USB-Serial-JTAG",
+    (0x303A, 0x1001): NATIVE_USB,
 }
 
 

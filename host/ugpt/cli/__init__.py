@@ -8,7 +8,21 @@ import sys
 import typer
 
 from .. import errors
-from . import attach, autorun, data, info, plan, ports, sample, sim, train
+from . import (
+    attach,
+    autorun,
+    data,
+    doctor,
+    flash,
+    info,
+    monitor,
+    plan,
+    ports,
+    reset,
+    sample,
+    sim,
+    train,
+)
 from ._output import error_console, show_error, version
 
 app = typer.Typer(
@@ -27,7 +41,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _module in (train, sample, info, ports, plan, sim, attach, autorun):
+_COMMANDS = (
+    train, sample, info, ports, plan, sim, attach, autorun, flash, monitor, reset, doctor,
+)  # fmt: skip
+
+for _module in _COMMANDS:
     app.command(epilog="\n\n".join(["Examples:", *_module.EXAMPLES]))(_module.command)
     app.registered_commands[-1].name = _module.__name__.rpartition(".")[2]
 app.add_typer(data.app, name="data")

@@ -1,0 +1,63 @@
+"""`ugpt doctor`: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import typer
+from rich.text import Text
+
+from ..checkup import Finding, State, examine
+from ..dashboard import QUIET
+from ..errors import SeveralPorts
+from ..ports import choose_port
+from ._options import Json, NoReset, Port, run
+from ._output import console, print_json
+
+EXAMPLES = ["ugpt doctor", "ugpt doctor --port /dev/ttyUSB0 --no-reset"]
+
+_STYLES = {
+    State.OK: "green",
+    State.WARN: "yellow",
+    State.FAIL: "bold red",
+    State.SKIPPED: QUIET,
+}
+_NAME_WIDTH = 15
+
+
+def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
+    """Check the port, the chip, the firmware and the line between, and say what to do.
+
+    A board on a serial port is restarted for a look at its chip, unless --no-reset.
+    """
+    if run(_examine(port, no_reset, json)):
+        raise typer.Exit(1)
+
+
+async def _examine(port: str | None, no_reset: bool, json: bool) -> bool:
+    """Returns whether something fails."""
+    failed = False
+    try:
+        choice = choose_port(port)
+    except SeveralPorts as error:
+        _show(Finding("port", State.FAIL, error.message, error.advice), json)
+        return True
+    async for finding in examine(choice, no_reset=no_reset):
+        _show(finding, json)
+        failed = failed or finding.state is State.FAIL
+    return failed
+
+
+def _show(finding: Finding, json: bool) -> None:
+    if json:
+        print_json(dataclasses.asdict(finding))
+        return
+    console().print(
+        Text.assemble(
+            (f"{finding.state:<8}", _STYLES[finding.state]),
+            (f"{finding.name:<{_NAME_WIDTH}}", "bold"),
+            finding.text,
+        )
+    )
+    if finding.advice:
+        console().print(Text(" " * (8 + _NAME_WIDTH) + finding.advice, QUIET))

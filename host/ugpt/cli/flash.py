@@ -1,0 +1,144 @@
+"""`ugpt flash`: put the firmware on a board."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.status import Status as Spinner
+
+from .. import connect
+from ..dashboard import QUIET, byte_count
+from ..errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
+from ..firmware_build import build, require_environment, require_project
+from ..firmware_images import FirmwareImage, read_image
+from ..flashing import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
+from ..ports import choose_port
+from ._options import Port, run
+from ._output import console, error_console, say
+from ._progress import byte_progress
+
+EXAMPLES = [
+    "ugpt flash --port /dev/ttyUSB0",
+    "ugpt flash --env esp32-s3-devkitc-1",
+    "ugpt flash --image ugpt-0.1.0-esp32dev.bin",
+]
+
+_APPEAR_S = 10.0  # a port on the chip's own USB is gone while the chip restarts
+_BOOT_S = 6.0
+
+
+def command(
+    port: Port = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            "--env",
+            help="PlatformIO environment to build, such as esp32dev. Default: by the chip found.",
+            metavar="ENV",
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write this image of a release, or this build folder, and build nothing.",
+            metavar="FILE",
+        ),
+    ] = None,
+    erase: Annotated[
+        bool,
+        typer.Option(
+            "--erase", help="Erase everything first: checkpoints, data set and settings too."
+        ),
+    ] = False,
+    baud: Annotated[
+        int, typer.Option(metavar="N", help="Rate to write at.", min=9600, max=5_000_000)
+    ] = BAUD,
+    no_reset: Annotated[
+        bool,
+        typer.Option("--no-reset", help="The board is in download mode already: do not reset it."),
+    ] = False,
+) -> None:
+    """Build the firmware and write it to a board; what the board has learnt stays.
+
+    Without --image this needs PlatformIO, which downloads its compiler the first time.
+    """
+    if image and environment:
+        raise typer.BadParameter("an image is built already; leave --env out", param_hint="--env")
+    target = _target(port)
+    firmware = read_image(image) if image else _build(target, environment, baud, no_reset)
+    version = f" {firmware.version}" if firmware.version else ""
+    say(f"writing {byte_count(firmware.size_bytes)} of firmware{version} for {firmware.chip}")
+    try:
+        with open_loader(target, baud=baud, no_reset=no_reset) as loader:
+            say(f"{loader.description} on {target}")
+            with byte_progress("firmware to the board") as progress:
+                write_firmware(loader, firmware, erase=erase, progress=progress)
+    except KeyboardInterrupt:
+        say(f"Interrupted. {INCOMPLETE}")
+        raise typer.Exit(130) from None
+    console().print(f"written to {target} and verified")
+    run(_shake_hands(target))
+
+
+def _target(port: str | None) -> str:
+    choice = choose_port(port)
+    if choice.is_virtual:
+        why = f" ({choice.reason})" if choice.reason else ""
+        raise InvalidValue(
+            f"There is no board to flash{why}; the virtual device is built with ugpt.",
+            "Plug a board in, or name its port with --port.",
+        )
+    if choice.reason:
+        say(f"{choice.port}: {choice.reason}")
+    return choice.port
+
+
+def _build(port: str, environment: str | None, baud: int, no_reset: bool) -> FirmwareImage:
+    project = require_project()
+    if environment is None:
+        with open_loader(port, baud=baud, no_reset=no_reset) as loader:
+            environment = environment_for(loader)
+            # What is on the board may run on meanwhile, and stays if the build fails.
+            loader.restart()
+        say(f"{loader.description} on {port}: building {environment}")
+    require_environment(project, environment)
+    with Spinner(f"PlatformIO builds {environment}", console=error_console()) as spinner:
+        steps = 0
+
+        def show(line: str) -> None:
+            nonlocal steps
+            steps += line.startswith(("Compiling", "Archiving", "Linking"))
+            spinner.update(f"PlatformIO builds {environment} [{QUIET}]{steps:,}  {_short(line)}[/]")
+
+        return read_image(build(project, environment, show))
+
+
+def _short(line: str) -> str:
+    # Square brackets are markup here.
+    return line.replace("[", "(").replace("]", ")")[-60:]
+
+
+async def _shake_hands(port: str) -> None:
+    """Greets the new firmware, and says what runs."""
+    deadline = asyncio.get_running_loop().time() + _APPEAR_S
+    while True:
+        try:
+            async with connect(port, open_timeout_s=_BOOT_S) as device:
+                hello = device.hello
+                console().print(
+                    f"{device.description} runs ugpt {hello.build}, protocol "
+                    f"{hello.major}.{hello.minor}"
+                )
+                return
+        except (PortNotFound, PermissionError):
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+        except (LinkError, PortError) as error:
+            raise NoAnswer(
+                f"The firmware is on the board, but no handshake came of it: {error.message}",
+                "Press the reset button, then try ugpt info; ugpt monitor shows what it says.",
+            ) from None

@@ -1,0 +1,101 @@
+"""`ugpt monitor`: what the board says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .._link import LogLine
+from .._messages import LogLevel
+from ..dashboard import QUIET, WARNING, printable
+from ..errors import ToolError
+from ..firmware_build import find_project
+from ..monitoring import Monitor
+from ..panics import Symbols, code_addresses, elf_digest, newest_elf
+from ..ports import choose_port
+from ._options import NoReset, Port, run, until_interrupted
+from ._output import console, say
+
+EXAMPLES = [
+    "ugpt monitor",
+    "ugpt monitor --port /dev/ttyUSB0 --elf device/.pio/build/esp32dev/firmware.elf",
+]
+
+_STYLES = {LogLevel.ERROR: "red", LogLevel.WARNING: WARNING, LogLevel.INFO: ""}
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def command(
+    port: Port = None,
+    elf: Annotated[
+        Path | None,
+        typer.Option(
+            help="The ELF file of the firmware, to name the source lines of a panic. Default: the "
+            "last one built here.",
+            metavar="FILE",
+        ),
+    ] = None,
+    listen_only: Annotated[
+        bool,
+        typer.Option("--listen-only", help="Send the board nothing: no log, only plain text."),
+    ] = False,
+    no_reset: NoReset = False,
+) -> None:
+    """Show the log of the board, what it writes by itself, and its last words, until Ctrl-C.
+
+    A port that vanishes is waited for.
+    """
+    symbols = Symbols(elf) if elf else _built_symbols()
+    run(until_interrupted(_monitor(port, symbols, listen_only, no_reset)))
+
+
+def _built_symbols() -> Symbols | None:
+    project = find_project()
+    elf = newest_elf(project) if project else None
+    try:
+        return Symbols(elf) if elf else None
+    except ToolError:
+        return None  # said when there is something to decode
+
+
+async def _monitor(
+    port: str | None, symbols: Symbols | None, listen_only: bool, no_reset: bool
+) -> None:
+    choice = choose_port(port)
+    say(f"listening to {choice.port}" + (f": {choice.reason}" if choice.reason else ""))
+    lines: asyncio.Queue[LogLine] = asyncio.Queue()
+    monitor = Monitor(choice, lines.put_nowait, say, no_reset=no_reset, listen_only=listen_only)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_show(lines, symbols))
+            group.create_task(monitor.run())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _show(lines: asyncio.Queue[LogLine], symbols: Symbols | None) -> None:
+    while True:
+        line = await lines.get()
+        text = _COLOUR_CODES.sub("", line.text)
+        style = "" if line.level is None else _STYLES[line.level]
+        console().print(Text(printable(text), style))
+        if addresses := code_addresses(text):
+            await _decode(addresses, symbols)
+        if symbols and (digest := elf_digest(text)) and not symbols.belongs_to(digest):
+            say(f"The board runs another build than {symbols.elf}: its lines may be wrong.")
+
+
+async def _decode(addresses: list[int], symbols: Symbols | None) -> None:
+    if symbols is None:
+        say("The ELF file of the firmware names the lines of this: ugpt monitor --elf FILE")
+        return
+    try:
+        for line in await symbols.describe(addresses):
+            console().print(Text(f"    {line}", QUIET))
+    except ToolError as error:
+        say(str(error))

@@ -1,0 +1,29 @@
+"""`ugpt reset`: start the board anew."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .._messages import DeviceState
+from ..restarting import restart
+from ._options import Json, NoReset, Port, run
+from ._output import console, print_json
+
+EXAMPLES = ["ugpt reset", "ugpt reset --port /dev/ttyUSB0"]
+
+
+def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
+    """Restart the board, as its reset button does, and say what runs then.
+
+    What is not in a checkpoint is lost; a run that the board does by itself goes on.
+    """
+    description, hello, status = run(restart(port, no_reset))
+    if json:
+        print_json({"device": description, "hello": dataclasses.asdict(hello)})
+        return
+    console().print(f"{description} restarted: firmware {hello.build}")
+    if status.state is DeviceState.EMPTY:
+        console().print("it holds no model")
+    else:
+        going = "trains on" if status.state is DeviceState.TRAINING else "holds the model"
+        console().print(f"it {going} from step {status.step:,}, as saved in its flash")

@@ -1,0 +1,48 @@
+"""Restarts a board, by a command or, where none is understood, by the control lines of its port."""
+
+from __future__ import annotations
+
+import asyncio
+
+import serial
+
+from ._connect import connect
+from ._messages import Hello, Status
+from .errors import NoAnswer, PortError
+from .ports import choose_port
+
+_RESET_S = 0.1
+
+
+async def restart(port: str | None, no_reset: bool = False) -> tuple[str, Hello, Status]:
+    """Returns the description of the device, its greeting and its status afterwards.
+
+    Raises NoAnswer where no ugpt firmware answers even after a reset by the control lines.
+    """
+    try:
+        async with connect(port, no_reset=no_reset) as device:
+            hello = await device.reset()
+            return device.description, hello, await device.status()
+    except NoAnswer:
+        await _pulse_reset(choose_port(port).port)
+    async with connect(port, no_reset=no_reset) as device:
+        return device.description, device.hello, await device.status()
+
+
+async def _pulse_reset(path: str) -> None:
+    """Holds a chip in reset for a moment. Raises PortError where the port has no such line."""
+    line = serial.Serial()
+    line.port = path
+    line.dtr = False
+    line.rts = True
+    try:
+        line.open()
+        await asyncio.sleep(_RESET_S)
+        line.rts = False
+    except OSError:
+        raise PortError(
+            f"{path} cannot reset what is behind it: it has no control lines.",
+            "Press the reset button of the board.",
+        ) from None
+    finally:
+        line.close()
