@@ -24,9 +24,10 @@ class Bench {
   public:
     explicit Bench(std::shared_ptr<test::MemoryFlash> flash = nullptr)
         : flash_(flash ? flash : std::make_shared<test::MemoryFlash>(256 * 1024)),
-          memory_(app::Device::link_memory_bytes(limits_)),
-          device_(app::Ports{platform, serial, *flash_, signal_, log_}, limits_, memory_,
-                  *ring_memory_),
+          exchanges_(app::DeviceMemory::exchange_bytes(limits_)),
+          scratch_(app::DeviceMemory::scratch_bytes(limits_)),
+          device_(app::Ports{platform, serial, *flash_, signal_, log_}, limits_,
+                  {exchanges_, scratch_, *rings_}),
           link_([this] { device_.run_link(); }),
           trainer_([this] { device_.run_trainer(); }) {}
 
@@ -130,8 +131,9 @@ class Bench {
     std::shared_ptr<test::MemoryFlash> flash_;
     test::FakeSignal signal_;
     test::FakeLog log_;
-    std::vector<std::uint8_t> memory_;
-    std::unique_ptr<app::RingMemory> ring_memory_ = std::make_unique<app::RingMemory>();
+    std::vector<std::uint8_t> exchanges_;
+    std::vector<std::uint8_t> scratch_;
+    std::unique_ptr<app::RingMemory> rings_ = std::make_unique<app::RingMemory>();
     app::Device device_;
     std::thread link_;
     std::thread trainer_;

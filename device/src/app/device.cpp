@@ -2,25 +2,22 @@
 
 namespace ugpt::app {
 
-std::span<std::uint8_t> Device::deal(const LinkLimits& limits,
-                                     std::span<std::uint8_t> link_memory) {
+std::span<Exchange> Device::deal(const LinkLimits& limits, std::span<std::uint8_t> memory) {
+    const auto exchanges = std::span(all_exchanges_).first(DeviceMemory::exchange_count(limits));
     const std::size_t size = rpc::decoder_capacity(limits.frame_bytes);
-    for (std::size_t i = 0; i < exchange_count(limits); ++i) {
-        exchanges_[i].buffer = link_memory.first(size);
-        link_memory = link_memory.subspan(size);
+    for (Exchange& exchange : exchanges) {
+        exchange.buffer = memory.first(size);
+        memory = memory.subspan(size);
     }
-    return link_memory;
+    return exchanges;
 }
 
-Device::Device(const Ports& ports, const LinkLimits& limits, std::span<std::uint8_t> link_memory,
-               RingMemory& ring_memory)
+Device::Device(const Ports& ports, const LinkLimits& limits, const DeviceMemory& memory)
     : ports_(ports),
-      shared_(ring_memory),
-      scratch_(deal(limits, link_memory)),
-      link_(ports, limits, shared_, std::span(exchanges_).first(exchange_count(limits)),
-            scratch_.first(limits.frame_bytes)),
-      trainer_(ports, shared_, std::span(exchanges_).first(exchange_count(limits)),
-               scratch_.subspan(limits.frame_bytes)) {}
+      shared_(memory.rings),
+      exchanges_(deal(limits, memory.exchanges)),
+      link_(ports, limits, shared_, exchanges_, memory.scratch.first(limits.frame_bytes)),
+      trainer_(ports, shared_, exchanges_, memory.scratch.subspan(limits.frame_bytes)) {}
 
 void Device::stop() {
     shared_.stop = true;

@@ -23,11 +23,16 @@ class PartitionFlash : public Flash {
     bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
 
   private:
-    [[nodiscard]] const esp_partition_t* find(Region region) const {
-        return partitions_[static_cast<std::size_t>(region)];
+    struct Place {
+        const esp_partition_t* partition = nullptr;  // nullptr: there is none
+        const std::byte* mapped = nullptr;           // its bytes, as the cache shows them
+    };
+
+    [[nodiscard]] const Place& find(Region region) const {
+        return places_[static_cast<std::size_t>(region)];
     }
 
-    std::array<const esp_partition_t*, kRegionCount> partitions_{};
+    std::array<Place, kRegionCount> places_{};
 };
 
 }  // namespace ugpt::port::esp32

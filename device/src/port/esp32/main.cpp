@@ -25,9 +25,8 @@
 namespace {
 
 using namespace ugpt;
+using port::esp32::kLimits;
 
-constexpr app::LinkLimits kLimits{.frame_bytes = CONFIG_UGPT_FRAME_BYTES,
-                                  .window = CONFIG_UGPT_WINDOW};
 // What a host that keeps to the window can have sent while the link task is busy.
 constexpr std::size_t kReceiveBytes = kLimits.window * rpc::frame_capacity(kLimits.frame_bytes);
 
@@ -36,10 +35,10 @@ constexpr UBaseType_t kLinkPriority = 10;
 constexpr UBaseType_t kTrainerPriority = 5;
 constexpr BaseType_t kTrainerCore = portNUM_PROCESSORS - 1;
 // docs/memory.md says how much of it is used.
-constexpr std::uint32_t kTrainerStackBytes = 6144;
+constexpr std::uint32_t kTrainerStackBytes = 5120;
 
-// The memory of the real-time clock is slow and nothing else needs it.
-constexpr std::size_t kLogLines = 32;
+// As many as the memory of the real-time clock has room for on a plain ESP32.
+constexpr std::size_t kLogLines = 12;
 RTC_DATA_ATTR std::array<port::LogLine, kLogLines> log_lines;
 
 port::esp32::RingLog& device_log() {
@@ -61,13 +60,11 @@ extern "C" void app_main() {
     });
     static port::esp32::PartitionFlash flash;
     static port::esp32::TaskSignal trainer_signal;
-    const auto link_memory = port::esp32::take_bytes(app::Device::link_memory_bytes(kLimits));
-    app::RingMemory& ring_memory = port::esp32::take_ring_memory();
-
+    const app::DeviceMemory device_memory = port::esp32::take_device_memory();
     static port::esp32::TensorMemory memory;
     static port::esp32::ChipPlatform platform(memory);
     static app::Device device({platform, serial, flash, trainer_signal, device_log()}, kLimits,
-                              link_memory, ring_memory);
+                              device_memory);
     if (xTaskCreatePinnedToCore(run_trainer, "trainer", kTrainerStackBytes, &device,
                                 kTrainerPriority, nullptr, kTrainerCore) != pdPASS)
         esp_system_abort("ugpt: no memory for the trainer's stack");

@@ -1,8 +1,10 @@
 #include "port/esp32/memory.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 
+#include "esp_attr.h"
 #include "esp_heap_caps.h"
 #include "esp_system.h"
 #include "heap_memory_layout.h"
@@ -21,6 +23,9 @@ constexpr std::uintptr_t kDiramBlock = 0x3FFE4350;  // behind the data of the RO
 constexpr std::uintptr_t kDiramEnd = 0x40000000;
 SOC_RESERVE_MEMORY_REGION(kDramBlock, kDramEnd, tensors_dram);
 SOC_RESERVE_MEMORY_REGION(kDiramBlock, kDiramEnd, tensors_diram);
+
+// The memory of the real-time clock is slow, but a line is slower.
+RTC_NOINIT_ATTR std::array<std::uint8_t, app::DeviceMemory::exchange_bytes(kLimits)> exchanges;
 #else
 // For what is allocated afterwards: the trainer's stack, and what drivers take for a while.
 constexpr std::size_t kHeapReserveBytes = 24 * 1024;
@@ -32,16 +37,20 @@ void* take(std::size_t size, std::uint32_t capabilities) {
     return memory;
 }
 
-}  // namespace
-
 std::span<std::uint8_t> take_bytes(std::size_t size) {
-    constexpr std::uint32_t kBytes = MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL;
-    return {static_cast<std::uint8_t*>(take(size, kBytes)), size};
+    return {static_cast<std::uint8_t*>(take(size, MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL)), size};
 }
 
-app::RingMemory& take_ring_memory() {
-    constexpr std::uint32_t kWords = MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL;
-    return *new (take(sizeof(app::RingMemory), kWords)) app::RingMemory;
+}  // namespace
+
+app::DeviceMemory take_device_memory() {
+#if !CONFIG_IDF_TARGET_ESP32
+    const auto exchanges = take_bytes(app::DeviceMemory::exchange_bytes(kLimits));
+#endif
+    const auto scratch = take_bytes(app::DeviceMemory::scratch_bytes(kLimits));
+    // Rings keep to whole words: on a plain ESP32 they get memory that allows nothing else.
+    void* words = take(sizeof(app::RingMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
+    return {exchanges, scratch, *new (words) app::RingMemory};
 }
 
 void TensorMemory::add(std::byte* first, std::size_t size_bytes) {

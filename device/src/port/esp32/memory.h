@@ -6,15 +6,17 @@
 #include <cstdint>
 #include <span>
 
-#include "app/shared.h"
+#include "app/device.h"
+#include "app/link_task.h"
+#include "sdkconfig.h"
 
 namespace ugpt::port::esp32 {
 
-// Each takes what it returns from the heap for good; the firmware stops with a message where there
-// is not enough.
-[[nodiscard]] std::span<std::uint8_t> take_bytes(std::size_t size);
-// On a plain ESP32 it lies in memory that can only be accessed by whole words.
-[[nodiscard]] app::RingMemory& take_ring_memory();
+inline constexpr app::LinkLimits kLimits{.frame_bytes = CONFIG_UGPT_FRAME_BYTES,
+                                         .window = CONFIG_UGPT_WINDOW};
+
+// To be called once. The firmware stops with a message where there is not enough.
+[[nodiscard]] app::DeviceMemory take_device_memory();
 
 // The blocks for tensors.
 class TensorMemory {

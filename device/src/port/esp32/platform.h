@@ -19,6 +19,7 @@ class ChipPlatform : public Platform {
         return memory_.blocks();
     }
     [[nodiscard]] std::uint64_t now_us() override;
+    [[nodiscard]] std::uint32_t ticks() override;
     [[nodiscard]] std::uint32_t entropy() override;
     void restart() override;
 

@@ -68,11 +68,12 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     });
     port::posix::ThreadSignal trainer_signal;
     port::posix::MemoryLog log;
-    std::vector<std::uint8_t> link_memory(app::Device::link_memory_bytes(options.limits));
-    const auto ring_memory = std::make_unique<app::RingMemory>();
+    std::vector<std::uint8_t> exchanges(app::DeviceMemory::exchange_bytes(options.limits));
+    std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
+    const auto rings = std::make_unique<app::RingMemory>();
     auto device = std::make_unique<app::Device>(
-        app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits, link_memory,
-        *ring_memory);
+        app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits,
+        app::DeviceMemory{exchanges, scratch, *rings});
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });
