@@ -1,0 +1,295 @@
+"""The ESP-IDF project: one list of sources, one map of the flash, and settings with reasons."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DEVICE = ROOT / "device"
+SOURCE = DEVICE / "src"
+ENVIRONMENTS = {
+    "esp32dev",
+    "esp32-s3-devkitc-1",
+    "esp32-s3-devkitc-1-psram",
+    "esp32-c3-devkitm-1",
+    "esp32-s3-usb",
+    "esp32-c3-usb",
+}
+FLASH_BYTES = 4 << 20
+SECTOR_BYTES = 4096
+APP_ALIGNMENT = 0x10000
+FIRST_FREE = 0x9000  # behind the bootloader and the partition table
+REGION_TYPE = "0x40"
+
+
+def tool(name: str) -> str:
+    """The program `name` of this Python's environment."""
+    return str(Path(sysconfig.get_path("scripts")) / name)
+
+
+def run(command: list[str], timeout_s: float = 60, **variables: str) -> str:
+    """The standard output of a command that succeeds; fails the test with its output else."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        env={**os.environ, **variables},
+    )
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}", pytrace=False)
+    return done.stdout
+
+
+# PlatformIO
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    core = tmp_path_factory.mktemp("platformio")
+    output = run(
+        [tool("pio"), "project", "config", "-d", str(DEVICE), "--json-output"],
+        PLATFORMIO_CORE_DIR=str(core),
+    )
+    sections = {name: dict(options) for name, options in json.loads(output)}
+    return {
+        name.removeprefix("env:"): options
+        for name, options in sections.items()
+        if name.startswith("env:")
+    }
+
+
+def test_platformio_knows_every_board(environments: dict[str, dict[str, object]]) -> None:
+    assert set(environments) == ENVIRONMENTS
+    for options in environments.values():
+        assert options["platform"] == "espressif32@6.13.0"
+        assert options["framework"] == ["espidf"]
+        assert options["board_build.partitions"] == "partitions.csv"
+
+
+def test_settings_files_of_every_environment_exist(
+    environments: dict[str, dict[str, object]],
+) -> None:
+    named = 0
+    for options in environments.values():
+        arguments = str(options.get("board_build.cmake_extra_args", ""))
+        match = re.search(r"SDKCONFIG_DEFAULTS=([^\"]*)", arguments)
+        for name in match[1].split(";") if match else []:
+            assert (DEVICE / name).is_file(), name
+            named += 1
+    assert named >= 3
+
+
+def test_workflows_build_every_environment() -> None:
+    for name in ("ci.yml", "release.yml"):
+        text = (ROOT / ".github" / "workflows" / name).read_text()
+        assert set(re.findall(r"^ +- (esp32\S+)$", text, re.MULTILINE)) == ENVIRONMENTS, name
+
+
+# Sources
+
+
+@pytest.fixture(scope="module")
+def component_sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What device/src/CMakeLists.txt hands to ESP-IDF, for each port of the link."""
+    script = tmp_path_factory.mktemp("component") / "list.cmake"
+    script.write_text(
+        f"""
+        function(idf_component_register)
+            cmake_parse_arguments(ARG "" "" "SRCS;INCLUDE_DIRS;PRIV_REQUIRES" ${{ARGN}})
+            message(NOTICE "sources=${{ARG_SRCS}}")
+        endfunction()
+        function(target_compile_definitions)
+        endfunction()
+        function(target_compile_options)
+        endfunction()
+        set(CMAKE_CURRENT_LIST_DIR {SOURCE})
+        include({SOURCE}/CMakeLists.txt)
+        """
+    )
+    found = {}
+    for link in ("UART", "USB_SERIAL_JTAG"):
+        done = subprocess.run(
+            [tool("cmake"), f"-DCONFIG_UGPT_LINK_{link}=y", "-P", str(script)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        match = re.search(r"sources=(\S+)", done.stdout + done.stderr)
+        assert match is not None
+        found[link] = set(match[1].split(";"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def native_sources(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What the native build compiles."""
+    build = tmp_path_factory.mktemp("native")
+    run(
+        [
+            tool("cmake"), "-S", str(ROOT), "-B", str(build), "-G", "Ninja",
+            f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        ],
+        timeout_s=300,
+    )  # fmt: skip
+    commands = json.loads((build / "compile_commands.json").read_text())
+    return {Path(c["file"]).resolve().relative_to(SOURCE).as_posix() for c in commands}
+
+
+def shared(sources: set[str]) -> set[str]:
+    """The sources that belong neither to a platform nor to an instruction set of x86."""
+    return {s for s in sources if not re.match(r"port/|engine/kernels_avx", s)}
+
+
+def test_both_builds_have_the_same_sources(
+    component_sources: dict[str, set[str]], native_sources: set[str]
+) -> None:
+    for sources in component_sources.values():
+        assert len(shared(sources)) > 10
+        assert shared(sources) == shared(native_sources)
+        assert not any("avx" in s or "posix" in s for s in sources)
+
+
+def test_no_source_is_forgotten(component_sources: dict[str, set[str]]) -> None:
+    listed = component_sources["UART"] | component_sources["USB_SERIAL_JTAG"]
+    present = {p.relative_to(SOURCE).as_posix() for p in SOURCE.rglob("*.cpp")}
+    assert {s for s in present if not re.match(r"port/posix/|engine/kernels_avx", s)} == listed
+
+
+# Flash
+
+
+@dataclass(frozen=True)
+class Partition:
+    name: str
+    type: str
+    subtype: str
+    offset: int
+    size: int
+
+
+def number(text: str) -> int:
+    units = {"K": 1 << 10, "M": 1 << 20}
+    if text[-1] in units:
+        return int(text[:-1], 0) * units[text[-1]]
+    return int(text, 0)
+
+
+@pytest.fixture(scope="module")
+def partitions() -> list[Partition]:
+    lines = (DEVICE / "partitions.csv").read_text().splitlines()
+    rows = csv.reader(line for line in lines if not line.startswith("#"))
+    return [
+        Partition(name, kind, subtype, number(offset), number(size))
+        for name, kind, subtype, offset, size in ([c.strip() for c in row] for row in rows)
+    ]
+
+
+def region_names() -> list[str]:
+    """The regions in the order of port::Region."""
+    match = re.search(
+        r"enum class Region [^{]*{(.*?)};", (SOURCE / "port/port.h").read_text(), re.S
+    )
+    assert match is not None
+    return re.findall(r"^ *(\w+),", match[1], re.MULTILINE)
+
+
+def test_partitions_fit_the_flash(partitions: list[Partition]) -> None:
+    end = FIRST_FREE
+    for partition in sorted(partitions, key=lambda p: p.offset):
+        alignment = APP_ALIGNMENT if partition.type == "app" else SECTOR_BYTES
+        assert partition.offset >= end, partition
+        assert partition.offset % alignment == 0, partition
+        assert partition.size > 0, partition
+        assert partition.size % SECTOR_BYTES == 0, partition
+        end = partition.offset + partition.size
+    assert end <= FLASH_BYTES
+
+
+def test_new_firmware_leaves_everything_else_alone(partitions: list[Partition]) -> None:
+    """An image is written from address 0 to the end of the application."""
+    (application,) = (p for p in partitions if p.type == "app")
+    assert application.size == 1 << 20
+    assert all(p.offset > application.offset for p in partitions if p is not application)
+
+
+def test_a_model_can_be_mapped(partitions: list[Partition]) -> None:
+    (model,) = (p for p in partitions if p.name == "model")
+    assert model.size == 0x110000
+    assert model.offset % APP_ALIGNMENT == 0
+
+
+def test_chip_and_virtual_device_have_the_same_regions(partitions: list[Partition]) -> None:
+    names = region_names()
+    labels = re.search(r"kLabels{(.*?)}", (SOURCE / "port/esp32/flash.cpp").read_text(), re.S)
+    layout = re.search(
+        r"FlashLayout kFlash4MiB{(.*?)}", (SOURCE / "port/posix/board.cpp").read_text(), re.S
+    )
+    assert labels is not None
+    assert layout is not None
+    assert re.findall(r'"(\w+)"', labels[1]) == names
+    virtual = [int(count) << 10 for count in re.findall(r"(\d+) \* kKiB", layout[1])]
+    sizes = {p.name: p.size for p in partitions if p.type == REGION_TYPE}
+    assert [sizes[name] for name in names] == virtual
+
+
+# Settings
+
+
+def settings_files() -> list[Path]:
+    return sorted(DEVICE.glob("sdkconfig.defaults*"))
+
+
+@pytest.mark.parametrize("path", settings_files(), ids=lambda p: p.name)
+def test_every_setting_has_a_reason(path: Path) -> None:
+    for block in re.split(r"\n\s*\n", path.read_text().strip()):
+        lines = block.splitlines()
+        settings = [line for line in lines if not line.startswith("#")]
+        assert all(re.fullmatch(r"CONFIG_\w+=\S+", line) for line in settings), block
+        assert lines[0].startswith("# "), f"{path.name} gives no reason for:\n{block}"
+
+
+@pytest.fixture(scope="module")
+def idf() -> Path:
+    path = os.environ.get("IDF_PATH")
+    if path is None:
+        pytest.skip("IDF_PATH is not set: there is no ESP-IDF to compile against")
+    return Path(path)
+
+
+def test_every_setting_is_known(idf: Path) -> None:
+    kconfigs = [*idf.glob("components/**/Kconfig*"), idf / "Kconfig", *SOURCE.glob("Kconfig*")]
+    known = set()
+    for path in kconfigs:
+        known |= set(re.findall(r"^\s*(?:menu)?config (\w+)", path.read_text(), re.MULTILINE))
+    for path in settings_files():
+        for name in re.findall(r"^CONFIG_(\w+)=", path.read_text(), re.MULTILINE):
+            assert name in known, f"{path.name}: {name}"
+
+
+def test_the_component_compiles(idf: Path, tmp_path: Path) -> None:
+    """All sources of a plain ESP32, with the flags of the project and warnings as errors."""
+    if shutil.which("xtensa-esp32-elf-g++") is None:
+        pytest.skip("xtensa-esp32-elf-g++ is not in PATH; source ESP-IDF's export.sh")
+    python = Path(os.environ.get("IDF_PYTHON_ENV_PATH", sysconfig.get_path("data"))) / "bin/python"
+    run(
+        [
+            tool("cmake"), "-S", str(DEVICE), "-B", str(tmp_path), "-G", "Ninja",
+            f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DIDF_TARGET=esp32", "-DESP_PLATFORM=1",
+            "-DPYTHON_DEPS_CHECKED=1", f"-DPYTHON={python}", f"-DSDKCONFIG={tmp_path}/sdkconfig",
+        ],
+        timeout_s=600,
+    )  # fmt: skip
+    run([tool("ninja"), "-C", str(tmp_path), "esp-idf/src/libsrc.a"], timeout_s=1800)
