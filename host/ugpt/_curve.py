@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator
+from itertools import accumulate, pairwise
 
 from .client import Device
-from .data import Dataset, training_order
+from .data import Dataset, positions, split_documents
 from .events import StepLosses
 from .runs import Run
 
@@ -15,14 +15,22 @@ class TokenCounts:
     """How many positions each step of a run trains."""
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
-        order = training_order(dataset.documents, random.Random(run.config.seed))
-        block_size = run.config.shape.block_size
-        self._counts = [min(len(text) + 1, block_size) for text in order]
+        config = run.config
+        documents = split_documents(dataset.documents, config.seed, config.held_out).training
+        self._batch = config.recipe.batch
+        block_size = config.shape.block_size
+        counts = (positions(text, block_size) for text in documents)
+        self._sums = list(accumulate(counts, initial=0))
 
     def of(self, first: int, count: int) -> list[int]:
         """Of `count` steps from `first` (1-based) on."""
-        every = self._counts
-        return [every[step % len(every)] for step in range(first - 1, first - 1 + count)]
+        ends = [self._before(step) for step in range(first - 1, first + count)]
+        return [end - start for start, end in pairwise(ends)]
+
+    def _before(self, step: int) -> int:
+        """Positions trained in the first `step` steps."""
+        rounds, rest = divmod(step * self._batch, len(self._sums) - 1)
+        return rounds * self._sums[-1] + self._sums[rest]
 
 
 async def pull_curve(device: Device, run: Run, tokens: TokenCounts) -> AsyncIterator[StepLosses]:

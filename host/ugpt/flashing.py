@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from ._transport import open_error
@@ -137,8 +138,9 @@ def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Itera
         except esptool.FatalError as error:
             raise _connect_error(port, str(error)) from None
         try:
-            chip = esptool.run_stub(chip)
+            # Behind an address is an emulator, which has no rates and cannot run esptool's stub.
             if not is_address:
+                chip = esptool.run_stub(chip)
                 chip.change_baud(baud)
             esptool.attach_flash(chip)
             yield EsptoolLoader(port, chip, listener, phase)
@@ -197,8 +199,9 @@ class _Listener:
     progress: Progress | None = None
 
 
+@cache
 def _listen_to_esptool() -> _Listener:
-    """Silences esptool, and takes its progress."""
+    """Silences esptool, and takes its progress; it has one logger for the whole program."""
     from esptool.logger import TemplateLogger, log
 
     listener = _Listener()
