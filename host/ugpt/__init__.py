@@ -15,15 +15,17 @@ from ._messages import (
     Hello,
     LogLevel,
     ModelInfo,
+    MomentFormat,
     Plan,
     Recipe,
+    Schedule,
     Shape,
     Source,
     Status,
     TensorKind,
 )
 from ._values import decode_tokens, encode_tokens, tensor_shapes
-from .client import Device, DocumentsTaken, Losses, Sampled, SelfTest
+from .client import Device, DocumentsTaken, Evaluated, Losses, Sampled, SelfTest
 from .errors import UgptError
 
 __all__ = [
@@ -32,15 +34,18 @@ __all__ = [
     "DeviceState",
     "DocumentsTaken",
     "ErrorCode",
+    "Evaluated",
     "Hello",
     "LinkStats",
     "LogLevel",
     "LogLine",
     "Losses",
     "ModelInfo",
+    "MomentFormat",
     "Plan",
     "Recipe",
     "Sampled",
+    "Schedule",
     "SelfTest",
     "Shape",
     "Source",

@@ -1,6 +1,9 @@
 """A loss curve in braille characters, two by four dots each."""
 
 import math
+from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,8 @@ Floats = NDArray[np.float64]
 
 RAW_STYLE = "bright_black"
 SMOOTHED_STYLE = "bold bright_cyan"
+MARK = "◆"
+MARK_STYLE = "bold bright_yellow"
 AXIS_STYLE = "bright_black"
 
 _DOTS_PER_COLUMN = 4  # of raw losses at most: more would blacken the curve
@@ -40,14 +45,18 @@ def nice_step(span: float, count: int) -> float:
     return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
 
 
-def loss_chart(losses: Floats, window: int, width: int, height: int) -> list[Text]:
+def loss_chart(
+    losses: Floats, marked: Mapping[int, float], window: int, width: int, height: int
+) -> list[Text]:
     """The curve of `losses` (of steps 1..n), raw and as a trailing mean over `window` steps.
 
+    `marked` are other losses, by step, to be marked one by one.
     Returns `height` lines of at most `width` columns, the last two of them the axis of steps.
     """
     rows = max(height - 2, 1)
     smoothed = trailing_mean(losses, window)
-    low, high = _range(losses, smoothed)
+    marked = {step: loss for step, loss in marked.items() if 0 < step <= len(losses)}
+    low, high = _range(losses, smoothed, marked)
     ticks = _y_ticks(low, high, rows)
     margin = max((len(label) for label in ticks.values()), default=0)
     columns = max(width - margin - 2, 1)
@@ -57,23 +66,26 @@ def loss_chart(losses: Floats, window: int, width: int, height: int) -> list[Tex
     if len(losses):
         _plot(raw, line, losses, smoothed, low, high)
 
+    marks = _place_marks(marked, len(losses), columns, rows, low, high)
     lines = []
     for row in range(rows):
         text = Text(no_wrap=True)
         label = ticks.get(row, "")
         text.append(f"{label:>{margin}} {'┤' if label else '│'}", AXIS_STYLE)
-        _append_dots(text, raw[row * 4 : row * 4 + 4], line[row * 4 : row * 4 + 4])
+        dots = slice(row * 4, row * 4 + 4)
+        _append_dots(text, raw[dots], line[dots], marks.get(row, set()))
         lines.append(text)
     return lines + _x_axis(len(losses), margin, columns)
 
 
-def _range(losses: Floats, smoothed: Floats) -> tuple[float, float]:
+def _range(losses: Floats, smoothed: Floats, marked: Mapping[int, float]) -> tuple[float, float]:
     """Lowest and highest loss to show, a little apart in any case."""
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return 0.0, 1.0
     usual = np.percentile(finite, [_OUTLIERS_PERCENT, 100 - _OUTLIERS_PERCENT])
-    shown = np.concatenate((usual, smoothed[np.isfinite(smoothed)]))
+    marks = [loss for loss in marked.values() if math.isfinite(loss)]
+    shown = np.concatenate((usual, smoothed[np.isfinite(smoothed)], marks))
     low, high = float(shown.min()), float(shown.max())
     space = max((high - low) * 0.03, 0.05)
     return max(low - space, 0.0), high + space
@@ -124,8 +136,26 @@ def _plot(
         line[np.arange(start + step if start != end else start, end + step, step), column] = True
 
 
-def _append_dots(text: Text, raw: NDArray[np.bool_], line: NDArray[np.bool_]) -> None:
-    """Appends one row of characters from four rows of dots; the line outshines the raw dots."""
+def _place_marks(
+    marked: Mapping[int, float], steps: int, columns: int, rows: int, low: float, high: float
+) -> dict[int, set[int]]:
+    """The columns of the marks in each row of characters."""
+    marks: dict[int, set[int]] = {}
+    for step, loss in marked.items():
+        if math.isfinite(loss):
+            row = min(int((high - loss) / (high - low) * rows), rows - 1)
+            column = round((step - 1) / max(steps - 1, 1) * (columns - 1))
+            marks.setdefault(row, set()).add(column)
+    return marks
+
+
+def _append_dots(
+    text: Text, raw: NDArray[np.bool_], line: NDArray[np.bool_], marks: set[int]
+) -> None:
+    """Appends one row of characters from four rows of dots; the line outshines the raw dots.
+
+    In the columns of `marks` a mark stands in place of the dots.
+    """
 
     def codes(dots: NDArray[np.bool_]) -> NDArray[np.int_]:
         cells = dots.reshape(4, -1, 2).transpose(1, 0, 2)
@@ -134,14 +164,14 @@ def _append_dots(text: Text, raw: NDArray[np.bool_], line: NDArray[np.bool_]) ->
     line_codes = codes(line)
     all_codes = codes(raw)
     all_codes[line_codes > 0] = line_codes[line_codes > 0]
-    start = 0
-    for end in range(1, len(all_codes) + 1):
-        if end == len(all_codes) or (line_codes[end] > 0) != (line_codes[start] > 0):
-            characters = "".join(
-                chr(_BRAILLE + code) if code else " " for code in all_codes[start:end]
-            )
-            text.append(characters, SMOOTHED_STYLE if line_codes[start] else RAW_STYLE)
-            start = end
+    cells = [
+        (MARK, MARK_STYLE)
+        if column in marks
+        else (chr(_BRAILLE + code) if code else " ", SMOOTHED_STYLE if is_line else RAW_STYLE)
+        for column, (code, is_line) in enumerate(zip(all_codes, line_codes > 0, strict=True))
+    ]
+    for style, same in groupby(cells, key=itemgetter(1)):
+        text.append("".join(character for character, _ in same), style)
 
 
 def _x_axis(steps: int, margin: int, columns: int) -> list[Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._messages import Plan
 from ._placing import Placement, fetch_checkpoint
+from ._validation import Validation
 from ._values import tensor_shapes
 from .client import Device
 from .data import Dataset
@@ -38,6 +39,7 @@ def describe_start(
         step=placement.step,
         total_steps=run.config.recipe.total_steps,
         source=placement.source,
+        held_out=run.config.held_out,
     )
 
 
@@ -57,10 +59,11 @@ async def finish_run(
 ) -> None:
     """Completes the folder of a run whose last step is done."""
     step = run.config.recipe.total_steps
+    await Validation(run, dataset, emit).after(device, step)
     digest = await save_run(device, run, dataset, step, emit)
     texts = await _last_samples(device, run, dataset)
     run.write_samples(texts)
-    run.write_plot(loss_png(run.metrics.losses, run.path.name))
+    run.write_plot(loss_png(run.metrics.losses, run.metrics.val_losses, run.path.name))
     emit(
         Finished(
             run=run.path,
@@ -69,6 +72,7 @@ async def finish_run(
             elapsed_s=elapsed_s,
             weights_sha256=digest,
             samples=texts,
+            val_loss=run.metrics.val_losses.get(step),
         )
     )
 

@@ -28,7 +28,7 @@ class Placement:
 async def place(device: Device, run: Run, dataset: Dataset) -> Placement:
     """Makes the device ready to go on with `run` from as late a step as possible.
 
-    What the device holds is used where it is of this run and no loss in between is lost, else the
+    What the device holds is used where it is of this run and nothing in between is lost, else the
     checkpoint of the run folder, else the run begins anew. Training is paused afterwards.
     """
     config = run.config
@@ -47,6 +47,7 @@ async def place(device: Device, run: Run, dataset: Dataset) -> Placement:
         status.run_id == config.run_id
         and status.step > 0
         and status.losses_first <= run.metrics.step + 1
+        and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
     )
     if held and (checkpoint is None or checkpoint.step <= status.step):
         return Placement(status.step, "the memory of the device")

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from ._curve import TokenCounts
 from ._messages import ERROR_ADVICE, ERROR_DOC, DeviceState, ErrorCode, Status
 from ._values import encode_tokens
 from .client import Device
@@ -31,6 +32,7 @@ class Stream:
         run: Run,
         documents: Sequence[str],
         vocabulary: Vocabulary,
+        tokens: TokenCounts,
         on_losses: Callable[[int, Sequence[float], Sequence[int]], None],
     ) -> None:
         """`documents` are in training order; `on_losses` gets (first step, losses, tokens)."""
@@ -38,9 +40,12 @@ class Stream:
         self._run = run
         self._documents = documents
         self._vocabulary = vocabulary
+        self._tokens = tokens
+        self._batch = run.config.recipe.batch
         self._on_losses = on_losses
         self._room = 0
         self._next = 0
+        self._end = 0
         self._steps_per_s = 0.0
         self.step = 0
         """Steps (completed by the device) whose losses have been pulled."""
@@ -53,17 +58,25 @@ class Stream:
         self._next, self._room = status.documents_next, status.documents_free
 
     async def advance(
-        self, target: int, stop: asyncio.Event, on_round: Callable[[], Awaitable[None]]
+        self,
+        step: int,
+        target: int,
+        stop: asyncio.Event,
+        on_round: Callable[[], Awaitable[None]],
     ) -> None:
-        """Trains up to `target` completed steps, all losses pulled; earlier when `stop` is set."""
+        """Trains up to `step` completed steps, all losses pulled; earlier when `stop` is set.
+
+        Where `target` is later, the device only waits there, for documents; it does not save.
+        """
+        self._end = step * self._batch
         await self._device.train(target)
-        while self.step < target and not stop.is_set():
+        while self.step < step and not stop.is_set():
             looked_s, before = time.monotonic(), self.step
             status = await self._exchange()
             if status.state is DeviceState.IDLE and status.step < target:
                 await self._device.train(target)  # someone else stopped it
             await on_round()
-            await self._pause_between(status, target, stop)
+            await self._pause_between(status, stop)
             self._measure(self.step - before, time.monotonic() - looked_s)
 
     async def drain(self) -> None:
@@ -91,9 +104,7 @@ class Stream:
                     f"The device no longer holds the losses of steps {self.step + 1:,} "
                     f"to {losses.first - 1:,}."
                 )
-            tokens = [
-                self._tokens(step) for step in range(self.step, self.step + len(losses.values))
-            ]
+            tokens = self._tokens.of(losses.first, len(losses.values))
             self._on_losses(losses.first, losses.values, tokens)
             self.step += len(losses.values)
         self._next, self._room = status.documents_next, status.documents_free
@@ -106,9 +117,9 @@ class Stream:
 
     def _batches(self) -> list[tuple[int, list[bytes]]]:
         """Documents the device has room for, in portions of one request each."""
-        config = self._run.config
         # So far ahead and no further: what is trained must still be held when we next look.
-        end = min(self._next + self._room, self.step + _LOSSES_HELD, config.recipe.total_steps)
+        held = (self.step + _LOSSES_HELD) * self._batch
+        end = min(self._next + self._room, held, self._end)
         batches: list[tuple[int, list[bytes]]] = []
         space = 0
         for index in range(self._next, end):
@@ -125,11 +136,6 @@ class Stream:
         text = self._documents[index % len(self._documents)][: self._run.config.shape.block_size]
         return encode_tokens(self._vocabulary.encode(text), self._vocabulary.size)
 
-    def _tokens(self, index: int) -> int:
-        """Positions trained in the step with this document."""
-        text = self._documents[index % len(self._documents)]
-        return min(len(text) + 1, self._run.config.shape.block_size)
-
     def _check(self, status: Status) -> None:
         if status.run_id != self._run.config.run_id:
             raise OtherRun(
@@ -143,9 +149,9 @@ class Stream:
         rate = steps / max(duration_s, 1e-6)
         self._steps_per_s += (rate - self._steps_per_s) * (0.3 if self._steps_per_s else 1.0)
 
-    async def _pause_between(self, status: Status, target: int, stop: asyncio.Event) -> None:
+    async def _pause_between(self, status: Status, stop: asyncio.Event) -> None:
         """Waits while the device is busy with what it has."""
-        ahead = min(self._next, target) - status.step
+        ahead = min(self._next, self._end) / self._batch - status.step
         wait_s = _PATIENCE * ahead / self._steps_per_s if self._steps_per_s else 0.0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(wait_s, 0.0), _IDLE_MAX_S)):

@@ -164,7 +164,7 @@ class _Follower:
         plan = await require_fit(device, config.shape, config.recipe, vocabulary_bytes)
         self._emit(describe_start(device, self.run, self._dataset, plan, placement))
         if self.run.metrics.step:
-            self._emit(History(self.run.metrics.losses))
+            self._emit(History(self.run.metrics.losses, self.run.metrics.val_losses))
 
     async def _catch_up(self, device: Device, speed: Speedometer | None) -> Status:
         """Records every loss that can be had; returns the status before.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Sequence
 
 from ._messages import BLOCK_SIZE_MAX, DataSet, ErrorCode
 from ._values import encode_data_set, encode_tokens
 from .client import Device, Progress
-from .data import Dataset, Vocabulary, training_order
+from .data import Dataset, Vocabulary, split_documents
 from .errors import BadData, NoRoom
 
 
@@ -27,15 +26,17 @@ async def push_data(
     dataset: Dataset,
     seed: int,
     *,
+    held_out: int = 0,
     block_size: int = BLOCK_SIZE_MAX,
     progress: Progress | None = None,
 ) -> Stored:
     """Stores the documents in the training order of `seed`, unless they are there already.
 
-    They are cut to `block_size` tokens, the most a model looks at, only where they need the room.
-    Raises NoRoom, leaving the flash as it was, where even that does not help.
+    The last `held_out` of them are left out. The others are cut to `block_size` tokens, the most a
+    model looks at, only where they need the room. Raises NoRoom, leaving the flash as it was, where
+    even that does not help.
     """
-    documents = training_order(dataset.documents, random.Random(seed))
+    documents = split_documents(dataset.documents, seed, held_out).training
     encoded, data = _encode(documents, dataset.vocabulary, BLOCK_SIZE_MAX)
     if data.size_bytes > device.hello.data_bytes:
         encoded, data = _encode(documents, dataset.vocabulary, block_size)

@@ -20,6 +20,7 @@ from ._messages import (
     DataSet,
     DataWriteRequest,
     DocumentsWriteRequest,
+    EvaluateRequest,
     Hello,
     InitWeightsRequest,
     LossesRequest,
@@ -60,6 +61,7 @@ _ENVELOPE_BYTES = 96
 # In front of a document: MessagePack's marker and length.
 _BIN_HEADER_BYTES = 3
 _DOCUMENTS_PER_REQUEST = 1024
+_DOCUMENTS_PER_EVALUATION = 256
 _BIN_BYTES = 8000
 _VALUES_PER_REQUEST = 2000
 _LOSSES_PER_REQUEST = 2000
@@ -78,6 +80,13 @@ class DocumentsTaken(NamedTuple):
 
     next: int
     free: int
+
+
+class Evaluated(NamedTuple):
+    """The mean loss of each document's positions, after `step` completed steps."""
+
+    step: int
+    losses: tuple[float, ...]
 
 
 class Sampled(NamedTuple):
@@ -273,15 +282,8 @@ class Device:
         They are in the form of `encode_tokens`. Go on with the index this returns; raises Gap where
         the device needs earlier ones.
         """
-        room = self._data_bytes
-        count = 0
-        for document in documents[:_DOCUMENTS_PER_REQUEST]:
-            room -= len(document) + _BIN_HEADER_BYTES
-            if room < 0:
-                break
-            count += 1
-        request = DocumentsWriteRequest(first=first, documents=tuple(documents[:count]))
-        result = await self._link.request(request)
+        taken = self._fitting(documents[:_DOCUMENTS_PER_REQUEST])
+        result = await self._link.request(DocumentsWriteRequest(first=first, documents=taken))
         return DocumentsTaken(result.next, result.free)
 
     async def train(
@@ -300,6 +302,24 @@ class Device:
         most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
         result = await self._link.request(LossesRequest(first=first, count=most))
         return Losses(result.first, decode_floats(result.values))
+
+    async def evaluate(self, documents: Sequence[bytes]) -> Evaluated:
+        """The loss of documents the model is not trained on; changes nothing.
+
+        They are in the form of `encode_tokens`. Of a model that is being trained, each may meet
+        another step; the one returned is that of the last.
+        """
+        requests: list[EvaluateRequest] = []
+        start = 0
+        while start < len(documents):
+            rest = documents[start : start + _DOCUMENTS_PER_EVALUATION]
+            requests.append(EvaluateRequest(documents=self._fitting(rest)))
+            start += len(requests[-1].documents)
+        results = await self._all(requests)
+        losses = tuple(loss for result in results for loss in decode_floats(result.losses))
+        if len(losses) != len(documents):
+            raise ProtocolError(f"The device sent {len(losses)} losses of {len(documents)}.")
+        return Evaluated(max((result.step for result in results), default=0), losses)
 
     async def sample(
         self,
@@ -365,6 +385,17 @@ class Device:
     @property
     def _data_bytes(self) -> int:
         return min(self.hello.frame_bytes - _ENVELOPE_BYTES, _BIN_BYTES)
+
+    def _fitting(self, documents: Sequence[bytes]) -> tuple[bytes, ...]:
+        """As many of the documents as one frame holds, at least one."""
+        room = self._data_bytes
+        count = 0
+        for document in documents:
+            room -= len(document) + _BIN_HEADER_BYTES
+            if room < 0:
+                break
+            count += 1
+        return tuple(documents[: max(count, 1)])
 
     async def _all(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from ._chart import RAW_STYLE, SMOOTHED_STYLE, loss_chart
+from ._chart import MARK, MARK_STYLE, RAW_STYLE, SMOOTHED_STYLE, loss_chart
 from .events import (
     Event,
     Finished,
@@ -24,6 +24,7 @@ from .events import (
     Started,
     StepLosses,
     Stopped,
+    Validated,
 )
 
 ACCENT = "bright_cyan"
@@ -39,6 +40,7 @@ class DashboardState:
 
     started: Started | None = None
     losses: array[float] = field(default_factory=lambda: array("f"))
+    val_losses: dict[int, float] = field(default_factory=dict)
     progress: Progress | None = None
     texts: tuple[str, ...] = ()
     fresh_texts: int = 0
@@ -52,10 +54,13 @@ class DashboardState:
                 self._notify("")
             case History():
                 self.losses.extend(event.losses)
+                self.val_losses.update(event.val_losses)
             case StepLosses():
                 del self.losses[event.first - 1 :]
                 self.losses.extend([math.nan] * (event.first - 1 - len(self.losses)))
                 self.losses.extend(event.losses)
+            case Validated():
+                self.val_losses[event.step] = event.val_loss
             case Progress():
                 self.progress = event
             case Preview():
@@ -106,7 +111,7 @@ def render(state: DashboardState, width: int, height: int) -> list[Text]:
     room = height - len(above) - len(below) - 2
     if room >= _CHART_MIN_LINES:
         losses = np.array(state.losses, dtype=np.float64)
-        chart = loss_chart(losses, state.window, width, room)
+        chart = loss_chart(losses, state.val_losses, state.window, width, room)
         lines = [*above, *chart, Text(), *below, Text()][:height]
     else:
         # Without room for a curve the figures matter most, the last line least.
@@ -179,6 +184,11 @@ def _loss_line(state: DashboardState) -> Text:
     text.append("   ━ ", SMOOTHED_STYLE)
     text.append(f"{state.mean_loss:.4f}", "bold")
     text.append(f" mean of {min(state.window, state.step):,} steps", QUIET)
+    if state.val_losses:
+        step = max(state.val_losses)
+        text.append(f"   {MARK} ", MARK_STYLE)
+        text.append(f"{state.val_losses[step]:.4f}", "bold")
+        text.append(f" held out, at step {step:,}", QUIET)
     return text
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .errors import DataError
+from .errors import DataError, InvalidValue
 
 VOCABULARY_LIMIT = 65534
 """The most characters a vocabulary can hold: token ids are 16 bits wide, and BOS takes one."""
@@ -91,10 +91,54 @@ class Dataset:
 
 
 def training_order(documents: Sequence[str], generator: random.Random) -> list[str]:
-    """The documents in the order they are trained on: step s (0-based) takes s mod len of them."""
+    """The documents in the order in which they are trained on, over and over."""
     shuffled = list(documents)
     generator.shuffle(shuffled)
     return shuffled
+
+
+def positions(text: str, block_size: int) -> int:
+    """At how many positions of a document the next token is predicted, BOS at its end included."""
+    return min(len(text) + 1, block_size)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Documents to train on, in that order, and others to try the model on."""
+
+    training: Sequence[str]
+    held_out: Sequence[str]
+
+
+def split_documents(documents: Sequence[str], seed: int, held_out: int) -> Split:
+    """Holds out the last `held_out` documents of the training order of `seed`.
+
+    Those before them keep their order, so that a run that never gets to the end of the documents is
+    the same run with and without a part held out.
+    """
+    order = training_order(documents, random.Random(seed))
+    first = len(order) - held_out
+    return Split(order[:first], order[first:])
+
+
+def count_held_out(wanted: str, documents: int) -> int:
+    """How many of so many documents `10%` or `500` are. Raises InvalidValue in words."""
+    advice = "Give a share such as 10%, or a number of documents."
+    try:
+        count = (
+            round(documents * float(wanted.removesuffix("%")) / 100)
+            if wanted.endswith("%")
+            else int(wanted)
+        )
+    except (ValueError, OverflowError):
+        raise InvalidValue(f"--holdout {wanted} is no part of a file.", advice) from None
+    if count < 1:
+        raise InvalidValue(f"--holdout {wanted} of {documents:,} documents is none.", advice)
+    if count >= documents:
+        raise InvalidValue(
+            f"--holdout {wanted} leaves none of {documents:,} documents to train on.", advice
+        )
+    return count
 
 
 def _read(path: Path) -> bytes:

@@ -53,7 +53,12 @@ async def detach(
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
     await push_data(
-        device, dataset, config.seed, block_size=config.shape.block_size, progress=progress
+        device,
+        dataset,
+        config.seed,
+        held_out=config.held_out,
+        block_size=config.shape.block_size,
+        progress=progress,
     )
     run.begin(device.description)
     placement = await place(device, run, dataset)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,15 @@ class Started(Event):
     step: int
     total_steps: int
     source: str
+    held_out: int = 0
 
 
 @dataclass(frozen=True)
 class History(Event):
-    """The losses of steps 1.. that were recorded before."""
+    """The losses of steps 1.. that were recorded before, and those of documents held out."""
 
     losses: Sequence[float]
+    val_losses: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,15 @@ class Preview(Event):
 
 
 @dataclass(frozen=True)
+class Validated(Event):
+    """The model was tried on documents held out; `val_loss` is their mean over all positions."""
+
+    step: int
+    val_loss: float
+    documents: int
+
+
+@dataclass(frozen=True)
 class Saved(Event):
     """A checkpoint was written to the run folder and, unless it failed, to the device's flash."""
 
@@ -150,6 +161,8 @@ class Finished(Event):
     """None where nobody watched it from the start."""
     weights_sha256: str
     samples: Sequence[str]
+    val_loss: float | None = None
+    """None where nothing was held out."""
 
 
 OnEvent = Callable[[Event], None]

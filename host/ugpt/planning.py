@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
 
 from ._messages import ErrorCode, Plan, Recipe, Shape
 from .client import Device
 from .errors import DoesNotFit, InvalidValue
+
+LAYERS_MAX = 64
+WIDTH_MAX = 1024
+
+
+class Planned(NamedTuple):
+    """A shape and what it costs."""
+
+    shape: Shape
+    plan: Plan
 
 
 def check_shape(shape: Shape) -> None:
@@ -15,7 +27,7 @@ def check_shape(shape: Shape) -> None:
     shape.to_wire()
     if shape.n_embd % shape.n_head:
         below = shape.n_embd - shape.n_embd % shape.n_head
-        widths = [str(width) for width in (below, below + shape.n_head) if 0 < width <= 1024]
+        widths = [str(width) for width in (below, below + shape.n_head) if 0 < width <= WIDTH_MAX]
         heads = max(n for n in range(1, shape.n_head + 1) if shape.n_embd % n == 0)
         raise InvalidValue(
             f"A width of {shape.n_embd} cannot be divided among {shape.n_head} heads.",
@@ -64,6 +76,38 @@ async def nearest_shapes(
     return [other for other in found if other is not None]
 
 
+async def largest_shape(
+    device: Device, base: Shape, recipe: Recipe, vocabulary_bytes: int
+) -> Planned | None:
+    """The shape with the most parameters that fits; the heads, block size and vocabulary of `base`.
+
+    Walks down along the border of what the memory holds: the more layers, the narrower. Not all
+    that is small enough in sum fits into the memory's blocks, so that the shapes below are tried.
+    """
+
+    async def plan(n_layer: int, units: int) -> Planned:
+        shape = dataclasses.replace(base, n_layer=n_layer, n_embd=units * base.n_head)
+        return Planned(shape, await device.plan(shape, recipe, vocabulary_bytes))
+
+    async def small_enough(n_layer: int, units: int) -> bool:
+        needs = (await plan(n_layer, units)).plan
+        return needs.total_bytes <= needs.available_bytes
+
+    best: Planned | None = None
+    border = await _largest_number(WIDTH_MAX // base.n_head + 1, partial(small_enough, 1))
+    for n_layer in range(1, LAYERS_MAX + 1):
+        while border and not await small_enough(n_layer, border):
+            border -= 1
+        for units in range(border, 0, -1):
+            planned = await plan(n_layer, units)
+            if best and planned.plan.parameters <= best.plan.parameters:
+                break
+            if planned.plan.fits:
+                best = planned
+                break
+    return best
+
+
 def describe_change(shape: Shape, other: Shape) -> str:
     """The options that turn `shape` into `other`, such as `--n-embd 28`."""
     return " ".join(
@@ -77,8 +121,14 @@ async def _largest(
     make: Callable[[int], Shape], above: int, fits: Callable[[Shape], Awaitable[bool]]
 ) -> Shape | None:
     """The shape of the largest number below `above` that fits, where more never takes less."""
+    number = await _largest_number(above, lambda number: fits(make(number)))
+    return make(number) if number else None
+
+
+async def _largest_number(above: int, fits: Callable[[int], Awaitable[bool]]) -> int:
+    """The largest number below `above` that fits, 0 where none does."""
     low, high = 0, above
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if await fits(make(middle)) else (low, middle)
-    return make(low) if low else None
+        low, high = (middle, high) if await fits(middle) else (low, middle)
+    return low

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ._chart import trailing_mean
 
 
-def loss_png(losses: Sequence[float], title: str) -> bytes:
-    """A PNG of the losses of steps 1..n: each one, and their trailing mean."""
+def loss_png(losses: Sequence[float], val_losses: Mapping[int, float], title: str) -> bytes:
+    """A PNG of the losses of steps 1..n: each one, and their trailing mean.
+
+    `val_losses` are those of documents held out, by step, drawn where there are any.
+    """
     # Slow to import, and its only message is about a font cache it builds once.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.figure import Figure
@@ -26,6 +29,16 @@ def loss_png(losses: Sequence[float], title: str) -> bytes:
     axes.plot(
         steps, trailing_mean(values, window), color="tab:blue", label=f"mean of {window:,} steps"
     )
+    if val_losses:
+        axes.plot(
+            list(val_losses),
+            list(val_losses.values()),
+            "D-",
+            markersize=4,
+            linewidth=1,
+            color="tab:orange",
+            label="documents held out",
+        )
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.set_title(title)

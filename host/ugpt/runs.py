@@ -1,7 +1,8 @@
 """The folder of a training run: what it was, what it gave, and all that is needed to go on.
 
     config.toml             what decides the weights, and where they came to be
-    metrics.jsonl           one object a step: step (1-based), loss, tokens
+    metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss after those
+                            where the model was tried on documents held out
     checkpoint.safetensors  weights and moments by name; step and configuration as metadata
     weights.sha256          digest of all weights as little-endian float32 in canonical order
     samples.txt             texts drawn from the trained model, one a line
@@ -33,7 +34,7 @@ import safetensors.numpy
 import tomli_w
 from numpy.typing import NDArray
 
-from ._messages import Recipe, Shape
+from ._messages import MomentFormat, Recipe, Schedule, Shape
 from .errors import RunError
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -64,9 +65,36 @@ class RunConfig:
     run_id: int
     device: str
     ugpt: str
+    held_out: int = 0
+    """Documents that are not trained on."""
+    eval_every: int = 0
+    """Steps from one evaluation on documents held out to the next; also after the last step."""
+    eval_documents: int = 0
+    """The most documents of an evaluation."""
+
+    def next_evaluation(self, step: int) -> int:
+        """The first step after `step` that an evaluation follows, or that is the last one."""
+        total_steps = self.recipe.total_steps
+        every = self.eval_every or total_steps
+        return min((step // every + 1) * every, total_steps)
+
+    def evaluates_after(self, step: int) -> bool:
+        """Whether the model is tried on documents held out after `step` completed steps."""
+        return self.held_out > 0 and step > 0 and self.next_evaluation(step - 1) == step
 
     def to_toml(self) -> str:
-        return tomli_w.dumps({**asdict(self), "data": str(self.data), "init": str(self.init)})
+        return tomli_w.dumps(
+            {
+                **asdict(self),
+                "data": str(self.data),
+                "init": str(self.init),
+                "recipe": {
+                    **asdict(self.recipe),
+                    "schedule": self.recipe.schedule.name.lower(),
+                    "moments": self.recipe.moments.name.lower(),
+                },
+            }
+        )
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -77,10 +105,19 @@ class RunConfig:
                 **values,
                 "data": Path(values["data"]),
                 "shape": Shape(**values["shape"]),
-                "recipe": Recipe(**values["recipe"]),
+                "recipe": _recipe(values["recipe"]),
                 "init": Init(values["init"]),
             }
         )
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    """Whatever is absent was written by a version that knew only the default."""
+    named = {
+        "schedule": Schedule[str(values.get("schedule", "linear")).upper()],
+        "moments": MomentFormat[str(values.get("moments", "f32")).upper()],
+    }
+    return Recipe(**{**values, **named})
 
 
 @dataclass(frozen=True)
@@ -148,6 +185,14 @@ class Run:
             ) from None
         return cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
 
+    @property
+    def evaluation_ahead(self) -> int:
+        """The step of the first evaluation still to come; a model past it has missed it."""
+        step = self.metrics.step
+        if self.config.evaluates_after(step) and step not in self.metrics.val_losses:
+            return step
+        return self.config.next_evaluation(step)
+
     def write_checkpoint(self, checkpoint: Checkpoint, vocabulary: str) -> str:
         """Replaces checkpoint.safetensors and weights.sha256; returns the digest."""
         tensors = dict(checkpoint.weights)
@@ -205,10 +250,12 @@ class Metrics:
     Only a board that trained by itself for long leaves a gap, of losses it no longer held.
     """
 
-    def __init__(self, path: Path, losses: array[float]) -> None:
+    def __init__(self, path: Path, losses: array[float], val_losses: dict[int, float]) -> None:
         self._path = path
         self.losses = losses
         """float32 loss of step i + 1 at index i; not a number where it is not known."""
+        self.val_losses = val_losses
+        """Loss of the documents held out, by the number of steps completed."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -218,6 +265,7 @@ class Metrics:
         except OSError as error:
             raise RunError(f"{path} cannot be read ({error.strerror}).") from None
         losses = array("f")
+        val_losses: dict[int, float] = {}
         lines = content.split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
             try:
@@ -226,12 +274,14 @@ class Metrics:
                     raise ValueError
                 _skip(losses, entry["step"] - 1)
                 losses.append(entry["loss"])
+                if "val_loss" in entry:
+                    val_losses[entry["step"]] = float(entry["val_loss"])
             except (KeyError, TypeError, ValueError, OverflowError):
                 raise RunError(
                     f"Line {number} of {path} is not the entry of a step after those before it.",
                     "Cut the file off before that line, then resume the run.",
                 ) from None
-        metrics = cls(path, losses)
+        metrics = cls(path, losses, val_losses)
         if lines[-1]:
             metrics._truncate(len(content) - len(lines[-1]))
         return metrics
@@ -267,6 +317,29 @@ class Metrics:
             self._append(first + new, losses[new:], tokens[new:])
         return changed
 
+    def record_validation(self, val_loss: float) -> None:
+        """Adds the loss of the documents held out to the entry of the last step.
+
+        Raises RunError, leaving the file as it was, where it cannot be written.
+        """
+        end = b"}\n"
+        try:
+            # Only the end of the line is replaced: one that is torn is cut off when it is read.
+            with self._path.open("rb+", buffering=0) as file:
+                start = file.seek(-len(end), os.SEEK_END)
+                data = f', "val_loss": {json.dumps(val_loss)}'.encode() + end
+                try:
+                    while data:
+                        data = data[file.write(data) :]
+                except OSError:
+                    file.seek(start)
+                    file.write(end)
+                    file.truncate()
+                    raise
+        except OSError as error:
+            raise _write_error(self._path, error) from None
+        self.val_losses[self.step] = val_loss
+
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
         # repr gives the float32 exactly: a shortest float32 text would read back as another double.
         text = "".join(
@@ -292,6 +365,7 @@ class Metrics:
         kept = content.split(b"\n", entries)[:entries]
         self._truncate(sum(len(line) + 1 for line in kept))
         del self.losses[step - 1 :]
+        self.val_losses = {at: loss for at, loss in self.val_losses.items() if at < step}
 
     def _truncate(self, size_bytes: int) -> None:
         try:

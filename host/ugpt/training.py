@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
+from ._curve import TokenCounts
 from ._milestones import describe_start, finish_run, save_run
 from ._placing import place
 from ._rounds import Rounds
 from ._speed import Speedometer
 from ._streaming import Stream
+from ._validation import Validation
 from .client import Device
-from .data import Dataset, training_order
+from .data import Dataset, split_documents
 from .errors import (
     DeviceRestarted,
     FlashFailed,
@@ -71,7 +72,10 @@ class Training:
         self._dataset = dataset
         self._emit = on_event
         config = run.config
-        self._documents = training_order(dataset.documents, random.Random(config.seed))
+        split = split_documents(dataset.documents, config.seed, config.held_out)
+        self._documents = split.training
+        self._tokens = TokenCounts(run, dataset)
+        self._validation = Validation(run, dataset, on_event)
         self._total_steps = config.recipe.total_steps
         self._stop = asyncio.Event()
         self._started_s = time.monotonic()
@@ -129,12 +133,12 @@ class Training:
         self.placed = True
         self._emit(describe_start(device, self._run, self._dataset, plan, placement))
         if self._run.metrics.step:
-            self._emit(History(self._run.metrics.losses))
+            self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
         if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
             self._emit(Notice("The model is too large for the flash of the device to keep."))
 
     async def _conduct(self, device: Device) -> Outcome:
-        """Trains a placed run, in parts that end where a checkpoint is due."""
+        """Trains a placed run, in parts that end where an evaluation or a checkpoint is due."""
 
         def on_losses(first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
             changed = self._run.metrics.record(first, losses, tokens)
@@ -143,22 +147,30 @@ class Training:
             speedometer.count(sum(tokens))
             self._emit(StepLosses(first, losses, tokens))
 
-        stream = Stream(device, self._run, self._documents, self._dataset.vocabulary, on_losses)
+        stream = Stream(
+            device, self._run, self._documents, self._dataset.vocabulary, self._tokens, on_losses
+        )
         await stream.begin()
         speedometer = Speedometer(device, stream.step, self._total_steps, self._started_s)
         rounds = Rounds(device, self._run, stream.step, speedometer, self._emit)
+        await self._validation.after(device, stream.step)  # which an interruption prevented
         while stream.step < self._total_steps:
+            target = self._next_target(stream.step)
             await stream.advance(
-                self._next_target(stream.step),
+                min(target, self._run.config.next_evaluation(stream.step)),
+                target,
                 self._stop,
                 lambda: rounds.after_each(stream.step),
             )
             if self._stop.is_set():
                 await device.pause()
                 await stream.drain()
-                if stream.step < self._total_steps:
-                    return await self._stop_here(device, stream.step)
-            elif stream.step < self._total_steps:
+            await self._validation.after(device, stream.step)
+            if stream.step == self._total_steps:
+                break
+            if self._stop.is_set():
+                return await self._stop_here(device, stream.step)
+            if stream.step == target:
                 await self._save(device, stream.step)
         rounds.report(stream.step)
         elapsed_s = time.monotonic() - self._started_s

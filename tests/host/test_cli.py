@@ -131,7 +131,7 @@ def test_dashboard_goes_back_with_the_device() -> None:
 
 
 def test_chart_fills_its_width() -> None:
-    lines = loss_chart(np.array(curve(1000)), 50, 80, 14)
+    lines = loss_chart(np.array(curve(1000)), {}, 50, 80, 14)
     assert len(lines) == 14
     assert max(line.cell_len for line in lines) == 80
     assert sum(dots(line) for line in lines) > 300
@@ -144,7 +144,7 @@ def test_chart_fills_its_width() -> None:
 
 
 def test_chart_falls_where_the_loss_falls() -> None:
-    lines = loss_chart(np.linspace(4, 1, 200), 1, 60, 14)[:12]
+    lines = loss_chart(np.linspace(4, 1, 200), {}, 1, 60, 14)[:12]
     first = [row for row, line in enumerate(lines) if dots(line[:12])]
     last = [row for row, line in enumerate(lines) if dots(line[-8:])]
     assert max(first) < min(last)
@@ -152,7 +152,7 @@ def test_chart_falls_where_the_loss_falls() -> None:
 
 @pytest.mark.parametrize("values", [[], [2.0], [2.0] * 50, [math.nan] * 3, [1.0, math.inf, 2.0]])
 def test_chart_of_odd_losses(values: list[float]) -> None:
-    assert len(loss_chart(np.array(values, dtype=np.float64), 5, 40, 9)) == 9
+    assert len(loss_chart(np.array(values, dtype=np.float64), {}, 5, 40, 9)) == 9
 
 
 def test_trailing_mean() -> None:

@@ -38,6 +38,7 @@ from ..events import (
     Saved,
     Started,
     StepLosses,
+    Validated,
 )
 from ._output import console, print_json
 
@@ -127,6 +128,11 @@ class PlainDisplay(_Quiet):
             case Preview():
                 texts = "  ".join(printable(text) for text in event.texts)
                 self._print(f"samples at step {event.step:,}: {texts}", QUIET)
+            case Validated():
+                self._print(
+                    f"loss of {event.documents:,} documents held out, at step {event.step:,}: "
+                    f"{event.val_loss:.4f}"
+                )
             case Saved() | Restored() | Interrupted() | Notice():
                 self._print(self._state.notice, self._state.notice_style)
             case Finished():
@@ -137,8 +143,10 @@ class PlainDisplay(_Quiet):
 
     def _print_started(self, event: Started) -> None:
         self._print(f"training on {event.device}")
+        held_out = f" ({event.held_out:,} held out)" if event.held_out else ""
         self._print(
-            f"{event.data.name}: {event.documents:,} documents, {event.vocab_size - 1:,} characters"
+            f"{event.data.name}: {event.documents:,} documents{held_out}, "
+            f"{event.vocab_size - 1:,} characters"
         )
         self._print(
             f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "
@@ -165,7 +173,8 @@ class PlainDisplay(_Quiet):
 
     def _print_finished(self, event: Finished) -> None:
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
-        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}")
+        held_out = "" if event.val_loss is None else f", of documents held out {event.val_loss:.4f}"
+        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{held_out}")
         self._print(f"{len(event.samples)} samples:")
         for text in event.samples:
             self._print(printable(text))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from .._messages import BLOCK_SIZE_MAX, Recipe
+from .._messages import BLOCK_SIZE_MAX
 
 T = TypeVar("T")
 
@@ -89,13 +89,6 @@ Flash = Annotated[
 ]
 
 SEED_MAX = 2**64 - 1
-
-
-def recipe(learning_rate: float, steps: int) -> Recipe:
-    """Karpathy's Adam."""
-    return Recipe(
-        learning_rate=learning_rate, beta1=0.85, beta2=0.99, epsilon=1e-8, total_steps=steps
-    )
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from .. import connect
-from .._messages import Plan, Shape
+from .._messages import MomentFormat, Plan, Recipe, Shape
 from ..client import Device
 from ..dashboard import ACCENT, QUIET, bar, byte_count
 from ..data import Dataset
-from ..planning import check_shape, describe_change, nearest_shapes
+from ..planning import Planned, check_shape, describe_change, largest_shape, nearest_shapes
 from ..ports import VIRTUAL
-from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, recipe, run
+from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
 from ._output import console, print_json, say
+from ._recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
 
 EXAMPLES = [
     "ugpt plan",
     "ugpt plan --board esp32 --n-layer 2 --n-embd 32",
     "ugpt plan towns.txt --block-size 64     # the vocabulary of this file",
+    "ugpt plan --n-embd 48 --moments bf16 --recompute",
+    "ugpt plan --largest --board esp32     # the most that this board can train",
 ]
 
 _BAR_WIDTH = 32
+_CHOSEN_BY_LARGEST = {"n_layer", "n_embd", "moments", "recompute"}
 
 
 def command(
+    context: typer.Context,
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -52,6 +60,17 @@ def command(
             metavar="N", help="Characters and one, where no file is given.", min=2, max=65535
         ),
     ] = 27,
+    batch: Batch = 1,
+    clip: Clip = 0.0,
+    moments: Moments = MomentsName.F32,
+    recompute: Recompute = False,
+    largest: Annotated[
+        bool,
+        typer.Option(
+            "--largest",
+            help="Find the depth and width with the most parameters, for each way to keep moments.",
+        ),
+    ] = False,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
@@ -64,45 +83,134 @@ def command(
     shape = Shape(n_layer, n_embd, n_head, block_size, len(characters) + 1)
     check_shape(shape)
     vocabulary_bytes = len(characters.encode())
-    if not run(_plan(port, baud, no_reset, board, shape, vocabulary_bytes, json)):
-        raise typer.Exit(1)
+    question = _Question(
+        shape,
+        recipe(batch=batch, clip=clip, moments=moments, recompute=recompute),
+        vocabulary_bytes,
+        json,
+    )
+    if largest:
+        _refuse_beside_largest(context)
+    answer = _answer_largest if largest else _answer
+    with _asked(port, baud, no_reset, board) as connection:
+        if not run(_ask(connection, question, answer)):
+            raise typer.Exit(1)
 
 
-async def _plan(
-    port: str | None,
-    baud: int | None,
-    no_reset: bool,
-    board: str | None,
-    shape: Shape,
-    vocabulary_bytes: int,
-    json: bool,
-) -> bool:
-    """Prints the plan; returns whether the model fits."""
+@dataclasses.dataclass(frozen=True)
+class _Question:
+    """What to plan, and how to say it."""
+
+    shape: Shape
+    recipe: Recipe
+    vocabulary_bytes: int
+    json: bool
+
+
+@contextmanager
+def _asked(
+    port: str | None, baud: int | None, no_reset: bool, board: str | None
+) -> Iterator[AbstractAsyncContextManager[Device]]:
     with tempfile.TemporaryDirectory() as folder:
         # A board that is only asked must not touch the flash of the one that is used.
         virtual = board is not None
-        connection = connect(
+        yield connect(
             VIRTUAL if virtual else port,
             baud=baud,
             board=board or "esp32",
             flash=Path(folder) / "flash" if virtual else None,
             no_reset=no_reset,
         )
-        async with connection as device:
-            say(device.description)
-            settings = recipe(0.01, 1000)
-            plan = await device.plan(shape, settings, vocabulary_bytes)
-            nearest = []
-            if not plan.fits:
-                nearest = await nearest_shapes(device, shape, settings, vocabulary_bytes)
-            changes = [describe_change(shape, other) for other in nearest]
-            if json:
-                print_json(
-                    {**dataclasses.asdict(shape), **dataclasses.asdict(plan), "nearest": changes}
-                )
-            else:
-                _print(device, plan, changes)
-            return plan.fits
+
+
+async def _ask(
+    connection: AbstractAsyncContextManager[Device],
+    question: _Question,
+    answer: Callable[[Device, _Question], Awaitable[bool]],
+) -> bool:
+    async with connection as device:
+        say(device.description)
+        return await answer(device, question)
+
+
+async def _answer(device: Device, question: _Question) -> bool:
+    """Prints the plan; returns whether the model fits."""
+    shape, asked = question.shape, (question.recipe, question.vocabulary_bytes)
+    plan = await device.plan(shape, *asked)
+    nearest = [] if plan.fits else await nearest_shapes(device, shape, *asked)
+    changes = [describe_change(shape, other) for other in nearest]
+    if question.json:
+        print_json({**dataclasses.asdict(shape), **dataclasses.asdict(plan), "nearest": changes})
+    else:
+        _print(device, plan, changes)
+    return plan.fits
+
+
+async def _answer_largest(device: Device, question: _Question) -> bool:
+    """Prints the largest model for each way to train one; returns whether any model fits."""
+    found: list[tuple[Recipe, Planned]] = []
+    for moments in MomentFormat:
+        kept = 0
+        for recompute in (False, True):
+            choice = dataclasses.replace(question.recipe, moments=moments, recompute=recompute)
+            planned = await largest_shape(device, question.shape, choice, question.vocabulary_bytes)
+            # Computing again is worth its time only where it makes room.
+            if planned and planned.plan.parameters > kept:
+                kept = planned.plan.parameters
+                found.append((choice, planned))
+    if question.json:
+        for choice, (shape, plan) in found:
+            options = {"moments": choice.moments.name.lower(), "recompute": choice.recompute}
+            print_json({**options, **dataclasses.asdict(shape), **dataclasses.asdict(plan)})
+    else:
+        _print_largest(device, question.shape, found)
+    return bool(found)
+
+
+def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planned]]) -> None:
+    out = console()
+    out.print(
+        Text(
+            f"The largest models with a context of {base.block_size}, {base.vocab_size} tokens and "
+            f"{base.n_head} {'head' if base.n_head == 1 else 'heads'}:",
+            QUIET,
+        )
+    )
+    if not found:
+        out.print(Text("None fits.", "bold red"))
+        return
+    table = Table(box=None, header_style=QUIET, padding=(0, 3, 0, 0))
+    for name in ("parameters", "layers", "width", "memory", "checkpoint"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("moments", no_wrap=True)
+    for choice, (shape, plan) in found:
+        table.add_row(
+            Text(f"{plan.parameters:,}", f"bold {ACCENT}"),
+            str(shape.n_layer),
+            str(shape.n_embd),
+            byte_count(plan.total_bytes),
+            byte_count(plan.checkpoint_bytes),
+            choice.moments.name.lower() + (", recompute" if choice.recompute else ""),
+        )
+    out.print(table)
+    blocks = " + ".join(byte_count(size) for size in device.hello.memory_blocks)
+    slot = byte_count(device.hello.checkpoint_bytes)
+    available_bytes = found[0][1].plan.available_bytes
+    out.print(
+        Text(
+            f"The board has {byte_count(available_bytes)} of memory ({blocks}), "
+            f"and {slot} of flash for a checkpoint.",
+            QUIET,
+        )
+    )
+
+
+def _refuse_beside_largest(context: typer.Context) -> None:
+    for name in _CHOSEN_BY_LARGEST:
+        source = context.get_parameter_source(name)
+        if source and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise typer.BadParameter("--largest chooses that; leave it out", param_hint=option)
 
 
 def _print(device: Device, plan: Plan, changes: list[str]) -> None:

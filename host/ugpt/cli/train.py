@@ -35,17 +35,37 @@ from ._options import (
     NoReset,
     Plain,
     Port,
-    recipe,
     run,
 )
 from ._output import print_json, program_version, say
 from ._progress import byte_progress
+from ._recipe import (
+    Batch,
+    Clip,
+    EvalDocuments,
+    EvalEvery,
+    Holdout,
+    LearningRate,
+    Moments,
+    MomentsName,
+    Recompute,
+    ScheduleName,
+    ScheduleOption,
+    Steps,
+    Warmup,
+    WeightDecay,
+    evaluation,
+    recipe,
+)
 from .attach import say_detached
 
 EXAMPLES = [
     "ugpt train data/names.txt",
     "ugpt train towns.txt --port /dev/ttyUSB0 --steps 5000 --n-embd 24",
     "ugpt train names.txt --init microgpt     # Karpathy's program, number for number",
+    "ugpt train names.txt --holdout 10%     # and tried on names it has never seen",
+    "ugpt train names.txt --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
+    "ugpt train names.txt --n-embd 48 --moments q8 --recompute     # more model in the same memory",
     "ugpt train --resume runs/names-20260101-120000",
     "ugpt train names.txt --detach     # the board trains by itself; pull the cable",
     "ugpt train names.txt --json > events.jsonl",
@@ -66,20 +86,22 @@ def command(
     ] = None,
     port: Port = None,
     baud: Baud = None,
-    steps: Annotated[
-        int,
-        typer.Option(metavar="N", help="Training steps, one document each.", min=1, max=16_777_216),
-    ] = 1000,
+    steps: Steps = 1000,
     n_layer: NLayer = 1,
     n_embd: NEmbd = 16,
     n_head: NHead = 4,
     block_size: BlockSize = 16,
-    learning_rate: Annotated[
-        float,
-        typer.Option(
-            metavar="X", help="Of the first step; falls linearly to zero.", min=0.0, max=10.0
-        ),
-    ] = 0.01,
+    learning_rate: LearningRate = 0.01,
+    batch: Batch = 1,
+    schedule: ScheduleOption = ScheduleName.LINEAR,
+    warmup: Warmup = 0,
+    weight_decay: WeightDecay = 0.0,
+    clip: Clip = 0.0,
+    moments: Moments = MomentsName.F32,
+    recompute: Recompute = False,
+    holdout: Holdout = None,
+    eval_every: EvalEvery = None,
+    eval_documents: EvalDocuments = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -135,19 +157,32 @@ def command(
         dataset = Dataset.load(file)
         shape = Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size)
         check_shape(shape)
+        tried = evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps)
         config = RunConfig(
             data=file.absolute(),
             data_sha256=dataset.sha256,
             shape=shape,
-            recipe=recipe(learning_rate, steps),
+            recipe=recipe(
+                learning_rate=learning_rate,
+                steps=steps,
+                batch=batch,
+                schedule=schedule,
+                warmup=warmup,
+                weight_decay=weight_decay,
+                clip=clip,
+                moments=moments,
+                recompute=recompute,
+            ),
             seed=seed,
             init=init,
             save_every=save_every,
             run_id=1 + secrets.randbelow(2**32 - 1),
             device="",
             ugpt=program_version(),
+            held_out=tried.held_out,
+            eval_every=tried.eval_every,
+            eval_documents=tried.eval_documents,
         )
-        config.recipe.to_wire()
         prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
         raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
