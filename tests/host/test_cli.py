@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ugpt._chart import loss_chart, nice_step, trailing_mean
+from ugpt._chart import MARK, loss_chart, nice_step, trailing_mean
 from ugpt._screen import Screen
 from ugpt.cli._display import JsonDisplay, Mode, PlainDisplay, choose_mode
 from ugpt.dashboard import DashboardState, byte_count, duration, printable, render
@@ -26,6 +26,7 @@ from ugpt.events import (
     Restored,
     Started,
     StepLosses,
+    Validated,
 )
 
 STARTED = Started(
@@ -130,6 +131,40 @@ def test_dashboard_goes_back_with_the_device() -> None:
     assert list(state.losses) == pytest.approx([3.0, 2.9, 2.8])
 
 
+def test_dashboard_shows_the_loss_of_documents_held_out() -> None:
+    state = state_after(500)
+    assert MARK not in "\n".join(line.plain for line in render(state, 100, 30))
+    state.apply(Validated(250, 2.5, 500))
+    state.apply(Validated(500, 2.3456, 500))
+    header, *chart = [line.plain for line in render(state, 100, 30)][1:]
+    assert "2.3456 held out, at step 500" in header
+    assert "\n".join(chart).count(MARK) == 2
+    again = DashboardState()
+    again.apply(STARTED)
+    again.apply(History(curve(300), {250: 2.5}))
+    assert again.val_losses == {250: 2.5}
+    assert all(line.cell_len <= 60 for line in render(state, 60, 30))
+
+
+def test_chart_marks_where_the_loss_is() -> None:
+    lines = loss_chart(np.linspace(4, 1, 200), {1: 4.0, 200: 1.0, 100: 5.0, 999: 2.0}, 1, 60, 14)
+    marks = [
+        (row, column) for row, line in enumerate(lines)
+        for column, character in enumerate(line.plain) if character == MARK
+    ]  # fmt: skip
+    assert len(marks) == 3
+    (top, middle), (high, left), (low, right) = marks
+    assert top < high < low
+    assert left < middle < right
+    assert right == 59
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_chart_passes_over_marks_without_a_place(value: float) -> None:
+    lines = loss_chart(np.linspace(4, 1, 200), {100: value}, 1, 60, 14)
+    assert MARK not in "".join(line.plain for line in lines)
+
+
 def test_chart_fills_its_width() -> None:
     lines = loss_chart(np.array(curve(1000)), {}, 50, 80, 14)
     assert len(lines) == 14
@@ -209,8 +244,11 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     for step in range(10, 1001, 10):
         display.show(StepLosses(step - 9, [2.4] * 10, [7] * 10))
         display.show(progress(step))
-    display.show(Finished(Path("R"), 1000, 2.4, 65.0, "ab", ["kamon", "[x]"]))
+    display.show(Validated(1000, 2.5, 500))
+    display.show(Finished(Path("R"), 1000, 2.4, 65.0, "ab", ["kamon", "[x]"], 2.5))
     lines = capsys.readouterr().out.splitlines()
+    assert "loss of 500 documents held out, at step 1,000: 2.5000" in lines
+    assert any(line.startswith("done in 1:05: mean loss 2.4000, of documents") for line in lines)
     assert len([line for line in lines if line.startswith("step ")]) == 20
     assert lines[-3:-1] == ["kamon", "[x]"]
 
@@ -220,11 +258,19 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     display.show(STARTED)
     display.show(History([3.0]))
     display.show(StepLosses(2, [2.9, 2.8], [7, 8]))
+    display.show(Validated(3, 2.5, 500))
     display.show(Preview(3, ["né"]))
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event["event"] for event in events] == ["started", "step", "step", "preview"]
+    assert [event["event"] for event in events] == [
+        "started",
+        "step",
+        "step",
+        "validated",
+        "preview",
+    ]
     assert events[0]["run"] == "runs/names-1"
     assert events[2] == {"event": "step", "step": 3, "loss": 2.8, "tokens": 8}
+    assert events[3] == {"event": "validated", "step": 3, "val_loss": 2.5, "documents": 500}
 
 
 def test_mode_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ugpt.data import VOCABULARY_LIMIT, Dataset, Vocabulary, training_order
-from ugpt.errors import DataError
+from ugpt.data import (
+    VOCABULARY_LIMIT,
+    Dataset,
+    Vocabulary,
+    count_held_out,
+    split_documents,
+    training_order,
+)
+from ugpt.errors import DataError, InvalidValue
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
@@ -72,3 +79,45 @@ def test_names_are_as_described() -> None:
     readme = (NAMES.parent / "README.md").read_text()
     assert dataset.sha256 in readme
     assert f"{len(dataset.documents):,} first names" in readme
+
+
+def test_holding_out_keeps_the_order_of_the_others() -> None:
+    documents = Dataset.load(NAMES).documents
+    whole = split_documents(documents, 42, 0)
+    assert whole.training == training_order(documents, random.Random(42))
+    assert not whole.held_out
+    part = split_documents(documents, 42, 500)
+    assert part.training == whole.training[:-500]
+    assert part.held_out == whole.training[-500:]
+    assert part.held_out != split_documents(documents, 43, 500).held_out
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"), [("10%", 20), ("0.5%", 1), ("99.5%", 199), ("1", 1), ("199", 199)]
+)
+def test_a_part_to_hold_out(wanted: str, count: int) -> None:
+    assert count_held_out(wanted, 200) == count
+
+
+@pytest.mark.parametrize(
+    ("wanted", "complaint"),
+    [
+        ("100%", "leaves none of 200 documents"),
+        ("99.9%", "leaves none"),
+        ("200", "leaves none"),
+        ("6000", "leaves none"),
+        ("0", "is none"),
+        ("0%", "is none"),
+        ("-5%", "is none"),
+        ("0.1%", "is none"),
+        ("ten", "no part of a file"),
+        ("", "no part of a file"),
+        ("%", "no part of a file"),
+        ("nan%", "no part of a file"),
+        ("inf%", "no part of a file"),
+        ("0.1", "no part of a file"),
+    ],
+)
+def test_no_part_to_hold_out(wanted: str, complaint: str) -> None:
+    with pytest.raises(InvalidValue, match=complaint):
+        count_held_out(wanted, 200)

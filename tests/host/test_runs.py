@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import safetensors
 
-from ugpt import Recipe, Shape, tensor_shapes
+from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.errors import RunError
 from ugpt.runs import Checkpoint, Init, Metrics, Run, RunConfig, Tensors, default_path
 
@@ -66,8 +66,60 @@ def test_what_exists_is_refused(run: Run) -> None:
         Run.new(run.path, CONFIG)
 
 
-@pytest.mark.parametrize("content", ["", "run_id = ", 'data = "x"', "\0"])
+def test_a_recipe_beyond_the_default_survives(tmp_path: Path) -> None:
+    recipe = Recipe(
+        0.01, 0.85, 0.99, 1e-8, 100, 4, Schedule.COSINE, 10, 0.1, 1.5, MomentFormat.Q8, True
+    )
+    config = replace(CONFIG, recipe=recipe, held_out=7, eval_every=5, eval_documents=3)
+    run = Run.new(tmp_path / "a", config)
+    run.begin("")
+    assert Run.open(run.path).config == config
+    assert 'moments = "q8"' in (run.path / "config.toml").read_text()
+
+
+def test_a_configuration_of_an_older_version_opens(run: Run) -> None:
+    (run.path / "config.toml").write_text(
+        f"""data = "names.txt"
+data_sha256 = "{"ab" * 32}"
+seed = 42
+init = "device"
+save_every = 0
+run_id = 7
+device = ""
+ugpt = "0.1.0"
+
+[shape]
+n_layer = 1
+n_embd = 16
+n_head = 4
+block_size = 16
+vocab_size = 27
+
+[recipe]
+learning_rate = 0.01
+beta1 = 0.85
+beta2 = 0.99
+epsilon = 1e-08
+total_steps = 1000
+"""
+    )
+    config = Run.open(run.path).config
+    assert config.recipe == Recipe(0.01, 0.85, 0.99, 1e-8, 1000)
+    assert (config.recipe.batch, config.recipe.moments) == (1, MomentFormat.F32)
+    assert not any(config.evaluates_after(step) for step in range(1001))
+
+
+def test_evaluations_are_spread_over_a_run() -> None:
+    config = replace(CONFIG, held_out=5, eval_every=30, eval_documents=5)
+    assert [step for step in range(101) if config.evaluates_after(step)] == [30, 60, 90, 100]
+    assert [config.next_evaluation(step) for step in (0, 29, 30, 99)] == [30, 30, 60, 100]
+    assert CONFIG.next_evaluation(40) == 100
+
+
+@pytest.mark.parametrize("content", ["", "run_id = ", 'data = "x"', "\0", "RECIPE"])
 def test_damaged_configuration(run: Run, content: str) -> None:
+    if content == "RECIPE":
+        content = CONFIG.to_toml().replace('moments = "f32"', 'moments = "f8"')
     (run.path / "config.toml").write_text(content)
     with pytest.raises(RunError, match="not the configuration"):
         Run.open(run.path)
@@ -137,6 +189,62 @@ def test_repeated_steps_are_compared(tmp_path: Path) -> None:
     assert list(Metrics.open(path).losses) == [4.0, 3.5, 2.5, 1.5]
     with pytest.raises(ValueError, match="gap"):
         metrics.record(6, [1.0], [1])
+
+
+def test_validation_joins_the_object_of_its_step(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0, 3.0], [1, 1])
+    metrics.record_validation(2.123456789012345)
+    metrics.record(3, [2.0], [1])
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"step": 1, "loss": 4.0, "tokens": 1},
+        {"step": 2, "loss": 3.0, "tokens": 1, "val_loss": 2.123456789012345},
+        {"step": 3, "loss": 2.0, "tokens": 1},
+    ]
+    again = Metrics.open(path)
+    assert again.val_losses == {2: 2.123456789012345}
+    assert again.record(1, [4.0, 3.5], [1, 1]) == 2
+    assert again.val_losses == {}
+    assert Metrics.open(path).val_losses == {}
+
+
+@pytest.mark.parametrize("kept", [1, 10, 25])
+def test_validation_that_was_torn_is_done_again(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0, 3.0], [1, 1])
+    size = path.stat().st_size
+    metrics.record_validation(2.123456789012345)
+    path.write_bytes(path.read_bytes()[: size - 2 + kept])
+    assert Metrics.open(path).step == 1
+
+
+def test_full_disk_leaves_a_line_without_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0, 3.0], [1, 1])
+    whole = path.read_bytes()
+    plain_open = Path.open
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + len(data) > len(whole) + 5:
+                if self.tell() < len(whole):
+                    return super().write(data[: len(whole) + 5 - self.tell()])
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    def full_open(self: Path, mode: str = "r", *options: Any, **more: Any) -> Any:
+        return Full(self, "r+") if mode == "rb+" else plain_open(self, mode, *options, **more)
+
+    monkeypatch.setattr(Path, "open", full_open)
+    with pytest.raises(RunError, match="disk is full"):
+        metrics.record_validation(2.5)
+    assert path.read_bytes() == whole
+    assert metrics.val_losses == {}
 
 
 def test_torn_line_is_mended(tmp_path: Path) -> None:
