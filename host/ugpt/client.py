@@ -63,7 +63,9 @@ _BIN_HEADER_BYTES = 3
 _DOCUMENTS_PER_REQUEST = 1024
 _DOCUMENTS_PER_EVALUATION = 256
 _BIN_BYTES = 8000
-_VALUES_PER_REQUEST = 2000
+_VALUES_PER_REQUEST = 256
+# Tensors are written in whole blocks, in which packed moments are kept.
+_BLOCK_BYTES = 64 * VALUE_BYTES
 _LOSSES_PER_REQUEST = 2000
 _RESTART_TIMEOUT_S = 10.0
 
@@ -260,7 +262,7 @@ class Device:
     ) -> None:
         if len(data) % VALUE_BYTES:
             raise InvalidValue(f"{len(data)} bytes for {name} are no whole number of values.")
-        most = self._data_bytes // VALUE_BYTES * VALUE_BYTES
+        most = self._data_bytes // _BLOCK_BYTES * _BLOCK_BYTES
         chunks = list(_chunks(len(data), most))
         await self._all(
             [

@@ -16,9 +16,26 @@ constexpr std::uint32_t kMark = 0x31504375;  // "uCP1"; another layout takes ano
 constexpr std::array kKinds{engine::TensorKind::weights, engine::TensorKind::first_moment,
                             engine::TensorKind::second_moment};
 constexpr std::uint32_t kCopyBytes = 256;
+constexpr std::size_t kCopyValues = kCopyBytes / sizeof(float);
 
 std::uint32_t extend_crc(std::uint32_t crc, std::span<const std::byte> bytes) {
     return rpc::crc32({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, crc);
+}
+
+// Calls `visit(parameter, kind, offset, count)` for every tensor, a copy's worth at a time, until
+// one returns false.
+template <typename Visit>
+bool for_each_part(const engine::Model& model, Visit&& visit) {
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        const engine::Parameter& parameter = model.parameter(i);
+        for (const engine::TensorKind kind : kKinds) {
+            for (std::size_t at = 0; at < parameter.size(); at += kCopyValues) {
+                if (!visit(parameter, kind, at, std::min(kCopyValues, parameter.size() - at)))
+                    return false;
+            }
+        }
+    }
+    return true;
 }
 
 constexpr std::uint32_t padded(std::uint32_t size) { return (size + 3u) & ~3u; }
@@ -63,19 +80,20 @@ std::optional<CheckpointInfo> CheckpointStore::find_newest() {
     return found ? std::optional(found->info) : std::nullopt;
 }
 
-bool CheckpointStore::load(const engine::Model& model, std::span<std::byte> vocabulary) {
+bool CheckpointStore::load(engine::Model& model, std::span<std::byte> vocabulary) {
     const port::Region region = slots_.newest();
     std::uint32_t offset = SlotPair<Record>::kHeaderBytes;
     if (!flash_.read(region, offset, vocabulary)) return false;
     offset += padded(static_cast<std::uint32_t>(vocabulary.size()));
-    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
-        for (const engine::TensorKind kind : kKinds) {
-            const auto bytes = std::as_writable_bytes(model.parameter(i).values(kind));
-            if (!flash_.read(region, offset, bytes)) return false;
-            offset += static_cast<std::uint32_t>(bytes.size());
-        }
-    }
-    return true;
+    return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
+                                    std::size_t at, std::size_t count) {
+        std::array<float, kCopyValues> values;
+        const auto part = std::span(values).first(count);
+        if (!flash_.read(region, offset, std::as_writable_bytes(part))) return false;
+        offset += static_cast<std::uint32_t>(part.size_bytes());
+        model.write(parameter, kind, at, part);
+        return true;
+    });
 }
 
 bool CheckpointStore::write_payload(const engine::Model& model,
@@ -91,10 +109,13 @@ bool CheckpointStore::write_payload(const engine::Model& model,
     constexpr std::array<std::byte, 4> kPadding{};
     if (!append(vocabulary) || !append(std::span(kPadding).first(padded(size) - size)))
         return false;
-    for (std::size_t i = 0; i < model.parameter_count(); ++i)
-        for (const engine::TensorKind kind : kKinds)
-            if (!append(std::as_bytes(model.parameter(i).values(kind)))) return false;
-    return true;
+    return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
+                                    std::size_t at, std::size_t count) {
+        std::array<float, kCopyValues> values;
+        const auto part = std::span(values).first(count);
+        model.read(parameter, kind, at, part);
+        return append(std::as_bytes(part));
+    });
 }
 
 SaveResult CheckpointStore::save(const CheckpointInfo& info, const engine::Model& model,

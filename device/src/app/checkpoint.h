@@ -42,7 +42,7 @@ class CheckpointStore {
     // Finds the newest whole checkpoint and remembers it for `load`.
     std::optional<CheckpointInfo> find_newest();
     // Reads the checkpoint found last into a model created with its shape.
-    bool load(const engine::Model& model, std::span<std::byte> vocabulary);
+    bool load(engine::Model& model, std::span<std::byte> vocabulary);
     // Writes to the slot that does not hold the newest checkpoint, and reads it back.
     SaveResult save(const CheckpointInfo& info, const engine::Model& model,
                     std::span<const std::byte> vocabulary);
