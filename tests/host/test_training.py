@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-import ugpt
 from tests.support.devices import listening_device
 from tests.support.faults import Faults, faulty_proxy
-from ugpt import Device, Recipe, Shape
-from ugpt.data import Dataset
+from tests.support.sessions import STEPS, Session, once
+from ugpt import Recipe, Shape
 from ugpt.errors import DoesNotFit, OtherRun, PortNotFound, RunError
 from ugpt.events import (
-    Event,
     Finished,
     Interrupted,
     Notice,
@@ -29,70 +24,7 @@ from ugpt.events import (
     StepLosses,
     Stopped,
 )
-from ugpt.runs import Init, Run, RunConfig
-from ugpt.training import Outcome, Training
-
-NAMES = Path(__file__).parents[2] / "data" / "names.txt"
-STEPS = 6000
-
-
-@dataclass
-class Session:
-    """One run on one virtual device, and all that is told of it."""
-
-    folder: Path
-    steps: int = STEPS
-    save_every: int = 0
-    init: Init = Init.DEVICE
-    n_embd: int = 16
-    port: str = "virtual"
-    events: list[Event] = field(default_factory=list)
-    device: Device | None = None
-    on_event: Callable[[Event], None] = lambda event: None
-
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Device]:
-        async with ugpt.connect(self.port, flash=self.folder / "flash") as device:
-            self.device = device
-            yield device
-
-    def training(self) -> Training:
-        path = self.folder / "run"
-        dataset = Dataset.load(NAMES)
-        if path.exists():
-            run = Run.open(path)
-        else:
-            shape = Shape(1, self.n_embd, 4, 16, dataset.vocabulary.size)
-            recipe = Recipe(0.01, 0.85, 0.99, 1e-8, self.steps)
-            run = Run.new(
-                path,
-                RunConfig(
-                    dataset.path, dataset.sha256, shape, recipe, 42, self.init, self.save_every,
-                    4711, "", "test",
-                ),
-            )  # fmt: skip
-        return Training(self.connect, run, dataset, self._hear)
-
-    async def train(self) -> Outcome:
-        async with asyncio.timeout(60.0):
-            return await self.training().run()
-
-    def _hear(self, event: Event) -> None:
-        self.events.append(event)
-        self.on_event(event)
-
-    def told(self, kind: type[Event]) -> list[Event]:
-        return [event for event in self.events if type(event) is kind]
-
-    @property
-    def digest(self) -> str:
-        (event,) = self.told(Finished)
-        assert isinstance(event, Finished)
-        return event.weights_sha256
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "run" / "metrics.jsonl"
+from ugpt.training import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +47,6 @@ def test_events_of_a_plain_run(straight: Session) -> None:
     ]  # fmt: skip
     assert steps == list(range(1, STEPS + 1))
     assert not straight.told(Notice)
-
-
-def once(step: int, act: Callable[[], None]) -> Callable[[Event], None]:
-    """Acts when `step` steps are done, once."""
-    done = []
-
-    def hear(event: Event) -> None:
-        if isinstance(event, StepLosses) and event.first > step and not done:
-            done.append(True)
-            act()
-
-    return hear
 
 
 @pytest.mark.parametrize("save_every", [0, 700])
