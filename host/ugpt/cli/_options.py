@@ -99,17 +99,20 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(130) from None
 
 
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ask a command to end in good order: Ctrl-C, a service manager, a terminal that is closed."""
+
+
 async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
     """Does work that has no end; Ctrl-C is the good way out of it."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
+    for number in END_SIGNALS:
         loop.add_signal_handler(number, task.cancel)
     try:
         await asyncio.wait({task})
     finally:
-        for number in signals:
+        for number in END_SIGNALS:
             loop.remove_signal_handler(number)
     if not task.cancelled():
         task.result()

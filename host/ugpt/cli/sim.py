@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from typing import Annotated
 
 import typer
 
 from .. import virtual
 from ..errors import DeviceProgramError
-from ._options import Board, Flash, run
+from ._options import END_SIGNALS, Board, Flash, run
 from ._output import console, say
 
 EXAMPLES = [
@@ -55,7 +54,7 @@ async def _simulate(arguments: list[str], board: str) -> None:
     assert process.stderr is not None
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in END_SIGNALS:
         loop.add_signal_handler(number, asked_to_stop.set)
     try:
         address = (await process.stdout.readline()).decode().strip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import secrets
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +24,7 @@ from ..runs import Init, Run, RunConfig, default_path, require_absent
 from ..training import Connect, Outcome, Training
 from ._display import Display, choose_mode, make_display
 from ._options import (
+    END_SIGNALS,
     SEED_MAX,
     Baud,
     BlockSize,
@@ -230,13 +230,12 @@ def _ending_on_signals(training: Training, display: Display) -> Iterator[None]:
         training.request_stop()
         display.show(Notice("Stopping at a step boundary; Ctrl-C again leaves at once."))
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
+    for number in END_SIGNALS:
         loop.add_signal_handler(number, end)
     try:
         yield
     finally:
-        for number in signals:
+        for number in END_SIGNALS:
             loop.remove_signal_handler(number)
 
 
