@@ -26,6 +26,7 @@ from .errors import PortError, UgptError
 from .flashing import open_loader
 from .ports import Choice, list_ports
 
+_GREETING_S = 5.0
 _PINGS = 20
 _SLOW_ROUND_TRIP_S = 0.02
 _RATE_TEST_S = 0.6
@@ -68,7 +69,7 @@ async def examine(choice: Choice, *, no_reset: bool = False) -> AsyncIterator[Fi
         return
     link = Link(transport, baud_limit=FIRST_BAUD)
     try:
-        async for finding in _examine_conversation(link):
+        async for finding in examine_conversation(link):
             yield finding
     finally:
         await link.close()
@@ -153,9 +154,10 @@ async def _examine_chip(choice: Choice, no_reset: bool) -> Finding:
     return Finding(name, State.OK, f"{loader.description}{size}; it was restarted for this")
 
 
-async def _examine_conversation(link: Link) -> AsyncIterator[Finding]:
+async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
+    """The part of `examine` that needs only an unopened link, left at the rate tried last."""
     try:
-        hello = await link.open(5.0)
+        hello = await link.open(_GREETING_S)
         yield _describe_firmware(hello)
         yield await _examine_latency(link)
         async for finding in _examine_rates(link, hello):

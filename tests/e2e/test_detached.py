@@ -1,0 +1,280 @@
+"""A board on its own: whatever is pulled, the weights are those of a watched run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+import ugpt
+from tests.support.commands import CommandLine, digest, events_until_step, losses
+from tests.support.devices import listening_device
+from ugpt import DeviceState, Status, virtual
+
+STEPS = 20_000
+SHORT = ("--steps", "3000", "--run", "R")
+LONG = ("--steps", str(STEPS), "--run", "R")
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was watched and not disturbed."""
+    folder = tmp_path_factory.mktemp("straight")
+    names = Path(__file__).parents[2] / "data" / "names.txt"
+    CommandLine(folder)("train", names, *LONG, "--plain")
+    return folder / "R"
+
+
+def check(run: Path, straight: Path) -> None:
+    assert digest(run) == digest(straight)
+    assert (run / "metrics.jsonl").read_bytes() == (straight / "metrics.jsonl").read_bytes()
+    assert (run / "samples.txt").read_bytes() == (straight / "samples.txt").read_bytes()
+    assert (run / "loss.png").exists()
+    assert (run / "checkpoint.safetensors").exists()
+
+
+async def wait_for(port: str, step: int) -> Status:
+    """Looks at a device now and then until it has come that far."""
+    async with asyncio.timeout(60.0):
+        while True:
+            async with ugpt.connect(port) as device:
+                status = await device.status()
+            if status.step >= step:
+                return status
+            await asyncio.sleep(0.05)
+
+
+async def test_detached_and_attached(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: Path
+) -> None:
+    async with listening_device("socket", tmp_path / "flash") as port:
+        said = cli("train", names, *LONG, "--detach", "--port", port)
+        assert f"ugpt attach --port {port}" in said
+        assert [path.name for path in (tmp_path / "R").iterdir()] == ["config.toml"]
+        said = cli("attach", "--port", port, "--plain")
+        assert "mean loss" in said
+        assert (await wait_for(port, STEPS)).saved_step == STEPS
+        # Nothing is left to do, and attaching again does it again.
+        cli("attach", "--port", port, "--run", "R")
+    check(tmp_path / "R", straight)
+
+
+async def test_init_of_microgpt(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    shape = ("--n-layer", "2", "--n-embd", "12", "--n-head", "3", "--seed", "7")
+    options = (*shape, "--init", "microgpt", "--steps", "1500")
+    cli("train", names, *options, "--run", "watched")
+    async with listening_device("socket", tmp_path / "flash") as port:
+        cli("train", names, *options, "--run", "alone", "--detach", "--port", port)
+        cli("attach", "--port", port)
+    check(tmp_path / "alone", tmp_path / "watched")
+
+
+@contextmanager
+def device_process(flash: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A virtual device that can be killed, and its address."""
+    listen = ["--listen", f"127.0.0.1:{port}"]
+    command = virtual.command("esp32", flash, listen)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def cut_the_power(process: subprocess.Popen[str]) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+async def test_power_cuts(cli: CommandLine, tmp_path: Path, names: Path, straight: Path) -> None:
+    flash = tmp_path / "flash"
+    with device_process(flash) as (process, port):
+        cli("train", names, *LONG, "--detach", "--save-every", "700", "--port", port)
+        await wait_for(port, 2000)
+        cut_the_power(process)
+    with device_process(flash) as (process, port):
+        status = await wait_for(port, 6000)
+        assert status.run_id
+        cut_the_power(process)
+    with device_process(flash) as (process, port):
+        cli("attach", "--port", port, "--run", "R")
+        assert (await wait_for(port, STEPS)).state is DeviceState.IDLE
+    check(tmp_path / "R", straight)
+
+
+async def test_power_cut_while_attached(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: Path
+) -> None:
+    flash = tmp_path / "flash"
+    with device_process(flash) as (process, port):
+        cli("train", names, *LONG, "--detach", "--port", port)
+        with cli.running("attach", "--port", port, "--json") as attached:
+            events_until_step(attached, 1500)
+            cut_the_power(process)
+            with device_process(flash, int(port.rpartition(":")[2])):
+                output, said = attached.communicate(timeout=60)
+    assert attached.returncode == 0, said
+    events = [json.loads(line) for line in output.splitlines()]
+    assert [event for event in events if event["event"] == "interrupted"]
+    assert [event for event in events if event["event"] == "restored"]
+    assert events[-1]["event"] == "finished"
+    check(tmp_path / "R", straight)
+
+
+@asynccontextmanager
+async def slow_run(cli: CommandLine, folder: Path, names: Path) -> AsyncIterator[str]:
+    """The address of a device with a long run of its own."""
+    async with listening_device("socket", folder / "flash") as port:
+        shape = ("--n-layer", "2", "--n-embd", "24", "--steps", "1000000", "--run", "R")
+        cli("train", names, *shape, "--detach", "--port", port)
+        yield port
+
+
+async def test_leaving_does_not_stop_it(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    async with slow_run(cli, tmp_path, names) as port:
+        with cli.running("attach", "--port", port, "--json") as attached:
+            events_until_step(attached, 100)
+            attached.send_signal(signal.SIGINT)
+            _, said = attached.communicate(timeout=30)
+        assert attached.returncode == 130
+        assert "the board goes on" in said
+        recorded = losses(tmp_path / "R")
+        assert len(recorded) >= 100
+        await wait_for(port, len(recorded) + 100)
+        # While it trains it can be asked for texts, and describe what it holds.
+        assert len(cli("sample", "-n", "3", "--port", port).splitlines()) == 3
+        assert "training" in cli("info", "--port", port)
+        assert "Pause the training" in cli.refused(
+            "data", "push", names, "--seed", "1", "--port", port
+        )
+
+
+async def test_taken_over_by_a_watched_run(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: Path
+) -> None:
+    async with listening_device("socket", tmp_path / "flash") as port:
+        cli("train", names, *LONG, "--detach", "--port", port)
+        await wait_for(port, 1000)
+        said = cli("train", "--resume", "R", "--plain", "--port", port)
+        assert "from the memory of the device" in said
+    check(tmp_path / "R", straight)
+
+
+async def test_watched_run_let_alone(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: Path
+) -> None:
+    async with listening_device("socket", tmp_path / "flash") as port:
+        with cli.running("train", names, *LONG, "--json", "--port", port) as process:
+            events_until_step(process, 500)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        cli("train", "--resume", "R", "--detach", "--port", port)
+        cli("attach", "--port", port)
+    check(tmp_path / "R", straight)
+
+
+def test_virtual_device_of_the_command(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    process = cli.finished("train", names, *SHORT, "--detach", "--json")
+    (line,) = process.stdout.splitlines()
+    started = json.loads(line)
+    assert started["event"] == "detached"
+    assert started["total_steps"] == 3000
+    said = cli.finished("train", names, "--steps", "3000", "--run", "R2", "--detach").stderr
+    assert "ugpt sim" in said
+    cli("attach")
+    assert len(losses(tmp_path / "R2")) == 3000
+
+
+async def test_longer_than_the_board_remembers(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    steps = 45_000
+    async with listening_device("socket", tmp_path / "flash") as port:
+        cli("train", names, "--steps", str(steps), "--run", "R", "--detach", "--port", port)
+        await wait_for(port, steps)
+        said = cli("attach", "--port", port, "--plain")
+    assert "no longer has the losses" in said
+    lines = (tmp_path / "R" / "metrics.jsonl").read_text().splitlines()
+    found = [json.loads(line)["step"] for line in lines]
+    assert found[:20_000] == list(range(1, 20_001))
+    assert found[-1] == steps
+    assert len(found) < steps
+    cli("train", names, "--steps", str(steps), "--run", "watched")
+    assert digest(tmp_path / "R") == digest(tmp_path / "watched")
+
+
+def test_nothing_to_attach_to(cli: CommandLine, names: Path, tmp_path: Path) -> None:
+    assert "holds no run" in cli.refused("attach")
+    cli("train", names, *SHORT)
+    (tmp_path / "R").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "config.toml").rename(tmp_path / "config.toml")
+    assert "No run folder here" in cli.refused("attach")
+    assert "not a run folder" in cli.refused("attach", "--run", "nowhere")
+
+
+def test_another_run_on_the_board(cli: CommandLine, names: Path) -> None:
+    cli("train", names, "--steps", "20", "--run", "first")
+    cli("train", names, "--steps", "20", "--run", "second")
+    assert "another run" in cli.refused("attach", "--run", "first")
+
+
+async def test_run_that_needs_a_host(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    async with listening_device("socket", tmp_path / "flash") as port:
+        with cli.running("train", names, *LONG, "--json", "--port", port) as process:
+            events_until_step(process, 500)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        assert "--resume R" in cli.refused("attach", "--port", port)
+
+
+def test_text_that_does_not_fit(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("abcdefghijklmnop\n" * 80_000)
+    said = cli.refused("train", "long.txt", "--detach", "--run", "R")
+    assert "without --detach" in said
+    assert not (tmp_path / "R").exists()
+
+
+def test_data_commands(cli: CommandLine, names: Path) -> None:
+    assert "absent" in cli.refused("data", "info")
+    said = cli("data", "push", names)
+    assert "is on the board now" in said
+    assert "already" in cli("data", "push", names)
+    described = json.loads(cli("data", "info", "--json"))
+    assert described["documents"] == len(names.read_text().split())
+    assert described["token_bytes"] == 1
+    assert f"{described['documents']:,}" in cli("data", "info")
+    pushed = json.loads(cli("data", "push", names, "--seed", "5", "--json"))
+    assert pushed["was_there"] is False
+    assert "no file" in cli.refused("data", "push", "absent.txt")
+
+
+def test_sample_for_ever(cli: CommandLine, names: Path) -> None:
+    cli("train", names, "--steps", "200", "--run", "R")
+    with cli.running("sample", "--forever", "--seed", "3") as process:
+        assert process.stdout is not None
+        texts = [process.stdout.readline().rstrip("\n") for _ in range(50)]
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert texts == cli("sample", "-n", "50", "--seed", "3").splitlines()
+
+
+@pytest.mark.parametrize("name", ["attach", "autorun", "flash", "monitor", "reset", "doctor"])
+def test_help_has_examples(cli: CommandLine, name: str) -> None:
+    said = cli(name, "--help")
+    assert "Examples:" in said
+    assert f"ugpt {name}" in said
+
+
+@pytest.mark.parametrize("name", ["push", "info"])
+def test_help_of_data_has_examples(cli: CommandLine, name: str) -> None:
+    assert f"ugpt data {name}" in cli("data", name, "--help")

@@ -1,0 +1,133 @@
+"""The doctor's checks against real devices, and against lines that are not as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.devices import listening_device
+from tests.support.peer import HELLO, Peer
+from ugpt import checkup
+from ugpt._link import Link
+from ugpt._transport import open_serial
+from ugpt.checkup import Finding, State, examine, examine_conversation, holders_of
+from ugpt.ports import Choice
+
+
+async def gathered(findings: AsyncIterator[Finding]) -> dict[str, Finding]:
+    found = [finding async for finding in findings]
+    assert all(finding.advice for finding in found if finding.state in (State.WARN, State.FAIL))
+    return {finding.name: finding for finding in found}
+
+
+@pytest.mark.parametrize("form", ["pty", "socket"])
+async def test_healthy_device(tmp_path: Path, form: str) -> None:
+    async with listening_device(form, tmp_path / "flash") as port:
+        found = await gathered(examine(Choice(port, "")))
+    assert {name for name, it in found.items() if it.state is State.OK} >= {
+        "port", "firmware", "echo", "link rate", "arithmetic",
+    }  # fmt: skip
+    assert not [it for it in found.values() if it.state in (State.WARN, State.FAIL)]
+    assert found["chip"].state is State.SKIPPED
+
+
+async def test_program_that_holds_the_port(tmp_path: Path) -> None:
+    async with listening_device("pty", tmp_path / "flash") as port:
+        held = await open_serial(port)
+        try:
+            assert [name for _, name in holders_of(Path(port))] == ["ugpt-device"]
+            found = await gathered(examine(Choice(port, "")))
+        finally:
+            await held.close()
+    assert found["firmware"].state is State.FAIL
+    assert "in use" in found["firmware"].text
+
+
+async def test_absent_ports() -> None:
+    found = await gathered(examine(Choice("/dev/does-not-exist", "")))
+    assert found["permission"].state is State.FAIL
+    assert found["firmware"].state is State.FAIL
+    assert "arithmetic" not in found
+
+
+async def test_unreadable_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tty").touch()
+    # The tests may run as root, whom no permission stops.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    found = await gathered(examine(Choice(str(tmp_path / "tty"), "")))
+    assert found["permission"].state is State.FAIL
+    assert "usermod" in found["permission"].advice
+
+
+async def examine_peer(peer: Peer) -> dict[str, Finding]:
+    link = Link(peer.line, baud_limit=115200)
+    try:
+        return await gathered(examine_conversation(link))
+    finally:
+        await link.close()
+
+
+@pytest.fixture
+def peer(monkeypatch: pytest.MonkeyPatch) -> Peer:
+    monkeypatch.setattr(checkup, "_RATE_TEST_S", 0.05)
+    peer = Peer(replace(HELLO, baud_max=921_600))
+    peer.handlers["self_test"] = lambda params: [0x1234, 0x1234]
+    return peer
+
+
+async def test_every_rate_is_tried(peer: Peer) -> None:
+    found = await examine_peer(peer)
+    for baud in ("115,200 baud", "230,400 baud", "460,800 baud", "921,600 baud"):
+        assert found[baud].state is State.OK
+        assert "KiB/s" in found[baud].text
+
+
+async def test_rate_that_is_not_dependable(peer: Peer) -> None:
+    peer.dependable_baud = 460_800
+    found = await examine_peer(peer)
+    assert found["460,800 baud"].state is State.OK
+    assert found["921,600 baud"].state is State.WARN
+    assert found["arithmetic"].state is State.OK
+
+
+async def test_rate_beyond_the_firmware(peer: Peer) -> None:
+    peer.hello = replace(peer.hello, baud_max=460_800)
+    assert (await examine_peer(peer))["921,600 baud"].state is State.SKIPPED
+
+
+async def test_wrong_arithmetic(peer: Peer) -> None:
+    peer.handlers["self_test"] = lambda params: [0x1234, 0x4321]
+    assert (await examine_peer(peer))["arithmetic"].state is State.FAIL
+
+
+async def test_slow_echo(peer: Peer) -> None:
+    peer.delays_s["ping"] = 0.03
+    assert (await examine_peer(peer))["echo"].state is State.WARN
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "text"),
+    [
+        (lambda hello: replace(hello, major=hello.major + 1), State.FAIL, "speaks version"),
+        (lambda hello: replace(hello, build="0.0.1"), State.OK, "0.0.1"),
+    ],
+)
+async def test_firmware_of_another_version(
+    peer: Peer, change: Callable[[object], object], state: State, text: str
+) -> None:
+    peer.hello = change(peer.hello)  # type: ignore[assignment]
+    found = await examine_peer(peer)
+    assert found["firmware"].state is state
+    assert text in found["firmware"].text
+
+
+async def test_board_in_download_mode(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "_GREETING_S", 0.3)
+    peer.deaf = True
+    peer.say(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD)\r\n")
+    peer.say(b"waiting for download\r\n")
+    found = await examine_peer(peer)
+    assert "download mode" in found["firmware"].text
