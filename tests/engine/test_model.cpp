@@ -217,6 +217,25 @@ TEST(training_can_be_taken_up_where_it_was_left) {
     CHECK(state_of(whole.model) == state_of(second.model));
 }
 
+TEST(tiny_moments_become_zero_every_256_steps) {
+    const Shape shape;
+    Owned owned(shape);
+    // The row of a token that no text has, so that its gradient is zero.
+    const std::size_t row = 25 * shape.n_embd;
+    const Parameter& wte = *owned.model.find("wte");
+    wte.first_moment[row] = -0x1p-61f;
+    wte.first_moment[row + 1] = -0x1p-50f;
+    wte.second_moment[row] = 0x1p-101f;
+    wte.second_moment[row + 1] = 0x1p-90f;
+    owned.model.seek(254);
+    const std::vector<Token> text{0, 1};
+    owned.model.train_step(text);
+    CHECK(wte.first_moment[row] < 0.0f && wte.second_moment[row] > 0.0f);
+    owned.model.train_step(text);
+    CHECK(bits_of(wte.first_moment[row]) == 0 && bits_of(wte.second_moment[row]) == 0);
+    CHECK(wte.first_moment[row + 1] < 0.0f && wte.second_moment[row + 1] > 0.0f);
+}
+
 TEST(a_loss_that_is_not_finite_updates_nothing) {
     const Shape shape;
     for (const char* name : {"wte", "wpe", "lm_head", "layer0.attn_wq", "layer0.attn_wk",

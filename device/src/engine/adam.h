@@ -54,65 +54,85 @@ template <class Lanes>
 [[gnu::noinline]] void mixed_weights(const AdamStep& step, float* weights, const float* first,
                                      const float* second) {
     for (std::size_t i = 0; i < Lanes::kWidth; ++i) {
+        const float m = first[i];
         const float v = second[i];
-        weights[i] = v < step.small
-                         ? exact_weight(step, weights[i], first[i], v)
-                         : fast_weight<ScalarLanes>(AdamLanes<ScalarLanes>::of(step), weights[i],
-                                                    first[i], v, bits_of(v));
+        if (v >= step.small) {
+            weights[i] = fast_weight<ScalarLanes>(AdamLanes<ScalarLanes>::of(step), weights[i], m,
+                                                  v, bits_of(v));
+        } else if (bits_of(m) != 0) {
+            weights[i] = exact_weight(step, weights[i], m, v);
+        }
     }
 }
 
-// One step of `count` parameters, a multiple of the width and at most kMostAtOnce.
+// Where a run of parameters has come to.
+struct AdamPlace {
+    float* weights;
+    float* first;
+    float* second;
+    const float* gradient;
+};
+
+// One step of the vector `offset` floats on; false where its weights must take the exact way.
 template <class Lanes>
-void adam_run(const AdamStep& step, float* weights, float* first, float* second,
-              const float* gradient, std::size_t count) {
+UGPT_LANE bool adam_vector(const AdamLanes<Lanes>& k, const AdamPlace& at, std::size_t offset) {
+    const auto g = Lanes::load(at.gradient + offset);
+    const auto v = Lanes::fma(g, g, Lanes::mul(k.beta2, Lanes::load(at.second + offset)));
+    const auto bits = Lanes::bits(v);
+    const auto m = Lanes::fma(k.beta1, Lanes::load(at.first + offset), g);
+    Lanes::store(at.first + offset, m);
+    Lanes::store(at.second + offset, v);
+    if (Lanes::any(Lanes::less_bits(bits, k.small))) {
+        return false;
+    }
+    Lanes::store(at.weights + offset,
+                 fast_weight<Lanes>(k, Lanes::load(at.weights + offset), m, v, bits));
+    return true;
+}
+
+// One step of `count` parameters, a multiple of kUnrolled vectors and at most kMostAtOnce.
+template <class Lanes, std::size_t kUnrolled>
+void adam_run(const AdamStep& step, AdamPlace at, std::size_t count) {
     const auto k = AdamLanes<Lanes>::of(step);
-    float* left[kMostAtOnce / Lanes::kWidth];  // weights for mixed_weights
+    const AdamPlace begin = at;
+    float* left[kMostAtOnce / Lanes::kWidth];  // vectors for mixed_weights
     float** left_end = left;
-    float* const begin = weights;
-    std::size_t n = count / Lanes::kWidth;
+    std::size_t n = count / (kUnrolled * Lanes::kWidth);
     do {
-        const auto g = Lanes::load(gradient);
-        const auto v = Lanes::fma(g, g, Lanes::mul(k.beta2, Lanes::load(second)));
-        const auto bits = Lanes::bits(v);
-        const auto m = Lanes::fma(k.beta1, Lanes::load(first), g);
-        const auto w = fast_weight<Lanes>(k, Lanes::load(weights), m, v, bits);
-        Lanes::store(first, m);
-        Lanes::store(second, v);
-        if (__builtin_expect_with_probability(Lanes::any(Lanes::less_bits(bits, k.small)), 0, 0.99)) {
-            *left_end++ = weights;
-        } else {
-            Lanes::store(weights, w);
+        UGPT_UNROLL for (std::size_t i = 0; i < kUnrolled; ++i) {
+            if (!adam_vector<Lanes>(k, at, i * Lanes::kWidth)) [[unlikely]] {
+                *left_end++ = at.weights + i * Lanes::kWidth;
+            }
         }
-        gradient += Lanes::kWidth;
-        first += Lanes::kWidth;
-        second += Lanes::kWidth;
-        weights += Lanes::kWidth;
+        at.weights += kUnrolled * Lanes::kWidth;
+        at.first += kUnrolled * Lanes::kWidth;
+        at.second += kUnrolled * Lanes::kWidth;
+        at.gradient += kUnrolled * Lanes::kWidth;
     } while (--n > 0);
-    first -= count;
-    second -= count;
     while (left_end > left) {
-        float* const vector = *--left_end;
-        mixed_weights<Lanes>(step, vector, first + (vector - begin), second + (vector - begin));
+        float* const weights = *--left_end;
+        const std::size_t offset = static_cast<std::size_t>(weights - begin.weights);
+        mixed_weights<Lanes>(step, weights, begin.first + offset, begin.second + offset);
     }
 }
 
 // One step of `count` parameters.
 template <class Lanes>
-void adam(const AdamStep& step, float* weights, float* first, float* second,
-          const float* gradient, std::size_t count) {
+void adam(const AdamStep& step, AdamPlace at, std::size_t count) {
+    constexpr std::size_t kUnrolled = 2;
+    constexpr std::size_t kTogether = kUnrolled * Lanes::kWidth;
     while (count > 0) {
         std::size_t done = count < kMostAtOnce ? count : kMostAtOnce;
-        if (done >= Lanes::kWidth) {
-            done = done / Lanes::kWidth * Lanes::kWidth;
-            adam_run<Lanes>(step, weights, first, second, gradient, done);
+        if (done >= kTogether) {
+            done = done / kTogether * kTogether;
+            adam_run<Lanes, kUnrolled>(step, at, done);
         } else {
-            adam_run<ScalarLanes>(step, weights, first, second, gradient, done);
+            adam_run<ScalarLanes, 1>(step, at, done);
         }
-        weights += done;
-        first += done;
-        second += done;
-        gradient += done;
+        at.weights += done;
+        at.first += done;
+        at.second += done;
+        at.gradient += done;
         count -= done;
     }
 }
@@ -122,8 +142,10 @@ template <class Lanes>
 void adam_rows(const AdamStep& step, const Matrix& matrix, std::size_t first_row,
                std::size_t rows, const float* gradient) {
     const std::size_t offset = first_row * matrix.cols;
-    adam<Lanes>(step, matrix.weights + offset, matrix.first_moment + offset,
-                matrix.second_moment + offset, gradient, rows * matrix.cols);
+    adam<Lanes>(step,
+                {matrix.weights + offset, matrix.first_moment + offset,
+                 matrix.second_moment + offset, gradient},
+                rows * matrix.cols);
 }
 
 }  // namespace

@@ -120,8 +120,8 @@ void attend(const Network& net, const Layer& layer, std::size_t first, std::size
             const std::size_t queries = left < kQueryBlock ? left : kQueryBlock;
             const std::size_t keys = begin + queries;
             score<Lanes>(net, head.keys, keys, head.queries, begin, queries, head.attention);
-            for (std::size_t t = begin; t < keys; t += Lanes::kWidth) {
-                causal_softmax<Lanes>(head.attention, net.stride, t, keys, net.attention_scale);
+            for (std::size_t t = begin; t < keys; t += Lanes::Single::kWidth) {
+                causal_softmax<typename Lanes::Single>(head.attention, net.stride, t, keys, net.attention_scale);
             }
             mix<Lanes>(net, head.values, head.attention + begin, keys, queries, out + begin);
         }

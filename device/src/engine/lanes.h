@@ -15,6 +15,8 @@
 
 // Before a loop over parts of a register tile: none of it may stay a loop.
 #define UGPT_UNROLL _Pragma("GCC unroll 16")
+// Hides from the compiler where a pointer comes from, so that it is kept instead of recomputed.
+#define UGPT_OPAQUE(pointer) asm("" : "+r"(pointer))
 #define UGPT_LANE [[maybe_unused, gnu::always_inline]] static inline
 
 namespace ugpt::engine {

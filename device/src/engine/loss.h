@@ -8,8 +8,9 @@ namespace ugpt::engine {
 namespace {
 
 // The mean loss of the document's positions. The logits [V x S] become their gradient.
-template <class Lanes>
+template <class AnyLanes>
 float cross_entropy(const Network& net, const Document& document) {
+    using Lanes = typename AnyLanes::Single;
     const std::size_t stride = net.stride;
     const std::size_t vocabulary = net.shape.vocab_size;
     const std::size_t count = document.positions;
@@ -31,11 +32,10 @@ float cross_entropy(const Network& net, const Document& document) {
             sum = Lanes::add(sum, power);
             Lanes::store(column + v * stride, power);
         }
-        const auto normaliser = reciprocal<Lanes>(sum);
+        const auto normaliser = Lanes::mul(reciprocal<Lanes>(sum), Lanes::all(inverse_count));
         for (std::size_t v = 0; v < vocabulary; ++v) {
-            const auto probability = Lanes::mul(Lanes::load(column + v * stride), normaliser);
             Lanes::store(column + v * stride,
-                         Lanes::mul(probability, Lanes::all(inverse_count)));
+                         Lanes::mul(Lanes::load(column + v * stride), normaliser));
         }
         Lanes::store(net.maxima + t, maximum);
         Lanes::store(net.sums + t, sum);

@@ -7,25 +7,42 @@
 namespace ugpt::engine {
 namespace {
 
+// Constants of `exponential`, in the order of their use.
+struct ExponentialTable {
+    float least = -87.0f;
+    // Adding 1.5 * 2^23 rounds to an integer, which then sits in the low bits; 127 more make them
+    // the exponent field of that power of two.
+    float magic = 12583039.0f;
+    float log2_e = 0x1.715476p+0f;
+    // ln(2) in two parts: the first has few enough bits for its multiples to be exact.
+    float ln2_high = 0x1.62e400p-1f;
+    float ln2_low = 0x1.7f7d1cp-20f;
+    float c5 = 0x1.0fa678p-7f;
+    float c4 = 0x1.573ca4p-5f;
+    float c3 = 0x1.555a78p-3f;
+    float c2 = 0x1.fffdc0p-2f;
+    float c1 = 0x1.fffff6p-1f;
+    float c0 = 1.0f;
+};
+constexpr ExponentialTable kExponential;
+
 // e^x for x <= 88; +0 where x < -87; NaN for NaN. Relative error below 2.1e-7.
 template <class Lanes>
 UGPT_LANE typename Lanes::Float exponential(typename Lanes::Float x) {
-    // Adding 1.5 * 2^23 rounds to an integer k that then sits in the low bits; 127 more make them
-    // the exponent field of 2^k.
-    const auto magic = Lanes::all(12583039.0f);
-    const auto shifted = Lanes::fma(x, Lanes::all(0x1.715476p+0f), magic);  // log2(e)
-    const auto k = Lanes::sub(shifted, magic);
-    // ln(2) in two parts: the first has few enough bits for k times it to be exact.
-    auto r = Lanes::negative_fma(k, Lanes::all(0x1.62e400p-1f), x);
-    r = Lanes::negative_fma(k, Lanes::all(0x1.7f7d1cp-20f), r);
-    auto p = Lanes::all(0x1.0fa678p-7f);
-    p = Lanes::fma(p, r, Lanes::all(0x1.573ca4p-5f));
-    p = Lanes::fma(p, r, Lanes::all(0x1.555a78p-3f));
-    p = Lanes::fma(p, r, Lanes::all(0x1.fffdc0p-2f));
-    p = Lanes::fma(p, r, Lanes::all(0x1.fffff6p-1f));
-    p = Lanes::fma(p, r, Lanes::all(1.0f));
+    const ExponentialTable* table = &kExponential;
+    UGPT_OPAQUE(table);  // one load for a constant, where its address would take a second
+    const auto magic = Lanes::all(table->magic);
+    const auto shifted = Lanes::fma(x, Lanes::all(table->log2_e), magic);
     const auto power = Lanes::from_bits(Lanes::template shift_left<23>(Lanes::bits(shifted)));
-    const auto underflows = Lanes::less(x, Lanes::all(-87.0f));
+    const auto k = Lanes::sub(shifted, magic);
+    auto r = Lanes::negative_fma(k, Lanes::all(table->ln2_high), x);
+    r = Lanes::negative_fma(k, Lanes::all(table->ln2_low), r);
+    auto p = Lanes::fma(Lanes::all(table->c5), r, Lanes::all(table->c4));
+    p = Lanes::fma(p, r, Lanes::all(table->c3));
+    p = Lanes::fma(p, r, Lanes::all(table->c2));
+    p = Lanes::fma(p, r, Lanes::all(table->c1));
+    p = Lanes::fma(p, r, Lanes::all(table->c0));
+    const auto underflows = Lanes::less(x, Lanes::all(table->least));
     return Lanes::select(underflows, Lanes::all(0.0f), Lanes::mul(p, power));
 }
 

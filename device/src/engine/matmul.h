@@ -36,119 +36,161 @@ struct Product {
     std::size_t depth;
 };
 
-// Adds A[.][k] B[k][.] for one k to a tile's sums, or sets them to it. Of the two factors the fewer
-// are kept in registers, the others are loaded one at a time.
-template <class Lanes, bool kFirst, std::size_t kRows, std::size_t kVectors>
-UGPT_LANE void multiply_step(const float* const (&a)[kRows], std::size_t k, const float* b,
-                             typename Lanes::Float (&sums)[kRows][kVectors]) {
-    using Float = typename Lanes::Float;
-    const auto add = [&sums](std::size_t i, std::size_t j, Float row, Float column) {
-        sums[i][j] = kFirst ? Lanes::mul(row, column) : Lanes::fma(row, column, sums[i][j]);
-    };
-    if constexpr (kVectors <= kRows) {
-        Float columns[kVectors];
-        UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
-            columns[j] = Lanes::load(b + j * Lanes::kWidth);
-        }
-        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
-            const Float row = Lanes::all(a[i][k]);
-            UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) { add(i, j, row, columns[j]); }
-        }
-    } else {
-        Float rows[kRows];
-        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { rows[i] = Lanes::all(a[i][k]); }
-        UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
-            const Float column = Lanes::load(b + j * Lanes::kWidth);
-            UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { add(i, j, rows[i], column); }
-        }
-    }
-}
+// Strides that are known to the compiler, which then needs one pointer for all rows of a tile; 0
+// stands for those that are not.
+template <std::size_t kA, std::size_t kBAndC>
+struct Strides {
+    static constexpr bool kKnown = kA != 0;
+    UGPT_LANE std::size_t a(const Product& p) { return kKnown ? kA : p.a_stride; }
+    UGPT_LANE std::size_t b(const Product& p) { return kKnown ? kBAndC : p.b_stride; }
+    UGPT_LANE std::size_t c(const Product& p) { return kKnown ? kBAndC : p.c_stride; }
+};
 
-// Stores an element of C.
-template <class Lanes, Into kInto>
-UGPT_LANE void finish(float* c, typename Lanes::Float sum) {
-    const auto zero = Lanes::all(0.0f);
-    if constexpr (kInto == Into::relu) {
-        sum = Lanes::max(zero, sum);
-    } else if constexpr (kInto == Into::relu_gradient) {
-        sum = Lanes::select(Lanes::less(zero, Lanes::load(c)), sum, zero);
-    }
-    Lanes::store(c, sum);
-}
-
-// A tile of C, kRows x kVectors accumulators in registers; a, b and c point to its first elements.
-template <class Lanes, Order kOrder, Into kInto, std::size_t kRows, std::size_t kVectors>
-UGPT_LANE void multiply_tile(const float* a, std::size_t a_stride, const float* b,
-                             std::size_t b_stride, float* c, std::size_t c_stride,
-                             std::size_t depth) {
-    constexpr bool kTransposed = kOrder == Order::transposed;
-    const std::size_t row_step = kTransposed ? 1 : a_stride;
-    const std::size_t k_step = kTransposed ? a_stride : 1;
-    const float* rows[kRows];
-    UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { rows[i] = a + i * row_step; }
-
-    typename Lanes::Float sums[kRows][kVectors];
-    if constexpr (kInto == Into::sum) {
-        float* row = c;
+// kRows x kVectors elements of C in registers, from row m and column n on.
+template <class Lanes, class Known, Order kOrder, Into kInto, std::size_t kRows,
+          std::size_t kVectors>
+class Tile {
+  public:
+    UGPT_LANE void compute(const Product& p, const float* a, const float* b, float* c) {
+        Tile tile;
+        std::size_t depth = p.depth;
+        tile.b_ = b;
+        UGPT_UNROLL for (std::size_t i = 0; i < kPointers; ++i) {
+            tile.a_[i] = a + i * row_step(p);
+        }
+        if constexpr (kInto == Into::sum) {
+            UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+                UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
+                    tile.sums_[i][j] = Lanes::load(c + i * Known::c(p) + j * Lanes::kWidth);
+                }
+            }
+        } else {
+            tile.template add<true>(p, 0);
+            tile.advance(p, 1);
+            --depth;
+        }
+        for (std::size_t pairs = depth / 2; pairs > 0; --pairs) {
+            tile.template add<false>(p, 0);
+            if constexpr (kTransposed && !Known::kKnown) {
+                tile.advance(p, 1);
+                tile.template add<false>(p, 0);
+                tile.advance(p, 1);
+            } else {
+                tile.template add<false>(p, 1);
+                tile.advance(p, 2);
+            }
+        }
+        if (depth % 2 != 0) {
+            tile.template add<false>(p, 0);
+        }
         UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
             UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
-                sums[i][j] = Lanes::load(row + j * Lanes::kWidth);
+                finish(c + i * Known::c(p) + j * Lanes::kWidth, tile.sums_[i][j]);
             }
-            row += c_stride;
         }
-    } else {
-        multiply_step<Lanes, true>(rows, 0, b, sums);
-        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { rows[i] += k_step; }
-        b += b_stride;
-        --depth;
     }
-    for (std::size_t pairs = depth / 2; pairs > 0; --pairs) {
-        multiply_step<Lanes, false>(rows, 0, b, sums);
-        b += b_stride;
-        multiply_step<Lanes, false>(rows, k_step, b, sums);
-        b += b_stride;
-        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { rows[i] += 2 * k_step; }
+
+  private:
+    using Float = typename Lanes::Float;
+    static constexpr bool kTransposed = kOrder == Order::transposed;
+    // Where the rows are a known distance apart, a pointer to the first leads to all.
+    static constexpr bool kOnePointer = kTransposed || Known::kKnown;
+    static constexpr std::size_t kPointers = kOnePointer ? 1 : kRows;
+
+    UGPT_LANE std::size_t row_step(const Product& p) { return kTransposed ? 1 : Known::a(p); }
+    UGPT_LANE std::size_t k_step(const Product& p) { return kTransposed ? Known::a(p) : 1; }
+
+    // A[m + i][k] for the k-th step from here
+    [[gnu::always_inline]] Float element(const Product& p, std::size_t i, std::size_t k) const {
+        const std::size_t at = k * k_step(p);
+        return Lanes::all(kOnePointer ? a_[0][at + i * row_step(p)] : a_[i][at]);
     }
-    if (depth % 2 != 0) {
-        multiply_step<Lanes, false>(rows, 0, b, sums);
-    }
-    UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
-        UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
-            finish<Lanes, kInto>(c + j * Lanes::kWidth, sums[i][j]);
+
+    // Adds the products for the k-th step from here, or sets the sums to them. Of the two factors
+    // the fewer are kept in registers, the others are loaded one at a time.
+    template <bool kFirst>
+    [[gnu::always_inline]] void add(const Product& p, std::size_t k) {
+        const float* b = b_ + k * Known::b(p);
+        if constexpr (kVectors <= kRows) {
+            Float columns[kVectors];
+            UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
+                columns[j] = Lanes::load(b + j * Lanes::kWidth);
+            }
+            UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+                const Float row = element(p, i, k);
+                UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
+                    add_product<kFirst>(sums_[i][j], row, columns[j]);
+                }
+            }
+        } else {
+            Float rows[kRows];
+            UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+                rows[i] = element(p, i, k);
+            }
+            UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
+                const Float column = Lanes::load(b + j * Lanes::kWidth);
+                UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+                    add_product<kFirst>(sums_[i][j], rows[i], column);
+                }
+            }
         }
-        c += c_stride;
     }
-}
+
+    template <bool kFirst>
+    UGPT_LANE void add_product(Float& sum, Float row, Float column) {
+        sum = kFirst ? Lanes::mul(row, column) : Lanes::fma(row, column, sum);
+    }
+
+    // Moves on by `count` of k.
+    [[gnu::always_inline]] void advance(const Product& p, std::size_t count) {
+        UGPT_UNROLL for (std::size_t i = 0; i < kPointers; ++i) { a_[i] += count * k_step(p); }
+        b_ += count * Known::b(p);
+    }
+
+    UGPT_LANE void finish(float* c, Float sum) {
+        const Float zero = Lanes::all(0.0f);
+        if constexpr (kInto == Into::relu) {
+            sum = Lanes::max(zero, sum);
+        } else if constexpr (kInto == Into::relu_gradient) {
+            sum = Lanes::select(Lanes::less(zero, Lanes::load(c)), sum, zero);
+        }
+        Lanes::store(c, sum);
+    }
+
+    const float* a_[kPointers];
+    const float* b_;
+    Float sums_[kRows][kVectors];
+};
 
 // All rows from m on of kVectors columns from n on, in tiles of kRows rows, then of fewer.
-template <class Lanes, Order kOrder, Into kInto, std::size_t kRows, std::size_t kVectors>
+template <class Lanes, class Known, Order kOrder, Into kInto, std::size_t kRows,
+          std::size_t kVectors>
 [[gnu::noinline]] void multiply_columns(const Product& p, std::size_t m, std::size_t n) {
-    const std::size_t a_stride = p.a_stride;
-    const std::size_t b_stride = p.b_stride;
-    const std::size_t c_stride = p.c_stride;
-    const std::size_t depth = p.depth;
-    const std::size_t row_step = kOrder == Order::transposed ? 1 : a_stride;
-    const float* a = p.a + m * row_step;
-    const float* b = p.b + n;
-    float* c = p.c + m * c_stride + n;
-    for (; m + kRows <= p.rows; m += kRows) {
-        multiply_tile<Lanes, kOrder, kInto, kRows, kVectors>(a, a_stride, b, b_stride, c,
-                                                                   c_stride, depth);
-        a += kRows * row_step;
-        c += kRows * c_stride;
+    const std::size_t row_step = kOrder == Order::transposed ? 1 : Known::a(p);
+    std::size_t tiles = (p.rows - m) / kRows;
+    if (tiles > 0) {
+        const Product copy = p;  // in registers, whatever the tiles store
+        const float* a = p.a + m * row_step;
+        const float* b = p.b + n;
+        float* c = p.c + m * Known::c(p) + n;
+        m += tiles * kRows;
+        do {
+            Tile<Lanes, Known, kOrder, kInto, kRows, kVectors>::compute(copy, a, b, c);
+            a += kRows * row_step;
+            c += kRows * Known::c(copy);
+        } while (--tiles > 0);
     }
     if constexpr (kRows > 1) {
         if (m < p.rows) {
             constexpr std::size_t kFewer = kRows > 4 ? 4 : kRows / 2;
-            multiply_columns<Lanes, kOrder, kInto, kFewer, kVectors>(p, m, n);
+            multiply_columns<Lanes, Known, kOrder, kInto, kFewer, kVectors>(p, m, n);
         }
     }
 }
 
 // At most twelve accumulators at a time: they fit into sixteen registers with their operands.
-template <class AnyLanes, Order kOrder, Into kInto = Into::fresh>
-void multiply(const Product& p) {
-    using Lanes = typename AnyLanes::Single;
+template <class Lanes, class Known, Order kOrder, Into kInto>
+void multiply_known(const Product& p) {
     std::size_t vectors = (p.columns + Lanes::kWidth - 1) / Lanes::kWidth;
     while (vectors > 0) {
         // Three by four spends the fewest loads for a product, four by three hardly more.
@@ -158,12 +200,37 @@ void multiply(const Product& p) {
         vectors -= taken;
         const std::size_t n = vectors * Lanes::kWidth;
         switch (taken) {
-            case 1: multiply_columns<Lanes, kOrder, kInto, 8, 1>(p, 0, n); break;
-            case 2: multiply_columns<Lanes, kOrder, kInto, 6, 2>(p, 0, n); break;
-            case 3: multiply_columns<Lanes, kOrder, kInto, 4, 3>(p, 0, n); break;
-            default: multiply_columns<Lanes, kOrder, kInto, 3, 4>(p, 0, n); break;
+            case 1: multiply_columns<Lanes, Known, kOrder, kInto, 8, 1>(p, 0, n); break;
+            case 2: multiply_columns<Lanes, Known, kOrder, kInto, 6, 2>(p, 0, n); break;
+            case 3: multiply_columns<Lanes, Known, kOrder, kInto, 4, 3>(p, 0, n); break;
+            default: multiply_columns<Lanes, Known, kOrder, kInto, 3, 4>(p, 0, n); break;
         }
     }
+}
+
+// The standard model's strides are known: sixteen positions or features, four times as many for
+// the width of the MLP.
+template <class AnyLanes, Order kOrder, Into kInto = Into::fresh>
+void multiply(const Product& p) {
+    using Lanes = typename AnyLanes::Single;
+    constexpr std::size_t kNarrow = 16;
+    constexpr std::size_t kWide = 64;
+    if (p.b_stride == kNarrow && p.c_stride == kNarrow) {
+        if (p.a_stride == kNarrow) {
+            return multiply_known<Lanes, Strides<kNarrow, kNarrow>, kOrder, kInto>(p);
+        }
+        if constexpr (kInto == Into::sum || kInto == Into::relu_gradient) {
+            if (p.a_stride == kWide) {
+                return multiply_known<Lanes, Strides<kWide, kNarrow>, kOrder, kInto>(p);
+            }
+        }
+    }
+    if constexpr (kOrder == Order::row_major && kInto == Into::fresh) {
+        if (p.a_stride == kNarrow && p.b_stride == kWide && p.c_stride == kWide) {
+            return multiply_known<Lanes, Strides<kNarrow, kWide>, kOrder, kInto>(p);
+        }
+    }
+    multiply_known<Lanes, Strides<0, 0>, kOrder, kInto>(p);
 }
 
 }  // namespace
