@@ -589,6 +589,52 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """Where the time of training goes: ticks of a counter in each part of a step, forward and
+    backward pass together.
+    """
+
+    tick_hz: int
+    """Ticks a second: the clock of the core, where it counts its cycles."""
+    steps: int
+    """Training steps counted."""
+    embedding: int
+    """Ticks spent on the embeddings and their norm."""
+    attention: int
+    """On attention with its norm and projections."""
+    mlp: int
+    """On the multilayer perceptrons with their norms."""
+    loss: int
+    """On the logits and the loss."""
+    adam: int
+    """On the updates of the weights."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.integer("tick_hz", self.tick_hz, 1, 4294967295),
+            _wire.integer("steps", self.steps, 0, 4294967295),
+            _wire.integer("embedding", self.embedding, 0, 18446744073709551615),
+            _wire.integer("attention", self.attention, 0, 18446744073709551615),
+            _wire.integer("mlp", self.mlp, 0, 18446744073709551615),
+            _wire.integer("loss", self.loss, 0, 18446744073709551615),
+            _wire.integer("adam", self.adam, 0, 18446744073709551615),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> Profile:
+        fields = FieldReader("Profile", value)
+        return cls(
+            tick_hz=fields.integer("tick_hz", 1, 4294967295),
+            steps=fields.integer("steps", 0, 4294967295),
+            embedding=fields.integer("embedding", 0, 18446744073709551615),
+            attention=fields.integer("attention", 0, 18446744073709551615),
+            mlp=fields.integer("mlp", 0, 18446744073709551615),
+            loss=fields.integer("loss", 0, 18446744073709551615),
+            adam=fields.integer("adam", 0, 18446744073709551615),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class HelloResult:
     """What `hello` returns."""
 
@@ -1859,11 +1905,14 @@ class SelfTestResult:
     """Of all results."""
     expected: int
     """What every right processor gives."""
+    failed: str = ""
+    """The operations whose results differ, between commas."""
 
     def to_wire(self) -> list[object]:
         return [
             _wire.integer("digest", self.digest, 0, 4294967295),
             _wire.integer("expected", self.expected, 0, 4294967295),
+            _wire.string("failed", self.failed, 256),
         ]
 
     @classmethod
@@ -1872,6 +1921,7 @@ class SelfTestResult:
         return cls(
             digest=fields.integer("digest", 0, 4294967295),
             expected=fields.integer("expected", 0, 4294967295),
+            failed=fields.string("failed", 256, default=""),
         )
 
 
@@ -1892,6 +1942,55 @@ class SelfTestRequest(Request[SelfTestResult]):
 
     def decode_result(self, value: object) -> SelfTestResult:
         return SelfTestResult.from_wire(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileResult:
+    """What `profile` returns."""
+
+    profile: Profile
+    """What has been counted."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            self.profile.to_wire(),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> ProfileResult:
+        fields = FieldReader("ProfileResult", value)
+        return cls(
+            profile=fields.record("profile", Profile.from_wire),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRequest(Request[ProfileResult]):
+    """Switches the profile of training steps on or off, and reads it. It starts from zero when it
+    is switched on, and keeps its counts when it is switched off; switching it to what it is
+    changes nothing.
+    """
+
+    METHOD: ClassVar[str] = "profile"
+    RESULT: ClassVar[type[ProfileResult]] = ProfileResult
+
+    enabled: bool
+    """Whether it shall be on."""
+
+    def to_wire(self) -> list[object]:
+        return [
+            _wire.boolean("enabled", self.enabled),
+        ]
+
+    @classmethod
+    def from_wire(cls, value: object) -> ProfileRequest:
+        fields = FieldReader("ProfileRequest", value)
+        return cls(
+            enabled=fields.boolean("enabled"),
+        )
+
+    def decode_result(self, value: object) -> ProfileResult:
+        return ProfileResult.from_wire(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1942,6 +2041,7 @@ TRAINER_METHODS: frozenset[str] = frozenset(
         "curve",
         "autorun",
         "self_test",
+        "profile",
     }
 )
 """Methods answered between two training steps; the others are answered at once."""

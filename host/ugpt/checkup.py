@@ -255,7 +255,8 @@ async def _examine_arithmetic(link: Link) -> Finding:
     return Finding(
         "arithmetic",
         State.FAIL,
-        f"its results are {result.digest:08x}, right ones {result.expected:08x}",
+        f"wrong bits in {result.failed or 'unnamed operations'}: its results are "
+        f"{result.digest:08x}, right ones {result.expected:08x}",
         "This board would train other weights: report it with the output of ugpt info.",
     )
 

@@ -30,6 +30,8 @@ from ._messages import (
     PingRequest,
     Plan,
     PlanRequest,
+    Profile,
+    ProfileRequest,
     Recipe,
     ResetRequest,
     SampleRequest,
@@ -103,6 +105,8 @@ class SelfTest(NamedTuple):
 
     digest: int
     expected: int
+    failed: str = ""
+    """The operations whose results differ, between commas."""
 
 
 class Device:
@@ -157,7 +161,14 @@ class Device:
     async def self_test(self) -> SelfTest:
         """Checks the arithmetic of the device: both numbers are equal on a right one."""
         result = await self._link.request(SelfTestRequest())
-        return SelfTest(result.digest, result.expected)
+        return SelfTest(result.digest, result.expected, result.failed)
+
+    async def profile(self, enabled: bool) -> Profile:
+        """Switches the profile of training steps on, from zero, or off, and reads it.
+
+        Switching it to what it is changes nothing, so that it can be read at any time.
+        """
+        return (await self._link.request(ProfileRequest(enabled=enabled))).profile
 
     # The model
 

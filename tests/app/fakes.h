@@ -88,6 +88,7 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] const port::Chip& chip() const override { return chip_; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
     [[nodiscard]] std::uint64_t now_us() override;
+    [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
     void restart() override { ++restarts; }
 
@@ -97,6 +98,7 @@ class FakePlatform : public port::Platform {
     struct alignas(64) Line {
         std::array<std::byte, 64> bytes;
     };
+    std::uint32_t ticks_ = UINT32_MAX - 1000;  // wraps round early
     port::Chip chip_{"fake", "test", true, 2, 0, 921600};
     std::vector<std::vector<Line>> memory_;
     std::vector<std::span<std::byte>> blocks_;

@@ -61,6 +61,43 @@ TEST(training_runs_to_its_target_and_no_further) {
     CHECK(losses.first == 1 && losses.values.size() == 20 * sizeof(float));
 }
 
+TEST(a_profile_counts_while_it_is_on) {
+    Bench bench;
+    bench.greet();
+    bench.create();
+    rpc::ProfileResult before, during, after, again;
+    rpc::DocumentsWriteResult documents;
+    CHECK(bench.call(rpc::ProfileParams{true}, before) == rpc::ErrorCode::none);
+    CHECK(before.profile.steps == 0 && before.profile.adam == 0);
+    CHECK(before.profile.tick_hz == 1'000'000'000);
+    CHECK(bench.call(rpc::TrainParams{20, 0}) == rpc::ErrorCode::none);
+    CHECK(bench.write_documents(0, 20, documents) == rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.state == rpc::DeviceState::idle; }));
+    CHECK(bench.call(rpc::ProfileParams{false}, during) == rpc::ErrorCode::none);
+    CHECK(during.profile.steps == 20);
+    // The counter advances by ten ticks whenever it is read: once for every phase that is entered.
+    for (const std::uint64_t ticks : {during.profile.embedding, during.profile.attention,
+                                      during.profile.mlp, during.profile.loss,
+                                      during.profile.adam})
+        CHECK(ticks >= 200 && ticks <= 4000 && ticks % 200 == 0);
+
+    CHECK(bench.call(rpc::TrainParams{25, 0}) == rpc::ErrorCode::none);
+    CHECK(bench.write_documents(20, 5, documents) == rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.step == 25; }));
+    CHECK(bench.call(rpc::ProfileParams{false}, after) == rpc::ErrorCode::none);
+    CHECK(after.profile == during.profile);
+    CHECK(bench.call(rpc::ProfileParams{true}, again) == rpc::ErrorCode::none);
+    CHECK(again.profile == before.profile);
+}
+
+TEST(the_self_test_passes) {
+    Bench bench;
+    bench.greet();
+    rpc::SelfTestResult result;
+    CHECK(bench.call(rpc::SelfTestParams{}, result) == rpc::ErrorCode::none);
+    CHECK(result.digest == result.expected && result.failed.empty());
+}
+
 TEST(repeated_documents_are_passed_over_and_gaps_refused) {
     Bench bench;
     bench.greet();

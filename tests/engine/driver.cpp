@@ -8,7 +8,8 @@
 // Standard output: one f32 loss for every document; weights, first moments and second moments, each
 // in canonical order, as f32; for every sample u32 length and u32 tokens.
 //
-// With the argument `kernels`, it prints the names of available_kernels instead.
+// With the argument `kernels`, it prints the names of available_kernels instead; with `self-test`,
+// the names of the operations whose results are wrong.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -52,11 +53,25 @@ void print_kernels() {
     }
 }
 
+void print_failed_operations() {
+    const SelfTest test = run_self_test();
+    for (std::size_t i = 0; i < kOperationCount; ++i) {
+        const auto operation = static_cast<Operation>(i);
+        if (test.failed_at(operation)) {
+            std::puts(name_of(operation).data());
+        }
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc == 2 && argv[1] == std::string_view("kernels")) {
         print_kernels();
+        return 0;
+    }
+    if (argc == 2 && argv[1] == std::string_view("self-test")) {
+        print_failed_operations();
         return 0;
     }
     const auto head = take<std::uint32_t>(10);

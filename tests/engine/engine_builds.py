@@ -7,6 +7,7 @@ options; only compiler, level of optimisation and processor differ.
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -86,6 +87,14 @@ OTHER_PROCESSORS = (
 BUILDS = NATIVE + OTHER_PROCESSORS
 
 
+def engine_sources() -> list[str]:
+    """The engine's source files for any processor."""
+    lists = (ROOT / "device" / "sources.cmake").read_text()
+    found = re.search(r"set\(UGPT_ENGINE_SOURCES([^)]*)\)", lists)
+    assert found is not None
+    return [str(ROOT / "device" / "src" / name) for name in found[1].split()]
+
+
 class Workshop:
     """Makes all builds side by side; `command` waits for one of them."""
 
@@ -111,8 +120,10 @@ def tool(name: str) -> str:
     return str(beside) if beside.exists() else name
 
 
-def run(*command: str) -> str:
+def run(*command: str, cwd: Path | None = None) -> str:
     """Standard output of a command that must succeed."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, cwd=cwd
+    )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -2,12 +2,14 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "check.h"
 #include "engine/bits.h"
 #include "engine/fma.h"
-#include "engine/model.h"
 #include "engine/random.h"
+#include "engine/self_test.h"
 
 using namespace ugpt::engine;
 
@@ -100,6 +102,18 @@ TEST(float_of_fixed_rounds_to_even) {
     }
 }
 
-TEST(self_test_digest_is_as_expected) {
-    CHECK(self_test_digest() == kSelfTestExpected);
+TEST(self_test_passes) {
+    const SelfTest test = run_self_test();
+    CHECK(test.passed());
+    CHECK(test.digest == test.expected);
+}
+
+TEST(failed_operations_are_named) {
+    SelfTest test;
+    test.failed = 1u << static_cast<unsigned>(Operation::sum) |
+                  1u << static_cast<unsigned>(Operation::inverse_root);
+    char text[64];
+    CHECK(std::string_view(text, write_failed(test, text)) == "sum, inverse root");
+    CHECK(std::string_view(text, write_failed(test, std::span(text).first(6))) == "sum, i");
+    CHECK(write_failed(SelfTest{}, text) == 0);
 }

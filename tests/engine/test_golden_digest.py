@@ -84,6 +84,14 @@ def test_this_computer(
     check(command, documents, name, available.index(kernels))
 
 
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.name)
+def test_every_operation(builds: Workshop, build: Build) -> None:
+    """The self-test, which every set of kernels in the build takes, finds nothing wrong."""
+    if missing := build.missing():
+        pytest.skip(missing)
+    assert run(*builds.command(build), "self-test").splitlines() == []
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 @pytest.mark.parametrize("build", OTHER_PROCESSORS, ids=lambda build: build.name)
 def test_other_processor(

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "app/step_profile.h"
 #include "engine/config.h"
 #include "port/port.h"
 #include "rpc/messages.h"
@@ -47,6 +48,16 @@ inline rpc::Recipe to_rpc(const engine::Recipe& in) {
             .clip_norm = in.clip_norm,
             .moments = static_cast<rpc::MomentFormat>(in.moments),
             .recompute = in.recompute};
+}
+
+inline rpc::Profile to_rpc(const StepProfile& in, std::uint32_t tick_hz) {
+    return {.tick_hz = tick_hz,
+            .steps = in.steps(),
+            .embedding = in.ticks(engine::Phase::embedding),
+            .attention = in.ticks(engine::Phase::attention),
+            .mlp = in.ticks(engine::Phase::mlp),
+            .loss = in.ticks(engine::Phase::loss),
+            .adam = in.ticks(engine::Phase::adam)};
 }
 
 // Tokens travel as a byte each where the vocabulary allows it, else as two, little-endian.

@@ -26,6 +26,7 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       documents_(flash),
       settings_(flash),
       narrator_(settings_, platform.entropy()),
+      profile_(platform),
       arena_(platform.memory_blocks()) {}
 
 void Trainer::boot() {
@@ -57,8 +58,10 @@ bool Trainer::allocate(const CheckpointInfo& run) {
     arena_.clear();
     model_ = {};
     vocabulary_ = arena_.take_array<std::byte>(run.vocabulary_bytes);
-    return vocabulary_.size() == run.vocabulary_bytes &&
-           model_.create(run.shape, run.recipe, arena_);
+    const bool fits = vocabulary_.size() == run.vocabulary_bytes &&
+                      model_.create(run.shape, run.recipe, arena_);
+    model_.observe(profiling_ ? &profile_ : nullptr);
+    return fits;
 }
 
 void Trainer::begin_epoch(std::uint32_t step) {
@@ -199,6 +202,13 @@ rpc::ErrorCode Trainer::set_autorun(const Settings& settings) {
     return error;
 }
 
+void Trainer::set_profiling(bool enabled) {
+    if (enabled == profiling_) return;
+    if (enabled) profile_.clear();
+    profiling_ = enabled;
+    model_.observe(enabled ? &profile_ : nullptr);
+}
+
 bool Trainer::narrate(TextLine& line) {
     if (!narrator_.enabled() || model_.empty() || training() ||
         shared_.greeted.load(std::memory_order_relaxed))
@@ -266,6 +276,7 @@ bool Trainer::advance() {
     loss_ = loss;
     positions_ += std::min<std::size_t>(length + 1, run_.shape.block_size);
     ++run_.step;
+    if (profiling_) profile_.count_step();
     shared_.losses.push(loss);
     if (save_is_due())
         (void)save();  // it has logged what went wrong, and the run is worth going on

@@ -10,6 +10,7 @@
 #include "app/narrator.h"
 #include "app/settings.h"
 #include "app/shared.h"
+#include "app/step_profile.h"
 #include "engine/arena.h"
 #include "engine/model.h"
 #include "port/port.h"
@@ -44,6 +45,9 @@ class Trainer {
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
     rpc::ErrorCode set_autorun(const Settings& settings);
+    // The profile starts from zero when it is switched on.
+    void set_profiling(bool enabled);
+    [[nodiscard]] const StepProfile& profile() const { return profile_; }
     [[nodiscard]] std::size_t read_curve(std::uint32_t first, std::span<float> out);
 
     [[nodiscard]] DocumentStore& documents() { return documents_; }
@@ -75,6 +79,8 @@ class Trainer {
     DocumentStore documents_;
     SettingsStore settings_;
     Narrator narrator_;
+    StepProfile profile_;
+    bool profiling_ = false;
     engine::Arena arena_;
     engine::Model model_;
     std::span<std::byte> vocabulary_;

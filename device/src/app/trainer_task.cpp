@@ -158,9 +158,17 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
                 return Refusal{trainer_.set_autorun({in.enabled ? 1u : 0u, in.temperature})};
             });
         case rpc::Method::self_test:
-            return answer<rpc::SelfTestParams>(request, scratch_, [](const auto&, auto& out) {
-                out.digest = engine::self_test_digest();
-                out.expected = engine::kSelfTestExpected;
+            return answer<rpc::SelfTestParams>(request, scratch_, [this](const auto&, auto& out) {
+                const engine::SelfTest test = engine::run_self_test();
+                out.digest = test.digest;
+                out.expected = test.expected;
+                out.failed = {failed_.data(), engine::write_failed(test, failed_)};
+                return Refusal{};
+            });
+        case rpc::Method::profile:
+            return answer<rpc::ProfileParams>(request, scratch_, [this](const auto& in, auto& out) {
+                trainer_.set_profiling(in.enabled);
+                out.profile = to_rpc(trainer_.profile(), ports_.platform.chip().tick_hz);
                 return Refusal{};
             });
         default:

@@ -46,6 +46,7 @@ class TrainerTask {
     std::span<std::uint8_t> scratch_;
     Trainer trainer_;
     std::array<std::uint8_t, 2 * rpc::kBlockSizeMax> sampled_{};
+    std::array<char, 256> failed_{};  // names of operations
     std::array<float, 256> losses_{};
 };
 

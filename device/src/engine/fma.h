@@ -14,6 +14,12 @@
 #define UGPT_HAS_FMA 0
 #endif
 
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "the engine gives the same bits everywhere: it must be compiled without -ffast-math"
+#endif
+static_assert(__FLT_EVAL_METHOD__ == 0, "floats must be computed as floats, not as anything wider");
+
 namespace ugpt::engine {
 
 // In integer arithmetic. A NaN result is 0x7fc00000.

@@ -12,6 +12,7 @@
 #endif
 #include "engine/lanes_pack.h"
 #include "engine/pass.h"
+#include "engine/self_test_lanes.h"
 
 namespace ugpt::engine {
 
@@ -27,10 +28,10 @@ namespace {
 // Two at a time, so that one's result need not be waited for.
 using PlainLanes = Pack<ScalarLanes, 2>;
 constexpr Kernels kScalarKernels{"scalar", PlainLanes::kWidth, forward<PlainLanes>,
-                                 backward<PlainLanes>, decode};
+                                 backward<PlainLanes>, decode, self_test_lanes<ScalarLanes>};
 #if defined(__aarch64__)
 constexpr Kernels kNeonKernels{"neon", NeonLanes::kWidth, forward<NeonLanes>, backward<NeonLanes>,
-                               decode};
+                               decode, self_test_lanes<NeonLanes>};
 #endif
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "engine/adam_step.h"
 #include "engine/network.h"
+#include "engine/self_test.h"
 
 namespace ugpt::engine {
 
@@ -14,6 +15,7 @@ struct Kernels {
     float (*forward)(const Network& net, const Document& document);
     void (*backward)(const Network& net, const AdamStep& step, const Document& document);
     void (*decode)(const Network& net, Token token, std::size_t position);
+    void (*self_test)(const SelfTestInputs& inputs, OperationDigests& digests);
 };
 
 // Every set this build and processor can run, best first; all give the same bits. The last one is

@@ -2,11 +2,12 @@
 #include "engine/kernels.h"
 #include "engine/lanes_x86.h"
 #include "engine/pass.h"
+#include "engine/self_test_lanes.h"
 
 namespace ugpt::engine {
 
 extern const Kernels kAvx2Kernels;
 const Kernels kAvx2Kernels{"avx2", Avx2Lanes::kWidth, forward<Avx2Lanes>, backward<Avx2Lanes>,
-                           decode};
+                           decode, self_test_lanes<Avx2Lanes>};
 
 }  // namespace ugpt::engine

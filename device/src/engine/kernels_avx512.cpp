@@ -2,11 +2,12 @@
 #include "engine/kernels.h"
 #include "engine/lanes_x86.h"
 #include "engine/pass.h"
+#include "engine/self_test_lanes.h"
 
 namespace ugpt::engine {
 
 extern const Kernels kAvx512Kernels;
-const Kernels kAvx512Kernels{"avx512", Avx512Lanes::kWidth, forward<Avx512Lanes>, backward<Avx512Lanes>,
-                           decode};
+const Kernels kAvx512Kernels{"avx512", Avx512Lanes::kWidth, forward<Avx512Lanes>,
+                             backward<Avx512Lanes>, decode, self_test_lanes<Avx512Lanes>};
 
 }  // namespace ugpt::engine

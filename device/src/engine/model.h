@@ -120,9 +120,4 @@ class Model {
     BiasCorrection correction_;  // of step_ completed steps
 };
 
-// Runs the primitive operations (fma, rounding, conversions, denormals, infinities, exp, log,
-// reciprocal, inverse root, generator) over fixed inputs and digests the bits.
-std::uint32_t self_test_digest();
-extern const std::uint32_t kSelfTestExpected;
-
 }  // namespace ugpt::engine

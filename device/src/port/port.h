@@ -90,6 +90,7 @@ struct Chip {
     std::uint8_t cores = 2;
     std::uint32_t clock_hz = 0;
     std::uint32_t baud_max = 0;
+    std::uint32_t tick_hz = 1'000'000'000;  // of Platform::ticks
 };
 
 class Platform {
@@ -99,6 +100,8 @@ class Platform {
     // The blocks of memory that tensors can use; taken once, at start.
     [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
     [[nodiscard]] virtual std::uint64_t now_us() = 0;
+    // The finest counter there is, of cycles on a chip; wraps round. Each core may have its own.
+    [[nodiscard]] virtual std::uint32_t ticks() = 0;
     [[nodiscard]] virtual std::uint32_t entropy() = 0;
     // Starts over; does not return on a chip. A host process returns and ends its tasks.
     virtual void restart() = 0;

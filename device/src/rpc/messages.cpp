@@ -297,6 +297,29 @@ void encode(Writer& writer, const ModelInfo& in) {
     writer.uint(in.step);
 }
 
+bool decode(Reader& reader, Profile& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("tick_hz", out.tick_hz, 1);
+    fields.read("steps", out.steps);
+    fields.read("embedding", out.embedding);
+    fields.read("attention", out.attention);
+    fields.read("mlp", out.mlp);
+    fields.read("loss", out.loss);
+    fields.read("adam", out.adam);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const Profile& in) {
+    writer.array(7);
+    writer.uint(in.tick_hz);
+    writer.uint(in.steps);
+    writer.uint(in.embedding);
+    writer.uint(in.attention);
+    writer.uint(in.mlp);
+    writer.uint(in.loss);
+    writer.uint(in.adam);
+}
+
 bool decode(Reader& reader, HelloResult& out, FieldError& error) {
     FieldReader fields(reader, error);
     fields.read("hello", out.hello);
@@ -925,13 +948,19 @@ bool decode(Reader& reader, SelfTestResult& out, FieldError& error) {
     FieldReader fields(reader, error);
     fields.read("digest", out.digest);
     fields.read("expected", out.expected);
+    if (fields.more()) {
+        fields.read("failed", out.failed, 256);
+    } else {
+        out.failed = "";
+    }
     return fields.finish();
 }
 
 void encode(Writer& writer, const SelfTestResult& in) {
-    writer.array(2);
+    writer.array(3);
     writer.uint(in.digest);
     writer.uint(in.expected);
+    writer.str(in.failed);
 }
 
 bool decode(Reader& reader, [[maybe_unused]] SelfTestParams& out, FieldError& error) {
@@ -941,6 +970,28 @@ bool decode(Reader& reader, [[maybe_unused]] SelfTestParams& out, FieldError& er
 
 void encode(Writer& writer, [[maybe_unused]] const SelfTestParams& in) {
     writer.array(0);
+}
+
+bool decode(Reader& reader, ProfileResult& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("profile", out.profile);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const ProfileResult& in) {
+    writer.array(1);
+    encode(writer, in.profile);
+}
+
+bool decode(Reader& reader, ProfileParams& out, FieldError& error) {
+    FieldReader fields(reader, error);
+    fields.read("enabled", out.enabled);
+    return fields.finish();
+}
+
+void encode(Writer& writer, const ProfileParams& in) {
+    writer.array(1);
+    writer.boolean(in.enabled);
 }
 
 bool decode(Reader& reader, LogNotification& out, FieldError& error) {

@@ -228,6 +228,7 @@ enum class Method : std::uint8_t {
     curve,
     autorun,
     self_test,
+    profile,
 };
 
 struct MethodInfo {
@@ -235,7 +236,7 @@ struct MethodInfo {
     Task task;
 };
 
-inline constexpr std::array<MethodInfo, 28> kMethods{{
+inline constexpr std::array<MethodInfo, 29> kMethods{{
     {"hello", Task::link},
     {"ping", Task::link},
     {"set_baud", Task::link},
@@ -264,6 +265,7 @@ inline constexpr std::array<MethodInfo, 28> kMethods{{
     {"curve", Task::trainer},
     {"autorun", Task::trainer},
     {"self_test", Task::trainer},
+    {"profile", Task::trainer},
 }};
 
 [[nodiscard]] constexpr const MethodInfo& info(Method method) {
@@ -462,6 +464,29 @@ struct ModelInfo {
 };
 [[nodiscard]] bool decode(Reader& reader, ModelInfo& out, FieldError& error);
 void encode(Writer& writer, const ModelInfo& in);
+
+// Where the time of training goes: ticks of a counter in each part of a step, forward and backward
+// pass together.
+struct Profile {
+    // Ticks a second: the clock of the core, where it counts its cycles. (At least 1.)
+    std::uint32_t tick_hz = 0;
+    // Training steps counted.
+    std::uint32_t steps = 0;
+    // Ticks spent on the embeddings and their norm.
+    std::uint64_t embedding = 0;
+    // On attention with its norm and projections.
+    std::uint64_t attention = 0;
+    // On the multilayer perceptrons with their norms.
+    std::uint64_t mlp = 0;
+    // On the logits and the loss.
+    std::uint64_t loss = 0;
+    // On the updates of the weights.
+    std::uint64_t adam = 0;
+
+    bool operator==(const Profile&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, Profile& out, FieldError& error);
+void encode(Writer& writer, const Profile& in);
 
 // What `hello` returns.
 struct HelloResult {
@@ -1054,8 +1079,8 @@ struct SelfTestResult {
     std::uint32_t digest = 0;
     // What every right processor gives.
     std::uint32_t expected = 0;
-
-    bool operator==(const SelfTestResult&) const = default;
+    // The operations whose results differ, between commas. (At most 256 bytes.)
+    std::string_view failed = "";
 };
 [[nodiscard]] bool decode(Reader& reader, SelfTestResult& out, FieldError& error);
 void encode(Writer& writer, const SelfTestResult& in);
@@ -1067,6 +1092,31 @@ struct SelfTestParams {
 };
 [[nodiscard]] bool decode(Reader& reader, SelfTestParams& out, FieldError& error);
 void encode(Writer& writer, const SelfTestParams& in);
+
+// What `profile` returns.
+struct ProfileResult {
+    // What has been counted.
+    Profile profile{};
+
+    bool operator==(const ProfileResult&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, ProfileResult& out, FieldError& error);
+void encode(Writer& writer, const ProfileResult& in);
+
+// Switches the profile of training steps on or off, and reads it. It starts from zero when it is
+// switched on, and keeps its counts when it is switched off; switching it to what it is changes
+// nothing.
+struct ProfileParams {
+    static constexpr Method kMethod = Method::profile;
+    using Result = ProfileResult;
+
+    // Whether it shall be on.
+    bool enabled = false;
+
+    bool operator==(const ProfileParams&) const = default;
+};
+[[nodiscard]] bool decode(Reader& reader, ProfileParams& out, FieldError& error);
+void encode(Writer& writer, const ProfileParams& in);
 
 // A line of the device log.
 struct LogNotification {

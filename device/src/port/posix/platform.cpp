@@ -68,6 +68,12 @@ std::uint64_t HostPlatform::now_us() {
         std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
+std::uint32_t HostPlatform::ticks() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
 std::uint32_t HostPlatform::entropy() { return std::random_device{}(); }
 
 }  // namespace ugpt::port::posix

@@ -43,6 +43,7 @@ class HostPlatform : public Platform {
     [[nodiscard]] const Chip& chip() const override { return chip_; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
     [[nodiscard]] std::uint64_t now_us() override;
+    [[nodiscard]] std::uint32_t ticks() override;
     [[nodiscard]] std::uint32_t entropy() override;
     void restart() override { restart_(); }
 
