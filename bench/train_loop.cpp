@@ -1,0 +1,157 @@
+// A loop around the engine, to be timed or counted.
+//
+//     train_loop train|sample N_LAYER N_EMBD N_HEAD BLOCK_SIZE VOCAB_SIZE COUNT POSITIONS
+//
+// Trains COUNT steps, or draws COUNT texts. POSITIONS 0 trains on the documents that documents.inc
+// holds, cut to the block; any other number on texts of exactly so many positions. Prints one line:
+// positions trained or tokens drawn, seconds spent in the loop, a digest of the losses or texts.
+//
+// To be counted without an operating system, it is built with -DUGPT_ARGUMENTS='"train","1",...' in
+// place of a command line, and leaves the clock alone. Built with -DUGPT_MARK_PHASES, it runs through
+// mark_<phase> wherever the engine enters a phase, so that a counter can tell them apart.
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "documents.inc"
+#include "engine/model.h"
+
+using namespace ugpt::engine;
+
+extern "C" {
+[[gnu::noinline]] void mark_embedding() { asm volatile(""); }
+[[gnu::noinline]] void mark_attention() { asm volatile(""); }
+[[gnu::noinline]] void mark_mlp() { asm volatile(""); }
+[[gnu::noinline]] void mark_loss() { asm volatile(""); }
+[[gnu::noinline]] void mark_adam() { asm volatile(""); }
+[[gnu::noinline]] void mark_outside() { asm volatile(""); }
+}
+
+namespace {
+
+#if defined(UGPT_MARK_PHASES)
+class Marks : public PhaseObserver {
+  public:
+    void enter(Phase phase) override {
+        switch (phase) {
+            case Phase::embedding: return mark_embedding();
+            case Phase::attention: return mark_attention();
+            case Phase::mlp: return mark_mlp();
+            case Phase::loss: return mark_loss();
+            case Phase::adam: return mark_adam();
+            case Phase::outside: return mark_outside();
+        }
+    }
+};
+#endif
+
+struct Digest {
+    std::uint32_t value = 2166136261u;
+    void add(std::uint32_t word) { value = (value ^ word) * 16777619u; }
+};
+
+struct Tally {
+    std::uint32_t work = 0;  // positions or tokens
+    Digest digest;
+};
+
+Tally train(Model& model, std::uint32_t steps, std::size_t positions) {
+    static Token text[256];
+    const Shape& shape = model.shape();
+    Tally tally;
+    for (std::uint32_t step = 0; step < steps; ++step) {
+        const std::size_t document = step % kDocuments;
+        std::size_t length = kOffsets[document + 1] - kOffsets[document];
+        for (std::size_t i = 0; i < length && i < shape.block_size; ++i) {
+            text[i] = static_cast<Token>(kText[kOffsets[document] + i] % shape.bos());
+        }
+        if (positions > 0) {
+            length = positions - 1;
+            for (std::size_t i = 0; i < length; ++i) {
+                text[i] = static_cast<Token>(kText[(step * 7 + i) % kOffsets[kDocuments]] %
+                                             shape.bos());
+            }
+        }
+        length = length < shape.block_size ? length : shape.block_size;
+        const float loss = model.train_step(std::span<const Token>(text, length));
+        std::uint32_t bits;
+        std::memcpy(&bits, &loss, sizeof(bits));
+        tally.digest.add(bits);
+        tally.work += static_cast<std::uint32_t>(
+            length + 1 < shape.block_size ? length + 1 : shape.block_size);
+    }
+    return tally;
+}
+
+Tally sample(Model& model, std::uint32_t texts) {
+    static Token out[256];
+    Tally tally;
+    for (std::uint32_t i = 0; i < texts; ++i) {
+        SampleRequest request;
+        request.seed = 1;
+        request.number = i;
+        const Sample sample = model.sample(request, out);
+        for (std::size_t t = 0; t < sample.length; ++t) {
+            tally.digest.add(out[t]);
+        }
+        tally.work += static_cast<std::uint32_t>(sample.length + (sample.ended ? 1 : 0));
+    }
+    return tally;
+}
+
+double now_s() {
+#if defined(UGPT_ARGUMENTS)
+    return 0.0;
+#else
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(now).count();
+#endif
+}
+
+int run(const char* const* arguments) {
+    const auto number = [arguments](int i) {
+        return static_cast<std::uint32_t>(std::strtoul(arguments[i], nullptr, 10));
+    };
+    const Shape shape{number(1), number(2), number(3), number(4), number(5)};
+    const std::uint32_t count = number(6);
+    Recipe recipe;
+    recipe.total_steps = count > 1000 ? count : 1000;
+
+    alignas(64) static std::byte memory[UGPT_MEMORY_BYTES];
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1));
+    static Model model;
+    if (!model.create(shape, recipe, arena)) {
+        std::puts("the shape is wrong or does not fit");
+        return 2;
+    }
+    model.init_weights(42, 0.08f);
+#if defined(UGPT_MARK_PHASES)
+    Marks marks;
+    model.observe(&marks);
+#endif
+    const double started_s = now_s();
+    const Tally tally = std::strcmp(arguments[0], "sample") == 0
+                            ? sample(model, count)
+                            : train(model, count, number(7));
+    std::printf("%lu %.6f %08lx\n", static_cast<unsigned long>(tally.work), now_s() - started_s,
+                static_cast<unsigned long>(tally.digest.value));
+    return 0;
+}
+
+}  // namespace
+
+int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
+#if defined(UGPT_ARGUMENTS)
+    const char* const arguments[] = {UGPT_ARGUMENTS};
+    return run(arguments);
+#else
+    if (argc != 9) {
+        std::puts("usage: see train_loop.cpp");
+        return 2;
+    }
+    return run(argv + 1);
+#endif
+}
