@@ -1,4 +1,4 @@
-"""How a model does on documents that it is not trained on."""
+"""The loss of a model on documents that it is not trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .runs import Run
 
 
 class Validation:
-    """Tries the model of a run on the documents held out, after steps that the run decides.
+    """Evaluates the model of a run on documents held out, after steps that the run decides.
 
     It is the same documents every time: the first of those held out, in the order of the seed.
     """

@@ -188,7 +188,7 @@ def _loss_line(state: DashboardState) -> Text:
         step = max(state.val_losses)
         text.append(f"   {MARK} ", MARK_STYLE)
         text.append(f"{state.val_losses[step]:.4f}", "bold")
-        text.append(f" held out, at step {step:,}", QUIET)
+        text.append(f" validation, step {step:,}", QUIET)
     return text
 
 

@@ -48,7 +48,7 @@ class Started(Event):
 
 @dataclass(frozen=True)
 class History(Event):
-    """The losses of steps 1.. that were recorded before, and those of documents held out."""
+    """The losses of steps 1.. that were recorded before, and validation losses by step."""
 
     losses: Sequence[float]
     val_losses: Mapping[int, float] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Preview(Event):
 
 @dataclass(frozen=True)
 class Validated(Event):
-    """The model was tried on documents held out; `val_loss` is their mean over all positions."""
+    """The validation loss after `step` steps: the mean over all positions of documents held out."""
 
     step: int
     val_loss: float

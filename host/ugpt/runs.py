@@ -1,8 +1,8 @@
 """The folder of a training run: what it was, what it gave, and all that is needed to go on.
 
     config.toml             what decides the weights, and where they came to be
-    metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss after those
-                            where the model was tried on documents held out
+    metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss where
+                            the model was evaluated on documents held out
     checkpoint.safetensors  weights and moments by name; step and configuration as metadata
     weights.sha256          digest of all weights as little-endian float32 in canonical order
     samples.txt             texts drawn from the trained model, one a line
@@ -79,7 +79,7 @@ class RunConfig:
         return min((step // every + 1) * every, total_steps)
 
     def evaluates_after(self, step: int) -> bool:
-        """Whether the model is tried on documents held out after `step` completed steps."""
+        """Whether the model is evaluated after `step` completed steps."""
         return self.held_out > 0 and step > 0 and self.next_evaluation(step - 1) == step
 
     def to_toml(self) -> str:
@@ -255,7 +255,7 @@ class Metrics:
         self.losses = losses
         """float32 loss of step i + 1 at index i; not a number where it is not known."""
         self.val_losses = val_losses
-        """Loss of the documents held out, by the number of steps completed."""
+        """Validation loss by the number of steps completed."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -318,7 +318,7 @@ class Metrics:
         return changed
 
     def record_validation(self, val_loss: float) -> None:
-        """Adds the loss of the documents held out to the entry of the last step.
+        """Adds the validation loss to the entry of the last step.
 
         Raises RunError, leaving the file as it was, where it cannot be written.
         """

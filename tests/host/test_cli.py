@@ -137,7 +137,7 @@ def test_dashboard_shows_the_loss_of_documents_held_out() -> None:
     state.apply(Validated(250, 2.5, 500))
     state.apply(Validated(500, 2.3456, 500))
     header, *chart = [line.plain for line in render(state, 100, 30)][1:]
-    assert "2.3456 held out, at step 500" in header
+    assert "2.3456 validation, step 500" in header
     assert "\n".join(chart).count(MARK) == 2
     again = DashboardState()
     again.apply(STARTED)
@@ -247,8 +247,10 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     display.show(Validated(1000, 2.5, 500))
     display.show(Finished(Path("R"), 1000, 2.4, 65.0, "ab", ["kamon", "[x]"], 2.5))
     lines = capsys.readouterr().out.splitlines()
-    assert "loss of 500 documents held out, at step 1,000: 2.5000" in lines
-    assert any(line.startswith("done in 1:05: mean loss 2.4000, of documents") for line in lines)
+    assert "validation loss at step 1,000: 2.5000 (500 documents)" in lines
+    assert any(
+        line.startswith("done in 1:05: mean loss 2.4000, validation loss 2.5000") for line in lines
+    )
     assert len([line for line in lines if line.startswith("step ")]) == 20
     assert lines[-3:-1] == ["kamon", "[x]"]
 

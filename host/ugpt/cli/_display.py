@@ -130,8 +130,8 @@ class PlainDisplay(_Quiet):
                 self._print(f"samples at step {event.step:,}: {texts}", QUIET)
             case Validated():
                 self._print(
-                    f"loss of {event.documents:,} documents held out, at step {event.step:,}: "
-                    f"{event.val_loss:.4f}"
+                    f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
+                    f"({event.documents:,} documents)"
                 )
             case Saved() | Restored() | Interrupted() | Notice():
                 self._print(self._state.notice, self._state.notice_style)
@@ -173,8 +173,8 @@ class PlainDisplay(_Quiet):
 
     def _print_finished(self, event: Finished) -> None:
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
-        held_out = "" if event.val_loss is None else f", of documents held out {event.val_loss:.4f}"
-        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{held_out}")
+        validation = "" if event.val_loss is None else f", validation loss {event.val_loss:.4f}"
+        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
         self._print(f"{len(event.samples)} samples:")
         for text in event.samples:
             self._print(printable(text))

@@ -1,4 +1,4 @@
-"""Options that say how a model is trained, and tried."""
+"""Options that say how a model is trained, and evaluated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..data import count_held_out
 from ..errors import InvalidValue
 
 _PANEL = "How it is trained"
-_EVALUATION = "How it is tried"
+_EVALUATION = "Validation"
 _EVALUATIONS = 20
 _EVAL_DOCUMENTS = 500
 _DOCUMENTS_MAX = 2**32 - 1  # of the protocol
@@ -122,8 +122,8 @@ Holdout = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Do not train on this part of the file, such as 10% or 500 documents, but try the "
-        "model on it: the last ones in the shuffled order of the seed.",
+        help="Do not train on this part of the file, such as 10% or 500 documents, but compute a "
+        "validation loss from it: the last ones in the shuffled order of the seed.",
         show_default=False,
         rich_help_panel=_EVALUATION,
     ),
@@ -132,8 +132,8 @@ EvalEvery = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Try it after every so many steps, and at the end. Default: 20 times in a run. "
-        "With --detach only at the end, by `ugpt attach`.",
+        help="Compute the validation loss after every so many steps, and at the end. Default: 20 "
+        "times in a run. With --detach only at the end, by `ugpt attach`.",
         min=1,
         show_default=False,
         rich_help_panel=_EVALUATION,
@@ -167,7 +167,7 @@ def evaluation(
         for name, value in (("--eval-every", every), ("--eval-documents", most)):
             if value is not None:
                 raise typer.BadParameter(
-                    "needs documents to try the model on: --holdout 10%", param_hint=name
+                    "needs documents that are held out: --holdout 10%", param_hint=name
                 )
         return Evaluation(0, 0, 0)
     held_out = count_held_out(holdout, documents)

@@ -63,7 +63,7 @@ EXAMPLES = [
     "ugpt train data/names.txt",
     "ugpt train towns.txt --port /dev/ttyUSB0 --steps 5000 --n-embd 24",
     "ugpt train names.txt --init microgpt     # Karpathy's program, number for number",
-    "ugpt train names.txt --holdout 10%     # and tried on names it has never seen",
+    "ugpt train names.txt --holdout 10%     # a validation loss, from names never trained on",
     "ugpt train names.txt --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
     "ugpt train names.txt --n-embd 48 --moments q8 --recompute     # more model in the same memory",
     "ugpt train --resume runs/names-20260101-120000",
@@ -157,7 +157,7 @@ def command(
         dataset = Dataset.load(file)
         shape = Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size)
         check_shape(shape)
-        tried = evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps)
+        held = evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps)
         config = RunConfig(
             data=file.absolute(),
             data_sha256=dataset.sha256,
@@ -179,9 +179,9 @@ def command(
             run_id=1 + secrets.randbelow(2**32 - 1),
             device="",
             ugpt=program_version(),
-            held_out=tried.held_out,
-            eval_every=tried.eval_every,
-            eval_documents=tried.eval_documents,
+            held_out=held.held_out,
+            eval_every=held.eval_every,
+            eval_documents=held.eval_documents,
         )
         prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
