@@ -8,7 +8,7 @@ import serial
 
 from ._connect import connect
 from ._messages import Hello, Status
-from .errors import NoAnswer, PortError
+from .errors import NoAnswer
 from .ports import choose_port
 
 _RESET_S = 0.1
@@ -24,13 +24,14 @@ async def restart(port: str | None, no_reset: bool = False) -> tuple[str, Hello,
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
-        await _pulse_reset(choose_port(port).port)
+        if not await _pulse_reset(choose_port(port).port):
+            raise
     async with connect(port, no_reset=no_reset) as device:
         return device.description, device.hello, await device.status()
 
 
-async def _pulse_reset(path: str) -> None:
-    """Holds a chip in reset for a moment. Raises PortError where the port has no such line."""
+async def _pulse_reset(path: str) -> bool:
+    """Holds a chip in reset for a moment; False where the port has no line for that."""
     line = serial.Serial()
     line.port = path
     line.dtr = False
@@ -40,9 +41,7 @@ async def _pulse_reset(path: str) -> None:
         await asyncio.sleep(_RESET_S)
         line.rts = False
     except OSError:
-        raise PortError(
-            f"{path} cannot reset what is behind it: it has no control lines.",
-            "Press the reset button of the board.",
-        ) from None
+        return False
     finally:
         line.close()
+    return True

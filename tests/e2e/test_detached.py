@@ -40,6 +40,16 @@ def check(run: Path, straight: Path) -> None:
     assert (run / "checkpoint.safetensors").exists()
 
 
+def steps_until(attached: subprocess.Popen[str], step: int) -> None:
+    """Reads JSON lines up to the loss of a step; the start may be told of at a later one."""
+    assert attached.stdout is not None
+    for line in attached.stdout:
+        event = json.loads(line)
+        if event["event"] == "step" and event["step"] >= step:
+            return
+    raise AssertionError(f"it ended before step {step}: {attached.stderr}")
+
+
 async def wait_for(port: str, step: int) -> Status:
     """Looks at a device now and then until it has come that far."""
     async with asyncio.timeout(60.0):
@@ -117,12 +127,13 @@ async def test_power_cut_while_attached(
     with device_process(flash) as (process, port):
         cli("train", names, *LONG, "--detach", "--port", port)
         with cli.running("attach", "--port", port, "--json") as attached:
-            events_until_step(attached, 1500)
+            steps_until(attached, 1500)
             cut_the_power(process)
             with device_process(flash, int(port.rpartition(":")[2])):
-                output, said = attached.communicate(timeout=60)
-    assert attached.returncode == 0, said
-    events = [json.loads(line) for line in output.splitlines()]
+                assert attached.stdout is not None
+                # Not communicate(), which knows nothing of what has been buffered here.
+                events = [json.loads(line) for line in attached.stdout]
+                assert attached.wait(20) == 0
     assert [event for event in events if event["event"] == "interrupted"]
     assert [event for event in events if event["event"] == "restored"]
     assert events[-1]["event"] == "finished"
@@ -141,7 +152,7 @@ async def slow_run(cli: CommandLine, folder: Path, names: Path) -> AsyncIterator
 async def test_leaving_does_not_stop_it(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     async with slow_run(cli, tmp_path, names) as port:
         with cli.running("attach", "--port", port, "--json") as attached:
-            events_until_step(attached, 100)
+            steps_until(attached, 100)
             attached.send_signal(signal.SIGINT)
             _, said = attached.communicate(timeout=30)
         assert attached.returncode == 130

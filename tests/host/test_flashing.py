@@ -266,6 +266,14 @@ def write_platformio(folder: Path, script: str) -> None:
     (package / "__main__.py").write_text(script)
 
 
+def test_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_platformio(tmp_path, "import sys; print('Compiling a.o'); print(*sys.argv[1:])")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    lines: list[str] = []
+    assert build(Path("device"), "esp32dev", lines.append) == Path("device/.pio/build/esp32dev")
+    assert lines == ["Compiling a.o", "run -d device -e esp32dev"]
+
+
 @pytest.mark.parametrize(
     ("script", "complaint"),
     [
@@ -282,7 +290,6 @@ def test_failing_builds(
 ) -> None:
     write_platformio(tmp_path, script)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(tmp_path)
     lines: list[str] = []
     with pytest.raises(ToolError, match=complaint) as raised:
         build(Path("device"), "esp32dev", lines.append)
