@@ -71,13 +71,15 @@ def command(
     firmware = read_image(image) if image else _build(target, environment, baud, no_reset)
     version = f" {firmware.version}" if firmware.version else ""
     say(f"writing {byte_count(firmware.size_bytes)} of firmware{version} for {firmware.chip}")
+    writing = False
     try:
         with open_loader(target, baud=baud, no_reset=no_reset) as loader:
             say(f"{loader.description} on {target}")
             with byte_progress("firmware to the board") as progress:
+                writing = True
                 write_firmware(loader, firmware, erase=erase, progress=progress)
     except KeyboardInterrupt:
-        say(f"Interrupted. {INCOMPLETE}")
+        say(INCOMPLETE if writing else "Nothing was written.")
         raise typer.Exit(130) from None
     console().print(f"written to {target} and verified")
     run(_shake_hands(target))
@@ -133,7 +135,7 @@ async def _shake_hands(port: str) -> None:
                     f"{hello.major}.{hello.minor}"
                 )
                 return
-        except (PortNotFound, PermissionError):
+        except PortNotFound:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.5)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from .._messages import Shape
+from .._messages import DeviceState, Shape
 from ..data import Dataset
 from ..detaching import detach
 from ..errors import DataError, RunError
@@ -208,6 +208,9 @@ async def _detach(
     prepared: Run, dataset: Dataset, connecting: Connect, port: str | None, json: bool
 ) -> None:
     async with connecting() as device:
+        status = await device.status()
+        if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
+            say(f"This ends the run on the board after step {status.step:,} of its own.")
         with byte_progress(f"{dataset.path.name} to the board") as progress:
             started = await detach(device, prepared, dataset, progress)
     if json:
