@@ -1217,9 +1217,11 @@ class TensorWriteRequest(Request[TensorWriteResult]):
     kind: TensorKind
     """Weights or a moment."""
     offset: int
-    """In values, row by row."""
+    """In values, row by row; a multiple of 64."""
     data: bytes
-    """Little-endian float32 values."""
+    """Little-endian float32 values: a multiple of 64 of them, or all up to the end, since packed
+    moments are kept in blocks.
+    """
 
     def to_wire(self) -> list[object]:
         return [
@@ -1252,14 +1254,14 @@ class TensorReadResult:
 
     def to_wire(self) -> list[object]:
         return [
-            _wire.binary("data", self.data, 8000),
+            _wire.binary("data", self.data, 1024),
         ]
 
     @classmethod
     def from_wire(cls, value: object) -> TensorReadResult:
         fields = FieldReader("TensorReadResult", value)
         return cls(
-            data=fields.binary("data", 8000),
+            data=fields.binary("data", 1024),
         )
 
 
@@ -1284,7 +1286,7 @@ class TensorReadRequest(Request[TensorReadResult]):
             _wire.string("name", self.name, 32),
             _wire.enum("kind", self.kind),
             _wire.integer("offset", self.offset, 0, 4294967295),
-            _wire.integer("count", self.count, 1, 2000),
+            _wire.integer("count", self.count, 1, 256),
         ]
 
     @classmethod
@@ -1294,7 +1296,7 @@ class TensorReadRequest(Request[TensorReadResult]):
             name=fields.string("name", 32),
             kind=fields.enum("kind", TensorKind),
             offset=fields.integer("offset", 0, 4294967295),
-            count=fields.integer("count", 1, 2000),
+            count=fields.integer("count", 1, 256),
         )
 
     def decode_result(self, value: object) -> TensorReadResult:

@@ -8,14 +8,22 @@
 namespace ugpt::app {
 namespace {
 
-// The values of a tensor that a request names; empty where there are none.
-std::span<float> find_values(const engine::Model& model, std::string_view name,
-                             rpc::TensorKind kind, std::uint32_t offset, std::size_t count) {
+constexpr std::uint32_t kBlockValues = 64;  // packed moments are written in whole blocks
+
+// A range of a tensor that a request names.
+struct Range {
+    const engine::Parameter* parameter = nullptr;  // nullptr: there is no such range
+    engine::TensorKind kind = engine::TensorKind::weights;
+    std::size_t offset = 0;
+    std::size_t count = 0;
+};
+
+Range find_range(const engine::Model& model, std::string_view name, rpc::TensorKind kind,
+                 std::uint32_t offset, std::size_t count) {
     const engine::Parameter* parameter = model.find(name);
-    if (parameter == nullptr) return {};
-    const std::span<float> values = parameter->values(static_cast<engine::TensorKind>(kind));
-    if (offset >= values.size()) return {};
-    return values.subspan(offset, std::min<std::size_t>(count, values.size() - offset));
+    if (parameter == nullptr || offset >= parameter->size()) return {};
+    return {parameter, static_cast<engine::TensorKind>(kind), offset,
+            std::min<std::size_t>(count, parameter->size() - offset)};
 }
 
 std::span<const std::uint8_t> bytes_of(std::span<const std::byte> bytes) {
@@ -220,20 +228,30 @@ Refusal TrainerTask::tensor_write(const rpc::TensorWriteParams& params) {
     if (trainer_.model().empty()) return rpc::ErrorCode::no_model;
     if (trainer_.training()) return rpc::ErrorCode::busy;
     const std::size_t count = params.data.size() / sizeof(float);
-    const std::span<float> values =
-        find_values(trainer_.model(), params.name, params.kind, params.offset, count);
-    if (values.empty() || values.size_bytes() != params.data.size())
+    const Range range =
+        find_range(trainer_.model(), params.name, params.kind, params.offset, count);
+    if (range.parameter == nullptr || range.count * sizeof(float) != params.data.size())
         return rpc::ErrorCode::unknown_tensor;
-    std::memcpy(values.data(), params.data.data(), params.data.size());
+    const bool to_the_end = range.offset + count == range.parameter->size();
+    if (range.offset % kBlockValues != 0 || (count % kBlockValues != 0 && !to_the_end))
+        return {rpc::ErrorCode::bad_params, kBlockValues, "data: not in whole blocks of values"};
+    for (std::size_t done = 0; done < count; done += values_.size()) {
+        const auto part = std::span(values_).first(std::min(values_.size(), count - done));
+        std::memcpy(part.data(), params.data.data() + done * sizeof(float), part.size_bytes());
+        trainer_.model().write(*range.parameter, range.kind, range.offset + done, part);
+    }
     return {};
 }
 
 Refusal TrainerTask::tensor_read(const rpc::TensorReadParams& params,
                                  rpc::TensorReadResult& result) {
     if (trainer_.model().empty()) return rpc::ErrorCode::no_model;
-    const std::span<float> values =
-        find_values(trainer_.model(), params.name, params.kind, params.offset, params.count);
-    if (values.empty()) return rpc::ErrorCode::unknown_tensor;
+    const Range range =
+        find_range(trainer_.model(), params.name, params.kind, params.offset,
+                   std::min(values_.size(), std::size_t{params.count}));
+    if (range.parameter == nullptr) return rpc::ErrorCode::unknown_tensor;
+    const auto values = std::span(values_).first(range.count);
+    trainer_.model().read(*range.parameter, range.kind, range.offset, values);
     result.data = bytes_of(std::as_bytes(values));
     return {};
 }
@@ -241,8 +259,8 @@ Refusal TrainerTask::tensor_read(const rpc::TensorReadParams& params,
 Refusal TrainerTask::curve(const rpc::CurveParams& params, rpc::CurveResult& result) {
     const std::size_t count = trainer_.read_curve(
         params.first,
-        std::span(losses_).first(std::min(losses_.size(), std::size_t{params.count})));
-    result.values = bytes_of(std::as_bytes(std::span(losses_).first(count)));
+        std::span(values_).first(std::min(values_.size(), std::size_t{params.count})));
+    result.values = bytes_of(std::as_bytes(std::span(values_).first(count)));
     return {};
 }
 

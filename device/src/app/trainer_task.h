@@ -47,7 +47,7 @@ class TrainerTask {
     Trainer trainer_;
     std::array<std::uint8_t, 2 * rpc::kBlockSizeMax> sampled_{};
     std::array<char, 256> failed_{};  // names of operations
-    std::array<float, 256> losses_{};
+    std::array<float, 256> values_{};  // on their way to or from a frame
 };
 
 }  // namespace ugpt::app

@@ -622,7 +622,7 @@ void encode(Writer& writer, const TensorWriteParams& in) {
 
 bool decode(Reader& reader, TensorReadResult& out, FieldError& error) {
     FieldReader fields(reader, error);
-    fields.read("data", out.data, 8000);
+    fields.read("data", out.data, 1024);
     return fields.finish();
 }
 
@@ -636,7 +636,7 @@ bool decode(Reader& reader, TensorReadParams& out, FieldError& error) {
     fields.read("name", out.name, 32);
     fields.read("kind", out.kind);
     fields.read("offset", out.offset);
-    fields.read("count", out.count, 1, 2000);
+    fields.read("count", out.count, 1, 256);
     return fields.finish();
 }
 

@@ -764,9 +764,10 @@ struct TensorWriteParams {
     std::string_view name{};
     // Weights or a moment.
     TensorKind kind{};
-    // In values, row by row.
+    // In values, row by row; a multiple of 64.
     std::uint32_t offset = 0;
-    // Little-endian float32 values. (At most 8000 bytes.)
+    // Little-endian float32 values: a multiple of 64 of them, or all up to the end, since packed
+    // moments are kept in blocks. (At most 8000 bytes.)
     std::span<const std::uint8_t> data{};
 };
 [[nodiscard]] bool decode(Reader& reader, TensorWriteParams& out, FieldError& error);
@@ -774,7 +775,7 @@ void encode(Writer& writer, const TensorWriteParams& in);
 
 // What `tensor_read` returns.
 struct TensorReadResult {
-    // Little-endian float32 values. (At most 8000 bytes.)
+    // Little-endian float32 values. (At most 1024 bytes.)
     std::span<const std::uint8_t> data{};
 };
 [[nodiscard]] bool decode(Reader& reader, TensorReadResult& out, FieldError& error);
@@ -791,7 +792,7 @@ struct TensorReadParams {
     TensorKind kind{};
     // In values, row by row.
     std::uint32_t offset = 0;
-    // The most values wanted. (1 to 2000.)
+    // The most values wanted. (1 to 256.)
     std::uint16_t count = 0;
 };
 [[nodiscard]] bool decode(Reader& reader, TensorReadParams& out, FieldError& error);
