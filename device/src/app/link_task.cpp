@@ -262,7 +262,7 @@ Refusal LinkTask::set_baud(const rpc::SetBaudParams& params, rpc::SetBaudResult&
 void LinkTask::follow_epoch(const Progress& progress) {
     if (epoch_ == progress.epoch) return;
     epoch_ = progress.epoch;
-    next_document_ = progress.epoch_step;
+    next_document_ = progress.epoch_step * progress.batch;
 }
 
 Refusal LinkTask::status(rpc::Status& status) {

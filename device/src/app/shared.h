@@ -33,6 +33,7 @@ struct Progress {
     std::uint32_t epoch_step = 0;  // steps completed when the epoch began
     std::uint32_t vocab_size = 0;
     std::uint32_t block_size = 0;
+    std::uint32_t batch = 1;
     std::uint32_t source = 0;
     std::uint32_t autorun = 0;
 };

@@ -68,6 +68,7 @@ void Trainer::begin_epoch(std::uint32_t step) {
     ++epoch_;
     epoch_step_ = step;
     curve_step_ = step;
+    accumulated_ = 0;
     run_.step = step;
     run_.target_step = step;
     loss_ = 0.0f;
@@ -92,6 +93,7 @@ void Trainer::publish(TrainerState state) {
     progress.epoch = epoch_;
     progress.epoch_step = epoch_step_;
     progress.vocab_size = model_.empty() ? 0 : run_.shape.vocab_size;
+    progress.batch = run_.recipe.batch;
     progress.block_size = model_.empty() ? 0 : run_.shape.block_size;
     progress.source = static_cast<std::uint32_t>(run_.source);
     progress.autorun = narrator_.enabled() ? 1 : 0;
@@ -102,6 +104,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
                                const engine::Recipe& recipe, std::uint32_t vocabulary_bytes) {
     if (!shape.valid()) return rpc::ErrorCode::bad_shape;
     if (training()) return rpc::ErrorCode::busy;
+    if (recipe.total_steps > UINT32_MAX / recipe.batch) return rpc::ErrorCode::bad_params;
     CheckpointInfo run{.run_id = run_id, .shape = shape, .recipe = recipe,
                        .vocabulary_bytes = vocabulary_bytes};
     CheckpointInfo present = run_;
@@ -187,6 +190,11 @@ rpc::ErrorCode Trainer::save() {
 void Trainer::stop_with(rpc::ErrorCode error) {
     error_ = error;
     run_.target_step = run_.step;
+    // What was sent for the next step is used up or of no use: the host begins with it again.
+    model_.seek(run_.step);
+    accumulated_ = 0;
+    ++epoch_;
+    epoch_step_ = run_.step;
     log_.write(port::LogLevel::error, rpc::error_text(error));
     publish(TrainerState::idle);
 }
@@ -246,12 +254,13 @@ bool Trainer::save_is_due() const {
 }
 
 bool Trainer::next_document(std::span<engine::Token> out, std::size_t& length) {
-    const DocumentRing::Key wanted{run_.step, static_cast<std::uint16_t>(epoch_)};
+    const std::uint32_t index = run_.step * run_.recipe.batch + accumulated_;
+    const DocumentRing::Key wanted{index, static_cast<std::uint16_t>(epoch_)};
     if (run_.source == Source::host) return shared_.documents.take(wanted, out, length);
     const auto is_bos_or_beyond = [&](engine::Token token) {
         return token + 1u >= run_.shape.vocab_size;
     };
-    if (documents_.read(run_.step, out.first(run_.shape.block_size), length) &&
+    if (documents_.read(index, out.first(run_.shape.block_size), length) &&
         std::ranges::none_of(out.first(length), is_bos_or_beyond))
         return true;
     stop_with(rpc::ErrorCode::bad_data);
@@ -266,15 +275,29 @@ bool Trainer::advance() {
         if (training()) publish(TrainerState::waiting);
         return false;
     }
+    const auto text = std::span(document).first(length);
+    const bool last = accumulated_ + 1 == run_.recipe.batch;
     const std::uint64_t started = platform_.now_us();
-    const float loss = model_.train_step(std::span(document).first(length));
+    float loss = 0.0f;
+    if (last)
+        loss = model_.train_step(text);
+    else
+        model_.accumulate(text);
+    const auto elapsed_us = static_cast<std::uint32_t>(platform_.now_us() - started);
+    step_us_ = accumulated_ == 0 ? elapsed_us : step_us_ + elapsed_us;
+    positions_ += std::min<std::size_t>(length + 1, run_.shape.block_size);
+    accumulated_ = last ? 0 : accumulated_ + 1;
+    if (!last) return true;
     if (!finite(loss)) {
         stop_with(rpc::ErrorCode::not_finite);
         return false;
     }
-    step_us_ = static_cast<std::uint32_t>(platform_.now_us() - started);
+    complete_step(loss);
+    return true;
+}
+
+void Trainer::complete_step(float loss) {
     loss_ = loss;
-    positions_ += std::min<std::size_t>(length + 1, run_.shape.block_size);
     ++run_.step;
     if (profiling_) profile_.count_step();
     shared_.losses.push(loss);
@@ -282,7 +305,6 @@ bool Trainer::advance() {
         (void)save();  // it has logged what went wrong, and the run is worth going on
     else
         publish(TrainerState::training);
-    return true;
 }
 
 }  // namespace ugpt::app

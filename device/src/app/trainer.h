@@ -66,6 +66,7 @@ class Trainer {
     bool next_document(std::span<engine::Token> out, std::size_t& length);
     [[nodiscard]] bool save_is_due() const;
     bool store_curve();
+    void complete_step(float loss);
     void begin_epoch(std::uint32_t step);
     void stop_with(rpc::ErrorCode error);
     [[nodiscard]] TrainerState resting_state() const;
@@ -86,6 +87,7 @@ class Trainer {
     std::span<std::byte> vocabulary_;
     CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
+    std::uint32_t accumulated_ = 0;  // documents of the next step that are dealt with
     std::uint32_t curve_step_ = 0;  // losses up to this step are in flash
     std::uint32_t epoch_ = 0;
     std::uint32_t epoch_step_ = 0;

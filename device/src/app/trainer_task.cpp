@@ -158,6 +158,10 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
         case rpc::Method::sample:
             return answer<rpc::SampleParams>(
                 request, scratch_, [this](const auto& in, auto& out) { return sample(in, out); });
+        case rpc::Method::evaluate:
+            return answer<rpc::EvaluateParams>(
+                request, scratch_,
+                [this](const auto& in, auto& out) { return evaluate(in, out); });
         case rpc::Method::curve:
             return answer<rpc::CurveParams>(
                 request, scratch_, [this](const auto& in, auto& out) { return curve(in, out); });
@@ -253,6 +257,23 @@ Refusal TrainerTask::tensor_read(const rpc::TensorReadParams& params,
     const auto values = std::span(values_).first(range.count);
     trainer_.model().read(*range.parameter, range.kind, range.offset, values);
     result.data = bytes_of(std::as_bytes(values));
+    return {};
+}
+
+Refusal TrainerTask::evaluate(const rpc::EvaluateParams& params, rpc::EvaluateResult& result) {
+    engine::Model& model = trainer_.model();
+    if (model.empty()) return rpc::ErrorCode::no_model;
+    std::array<engine::Token, rpc::kBlockSizeMax> tokens;
+    std::size_t evaluated = 0;
+    for (const auto encoded : params.documents) {
+        std::size_t count = 0;
+        if (!decode_tokens(encoded, model.shape().vocab_size,
+                           std::span(tokens).first(model.shape().block_size), count))
+            return rpc::ErrorCode::bad_token;
+        values_[evaluated++] = model.evaluate(std::span(tokens).first(count));
+    }
+    result.step = trainer_.run().step;
+    result.losses = bytes_of(std::as_bytes(std::span(values_).first(evaluated)));
     return {};
 }
 

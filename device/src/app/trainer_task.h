@@ -35,6 +35,7 @@ class TrainerTask {
                             rpc::VocabularyReadResult& result);
     Refusal tensor_write(const rpc::TensorWriteParams& params);
     Refusal tensor_read(const rpc::TensorReadParams& params, rpc::TensorReadResult& result);
+    Refusal evaluate(const rpc::EvaluateParams& params, rpc::EvaluateResult& result);
     Refusal curve(const rpc::CurveParams& params, rpc::CurveResult& result);
     Refusal data_begin(const rpc::DataSet& data);
     Refusal data_info(rpc::DataSet& data);

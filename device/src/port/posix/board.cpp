@@ -5,8 +5,8 @@ namespace {
 
 constexpr std::size_t kKiB = 1024;
 // As in device/partitions.csv.
-constexpr FlashLayout kFlash4MiB{384 * kKiB, 384 * kKiB, 4 * kKiB, 4 * kKiB,
-                                 128 * kKiB, 896 * kKiB};
+constexpr FlashLayout kFlash4MiB{448 * kKiB, 448 * kKiB, 4 * kKiB, 4 * kKiB,
+                                 128 * kKiB, 832 * kKiB};
 
 }  // namespace
 
