@@ -194,7 +194,9 @@ async def _examine_latency(link: Link) -> Finding:
             State.WARN,
             text,
             "With an FTDI bridge set its latency timer to 1 ms "
-            "(/sys/bus/usb-serial/devices/*/latency_timer); else avoid USB hubs.",
+            "(/sys/bus/usb-serial/devices/*/latency_timer); else avoid USB hubs."
+            if link.stats.baud
+            else "An emulator or a network is slow; ugpt keeps several requests under way.",
         )
     return Finding("echo", State.OK, text)
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from ugpt import virtual
-from ugpt._transport import Transport, _open_error, open_serial, open_socket, spawn
+from ugpt._transport import Transport, open_error, open_serial, open_socket, spawn
 from ugpt.errors import (
     DeviceProgramError,
     PortBusy,
@@ -141,7 +142,7 @@ def test_the_group_to_join_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Path, "stat", lambda self, **_: Node)
     monkeypatch.setattr(grp, "getgrgid", lambda gid: Group)
-    error = _open_error("/dev/ttyUSB0", PermissionError(13, "Permission denied"))
+    error = open_error("/dev/ttyUSB0", PermissionError(13, "Permission denied"))
     assert isinstance(error, PortPermission)
     assert error.group == "dialout"
     assert "usermod -aG dialout" in str(error)
@@ -154,7 +155,7 @@ def test_the_group_to_join_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_system_says_is_put_into_words(
     number: int, kind: type[Exception], words: str
 ) -> None:
-    error = _open_error("/dev/ttyUSB0", OSError(number, "?"))
+    error = open_error("/dev/ttyUSB0", OSError(number, "?"))
     assert type(error) is kind
     assert words in str(error)
 
