@@ -11,6 +11,7 @@ from .. import errors
 from . import (
     attach,
     autorun,
+    bench,
     data,
     doctor,
     flash,
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 _COMMANDS = (
     train, sample, info, ports, plan, sim, attach, autorun, flash, monitor, reset, doctor,
+    bench,
 )  # fmt: skip
 
 for _module in _COMMANDS:

@@ -1,0 +1,117 @@
+"""`ugpt bench`: how fast a device trains, writes and talks."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .. import connect
+from .._messages import Shape
+from ..benchmark import VOCABULARY, Measurement, Phases, measure
+from ..dashboard import ACCENT, QUIET, bar, byte_count, rate
+from ..planning import check_shape
+from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
+from ._output import console, print_fields, print_json, say
+
+EXAMPLES = [
+    "ugpt bench",
+    "ugpt bench --port /dev/ttyUSB0 --n-embd 32 --n-layer 2",
+    "ugpt bench --json > bench.json",
+]
+
+_BAR_WIDTH = 24
+_PART_NAMES = {
+    "link": "the line",
+    "training": "training",
+    "phases": "the phases of a step",
+    "sampling": "sampling",
+}
+
+
+def command(
+    port: Port = None,
+    baud: Baud = None,
+    n_layer: NLayer = 1,
+    n_embd: NEmbd = 16,
+    n_head: NHead = 4,
+    block_size: BlockSize = 16,
+    seconds: Annotated[
+        float, typer.Option(metavar="X", help="For each measurement.", min=0.1, max=600.0)
+    ] = 2.0,
+    json: Json = False,
+) -> None:
+    """Measure training, sampling and the line, and where the time of a step goes.
+
+    The model on the board is left as it is: the board works in its memory only, and starts afresh
+    afterwards.
+    """
+    shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
+    check_shape(shape)
+    measured = run(_bench(port, baud, shape, seconds, json))
+    if json:
+        print_json(measured.to_json())
+    else:
+        _show(measured)
+
+
+async def _bench(
+    port: str | None, baud: int | None, shape: Shape, seconds: float, json: bool
+) -> Measurement:
+    def on_part(part: str) -> None:
+        if not json:
+            say(f"measuring {_PART_NAMES[part]} ...")
+
+    # Should it be the virtual device, it gets a flash of its own.
+    with tempfile.TemporaryDirectory() as folder:
+        async with connect(port, baud=baud, flash=Path(folder) / "flash") as device:
+            return await measure(device, shape, seconds, on_part)
+
+
+def _show(measured: Measurement) -> None:
+    link, training, sampling = measured.link, measured.training, measured.sampling
+    shape = measured.shape
+    baud = f"{link.baud:,} baud, " if link.baud else ""
+    print_fields(
+        {
+            "device": measured.device,
+            "model": f"{measured.parameters:,} parameters: n_layer {shape.n_layer}, "
+            f"n_embd {shape.n_embd}, n_head {shape.n_head}, block_size {shape.block_size}",
+            "training": f"{rate(training.steps_per_s)} steps/s, "
+            f"{training.positions_per_step:.2f} positions a step",
+            "sampling": f"{rate(sampling.names_per_s)} names/s, "
+            f"{rate(sampling.tokens_per_s)} tokens/s",
+            "link": f"{baud}{byte_count(link.sent_bytes_per_s)}/s to the device, "
+            f"{byte_count(link.received_bytes_per_s)}/s from it, "
+            f"round trip {link.round_trip_s * 1000:.1f} ms",
+        }
+    )
+    _show_phases(measured.phases)
+
+
+def _show_phases(phases: Phases) -> None:
+    console().print(
+        Text(f"\n{'phase':<12}{'cycles a step':>15}{'us a step':>11}{'share':>8}", QUIET)
+        if not _counts_time(phases)
+        else Text(f"\n{'phase':<12}{'us a step':>11}{'share':>8}", QUIET)
+    )
+    for name, ticks in phases.ticks_per_step.items():
+        share = ticks / phases.total_ticks
+        line = _figures(name, ticks, share, phases)
+        line.append("  ").append_text(bar(share, _BAR_WIDTH, ACCENT))
+        console().print(line)
+    console().print(_figures("step", phases.total_ticks, 1.0, phases))
+
+
+def _figures(name: str, ticks: float, share: float, phases: Phases) -> Text:
+    cycles = "" if _counts_time(phases) else f"{ticks:>15,.0f}"
+    microseconds = ticks / phases.tick_hz * 1e6
+    return Text.assemble((f"{name:<12}", ACCENT), f"{cycles}{microseconds:>11,.1f}{share:>8.1%}")
+
+
+def _counts_time(phases: Phases) -> bool:
+    """Whether the counter is a clock of nanoseconds rather than one of cycles."""
+    return phases.tick_hz == 1_000_000_000

@@ -1,0 +1,105 @@
+"""The benchmark against a real virtual device, which must come out of it as it went in."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+
+import pytest
+
+import ugpt
+from ugpt import Device, Recipe, Shape, Source, benchmark
+from ugpt.errors import Busy, DoesNotFit
+
+SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
+RECIPE = Recipe(learning_rate=0.01, beta1=0.85, beta2=0.99, epsilon=1e-8, total_steps=10**6)
+DOCUMENTS = [bytes([i % 26, (i * 7) % 26, (i * 3) % 26]) for i in range(400)]
+DURATION_S = 0.05
+
+
+async def measure(device: Device, shape: Shape = SHAPE) -> benchmark.Measurement:
+    return await benchmark.measure(device, shape, DURATION_S, lambda part: None)
+
+
+async def reach(device: Device, step: int) -> None:
+    async with asyncio.timeout(20.0):
+        while (await device.status()).step < step:  # noqa: ASYNC110 - it cannot tell by itself
+            await asyncio.sleep(0.01)
+
+
+async def test_everything_is_measured(tmp_path: Path) -> None:
+    parts: list[str] = []
+    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        measured = await benchmark.measure(device, SHAPE, DURATION_S, parts.append)
+        assert (await device.status()).run_id == 0
+    assert parts == ["link", "training", "phases", "sampling"]
+    assert measured.parameters == 4192
+    assert measured.link.sent_bytes_per_s > 10_000
+    assert measured.link.received_bytes_per_s > 10_000
+    assert 0 < measured.link.round_trip_s < 1
+    assert measured.training.steps >= 100
+    assert measured.training.steps_per_s == pytest.approx(
+        measured.training.steps / measured.training.duration_s
+    )
+    assert measured.training.positions_per_step == pytest.approx(7.12, abs=0.2)
+    assert tuple(measured.phases.ticks_per_step) == benchmark.PHASES
+    assert all(ticks > 0 for ticks in measured.phases.ticks_per_step.values())
+    # What the device counted of a step cannot take longer than all that passed.
+    assert measured.phases.total_ticks / measured.phases.tick_hz < 1.0
+    assert measured.sampling.names > 0
+    assert measured.sampling.tokens_per_s >= measured.sampling.names_per_s
+
+
+async def test_phases_grow_with_the_model(tmp_path: Path) -> None:
+    deep = Shape(n_layer=3, n_embd=16, n_head=4, block_size=16, vocab_size=27)
+    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        one, three = await measure(device), await measure(device, deep)
+    growth = {
+        name: three.phases.ticks_per_step[name] / one.phases.ticks_per_step[name]
+        for name in benchmark.PHASES
+    }
+    assert min(growth["attention"], growth["mlp"]) > 1.5
+    assert growth["attention"] > growth["loss"]
+
+
+async def test_a_model_that_was_not_saved_is_back(tmp_path: Path) -> None:
+    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        await device.create(7, SHAPE, RECIPE, "abcdefghijklmnopqrstuvwxyz")
+        await device.init_weights(1)
+        await device.train(1000)
+        await device.documents_write(0, DOCUMENTS[:30])
+        await reach(device, 30)
+        before = await device.read_tensors()
+        await measure(device)
+        status = await device.status()
+        assert (status.run_id, status.step, status.saved_step) == (7, 30, 30)
+        assert await device.read_tensors() == before
+
+
+async def test_a_device_that_trains_by_itself_is_left_alone(tmp_path: Path) -> None:
+    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        await device.create(7, SHAPE, RECIPE, "abcdefghijklmnopqrstuvwxyz")
+        await device.init_weights(1)
+        await device.data_store(DOCUMENTS, SHAPE.vocab_size)
+        await device.train(10**6, source=Source.FLASH)
+        with pytest.raises(Busy, match="training by itself"):
+            await measure(device)
+        step = (await device.status()).step
+        await reach(device, step + 10)
+        assert (await device.status()).run_id == 7
+
+
+async def test_a_model_too_large_changes_nothing(tmp_path: Path) -> None:
+    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        boot = device.hello.boot
+        with pytest.raises(DoesNotFit):
+            await measure(device, Shape(8, 256, 8, 64, 27))
+        assert device.hello.boot == boot
+
+
+def test_documents_are_as_long_as_names() -> None:
+    documents = list(itertools.islice(benchmark._documents(SHAPE), 250))
+    assert sum(len(document) + 1 for document in documents) / 250 == pytest.approx(7.12)
+    short = Shape(n_layer=1, n_embd=16, n_head=4, block_size=4, vocab_size=27)
+    assert max(map(len, itertools.islice(benchmark._documents(short), 250))) == 4
