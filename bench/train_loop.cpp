@@ -2,9 +2,10 @@
 //
 //     train_loop train|sample N_LAYER N_EMBD N_HEAD BLOCK_SIZE VOCAB_SIZE COUNT POSITIONS
 //
-// Trains COUNT steps, or draws COUNT texts. POSITIONS 0 trains on the documents that documents.inc
-// holds, cut to the block; any other number on texts of exactly so many positions. Prints one line:
-// positions trained or tokens drawn, seconds spent in the loop, a digest of the losses or texts.
+// Trains COUNT steps, or draws COUNT texts from a model that has been trained for 1,000. POSITIONS 0
+// trains on the documents that documents.inc holds, cut to the block; any other number on texts of
+// exactly so many positions. Prints one line: positions trained or tokens drawn, seconds spent in
+// the loop, a digest of the losses or texts.
 //
 // To be counted without an operating system, it is built with -DUGPT_ARGUMENTS='"train","1",...' in
 // place of a command line, and leaves the clock alone. Built with -DUGPT_MARK_PHASES, it runs through
@@ -132,10 +133,12 @@ int run(const char* const* arguments) {
     Marks marks;
     model.observe(&marks);
 #endif
+    const bool sampling = std::strcmp(arguments[0], "sample") == 0;
+    if (sampling) {
+        train(model, kDocuments, number(7));
+    }
     const double started_s = now_s();
-    const Tally tally = std::strcmp(arguments[0], "sample") == 0
-                            ? sample(model, count)
-                            : train(model, count, number(7));
+    const Tally tally = sampling ? sample(model, count) : train(model, count, number(7));
     std::printf("%lu %.6f %08lx\n", static_cast<unsigned long>(tally.work), now_s() - started_s,
                 static_cast<unsigned long>(tally.digest.value));
     return 0;
