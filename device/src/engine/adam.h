@@ -137,16 +137,5 @@ void adam(const AdamStep& step, AdamPlace at, std::size_t count) {
     }
 }
 
-// Updates rows [first_row, first_row + rows) of a matrix by their gradient [rows x cols].
-template <class Lanes>
-void adam_rows(const AdamStep& step, const Matrix& matrix, std::size_t first_row,
-               std::size_t rows, const float* gradient) {
-    const std::size_t offset = first_row * matrix.cols;
-    adam<Lanes>(step,
-                {matrix.weights + offset, matrix.first_moment + offset,
-                 matrix.second_moment + offset, gradient},
-                rows * matrix.cols);
-}
-
 }  // namespace
 }  // namespace ugpt::engine

@@ -17,6 +17,9 @@ struct BiasCorrection {
     void advance(const Recipe& recipe);
 };
 
+// The learning rate of the step after `completed` ones.
+float learning_rate(std::uint32_t completed, const Recipe& recipe);
+
 struct AdamStep {
     // Guess and Newton constants of the fast inverse root, which gives kScale / sqrt(v); relative
     // error below 7e-7, mean 0.
@@ -30,8 +33,10 @@ struct AdamStep {
     static constexpr float kTinyFirst = 0x1p-60f;
     static constexpr float kTinySecond = 0x1p-100f;
 
+    std::uint32_t number = 0;  // of the step, from 1 on
     float beta1 = 0;
     float beta2 = 0;
+    float keep = 1;          // what weight decay leaves of a weight
     float rate = 0;          // learning rate with both bias corrections
     float epsilon = 0;       // in units of the second moment's root
     float fast_rate = 0;     // the same two for the fast inverse root

@@ -26,14 +26,15 @@ Arena Arena::measuring(std::span<const std::size_t> block_sizes) {
     return arena;
 }
 
-std::byte* Arena::take(std::size_t size) {
-    const std::size_t rounded = (size + kAlignment - 1) / kAlignment * kAlignment;
+std::byte* Arena::take(std::uint64_t size) {
+    const std::uint64_t rounded = (size + kAlignment - 1) / kAlignment * kAlignment;
     for (std::size_t i = 0; i < count_; ++i) {
         Block& block = blocks_[i];
         // The last part of a block need not be rounded up.
         if (size <= block.size - block.used) {
             std::byte* part = block.base == nullptr ? nullptr : block.base + block.used;
-            block.used = rounded < block.size - block.used ? block.used + rounded : block.size;
+            const std::size_t left = block.size - block.used;
+            block.used = rounded < left ? block.used + static_cast<std::size_t>(rounded) : block.size;
             return part;
         }
     }

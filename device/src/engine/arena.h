@@ -22,17 +22,17 @@ class Arena {
 
     // Takes `size` bytes. Returns nullptr where no block has room, and always while measuring;
     // what did not fit adds up in `missing_bytes`.
-    [[nodiscard]] std::byte* take(std::size_t size);
+    [[nodiscard]] std::byte* take(std::uint64_t size);
     template <typename T>
     [[nodiscard]] std::span<T> take_array(std::size_t count) {
-        auto* first = reinterpret_cast<T*>(take(count * sizeof(T)));
+        auto* first = reinterpret_cast<T*>(take(std::uint64_t{count} * sizeof(T)));
         return first == nullptr ? std::span<T>{} : std::span<T>{first, count};
     }
     void clear();  // takes everything back
 
     [[nodiscard]] std::size_t taken_bytes() const;
     [[nodiscard]] std::size_t available_bytes() const;  // all blocks together, taken or not
-    [[nodiscard]] std::size_t missing_bytes() const { return missing_; }
+    [[nodiscard]] std::uint64_t missing_bytes() const { return missing_; }
 
   private:
     struct Block {
@@ -42,7 +42,7 @@ class Arena {
     };
     std::array<Block, kMaxBlocks> blocks_{};
     std::size_t count_ = 0;
-    std::size_t missing_ = 0;
+    std::uint64_t missing_ = 0;
 };
 
 }  // namespace ugpt::engine

@@ -50,4 +50,9 @@ struct Recipe {
     bool operator==(const Recipe&) const = default;
 };
 
+// Whether all gradients of a step must be kept before the first is used.
+constexpr bool keeps_gradients(const Recipe& recipe) {
+    return recipe.batch > 1 || recipe.clip_norm > 0.0f;
+}
+
 }  // namespace ugpt::engine

@@ -1,8 +1,8 @@
 // The kernels of the target the whole program is compiled for, and the choice at run time.
 #if defined(__XTENSA__)
-// The kernels are written in the order in which sixteen registers suffice; scheduling before
-// register allocation makes GCC spill.
-#pragma GCC optimize("no-schedule-insns")
+// The kernels are written in the order in which sixteen registers suffice: scheduling before
+// register allocation makes GCC spill, and final values of pointers are there, not to be computed.
+#pragma GCC optimize("no-schedule-insns", "no-tree-scev-cprop")
 #endif
 
 #include "engine/kernels.h"
@@ -27,11 +27,23 @@ namespace {
 
 // Two at a time, so that one's result need not be waited for.
 using PlainLanes = Pack<ScalarLanes, 2>;
-constexpr Kernels kScalarKernels{"scalar", PlainLanes::kWidth, forward<PlainLanes>,
-                                 backward<PlainLanes>, decode, self_test_lanes<ScalarLanes>};
+constexpr Kernels kScalarKernels{"scalar",
+                                 PlainLanes::kWidth,
+                                 forward<PlainLanes>,
+                                 backward<PlainLanes>,
+                                 sum_of_squares,
+                                 use_kept_gradients<PlainLanes>,
+                                 decode,
+                                 self_test_lanes<ScalarLanes>};
 #if defined(__aarch64__)
-constexpr Kernels kNeonKernels{"neon", NeonLanes::kWidth, forward<NeonLanes>, backward<NeonLanes>,
-                               decode, self_test_lanes<NeonLanes>};
+constexpr Kernels kNeonKernels{"neon",
+                               NeonLanes::kWidth,
+                               forward<NeonLanes>,
+                               backward<NeonLanes>,
+                               sum_of_squares,
+                               use_kept_gradients<NeonLanes>,
+                               decode,
+                               self_test_lanes<NeonLanes>};
 #endif
 
 }  // namespace

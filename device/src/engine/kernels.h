@@ -13,7 +13,9 @@ struct Kernels {
     const char* name;
     std::size_t lanes;  // floats in a vector; divides the stride of positions
     float (*forward)(const Network& net, const Document& document);
-    void (*backward)(const Network& net, const AdamStep& step, const Document& document);
+    void (*backward)(const Network& net, const Update& update, const Document& document);
+    float (*sum_of_squares)(const Network& net);  // of the gradients that were kept
+    void (*use_kept_gradients)(const Network& net, const AdamStep& step, float factor);
     void (*decode)(const Network& net, Token token, std::size_t position);
     void (*self_test)(const SelfTestInputs& inputs, OperationDigests& digests);
 };

@@ -7,7 +7,13 @@
 namespace ugpt::engine {
 
 extern const Kernels kAvx2Kernels;
-const Kernels kAvx2Kernels{"avx2", Avx2Lanes::kWidth, forward<Avx2Lanes>, backward<Avx2Lanes>,
-                           decode, self_test_lanes<Avx2Lanes>};
+const Kernels kAvx2Kernels{"avx2",
+                           Avx2Lanes::kWidth,
+                           forward<Avx2Lanes>,
+                           backward<Avx2Lanes>,
+                           sum_of_squares,
+                           use_kept_gradients<Avx2Lanes>,
+                           decode,
+                           self_test_lanes<Avx2Lanes>};
 
 }  // namespace ugpt::engine

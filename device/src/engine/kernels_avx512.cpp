@@ -7,7 +7,13 @@
 namespace ugpt::engine {
 
 extern const Kernels kAvx512Kernels;
-const Kernels kAvx512Kernels{"avx512", Avx512Lanes::kWidth, forward<Avx512Lanes>,
-                             backward<Avx512Lanes>, decode, self_test_lanes<Avx512Lanes>};
+const Kernels kAvx512Kernels{"avx512",
+                           Avx512Lanes::kWidth,
+                           forward<Avx512Lanes>,
+                           backward<Avx512Lanes>,
+                           sum_of_squares,
+                           use_kept_gradients<Avx512Lanes>,
+                           decode,
+                           self_test_lanes<Avx512Lanes>};
 
 }  // namespace ugpt::engine

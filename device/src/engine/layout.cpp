@@ -1,46 +1,52 @@
 #include "engine/layout.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/math.h"
+#include "engine/moments.h"
 
 namespace ugpt::engine {
 
 namespace {
 
-// Sizes of absurd shapes end here instead of wrapping round.
-constexpr std::uint64_t kMostBytes = 0x7fffffffu;
-
-std::size_t saturating_add(std::size_t a, std::uint64_t b) {
-    const std::uint64_t sum = a + b;
-    return static_cast<std::size_t>(sum < kMostBytes ? sum : kMostBytes);
-}
-
 // Takes parts from the arena and writes down what they cost.
 class Builder {
   public:
-    explicit Builder(Arena& arena) : arena_(arena) {}
+    Builder(const Recipe& recipe, Arena& arena) : recipe_(recipe), arena_(arena) {}
 
     template <typename T = float>
-    T* take(std::uint64_t count, std::size_t& bytes) {
-        const std::uint64_t wanted = count * sizeof(T);
-        const auto size = static_cast<std::size_t>(wanted < kMostBytes ? wanted : kMostBytes);
-        bytes = saturating_add(bytes, round_up(size, Arena::kAlignment));
+    T* take(std::uint64_t count, std::uint64_t& bytes) {
+        const std::uint64_t size = count * sizeof(T);
+        bytes += (size + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
         std::byte* part = arena_.take(size);
         if (part != nullptr) {
-            std::memset(part, 0, size);
+            std::memset(part, 0, static_cast<std::size_t>(size));
         }
         return reinterpret_cast<T*>(part);
     }
 
-    Matrix matrix(std::size_t rows, std::size_t cols) {
-        const std::uint64_t count = std::uint64_t{rows} * cols;
-        plan.parameters = saturating_add(plan.parameters, count);
-        Matrix matrix{.rows = rows, .cols = cols};
-        matrix.weights = take(count, plan.weights_bytes);
-        matrix.first_moment = take(count, plan.moments_bytes);
-        matrix.second_moment = take(count, plan.moments_bytes);
+    float* weights(std::uint64_t count) {
+        plan.parameters += count;
+        return take(count, plan.weights_bytes);
+    }
+
+    // What a matrix has besides its weights.
+    Matrix matrix(float* weights, std::uint64_t rows, std::uint64_t cols) {
+        const std::uint64_t count = rows * cols;
+        const std::uint64_t bytes = moment_bytes(recipe_.moments, count);
+        Matrix matrix{.weights = weights,
+                      .rows = static_cast<std::size_t>(rows),
+                      .cols = static_cast<std::size_t>(cols)};
+        matrix.first_moment = take<std::byte>(bytes, plan.moments_bytes);
+        matrix.second_moment = take<std::byte>(bytes, plan.moments_bytes);
+        if (keeps_gradients(recipe_)) {
+            matrix.gradient = gradient(count);
+        }
         return matrix;
+    }
+    Matrix matrix(std::uint64_t rows, std::uint64_t cols) {
+        return matrix(weights(rows * cols), rows, cols);
     }
 
     float* activation(std::uint64_t count) { return take(count, plan.activations_bytes); }
@@ -49,43 +55,70 @@ class Builder {
     Plan plan;
 
   private:
+    const Recipe& recipe_;
     Arena& arena_;
 };
 
-// The larger parts come first, so that the smaller ones fill what is left of a block.
-Layer build_layer(Builder& build, const Shape& shape, std::size_t stride) {
-    const std::size_t width = shape.n_embd;
-    const std::uint64_t feature = stride;
-    Layer layer;
-    layer.fc1 = build.matrix(4 * width, width);
-    layer.fc2 = build.matrix(width, 4 * width);
-    layer.qkv = build.matrix(3 * width, width);
-    layer.wo = build.matrix(width, width);
+void build_activations(Builder& build, const Network& net, Layer& layer) {
+    const std::uint64_t width = net.shape.n_embd;
+    const std::uint64_t feature = net.stride;
     layer.hidden = build.activation(4 * width * feature);
-    layer.attention =
-        build.activation(std::uint64_t{shape.n_head} * shape.block_size * stride);
+    layer.attention = build.activation(std::uint64_t{net.shape.n_head} * net.shape.block_size *
+                                       feature);
     layer.heads = build.activation(3 * width * feature);
     layer.attention_input = build.activation(width * feature);
     layer.mixed = build.activation(width * feature);
     layer.mlp_input = build.activation(width * feature);
     layer.attention_scale = build.activation(feature);
     layer.mlp_scale = build.activation(feature);
-    return layer;
 }
 
-void build_network(Builder& build, Network& net) {
-    const Shape& shape = net.shape;
-    const std::size_t width = shape.n_embd;
-    const std::uint64_t feature = net.stride;
+// The larger parts come first, so that the smaller ones fill what is left of a block.
+void build_parameters(Builder& build, const Network& net, Layer& layer) {
+    const std::uint64_t width = net.shape.n_embd;
+    const std::uint64_t square = width * width;
+    layer.fc1 = build.matrix(4 * width, width);
+    layer.fc2 = build.matrix(width, 4 * width);
+    float* stacked = build.weights(3 * square);
+    const auto part = [&](std::uint64_t i) {
+        return build.matrix(stacked == nullptr ? nullptr : stacked + i * square, width, width);
+    };
+    layer.wq = part(0);
+    layer.wk = part(1);
+    layer.wv = part(2);
+    layer.qkv = {.weights = stacked,
+                 .rows = static_cast<std::size_t>(3 * width),
+                 .cols = static_cast<std::size_t>(width)};
+    layer.wo = build.matrix(width, width);
+}
 
-    auto* layers = build.take<Layer>(shape.n_layer, build.plan.activations_bytes);
-    for (std::uint32_t i = 0; i < shape.n_layer && build.plan.parameters < kMostBytes; ++i) {
-        const Layer layer = build_layer(build, shape, net.stride);
+void build_layers(Builder& build, Network& net) {
+    const std::uint32_t count = net.shape.n_layer;
+    auto* layers = build.take<Layer>(count, build.plan.activations_bytes);
+    Layer shared;
+    if (net.recompute) {
+        build_activations(build, net, shared);
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Layer layer = shared;
+        build_parameters(build, net, layer);
+        if (net.recompute) {
+            layer.input = build.activation(std::uint64_t{net.shape.n_embd} * net.stride);
+        } else {
+            build_activations(build, net, layer);
+        }
         if (layers != nullptr) {
             layers[i] = layer;
         }
     }
-    net.layers = {layers, layers == nullptr ? 0 : shape.n_layer};
+    net.layers = {layers, layers == nullptr ? 0 : count};
+}
+
+void build_network(Builder& build, Network& net) {
+    const Shape& shape = net.shape;
+    const std::uint64_t width = shape.n_embd;
+    const std::uint64_t feature = net.stride;
+    build_layers(build, net);
     net.wte = build.matrix(shape.vocab_size, width);
     net.lm_head = build.matrix(shape.vocab_size, width);
     net.wpe = build.matrix(shape.block_size, width);
@@ -98,66 +131,71 @@ void build_network(Builder& build, Network& net) {
     net.sums = build.activation(feature);
     net.losses = build.activation(feature);
 
-    net.columns = build.gradient(std::uint64_t{shape.block_size} *
-                                     (4 * width > net.stride ? 4 * width : net.stride) +
+    net.columns = build.gradient(shape.block_size * std::max<std::uint64_t>(4 * width, feature) +
                                  kVectorSlack);
-    net.weight_gradient = build.gradient(weight_gradient_size(width) + kVectorSlack);
+    const std::size_t narrow = rows_at_once(net.moments, shape.n_embd) * shape.n_embd;
+    const std::size_t wide = rows_at_once(net.moments, 4 * shape.n_embd) * 4 * shape.n_embd;
+    net.weight_gradient = build.gradient(std::max(narrow, wide) + kVectorSlack);
     net.stream_gradient = build.gradient(width * feature);
     net.input_gradient = build.gradient(width * feature);
-    net.score_gradient = build.gradient(std::uint64_t{shape.block_size} * net.stride);
+    net.score_gradient = build.gradient(shape.block_size * feature);
 }
 
-Parameter view(const Matrix& matrix, std::size_t first_row, std::size_t rows) {
-    const std::size_t offset = first_row * matrix.cols;
-    const std::size_t count = rows * matrix.cols;
+Parameter view(const Matrix& matrix, MomentFormat format) {
+    const std::size_t count = matrix.size();
     Parameter parameter;
-    parameter.rows = static_cast<std::uint32_t>(rows);
+    parameter.rows = static_cast<std::uint32_t>(matrix.rows);
     parameter.cols = static_cast<std::uint32_t>(matrix.cols);
-    parameter.weights = {matrix.weights + offset, count};
-    parameter.first_moment = {matrix.first_moment + offset, count};
-    parameter.second_moment = {matrix.second_moment + offset, count};
+    parameter.weights = {matrix.weights, count};
+    if (format == MomentFormat::f32) {
+        parameter.first_moment = {reinterpret_cast<float*>(matrix.first_moment), count};
+        parameter.second_moment = {reinterpret_cast<float*>(matrix.second_moment), count};
+    }
+    const auto bytes = static_cast<std::size_t>(moment_bytes(format, count));
+    parameter.first_packed = {matrix.first_moment, bytes};
+    parameter.second_packed = {matrix.second_moment, bytes};
     return parameter;
 }
 
-void list_parameters(const Network& net, Parameter* next) {
-    const std::size_t width = net.shape.n_embd;
-    *next++ = view(net.wte, 0, net.wte.rows);
-    *next++ = view(net.wpe, 0, net.wpe.rows);
-    *next++ = view(net.lm_head, 0, net.lm_head.rows);
-    for (const Layer& layer : net.layers) {
-        *next++ = view(layer.qkv, 0, width);
-        *next++ = view(layer.qkv, width, width);
-        *next++ = view(layer.qkv, 2 * width, width);
-        *next++ = view(layer.wo, 0, width);
-        *next++ = view(layer.fc1, 0, 4 * width);
-        *next++ = view(layer.fc2, 0, width);
-    }
+// Shapes beyond these are taken to have as many layers, or as wide ones: they fit nowhere, and
+// their bytes stay below 2^63.
+Shape bounded(Shape shape) {
+    constexpr std::uint32_t kMost = 65536;
+    shape.n_layer = std::min(shape.n_layer, kMost);
+    shape.n_embd = std::min(shape.n_embd, kMost);
+    shape.n_head = std::min(shape.n_head, kMost);
+    shape.block_size = std::min(shape.block_size, kMost);
+    shape.vocab_size = std::min(shape.vocab_size, kMost);
+    return shape;
 }
 
 }  // namespace
 
-Layout lay_out(const Shape& shape, Arena& arena) {
+Layout lay_out(const Shape& asked, const Recipe& recipe, Arena& arena) {
+    const Shape shape = bounded(asked);
     Layout layout;
     Network& net = layout.network;
     net.shape = shape;
     net.stride = round_up(shape.block_size, kPositionMultiple);
     net.inverse_width = reciprocal<ScalarLanes>(static_cast<float>(shape.n_embd));
     net.attention_scale = inverse_root<ScalarLanes>(static_cast<float>(shape.head_dim()));
+    net.moments = recipe.moments;
+    net.recompute = recipe.recompute && shape.n_layer > 1;
 
-    const std::size_t missing_before = arena.missing_bytes();
-    Builder build(arena);
-    const std::uint64_t matrices = 3 + 6 * std::uint64_t{shape.n_layer};
+    const std::uint64_t missing_before = arena.missing_bytes();
+    Builder build(recipe, arena);
+    const std::size_t matrices = 3 + 6 * std::size_t{shape.n_layer};
     auto* parameters = build.take<Parameter>(matrices, build.plan.activations_bytes);
     build_network(build, net);
 
     Plan& plan = build.plan;
-    plan.total_bytes = saturating_add(plan.weights_bytes, plan.moments_bytes);
-    plan.total_bytes = saturating_add(plan.total_bytes, plan.gradients_bytes);
-    plan.total_bytes = saturating_add(plan.total_bytes, plan.activations_bytes);
+    plan.total_bytes = plan.weights_bytes + plan.moments_bytes + plan.gradients_bytes +
+                       plan.activations_bytes;
     plan.missing_bytes = arena.missing_bytes() - missing_before;
     if (plan.fits() && parameters != nullptr) {
-        list_parameters(net, parameters);
-        layout.parameters = {parameters, static_cast<std::size_t>(matrices)};
+        Parameter* next = parameters;
+        for_each_matrix(net, [&](const Matrix& matrix) { *next++ = view(matrix, net.moments); });
+        layout.parameters = {parameters, matrices};
     }
     layout.plan = plan;
     return layout;

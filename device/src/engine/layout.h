@@ -16,6 +16,6 @@ struct Layout {
 
 // Takes every part from `arena`, filled with zeros; with a measuring arena only `plan` means
 // something.
-Layout lay_out(const Shape& shape, Arena& arena);
+Layout lay_out(const Shape& shape, const Recipe& recipe, Arena& arena);
 
 }  // namespace ugpt::engine

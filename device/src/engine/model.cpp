@@ -5,6 +5,8 @@
 
 #include "engine/bits.h"
 #include "engine/layout.h"
+#include "engine/math.h"
+#include "engine/moments.h"
 #include "engine/random.h"
 
 namespace ugpt::engine {
@@ -17,7 +19,7 @@ constexpr std::array<std::string_view, kGlobalParameters> kGlobalNames{"wte", "w
 constexpr std::array<std::string_view, kLayerParameters> kLayerNames{
     "attn_wq", "attn_wk", "attn_wv", "attn_wo", "mlp_fc1", "mlp_fc2"};
 
-// Moments too small to matter become +0 before they turn denormal.
+// Moments too small to matter become +0 before they turn denormal. Packed ones are never kept.
 void flush_tiny(std::span<const Parameter> parameters) {
     for (const Parameter& parameter : parameters) {
         for (float& m : parameter.first_moment) {
@@ -26,6 +28,17 @@ void flush_tiny(std::span<const Parameter> parameters) {
         for (float& v : parameter.second_moment) {
             v = v < AdamStep::kTinySecond ? 0.0f : v;
         }
+    }
+}
+
+// f(begin, count) for the pieces of [offset, offset + count), none across the end of a block.
+template <typename Function>
+void for_each_block(std::size_t offset, std::size_t count, Function f) {
+    const std::size_t end = offset + count;
+    while (offset < end) {
+        const std::size_t next = std::min(end, (offset / kMomentBlock + 1) * kMomentBlock);
+        f(offset, next - offset);
+        offset = next;
     }
 }
 
@@ -53,17 +66,8 @@ bool strip_number(std::string_view& text, std::size_t& number) {
 
 }  // namespace
 
-std::span<float> Parameter::values(TensorKind kind) const {
-    switch (kind) {
-        case TensorKind::weights: return weights;
-        case TensorKind::first_moment: return first_moment;
-        case TensorKind::second_moment: return second_moment;
-    }
-    return {};
-}
-
-Plan Model::plan(const Shape& shape, const Recipe&, Arena arena) {
-    return lay_out(shape, arena).plan;
+Plan Model::plan(const Shape& shape, const Recipe& recipe, Arena arena) {
+    return lay_out(shape, recipe, arena).plan;
 }
 
 bool Model::create(const Shape& shape, const Recipe& recipe, Arena& arena) {
@@ -71,7 +75,7 @@ bool Model::create(const Shape& shape, const Recipe& recipe, Arena& arena) {
     if (!shape.valid()) {
         return false;
     }
-    const Layout layout = lay_out(shape, arena);
+    const Layout layout = lay_out(shape, recipe, arena);
     if (layout.parameters.empty()) {
         return false;
     }
@@ -104,8 +108,8 @@ void Model::init_weights(std::uint64_t seed, float deviation) {
         for (float& weight : parameter.weights) {
             weight = random_normal(seed, 0, index++) * deviation;
         }
-        std::ranges::fill(parameter.first_moment, 0.0f);
-        std::ranges::fill(parameter.second_moment, 0.0f);
+        std::ranges::fill(parameter.first_packed, std::byte{0});
+        std::ranges::fill(parameter.second_packed, std::byte{0});
     }
     seek(0);
 }
@@ -113,6 +117,7 @@ void Model::init_weights(std::uint64_t seed, float deviation) {
 void Model::seek(std::uint32_t step) {
     step_ = step;
     correction_ = BiasCorrection::after(step, recipe_);
+    documents_ = 0;
 }
 
 std::size_t Model::parameter_count() const {
@@ -144,32 +149,111 @@ const Parameter* Model::find(std::string_view name) const {
 
 void Model::read(const Parameter& parameter, TensorKind kind, std::size_t offset,
                  std::span<float> out) const {
-    std::ranges::copy(parameter.values(kind).subspan(offset, out.size()), out.begin());
+    if (kind == TensorKind::weights) {
+        std::ranges::copy(parameter.weights.subspan(offset, out.size()), out.begin());
+        return;
+    }
+    const bool is_first = kind == TensorKind::first_moment;
+    const auto moment = is_first ? Moment::first : Moment::second;
+    const auto packed = is_first ? parameter.first_packed : parameter.second_packed;
+    for_each_block(offset, out.size(), [&](std::size_t begin, std::size_t count) {
+        unpack_moments(recipe_.moments, packed.data(), moment, parameter.size(), begin, count,
+                       out.data() + (begin - offset));
+    });
 }
 
 void Model::write(const Parameter& parameter, TensorKind kind, std::size_t offset,
                   std::span<const float> values) {
-    std::ranges::copy(values, parameter.values(kind).subspan(offset, values.size()).begin());
+    if (kind == TensorKind::weights) {
+        std::ranges::copy(values, parameter.weights.subspan(offset, values.size()).begin());
+        return;
+    }
+    const bool is_first = kind == TensorKind::first_moment;
+    const auto moment = is_first ? Moment::first : Moment::second;
+    const auto packed = is_first ? parameter.first_packed : parameter.second_packed;
+    for_each_block(offset, values.size(), [&](std::size_t begin, std::size_t count) {
+        pack_moments(recipe_.moments, packed.data(), moment, parameter.size(), begin, count,
+                     values.data() + (begin - offset), Dither{});
+    });
+}
+
+Document Model::document(std::span<const Token> text) const {
+    const std::size_t positions =
+        std::min<std::size_t>(network_.shape.block_size, text.size() + 1);
+    return {text, network_.shape.bos(), positions};
+}
+
+float Model::evaluate(std::span<const Token> text) {
+    const float loss = kernels_->forward(network_, document(text));
+    enter(network_, Phase::outside);
+    return loss;
+}
+
+void Model::accumulate(std::span<const Token> text) {
+    const Document added = document(text);
+    const bool first = documents_ == 0;
+    const float loss = kernels_->forward(network_, added);
+    loss_sum_ = first ? loss : loss_sum_ + loss;
+    if (is_finite(loss_sum_)) {
+        kernels_->backward(network_, {.adam = nullptr, .first = first}, added);
+    }
+    ++documents_;
+    enter(network_, Phase::outside);
 }
 
 float Model::train_step(std::span<const Token> text) {
-    const std::size_t positions =
-        std::min<std::size_t>(network_.shape.block_size, text.size() + 1);
-    const Document document{text, network_.shape.bos(), positions};
-    const float loss = kernels_->forward(network_, document);
+    if (keeps_gradients(recipe_)) {
+        accumulate(text);
+        return step_with_kept_gradients();
+    }
+    const Document trained = document(text);
+    const float loss = kernels_->forward(network_, trained);
     if (!is_finite(loss)) {
         enter(network_, Phase::outside);
         return std::numeric_limits<float>::quiet_NaN();
     }
     enter(network_, Phase::adam);
     correction_.advance(recipe_);
-    kernels_->backward(network_, AdamStep::at(step_, correction_, recipe_), document);
+    const AdamStep step = AdamStep::at(step_, correction_, recipe_);
+    kernels_->backward(network_, {.adam = &step}, trained);
+    finish_step();
+    return loss;
+}
+
+float Model::step_with_kept_gradients() {
+    const float average = reciprocal<ScalarLanes>(static_cast<float>(documents_));
+    const float loss = loss_sum_ * average;
+    documents_ = 0;
+    if (!is_finite(loss)) {
+        return std::numeric_limits<float>::quiet_NaN();
+    }
+    enter(network_, Phase::adam);
+    float factor = average;
+    if (recipe_.clip_norm > 0.0f) {
+        // The norm of the sum of gradients; that of their mean is `average` times as large.
+        const float squares = kernels_->sum_of_squares(network_);
+        if (!is_finite(squares)) {
+            enter(network_, Phase::outside);
+            return std::numeric_limits<float>::quiet_NaN();
+        }
+        constexpr float kTooSmallToClip = 0x1p-100f;
+        if (squares > kTooSmallToClip) {
+            const float inverse_norm = inverse_root<ScalarLanes>(squares);
+            factor = std::min(average, recipe_.clip_norm * inverse_norm);
+        }
+    }
+    correction_.advance(recipe_);
+    kernels_->use_kept_gradients(network_, AdamStep::at(step_, correction_, recipe_), factor);
+    finish_step();
+    return loss;
+}
+
+void Model::finish_step() {
     ++step_;
     if (step_ % AdamStep::kFlushEvery == 0) {
         flush_tiny(parameters_);
     }
     enter(network_, Phase::outside);
-    return loss;
 }
 
 bool Model::use_kernels(const Kernels& kernels) {

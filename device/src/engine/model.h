@@ -16,28 +16,31 @@ namespace ugpt::engine {
 
 // What each part of a model costs, in bytes with alignment.
 struct Plan {
-    std::size_t parameters = 0;  // number of weights
-    std::size_t weights_bytes = 0;
-    std::size_t moments_bytes = 0;
-    std::size_t gradients_bytes = 0;
-    std::size_t activations_bytes = 0;  // sampling uses the same room
-    std::size_t total_bytes = 0;
-    std::size_t missing_bytes = 0;  // 0 where the model fits
+    std::uint64_t parameters = 0;  // number of weights
+    std::uint64_t weights_bytes = 0;
+    std::uint64_t moments_bytes = 0;
+    std::uint64_t gradients_bytes = 0;
+    std::uint64_t activations_bytes = 0;  // sampling uses the same room
+    std::uint64_t total_bytes = 0;
+    std::uint64_t missing_bytes = 0;  // 0 where the model fits
 
     [[nodiscard]] bool fits() const { return missing_bytes == 0; }
 };
 
 enum class TensorKind : std::uint8_t { weights, first_moment, second_moment };
 
-// One parameter matrix [rows x cols] of the model with its two moments.
+// One parameter matrix [rows x cols] of the model with its two moments: the first is the sum over
+// past gradients without the factor (1 - beta1), the second that of their squares without
+// (1 - beta2).
 struct Parameter {
     std::uint32_t rows = 0;
     std::uint32_t cols = 0;
     std::span<float> weights;
-    std::span<float> first_moment;   // sum over past gradients, without the factor (1 - beta1)
-    std::span<float> second_moment;  // likewise of their squares, without (1 - beta2)
+    std::span<float> first_moment;  // both empty where moments are not kept as float32
+    std::span<float> second_moment;
+    std::span<std::byte> first_packed;  // the same memory, in the recipe's format
+    std::span<std::byte> second_packed;
     [[nodiscard]] std::size_t size() const { return std::size_t{rows} * cols; }
-    [[nodiscard]] std::span<float> values(TensorKind kind) const;
 };
 
 // Where the random numbers of a sample come from: the engine's own counter-based generator keyed
@@ -83,18 +86,27 @@ class Model {
     [[nodiscard]] const Parameter* find(std::string_view name) const;  // nullptr: no such tensor
 
     // Copies values of a tensor out of the model or into it, row by row from `offset` on;
-    // offset + size must not pass the end. Unlike the spans of a Parameter, these also reach
-    // moments that are kept packed.
+    // offset + size must not pass the end. Packed moments are unpacked, or packed to the nearest
+    // value: what was read can be written back without any change. A range that is written begins
+    // at a multiple of 64 values, and its length is one too or reaches the end of the tensor.
     void read(const Parameter& parameter, TensorKind kind, std::size_t offset,
               std::span<float> out) const;
     void write(const Parameter& parameter, TensorKind kind, std::size_t offset,
                std::span<const float> values);
 
-    // One step on one document: forward, backward, Adam. `text` holds the tokens without BOS, at
-    // most block_size of them; n = min(block_size, text.size() + 1) positions are trained.
-    // Returns the mean loss of the positions. Where it is not finite, nothing was updated and
-    // step() did not move.
+    // One step: forward, backward, Adam, on one document or the last one of a batch. `text` holds
+    // the tokens without BOS, at most block_size of them; n = min(block_size, text.size() + 1)
+    // positions are trained. Returns the mean loss of the positions, for a batch the mean over its
+    // documents. Where it is not finite (or, with clipping, the gradient's norm is not), NaN is
+    // returned, nothing was updated and step() did not move.
     float train_step(std::span<const Token> text);
+
+    // Adds up the gradients of a document that is not the last one of a step, where
+    // recipe().batch > 1. `seek`, `init_weights` and `create` drop what was added up.
+    void accumulate(std::span<const Token> text);
+
+    // The mean loss of a document's positions; changes nothing.
+    float evaluate(std::span<const Token> text);
 
     // Draws tokens until BOS or until prompt and text fill the context; `out` has room for
     // block_size tokens.
@@ -109,6 +121,9 @@ class Model {
     void observe(PhaseObserver* observer) { network_.observer = observer; }
 
   private:
+    [[nodiscard]] Document document(std::span<const Token> text) const;
+    float step_with_kept_gradients();
+    void finish_step();
     float draw(const SampleRequest& request, std::size_t drawn) const;
     Token choose(std::size_t position, float inverse_temperature, float uniform);
 
@@ -118,6 +133,10 @@ class Model {
     const Kernels* kernels_ = nullptr;
     std::uint32_t step_ = 0;
     BiasCorrection correction_;  // of step_ completed steps
+
+    // Of the documents whose gradients were added up.
+    std::uint32_t documents_ = 0;
+    float loss_sum_ = 0.0f;
 };
 
 }  // namespace ugpt::engine

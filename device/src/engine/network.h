@@ -3,9 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 
+#include "engine/adam_step.h"
 #include "engine/config.h"
+#include "engine/moments.h"
 #include "engine/phase.h"
 
 namespace ugpt::engine {
@@ -21,21 +24,26 @@ constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
 }
 
-// A weight matrix [rows x cols] with Adam's moments.
+// A weight matrix [rows x cols] with Adam's moments, packed as Network::moments says.
 struct Matrix {
     float* weights = nullptr;
-    float* first_moment = nullptr;
-    float* second_moment = nullptr;
+    std::byte* first_moment = nullptr;
+    std::byte* second_moment = nullptr;
+    float* gradient = nullptr;  // [rows x cols]; nullptr where gradients are used as they are born
     std::size_t rows = 0;
     std::size_t cols = 0;
+
+    [[nodiscard]] std::size_t size() const { return rows * cols; }
 };
 
 // C = n_embd, H = n_head, T = block_size, S = stride of a feature's positions.
 struct Layer {
-    Matrix qkv;  // wq, wk and wv, one below the other: [3C x C]
-    Matrix wo;   // [C x C]
-    Matrix fc1;  // [4C x C]
-    Matrix fc2;  // [C x 4C]
+    Matrix wq, wk, wv, wo;  // [C x C]
+    Matrix fc1;             // [4C x C]
+    Matrix fc2;             // [C x 4C]
+    Matrix qkv;             // weights of wq, wk and wv, one below the other: [3C x C]
+
+    float* input = nullptr;            // the stream, where activations are recomputed [C x S]
 
     float* attention_input = nullptr;  // rmsnorm of the stream [C x S]
     float* attention_scale = nullptr;  // by which it was multiplied [S]
@@ -52,6 +60,9 @@ struct Network {
     std::size_t stride = 0;     // S
     float inverse_width = 0;    // 1 / C
     float attention_scale = 0;  // 1 / sqrt(head_dim)
+
+    MomentFormat moments = MomentFormat::f32;
+    bool recompute = false;  // the layers share their activations, and compute them twice
 
     Matrix wte;      // [V x C]
     Matrix wpe;      // [T x C]
@@ -74,11 +85,35 @@ struct Network {
     float* weight_gradient = nullptr;  // a few rows of a matrix, before they are consumed
 };
 
-// Floats in `weight_gradient`, without slack: as many whole rows as it holds, at least one.
-constexpr std::size_t weight_gradient_size(std::size_t n_embd) {
-    constexpr std::size_t kAtLeast = 1024;
-    return 4 * n_embd > kAtLeast ? 4 * n_embd : kAtLeast;
+// How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights,
+// and whole blocks of packed moments.
+constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
+    constexpr std::size_t kWeights = 1024;
+    const std::size_t unit =
+        moments == MomentFormat::q8 ? kMomentBlock / std::gcd(kMomentBlock, cols) : 1;
+    const std::size_t units = kWeights / (unit * cols);
+    return units > 1 ? units * unit : unit;
 }
+
+// f(matrix) for every matrix in canonical order.
+template <typename Function>
+void for_each_matrix(const Network& net, Function f) {
+    f(net.wte);
+    f(net.wpe);
+    f(net.lm_head);
+    for (const Layer& layer : net.layers) {
+        for (const Matrix* matrix :
+             {&layer.wq, &layer.wk, &layer.wv, &layer.wo, &layer.fc1, &layer.fc2}) {
+            f(*matrix);
+        }
+    }
+}
+
+// What becomes of gradients.
+struct Update {
+    const AdamStep* adam = nullptr;  // one step with them; nullptr: they are added up
+    bool first = true;               // of those that are added up
+};
 
 // A text between two BOS, cut to the n positions that are trained.
 struct Document {

@@ -4,12 +4,12 @@
 
 #include <cstring>
 
-#include "engine/adam.h"
 #include "engine/attention.h"
 #include "engine/loss.h"
 #include "engine/matmul.h"
 #include "engine/norm.h"
 #include "engine/transpose.h"
+#include "engine/update.h"
 
 namespace ugpt::engine {
 namespace {
@@ -19,14 +19,14 @@ template <class Lanes, Into kInto = Into::fresh>
 void linear(const Network& net, const Matrix& matrix, const float* x, float* y, std::size_t first,
             std::size_t count) {
     multiply<Lanes, Order::row_major, kInto>({.a = matrix.weights,
-                                       .a_stride = matrix.cols,
-                                       .b = x + first,
-                                       .b_stride = net.stride,
-                                       .c = y + first,
-                                       .c_stride = net.stride,
-                                       .rows = matrix.rows,
-                                       .columns = count,
-                                       .depth = matrix.cols});
+                                              .a_stride = matrix.cols,
+                                              .b = x + first,
+                                              .b_stride = net.stride,
+                                              .c = y + first,
+                                              .c_stride = net.stride,
+                                              .rows = matrix.rows,
+                                              .columns = count,
+                                              .depth = matrix.cols});
 }
 
 // dx = W^T dy, or what `Into` says. dy [rows x S], dx [cols x S]
@@ -34,14 +34,14 @@ template <class Lanes, Into kInto = Into::fresh>
 void linear_backward(const Network& net, const Matrix& matrix, const float* dy, float* dx,
                      std::size_t count) {
     multiply<Lanes, Order::transposed, kInto>({.a = matrix.weights,
-                                        .a_stride = matrix.cols,
-                                        .b = dy,
-                                        .b_stride = net.stride,
-                                        .c = dx,
-                                        .c_stride = net.stride,
-                                        .rows = matrix.cols,
-                                        .columns = count,
-                                        .depth = matrix.rows});
+                                               .a_stride = matrix.cols,
+                                               .b = dy,
+                                               .b_stride = net.stride,
+                                               .c = dx,
+                                               .c_stride = net.stride,
+                                               .rows = matrix.cols,
+                                               .columns = count,
+                                               .depth = matrix.rows});
 }
 
 // Puts x [rows x S] into net.columns, position by position.
@@ -50,12 +50,12 @@ void take_columns(const Network& net, const float* x, std::size_t rows, std::siz
     transpose<Lanes>(x, net.stride, rows, net.columns, rows, count);
 }
 
-// dW = dy x^T, a few rows at a time, each consumed by Adam. dy [rows x S]; x is in net.columns.
-// `phase` is the one the product belongs to.
+// dW = dy x^T, used a few rows at a time. dy [rows x S]; x is in net.columns. `phase` is the one the
+// product belongs to.
 template <class Lanes>
-void linear_update(const Network& net, const AdamStep& step, Phase phase, const Matrix& matrix,
+void linear_update(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
                    const float* dy, std::size_t count) {
-    const std::size_t tile = weight_gradient_size(net.shape.n_embd) / matrix.cols;
+    const std::size_t tile = rows_at_once(net.moments, matrix.cols);
     for (std::size_t row = 0; row < matrix.rows; row += tile) {
         const std::size_t rows = matrix.rows - row < tile ? matrix.rows - row : tile;
         multiply<Lanes, Order::row_major>({.a = dy + row * net.stride,
@@ -68,7 +68,7 @@ void linear_update(const Network& net, const AdamStep& step, Phase phase, const 
                                            .columns = matrix.cols,
                                            .depth = count});
         enter(net, Phase::adam);
-        adam_rows<Lanes>(step, matrix, row, rows, net.weight_gradient);
+        use_gradient<Lanes>(net, update, matrix, row, rows, net.weight_gradient);
         enter(net, phase);
     }
 }
@@ -83,26 +83,38 @@ UGPT_LANE void embed(const Network& net, Token token, std::size_t t, float* x) {
     }
 }
 
-// From the embeddings in net.embedded to the logits, at `count` positions from `first` on.
-template <class Lanes>
-void run_layers(const Network& net, std::size_t first, std::size_t count) {
-    const std::size_t width = net.shape.n_embd;
-    rmsnorm<Lanes>(net, net.embedded, net.embedded, net.embedded_scale, first, count);
-    for (std::size_t i = 0; i < width; ++i) {
-        std::memcpy(net.stream + i * net.stride + first, net.embedded + i * net.stride + first,
+// Copies `count` positions from `first` on. [C x S]
+UGPT_LANE void copy_features(const Network& net, const float* from, float* to, std::size_t first,
+                             std::size_t count) {
+    for (std::size_t i = 0; i < net.shape.n_embd; ++i) {
+        std::memcpy(to + i * net.stride + first, from + i * net.stride + first,
                     count * sizeof(float));
     }
-    for (const Layer& layer : net.layers) {
-        enter(net, Phase::attention);
-        rmsnorm<Lanes>(net, net.stream, layer.attention_input, layer.attention_scale, first,
-                       count);
-        linear<Lanes>(net, layer.qkv, layer.attention_input, layer.heads, first, count);
-        attend<Lanes>(net, layer, first, count);
-        linear<Lanes, Into::sum>(net, layer.wo, layer.mixed, net.stream, first, count);
+}
 
-        enter(net, Phase::mlp);
-        rmsnorm<Lanes>(net, net.stream, layer.mlp_input, layer.mlp_scale, first, count);
-        linear<Lanes, Into::relu>(net, layer.fc1, layer.mlp_input, layer.hidden, first, count);
+// A layer but for its last product, at `count` positions from `first` on.
+template <class Lanes>
+void run_layer(const Network& net, const Layer& layer, std::size_t first, std::size_t count) {
+    enter(net, Phase::attention);
+    rmsnorm<Lanes>(net, net.stream, layer.attention_input, layer.attention_scale, first, count);
+    linear<Lanes>(net, layer.qkv, layer.attention_input, layer.heads, first, count);
+    attend<Lanes>(net, layer, first, count);
+    linear<Lanes, Into::sum>(net, layer.wo, layer.mixed, net.stream, first, count);
+
+    enter(net, Phase::mlp);
+    rmsnorm<Lanes>(net, net.stream, layer.mlp_input, layer.mlp_scale, first, count);
+    linear<Lanes, Into::relu>(net, layer.fc1, layer.mlp_input, layer.hidden, first, count);
+}
+
+// From the normalised embeddings to the logits, at `count` positions from `first` on.
+template <class Lanes>
+void run_layers(const Network& net, std::size_t first, std::size_t count) {
+    copy_features(net, net.embedded, net.stream, first, count);
+    for (const Layer& layer : net.layers) {
+        if (net.recompute) {
+            copy_features(net, net.stream, layer.input, first, count);
+        }
+        run_layer<Lanes>(net, layer, first, count);
         linear<Lanes, Into::sum>(net, layer.fc2, layer.hidden, net.stream, first, count);
     }
     enter(net, Phase::loss);
@@ -116,22 +128,26 @@ float forward(const Network& net, const Document& document) {
     for (std::size_t t = 0; t < document.positions; ++t) {
         embed(net, document.input(t), t, net.embedded);
     }
+    rmsnorm<Lanes>(net, net.embedded, net.embedded, net.embedded_scale, 0, document.positions);
     run_layers<Lanes>(net, 0, document.positions);
     return cross_entropy<Lanes>(net, document);
 }
 
 // Leaves the logits of what follows `token` at position t in column t of net.logits; the positions
-// before must have been decoded.
+// before must have been decoded. Where the layers share their activations, keys and values of
+// earlier positions are gone, and all positions are computed again.
 void decode(const Network& net, Token token, std::size_t t) {
     enter(net, Phase::embedding);
     embed(net, token, t, net.embedded);
-    run_layers<ScalarLanes>(net, t, 1);
+    rmsnorm<ScalarLanes>(net, net.embedded, net.embedded, net.embedded_scale, t, 1);
+    const std::size_t first = net.recompute ? 0 : t;
+    run_layers<ScalarLanes>(net, first, t + 1 - first);
 }
 
 // Turns net.stream_gradient behind a layer into the one before it. The gradients of `hidden`, and
 // then those of `heads` and `mixed`, take the place of `hidden`.
 template <class Lanes>
-void layer_backward(const Network& net, const AdamStep& step, const Layer& layer,
+void layer_backward(const Network& net, const Update& update, const Layer& layer,
                     std::size_t count) {
     const std::size_t width = net.shape.n_embd;
     float* stream_gradient = net.stream_gradient;
@@ -142,10 +158,10 @@ void layer_backward(const Network& net, const AdamStep& step, const Layer& layer
     take_columns<Lanes>(net, layer.hidden, 4 * width, count);
     linear_backward<Lanes, Into::relu_gradient>(net, layer.fc2, stream_gradient, hidden_gradient,
                                                 count);
-    linear_update<Lanes>(net, step, Phase::mlp, layer.fc2, stream_gradient, count);
+    linear_update<Lanes>(net, update, Phase::mlp, layer.fc2, stream_gradient, count);
     take_columns<Lanes>(net, layer.mlp_input, width, count);
     linear_backward<Lanes>(net, layer.fc1, hidden_gradient, input_gradient, count);
-    linear_update<Lanes>(net, step, Phase::mlp, layer.fc1, hidden_gradient, count);
+    linear_update<Lanes>(net, update, Phase::mlp, layer.fc1, hidden_gradient, count);
     rmsnorm_backward<Lanes>(net, layer.mlp_input, layer.mlp_scale, input_gradient,
                             stream_gradient, true, count);
 
@@ -154,65 +170,87 @@ void layer_backward(const Network& net, const AdamStep& step, const Layer& layer
     float* mixed_gradient = layer.hidden + 3 * width * net.stride;
     take_columns<Lanes>(net, layer.mixed, width, count);
     linear_backward<Lanes>(net, layer.wo, stream_gradient, mixed_gradient, count);
-    linear_update<Lanes>(net, step, Phase::attention, layer.wo, stream_gradient, count);
+    linear_update<Lanes>(net, update, Phase::attention, layer.wo, stream_gradient, count);
     attend_backward<Lanes>(net, layer, mixed_gradient, heads_gradient, count);
     take_columns<Lanes>(net, layer.attention_input, width, count);
     linear_backward<Lanes>(net, layer.qkv, heads_gradient, input_gradient, count);
-    linear_update<Lanes>(net, step, Phase::attention, layer.qkv, heads_gradient, count);
+    const std::size_t head_rows = width * net.stride;
+    linear_update<Lanes>(net, update, Phase::attention, layer.wq, heads_gradient, count);
+    linear_update<Lanes>(net, update, Phase::attention, layer.wk, heads_gradient + head_rows,
+                         count);
+    linear_update<Lanes>(net, update, Phase::attention, layer.wv, heads_gradient + 2 * head_rows,
+                         count);
     rmsnorm_backward<Lanes>(net, layer.attention_input, layer.attention_scale, input_gradient,
                             stream_gradient, true, count);
 }
 
-// Updates both embeddings from the gradient of their sum, net.stream_gradient [C x S].
-template <class Lanes>
-void embedding_update(const Network& net, const AdamStep& step, const Document& document) {
+// Puts the gradient of rows [row, row + rows) of wte into net.weight_gradient: sums over the
+// positions of each token, whose gradients are in net.columns.
+UGPT_LANE void token_gradient(const Network& net, const Document& document, std::size_t row,
+                              std::size_t rows) {
     const std::size_t width = net.shape.n_embd;
-    const std::size_t count = document.positions;
-    take_columns<Lanes>(net, net.stream_gradient, width, count);
-
-    float* gradient = net.weight_gradient;
-    const std::size_t tile = weight_gradient_size(width) / width;
-    for (std::size_t row = 0; row < net.wte.rows; row += tile) {
-        const std::size_t rows = net.wte.rows - row < tile ? net.wte.rows - row : tile;
-        std::memset(gradient, 0, rows * width * sizeof(float));
-        for (std::size_t t = 0; t < count; ++t) {
-            const std::size_t token = document.input(t);
-            if (token >= row && token < row + rows) {
-                float* sum = gradient + (token - row) * width;
-                for (std::size_t i = 0; i < width; ++i) {
-                    sum[i] = sum[i] + net.columns[t * width + i];
-                }
+    std::memset(net.weight_gradient, 0, rows * width * sizeof(float));
+    for (std::size_t t = 0; t < document.positions; ++t) {
+        const std::size_t token = document.input(t);
+        if (token >= row && token < row + rows) {
+            float* sum = net.weight_gradient + (token - row) * width;
+            for (std::size_t i = 0; i < width; ++i) {
+                sum[i] = sum[i] + net.columns[t * width + i];
             }
         }
-        enter(net, Phase::adam);
-        adam_rows<Lanes>(step, net.wte, row, rows, gradient);
-        enter(net, Phase::embedding);
-    }
-
-    enter(net, Phase::adam);
-    adam_rows<Lanes>(step, net.wpe, 0, count, net.columns);
-    std::memset(gradient, 0, tile * width * sizeof(float));
-    for (std::size_t row = count; row < net.wpe.rows; row += tile) {
-        const std::size_t rows = net.wpe.rows - row < tile ? net.wpe.rows - row : tile;
-        adam_rows<Lanes>(step, net.wpe, row, rows, gradient);
     }
 }
 
-// Every gradient, each used for its update as soon as nothing needs the old weights any more.
+// The same for wpe, which has the gradient of position t in row t.
+UGPT_LANE void position_gradient(const Network& net, const Document& document, std::size_t row,
+                                 std::size_t rows) {
+    const std::size_t width = net.shape.n_embd;
+    const std::size_t last = row + rows < document.positions ? row + rows : document.positions;
+    const std::size_t used = last > row ? last - row : 0;
+    std::memcpy(net.weight_gradient, net.columns + row * width, used * width * sizeof(float));
+    std::memset(net.weight_gradient + used * width, 0, (rows - used) * width * sizeof(float));
+}
+
+// Uses the gradient of both embeddings: that of their sum, net.stream_gradient [C x S].
 template <class Lanes>
-void backward(const Network& net, const AdamStep& step, const Document& document) {
+void embedding_update(const Network& net, const Update& update, const Document& document) {
+    take_columns<Lanes>(net, net.stream_gradient, net.shape.n_embd, document.positions);
+    const std::size_t tile = rows_at_once(net.moments, net.shape.n_embd);
+    for (const Matrix* matrix : {&net.wte, &net.wpe}) {
+        for (std::size_t row = 0; row < matrix->rows; row += tile) {
+            const std::size_t rows = matrix->rows - row < tile ? matrix->rows - row : tile;
+            enter(net, Phase::embedding);
+            if (matrix == &net.wte) {
+                token_gradient(net, document, row, rows);
+            } else {
+                position_gradient(net, document, row, rows);
+            }
+            enter(net, Phase::adam);
+            use_gradient<Lanes>(net, update, *matrix, row, rows, net.weight_gradient);
+        }
+    }
+}
+
+// Every gradient, each used as soon as nothing needs the old weights any more.
+template <class Lanes>
+void backward(const Network& net, const Update& update, const Document& document) {
     const std::size_t count = document.positions;
     enter(net, Phase::loss);
     take_columns<Lanes>(net, net.stream, net.shape.n_embd, count);
     linear_backward<Lanes>(net, net.lm_head, net.logits, net.stream_gradient, count);
-    linear_update<Lanes>(net, step, Phase::loss, net.lm_head, net.logits, count);
+    linear_update<Lanes>(net, update, Phase::loss, net.lm_head, net.logits, count);
     for (std::size_t i = net.layers.size(); i-- > 0;) {
-        layer_backward<Lanes>(net, step, net.layers[i], count);
+        const Layer& layer = net.layers[i];
+        if (net.recompute && i + 1 < net.layers.size()) {
+            copy_features(net, layer.input, net.stream, 0, count);
+            run_layer<Lanes>(net, layer, 0, count);
+        }
+        layer_backward<Lanes>(net, update, layer, count);
     }
     enter(net, Phase::embedding);
     rmsnorm_backward<Lanes>(net, net.embedded, net.embedded_scale, net.stream_gradient,
                             net.stream_gradient, false, count);
-    embedding_update<Lanes>(net, step, document);
+    embedding_update<Lanes>(net, update, document);
 }
 
 }  // namespace
