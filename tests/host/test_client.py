@@ -11,7 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 import ugpt
+from tests.support.devices import listening_device
+from tests.support.faults import faulty_proxy
 from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind, _baud, _link, client
 from ugpt._messages import ResetRequest
 from ugpt._wire import Request
@@ -31,9 +34,6 @@ from ugpt.errors import (
     PortNotFound,
     UnknownTensor,
 )
-
-from tests.support.devices import listening_device
-from tests.support.faults import faulty_proxy
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)

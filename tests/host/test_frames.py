@@ -6,6 +6,7 @@ import random
 import zlib
 
 import pytest
+
 from ugpt._frames import (
     CRC_BYTES,
     Frame,

@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+
+from tests.support.faults import BAD_LINE, FaultySide
+from tests.support.peer import HELLO, Peer, Refused
 from ugpt._link import Link, LinkState, LogLine
 from ugpt._messages import (
     ErrorCode,
@@ -27,9 +30,6 @@ from ugpt.errors import (
     ProtocolError,
     VersionMismatch,
 )
-
-from tests.support.faults import BAD_LINE, FaultySide
-from tests.support.peer import HELLO, Peer, Refused
 
 UART_HELLO = replace(HELLO, baud_max=2_000_000)
 

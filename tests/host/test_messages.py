@@ -14,6 +14,7 @@ from typing import Any
 
 import msgpack
 import pytest
+
 from ugpt import _messages as messages
 from ugpt._envelope import Failure, Notification, Response, decode_body, encode_request
 from ugpt._frames import Frame, FrameDecoder, encode_frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ugpt import errors
 from ugpt._messages import ERROR_ADVICE, ErrorCode
 from ugpt.errors import DeviceError, SeveralPorts, UgptError, device_error

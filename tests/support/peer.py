@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgpack
+
 from ugpt._frames import Frame, FrameDecoder, encode_frame
 from ugpt._messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
 from ugpt.errors import PortError
