@@ -105,14 +105,14 @@ def alone(program: Path, runs: int) -> None:
 def sweep(program: Path, runs: int) -> None:
     """Time against the size of the model, one thing varied at a time."""
     for name, workloads in SWEEPS.items():
-        print(f"\n{name:42}{'multiply-adds':>14}{'us/step':>10}{'ns/multiply-add':>17}")
+        print(f"\n{name:66}{'multiply-adds':>14}{'us/step':>10}{'ns/multiply-add':>17}")
         for workload in workloads:
             macs = workload.shape.multiply_adds(workload.positions)
             count = max(10, min(2000, 200_000_000 // (macs + 4 * workload.shape.parameters)))
             timed = Workload(workload.mode, workload.shape, count, workload.positions)
             best = min(step_us(program, timed) for _ in range(runs))
             label = f"{workload.shape}, positions {workload.positions}"
-            print(f"{label:42}{macs:14,}{best:10.1f}{best / macs * 1e3:17.4f}")
+            print(f"{label:66}{macs:14,}{best:10.1f}{best / macs * 1e3:17.4f}")
 
 
 def main() -> None:

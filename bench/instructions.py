@@ -202,13 +202,13 @@ def report_standard(bench: Bench, target: Target, steps: int) -> None:
 def report_sweep(bench: Bench) -> None:
     """One thing varied at a time: instructions must grow no faster than the work does."""
     for name, workloads in SWEEPS.items():
-        print(f"\n{name:44}{'multiply-adds':>14}{'parameters':>12}{'instructions':>14}{'ratio':>8}")
+        print(f"\n{name:66}{'multiply-adds':>14}{'parameters':>12}{'instructions':>14}{'ratio':>8}")
         for workload in workloads:
             macs = workload.shape.multiply_adds(workload.positions)
             count = bench.per_step(replace(workload, count=10))
             parameters = workload.shape.parameters
             label = f"{workload.shape}, positions {workload.positions}"
-            print(f"{label:44}{macs:14,}{parameters:12,}{count:14,.0f}{count / macs:8.2f}")
+            print(f"{label:66}{macs:14,}{parameters:12,}{count:14,.0f}{count / macs:8.2f}")
 
 
 def _target(options: argparse.Namespace) -> Target:
