@@ -194,15 +194,15 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
         )
     out.print(table)
     blocks = " + ".join(byte_count(size) for size in device.hello.memory_blocks)
-    slot = byte_count(device.hello.checkpoint_bytes)
-    available_bytes = found[0][1].plan.available_bytes
-    out.print(
-        Text(
-            f"The board has {byte_count(available_bytes)} of memory ({blocks}), "
-            f"and {slot} of flash for a checkpoint.",
-            QUIET,
-        )
+    slot_bytes = device.hello.checkpoint_bytes
+    plans = [planned.plan for _, planned in found]
+    remark = (
+        f"The board has {byte_count(plans[0].available_bytes)} of memory ({blocks}), and "
+        f"{byte_count(slot_bytes)} of flash for a checkpoint."
     )
+    if any(plan.checkpoint_bytes > slot_bytes for plan in plans):
+        remark += " Where that is not enough, the model is lost when the board loses power."
+    out.print(Text(remark, QUIET))
 
 
 def _refuse_beside_largest(context: typer.Context) -> None:
