@@ -33,7 +33,7 @@ constexpr Kernels kScalarKernels{"scalar",
                                  backward<PlainLanes>,
                                  sum_of_squares,
                                  use_kept_gradients<PlainLanes>,
-                                 decode,
+                                 decode<PlainLanes>,
                                  self_test_lanes<ScalarLanes>};
 #if defined(__aarch64__)
 constexpr Kernels kNeonKernels{"neon",
@@ -42,7 +42,7 @@ constexpr Kernels kNeonKernels{"neon",
                                backward<NeonLanes>,
                                sum_of_squares,
                                use_kept_gradients<NeonLanes>,
-                               decode,
+                               decode<NeonLanes>,
                                self_test_lanes<NeonLanes>};
 #endif
 

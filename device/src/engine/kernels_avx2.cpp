@@ -13,7 +13,7 @@ const Kernels kAvx2Kernels{"avx2",
                            backward<Avx2Lanes>,
                            sum_of_squares,
                            use_kept_gradients<Avx2Lanes>,
-                           decode,
+                           decode<Avx2Lanes>,
                            self_test_lanes<Avx2Lanes>};
 
 }  // namespace ugpt::engine

@@ -13,7 +13,7 @@ const Kernels kAvx512Kernels{"avx512",
                            backward<Avx512Lanes>,
                            sum_of_squares,
                            use_kept_gradients<Avx512Lanes>,
-                           decode,
+                           decode<Avx512Lanes>,
                            self_test_lanes<Avx512Lanes>};
 
 }  // namespace ugpt::engine

@@ -208,26 +208,31 @@ void multiply_known(const Product& p) {
     }
 }
 
-// The standard model's strides are known: sixteen positions or features, four times as many for
-// the width of the MLP.
+template <std::size_t kA, std::size_t kBAndC>
+UGPT_LANE bool has_strides(const Product& p) {
+    return p.a_stride == kA && p.b_stride == kBAndC && p.c_stride == kBAndC;
+}
+
+// Without vectors, the standard model's strides are known to the compiler: sixteen positions or
+// features, and four times as many for the width of the MLP.
 template <class AnyLanes, Order kOrder, Into kInto = Into::fresh>
 void multiply(const Product& p) {
     using Lanes = typename AnyLanes::Single;
-    constexpr std::size_t kNarrow = 16;
-    constexpr std::size_t kWide = 64;
-    if (p.b_stride == kNarrow && p.c_stride == kNarrow) {
-        if (p.a_stride == kNarrow) {
-            return multiply_known<Lanes, Strides<kNarrow, kNarrow>, kOrder, kInto>(p);
+    if constexpr (Lanes::kWidth == 1) {
+        constexpr bool kFromWide = kInto == Into::sum || kInto == Into::relu_gradient;
+        constexpr bool kToWide = kOrder == Order::row_major && kInto == Into::fresh;
+        if (has_strides<16, 16>(p)) {
+            return multiply_known<Lanes, Strides<16, 16>, kOrder, kInto>(p);
         }
-        if constexpr (kInto == Into::sum || kInto == Into::relu_gradient) {
-            if (p.a_stride == kWide) {
-                return multiply_known<Lanes, Strides<kWide, kNarrow>, kOrder, kInto>(p);
+        if constexpr (kFromWide) {
+            if (has_strides<64, 16>(p)) {
+                return multiply_known<Lanes, Strides<64, 16>, kOrder, kInto>(p);
             }
         }
-    }
-    if constexpr (kOrder == Order::row_major && kInto == Into::fresh) {
-        if (p.a_stride == kNarrow && p.b_stride == kWide && p.c_stride == kWide) {
-            return multiply_known<Lanes, Strides<kNarrow, kWide>, kOrder, kInto>(p);
+        if constexpr (kToWide) {
+            if (has_strides<16, 64>(p)) {
+                return multiply_known<Lanes, Strides<16, 64>, kOrder, kInto>(p);
+            }
         }
     }
     multiply_known<Lanes, Strides<0, 0>, kOrder, kInto>(p);

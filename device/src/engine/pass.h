@@ -134,14 +134,16 @@ float forward(const Network& net, const Document& document) {
 }
 
 // Leaves the logits of what follows `token` at position t in column t of net.logits; the positions
-// before must have been decoded. Where the layers share their activations, keys and values of
-// earlier positions are gone, and all positions are computed again.
+// before must have been decoded. Those in the same vector are computed again, which changes nothing;
+// where the layers share their activations, keys and values are gone and all are.
+template <class AnyLanes>
 void decode(const Network& net, Token token, std::size_t t) {
+    using Lanes = typename AnyLanes::Single;
     enter(net, Phase::embedding);
     embed(net, token, t, net.embedded);
     rmsnorm<ScalarLanes>(net, net.embedded, net.embedded, net.embedded_scale, t, 1);
-    const std::size_t first = net.recompute ? 0 : t;
-    run_layers<ScalarLanes>(net, first, t + 1 - first);
+    const std::size_t first = net.recompute ? 0 : t - t % Lanes::kWidth;
+    run_layers<Lanes>(net, first, t + 1 - first);
 }
 
 // Turns net.stream_gradient behind a layer into the one before it. The gradients of `hidden`, and
