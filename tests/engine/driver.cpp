@@ -1,12 +1,14 @@
 // Runs the engine on what it reads, for tests written in Python.
 //
-// Standard input, little-endian: ten u32 (n_layer, n_embd, n_head, block_size, vocab_size,
-// total_steps, documents, samples, index into available_kernels, seed), six f32 (learning_rate,
-// beta1, beta2, epsilon, temperature, deviation), the weights in canonical order as f32, unless the
-// deviation says that the engine draws them from the seed, then every document (u32 length, u32
-// tokens) and block_size f32 uniforms for every sample.
-// Standard output: one f32 loss for every document; weights, first moments and second moments, each
-// in canonical order, as f32; for every sample u32 length and u32 tokens.
+// Standard input, little-endian: sixteen u32 (n_layer, n_embd, n_head, block_size, vocab_size,
+// total_steps, batch, schedule, moments, recompute, warmup_steps, documents, held-out documents,
+// samples, index into available_kernels, seed), eight f32 (learning_rate, beta1, beta2, epsilon,
+// weight_decay, clip_norm, temperature, deviation), the weights in canonical order as f32, unless
+// the deviation says that the engine draws them from the seed, then every document, every held-out
+// one (u32 length, u32 tokens) and block_size f32 uniforms for every sample.
+// Standard output: one f32 loss for every step; weights, first moments and second moments, each in
+// canonical order, as f32; the f32 loss of every held-out document; for every sample u32 length
+// and u32 tokens.
 //
 // With the argument `kernels`, it prints the names of available_kernels instead; with `self-test`,
 // the names of the operations whose results are wrong.
@@ -74,10 +76,24 @@ int main(int argc, char** argv) {
         print_failed_operations();
         return 0;
     }
-    const auto head = take<std::uint32_t>(10);
-    const auto rates = take<float>(6);
+    const auto head = take<std::uint32_t>(16);
+    const auto rates = take<float>(8);
     const Shape shape{head[0], head[1], head[2], head[3], head[4]};
-    const Recipe recipe{rates[0], rates[1], rates[2], rates[3], head[5]};
+    const Recipe recipe{.learning_rate = rates[0],
+                        .beta1 = rates[1],
+                        .beta2 = rates[2],
+                        .epsilon = rates[3],
+                        .total_steps = head[5],
+                        .batch = head[6],
+                        .schedule = static_cast<Schedule>(head[7]),
+                        .moments = static_cast<MomentFormat>(head[8]),
+                        .recompute = head[9] != 0,
+                        .warmup_steps = head[10],
+                        .weight_decay = rates[4],
+                        .clip_norm = rates[5]};
+    const std::uint32_t documents = head[11];
+    const std::uint32_t held_out = head[12];
+    const std::uint32_t samples = head[13];
 
     static std::byte memory[64 << 20];
     const std::span<std::byte> block(memory);
@@ -87,20 +103,24 @@ int main(int argc, char** argv) {
         std::fputs("driver: the shape is wrong or does not fit\n", stderr);
         return 2;
     }
-    const Kernels* kernels = available_kernels().sets[head[8]];
+    const Kernels* kernels = available_kernels().sets[head[14]];
     if (kernels == nullptr || !model.use_kernels(*kernels)) {
         std::fputs("driver: no such kernels\n", stderr);
         return 2;
     }
-    if (const float deviation = rates[5]; deviation > 0) {
-        model.init_weights(head[9], deviation);
+    if (const float deviation = rates[7]; deviation > 0) {
+        model.init_weights(head[15], deviation);
     } else {
         for (std::size_t i = 0; i < model.parameter_count(); ++i) {
             const Parameter& parameter = model.parameter(i);
             model.write(parameter, TensorKind::weights, 0, take<float>(parameter.size()));
         }
     }
-    for (std::uint32_t i = 0; i < head[6]; ++i) {
+    for (std::uint32_t i = 0; i < documents; ++i) {
+        if ((i + 1) % recipe.batch != 0) {
+            model.accumulate(take_document());
+            continue;
+        }
         const float loss = model.train_step(take_document());
         give(&loss, 1);
     }
@@ -113,11 +133,15 @@ int main(int argc, char** argv) {
             give(values.data(), values.size());
         }
     }
-    for (std::uint32_t i = 0; i < head[7]; ++i) {
+    for (std::uint32_t i = 0; i < held_out; ++i) {
+        const float loss = model.evaluate(take_document());
+        give(&loss, 1);
+    }
+    for (std::uint32_t i = 0; i < samples; ++i) {
         const auto uniforms = take<float>(shape.block_size);
         std::vector<Token> out(shape.block_size);
         SampleRequest request;
-        request.temperature = rates[4];
+        request.temperature = rates[6];
         request.uniforms = uniforms;
         const auto length = static_cast<std::uint32_t>(model.sample(request, out).length);
         give(&length, 1);

@@ -29,6 +29,14 @@ class Run:
     beta1: float = 0.85
     beta2: float = 0.99
     epsilon: float = 1e-8
+    batch: int = 1
+    schedule: str = "linear"
+    moments: str = "f32"
+    recompute: bool = False
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
+    held_out: list[list[int]] = field(default_factory=list)
     temperature: float = 0.5
     uniforms: list[list[float]] = field(default_factory=list)
     kernels: int = 0
@@ -48,6 +56,7 @@ class Result:
     weights: Tensors
     first_moments: Tensors
     second_moments: Tensors
+    held_out_losses: Floats
     samples: list[list[int]]
 
 
@@ -55,14 +64,20 @@ def run_driver(command: list[str], run: Run) -> Result:
     """Runs `command` (the driver, perhaps under an emulator)."""
     parts = [
         struct.pack(
-            "<10I6f",
+            "<16I8f",
             run.n_layer,
             run.n_embd,
             run.n_head,
             run.block_size,
             run.vocab_size,
             run.total_steps,
+            run.batch,
+            ("linear", "cosine", "constant").index(run.schedule),
+            ("f32", "bf16", "q8").index(run.moments),
+            run.recompute,
+            run.warmup_steps,
             len(run.documents),
+            len(run.held_out),
             len(run.uniforms),
             run.kernels,
             run.seed,
@@ -70,6 +85,8 @@ def run_driver(command: list[str], run: Run) -> Result:
             run.beta1,
             run.beta2,
             run.epsilon,
+            run.weight_decay,
+            run.clip_norm,
             run.temperature,
             run.deviation if run.weights is None else 0.0,
         )
@@ -77,7 +94,7 @@ def run_driver(command: list[str], run: Run) -> Result:
     shapes = run.shapes()
     if run.weights is not None:
         parts += [run.weights[name].astype("<f4").tobytes() for name in shapes]
-    for document in run.documents:
+    for document in run.documents + run.held_out:
         parts.append(struct.pack(f"<I{len(document)}I", len(document), *document))
     for uniforms in run.uniforms:
         parts.append(struct.pack(f"<{run.block_size}f", *uniforms))
@@ -104,8 +121,9 @@ def _parse(output: bytes, run: Run, shapes: dict[str, tuple[int, int]]) -> Resul
     def tensors() -> Tensors:
         return {name: floats(r * c).reshape(r, c) for name, (r, c) in shapes.items()}
 
-    losses = floats(len(run.documents))
+    losses = floats(len(run.documents) // run.batch)
     weights, first, second = tensors(), tensors(), tensors()
+    held_out_losses = floats(len(run.held_out))
     samples = [integers(integers(1)[0]) for _ in run.uniforms]
     assert place == len(output)
-    return Result(losses, weights, first, second, samples)
+    return Result(losses, weights, first, second, held_out_losses, samples)

@@ -48,6 +48,7 @@ def test_gradients(driver: list[str], shape: tuple[int, int, int, int, int], len
     bos = run.vocab_size - 1
     positions = min(block_size, len(run.documents[0]) + 1)
     tokens = [bos, *run.documents[0], bos][: positions + 1]
+    assert run.weights is not None
     exact = {name: value.astype(np.float64) for name, value in run.weights.items()}
     loss, gradients = loss_and_gradients(exact, run.n_layer, run.n_head, tokens)
 
@@ -65,6 +66,7 @@ def test_first_step_moves_against_the_gradient(driver: list[str]) -> None:
     """Adam's first step is lr * g / (|g| + eps), whatever the gradient's size."""
     run = _run(SHAPES[0], 9)
     result = run_driver(driver, run)
+    assert run.weights is not None
     for name, weights in run.weights.items():
         gradient = result.first_moments[name].astype(np.float64)
         step = run.learning_rate * gradient / (np.abs(gradient) + run.epsilon)
@@ -85,6 +87,7 @@ def test_several_steps_follow_adam(driver: list[str]) -> None:
     )  # fmt: skip
     result = run_driver(driver, run)
 
+    assert run.weights is not None
     weights = {name: value.astype(np.float64) for name, value in run.weights.items()}
     first = {name: np.zeros_like(value) for name, value in weights.items()}
     second = {name: np.zeros_like(value) for name, value in weights.items()}

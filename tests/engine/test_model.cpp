@@ -145,30 +145,160 @@ TEST(parameters_have_their_names) {
     CHECK(owned.model.find("wpe")->rows == 4);
 }
 
+namespace {
+
+// Recipes that take every way through the optimiser.
+const std::array<Recipe, 5> kRecipes{
+    {{},
+     {.batch = 3, .weight_decay = 0.1f, .clip_norm = 1.0f},
+     {.moments = MomentFormat::bf16, .recompute = true},
+     {.schedule = Schedule::cosine, .moments = MomentFormat::q8, .warmup_steps = 5},
+     {.batch = 2, .moments = MomentFormat::q8, .recompute = true, .weight_decay = 0.01f}}};
+
+// Trains on random texts and returns the losses as bits.
+std::vector<std::uint32_t> train(Model& model, std::uint64_t first, std::uint64_t count) {
+    std::vector<std::uint32_t> losses;
+    const std::uint64_t batch = model.recipe().batch;
+    for (std::uint64_t i = first; i < first + count; ++i) {
+        for (std::uint64_t k = 1; k < batch; ++k) {
+            model.accumulate(random_text(model.shape(), i * batch + k));
+        }
+        losses.push_back(bits_of(model.train_step(random_text(model.shape(), i * batch))));
+    }
+    return losses;
+}
+
+}  // namespace
+
 TEST(all_instruction_sets_give_the_same_bits) {
     const KernelList list = available_kernels();
     for (const Shape& shape : kShapes) {
-        std::vector<std::uint32_t> expected;
-        std::vector<std::uint32_t> expected_losses;
-        for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
-            Owned owned(shape);
-            if (!owned.model.use_kernels(*list.sets[k])) {
-                continue;
+        for (const Recipe& recipe : kRecipes) {
+            std::vector<std::uint32_t> expected;
+            std::vector<std::uint32_t> expected_losses;
+            for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
+                Owned owned(shape, recipe);
+                if (!owned.model.use_kernels(*list.sets[k])) {
+                    continue;
+                }
+                // With the first recipe, past a step that flushes tiny moments.
+                const auto losses = train(owned.model, 0, recipe == Recipe{} ? 260 : 20);
+                const auto state = state_of(owned.model);
+                if (expected.empty()) {
+                    expected = state;
+                    expected_losses = losses;
+                }
+                CHECK(losses == expected_losses);
+                CHECK(state == expected);
             }
-            std::vector<std::uint32_t> losses;
-            // Past a step that flushes tiny moments.
-            for (std::uint64_t i = 0; i < 260; ++i) {
-                losses.push_back(bits_of(owned.model.train_step(random_text(shape, i))));
-            }
-            const auto state = state_of(owned.model);
-            if (expected.empty()) {
-                expected = state;
-                expected_losses = losses;
-            }
-            CHECK(losses == expected_losses);
-            CHECK(state == expected);
         }
     }
+}
+
+TEST(samples_are_the_same_with_all_instruction_sets) {
+    const KernelList list = available_kernels();
+    for (const bool recompute : {false, true}) {
+        for (const Shape& shape : kShapes) {
+            std::vector<std::vector<Token>> expected;
+            for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
+                Owned owned(shape, {.recompute = recompute});
+                if (!owned.model.use_kernels(*list.sets[k])) {
+                    continue;
+                }
+                std::vector<std::vector<Token>> samples;
+                for (std::uint32_t number = 0; number < 10; ++number) {
+                    samples.push_back(sample_of(owned.model, {.seed = 1,
+                                                              .number = number,
+                                                              .temperature = 1.0f,
+                                                              .prompt = {},
+                                                              .uniforms = {}}));
+                }
+                if (expected.empty()) {
+                    expected = samples;
+                }
+                CHECK(samples == expected);
+            }
+        }
+    }
+}
+
+TEST(what_was_read_can_be_written_back) {
+    for (const Recipe& recipe : kRecipes) {
+        for (const Shape& shape : kShapes) {
+            Owned from(shape, recipe);
+            train(from.model, 0, 7);
+            Owned to(shape, recipe);
+            train(to.model, 3, 2);  // other moments, to be overwritten
+            for (std::size_t i = 0; i < from.model.parameter_count(); ++i) {
+                const Parameter& source = from.model.parameter(i);
+                const Parameter& target = to.model.parameter(i);
+                for (const TensorKind kind : {TensorKind::weights, TensorKind::first_moment,
+                                              TensorKind::second_moment}) {
+                    for (std::size_t place = 0; place < source.size(); place += 192) {
+                        std::vector<float> values(std::min<std::size_t>(192, source.size() - place));
+                        from.model.read(source, kind, place, values);
+                        to.model.write(target, kind, place, values);
+                    }
+                }
+                CHECK(std::ranges::equal(source.weights, target.weights));
+                CHECK(std::ranges::equal(source.first_packed, target.first_packed));
+                CHECK(std::ranges::equal(source.second_packed, target.second_packed));
+            }
+            to.model.seek(from.model.step());
+            CHECK(train(from.model, 10, 5) == train(to.model, 10, 5));
+            CHECK(state_of(from.model) == state_of(to.model));
+        }
+    }
+}
+
+TEST(what_was_accumulated_can_be_dropped) {
+    const Shape shape{1, 8, 2, 8, 5};
+    const std::vector<Token> text{0, 1, 2};
+    Owned plain(shape, {.batch = 2});
+    Owned interrupted(shape, {.batch = 2});
+    interrupted.model.accumulate(std::vector<Token>{3, 3, 3});
+    interrupted.model.seek(0);
+    interrupted.model.accumulate(text);
+    sample_of(interrupted.model, {});
+    interrupted.model.evaluate(text);
+    plain.model.accumulate(text);
+    CHECK(bits_of(plain.model.train_step(text)) == bits_of(interrupted.model.train_step(text)));
+    CHECK(state_of(plain.model) == state_of(interrupted.model));
+}
+
+TEST(a_batch_with_a_loss_that_is_not_finite_updates_nothing) {
+    Owned owned({1, 8, 2, 8, 5}, {.batch = 2});
+    const std::vector<Token> bad{0, 1};
+    const std::vector<Token> good{2, 2};
+    const float weight = owned.model.find("wte")->weights[0];
+    owned.model.find("wte")->weights[0] = INFINITY;
+    owned.model.accumulate(bad);
+    owned.model.find("wte")->weights[0] = weight;
+    const auto before = state_of(owned.model);
+    const float loss = owned.model.train_step(good);
+    CHECK(loss != loss);
+    CHECK(owned.model.step() == 0);
+    CHECK(state_of(owned.model) == before);
+    owned.model.accumulate(good);
+    CHECK(is_finite(owned.model.train_step(good)));
+    CHECK(owned.model.step() == 1);
+}
+
+TEST(smaller_moments_and_shared_activations_take_less_memory) {
+    const std::array<std::size_t, 1> size{4u << 20};
+    const Shape shape{3, 20, 2, 16, 27};
+    const auto plan = [&](const Recipe& recipe) {
+        return Model::plan(shape, recipe, Arena::measuring(size));
+    };
+    const Plan f32 = plan({});
+    const Plan bf16 = plan({.moments = MomentFormat::bf16});
+    const Plan q8 = plan({.moments = MomentFormat::q8});
+    const Plan shared = plan({.recompute = true});
+    const Plan batch = plan({.batch = 4});
+    CHECK(bf16.moments_bytes * 2 < f32.moments_bytes + 64 * 50);
+    CHECK(q8.moments_bytes * 100 < f32.moments_bytes * 30);
+    CHECK(shared.activations_bytes * 2 < f32.activations_bytes);
+    CHECK(batch.gradients_bytes >= f32.gradients_bytes + 4 * f32.parameters);
 }
 
 TEST(memory_left_behind_does_not_matter) {
