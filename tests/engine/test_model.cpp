@@ -297,7 +297,7 @@ TEST(smaller_moments_and_shared_activations_take_less_memory) {
     const Plan batch = plan({.batch = 4});
     CHECK(bf16.moments_bytes * 2 < f32.moments_bytes + 64 * 50);
     CHECK(q8.moments_bytes * 100 < f32.moments_bytes * 30);
-    CHECK(shared.activations_bytes * 2 < f32.activations_bytes);
+    CHECK(shared.activations_bytes * 3 < f32.activations_bytes * 2);
     CHECK(batch.gradients_bytes >= f32.gradients_bytes + 4 * f32.parameters);
 }
 
