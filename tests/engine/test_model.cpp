@@ -93,6 +93,21 @@ TEST(the_standard_model_has_4192_parameters) {
     CHECK(plan.fits());
 }
 
+// What docs/performance.md says of the largest models.
+TEST(large_models_fit_the_plain_esp32) {
+    const std::array<std::size_t, 2> esp32{168 * 1024, 111 * 1024};
+    const auto parameters = [&](const Shape& shape, const Recipe& recipe) {
+        const Plan plan = Model::plan(shape, recipe, Arena::measuring(esp32));
+        return plan.fits() ? plan.parameters : 0;
+    };
+    CHECK(parameters({1, 37, 1, 16, 27}, {}) >= 19'000);
+    CHECK(parameters({6, 16, 4, 16, 27}, {.recompute = true}) >= 19'000);
+    CHECK(parameters({4, 24, 4, 16, 27}, {.moments = MomentFormat::bf16, .recompute = true}) >=
+          28'000);
+    CHECK(parameters({2, 38, 2, 16, 27}, {.moments = MomentFormat::q8, .recompute = true}) >=
+          37'000);
+}
+
 TEST(what_does_not_fit_says_by_how_much) {
     const std::array<std::size_t, 1> size{40'000};
     const Plan plan = Model::plan(Shape{}, {}, Arena::measuring(size));

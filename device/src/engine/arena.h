@@ -14,7 +14,7 @@ namespace ugpt::engine {
 class Arena {
   public:
     static constexpr std::size_t kMaxBlocks = 4;
-    static constexpr std::size_t kAlignment = 64;
+    static constexpr std::size_t kAlignment = 16;
 
     Arena() = default;
     explicit Arena(std::span<const std::span<std::byte>> blocks);

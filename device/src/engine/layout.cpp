@@ -131,14 +131,17 @@ void build_network(Builder& build, Network& net) {
     net.sums = build.activation(feature);
     net.losses = build.activation(feature);
 
+    // Nothing needs the stream once the gradient has passed lm_head, nor rows of a weight gradient
+    // while attention is under way.
+    net.input_gradient = net.stream;
     net.columns = build.gradient(shape.block_size * std::max<std::uint64_t>(4 * width, feature) +
                                  kVectorSlack);
     const std::size_t narrow = rows_at_once(net.moments, shape.n_embd) * shape.n_embd;
     const std::size_t wide = rows_at_once(net.moments, 4 * shape.n_embd) * 4 * shape.n_embd;
-    net.weight_gradient = build.gradient(std::max(narrow, wide) + kVectorSlack);
+    const std::uint64_t rows = std::max(narrow, wide) + kVectorSlack;
+    net.weight_gradient = build.gradient(std::max(rows, shape.block_size * feature));
+    net.score_gradient = net.weight_gradient;
     net.stream_gradient = build.gradient(width * feature);
-    net.input_gradient = build.gradient(width * feature);
-    net.score_gradient = build.gradient(shape.block_size * feature);
 }
 
 Parameter view(const Matrix& matrix, MomentFormat format) {
