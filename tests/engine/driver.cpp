@@ -2,10 +2,10 @@
 //
 // Standard input, little-endian: sixteen u32 (n_layer, n_embd, n_head, block_size, vocab_size,
 // total_steps, batch, schedule, moments, recompute, warmup_steps, documents, held-out documents,
-// samples, index into available_kernels, seed), eight f32 (learning_rate, beta1, beta2, epsilon,
-// weight_decay, clip_norm, temperature, deviation), the weights in canonical order as f32, unless
-// the deviation says that the engine draws them from the seed, then every document, every held-out
-// one (u32 length, u32 tokens) and block_size f32 uniforms for every sample.
+// samples, index into available_kernels or kModelsChoice, seed), eight f32 (learning_rate, beta1,
+// beta2, epsilon, weight_decay, clip_norm, temperature, deviation), the weights in canonical order as
+// f32, unless the deviation says that the engine draws them from the seed, then every document, every
+// held-out one (u32 length, u32 tokens) and block_size f32 uniforms for every sample.
 // Standard output: one f32 loss for every step; weights, first moments and second moments, each in
 // canonical order, as f32; the f32 loss of every held-out document; for every sample u32 length
 // and u32 tokens.
@@ -23,6 +23,8 @@
 using namespace ugpt::engine;
 
 namespace {
+
+constexpr std::uint32_t kModelsChoice = 0xffffffff;
 
 template <typename T>
 std::vector<T> take(std::size_t count) {
@@ -103,10 +105,12 @@ int main(int argc, char** argv) {
         std::fputs("driver: the shape is wrong or does not fit\n", stderr);
         return 2;
     }
-    const Kernels* kernels = available_kernels().sets[head[14]];
-    if (kernels == nullptr || !model.use_kernels(*kernels)) {
-        std::fputs("driver: no such kernels\n", stderr);
-        return 2;
+    if (head[14] != kModelsChoice) {
+        const Kernels* kernels = available_kernels().sets[head[14]];
+        if (kernels == nullptr || !model.use_kernels(*kernels)) {
+            std::fputs("driver: no such kernels\n", stderr);
+            return 2;
+        }
     }
     if (const float deviation = rates[7]; deviation > 0) {
         model.init_weights(head[15], deviation);

@@ -11,6 +11,8 @@ from engine_reference import parameter_shapes
 Floats = npt.NDArray[np.float32]
 Tensors = dict[str, Floats]
 
+_MODELS_CHOICE = 0xFFFFFFFF
+
 
 @dataclass(frozen=True)
 class Run:
@@ -39,7 +41,8 @@ class Run:
     held_out: list[list[int]] = field(default_factory=list)
     temperature: float = 0.5
     uniforms: list[list[float]] = field(default_factory=list)
-    kernels: int = 0
+    kernels: int | None = None
+    """Which of those the driver lists; None: the ones the model chooses."""
     seed: int = 42
     deviation: float = 0.08
 
@@ -79,7 +82,7 @@ def run_driver(command: list[str], run: Run) -> Result:
             len(run.documents),
             len(run.held_out),
             len(run.uniforms),
-            run.kernels,
+            _MODELS_CHOICE if run.kernels is None else run.kernels,
             run.seed,
             run.learning_rate,
             run.beta1,

@@ -33,18 +33,19 @@ double exact_log(double x) { return std::log(x); }
 }  // namespace
 
 TEST(exponential_error) {
-    const auto f = exponential<ScalarLanes>;
-    CHECK(worst_error(-0x1p-30f, -87.0f, 97, f, exact_exp) < 2.1e-7);
+    const Exponential<ScalarLanes> f;
+    CHECK(worst_error(-0x1p-30f, -86.0f, 97, f, exact_exp) < 2.1e-7);
     CHECK(worst_error(0x1p-30f, 88.0f, 97, f, exact_exp) < 2.1e-7);
 }
 
 TEST(exponential_corners) {
-    CHECK(exponential<ScalarLanes>(0.0f) == 1.0f);
-    CHECK(exponential<ScalarLanes>(-0.0f) == 1.0f);
-    CHECK(exponential<ScalarLanes>(-87.0f) > 0x1p-126f);
-    CHECK(bits_of(exponential<ScalarLanes>(-87.00001f)) == 0);
-    CHECK(bits_of(exponential<ScalarLanes>(-INFINITY)) == 0);
-    const float nan = exponential<ScalarLanes>(NAN);
+    const Exponential<ScalarLanes> exponential;
+    CHECK(exponential(0.0f) == 1.0f);
+    CHECK(exponential(-0.0f) == 1.0f);
+    CHECK(exponential(-86.0f) > 0x1p-126f);
+    CHECK(bits_of(exponential(-86.00001f)) == 0);
+    CHECK(bits_of(exponential(-INFINITY)) == 0);
+    const float nan = exponential(NAN);
     CHECK(nan != nan);
 }
 

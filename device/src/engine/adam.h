@@ -119,7 +119,7 @@ void adam_run(const AdamStep& step, AdamPlace at, std::size_t count) {
 // One step of `count` parameters.
 template <class Lanes>
 void adam(const AdamStep& step, AdamPlace at, std::size_t count) {
-    constexpr std::size_t kUnrolled = 2;
+    constexpr std::size_t kUnrolled = Lanes::kWidth < 8 ? 16 / Lanes::kWidth : 2;
     constexpr std::size_t kTogether = kUnrolled * Lanes::kWidth;
     while (count > 0) {
         std::size_t done = count < kMostAtOnce ? count : kMostAtOnce;

@@ -6,7 +6,6 @@
 #include "engine/math.h"
 #include "engine/matmul.h"
 #include "engine/network.h"
-#include "engine/transpose.h"
 
 namespace ugpt::engine {
 namespace {
@@ -46,37 +45,64 @@ void score(const Network& net, const float* a, std::size_t keys, const float* b,
 }
 
 // out[d][t] = sum over j of a[d][j] weights[j][t]; a, out [head_dim x S], weights [depth x S]
+UGPT_LANE Product mixture(const Network& net, const float* a, const float* weights,
+                          std::size_t depth, std::size_t columns, float* out) {
+    return {.a = a,
+            .a_stride = net.stride,
+            .b = weights,
+            .b_stride = net.stride,
+            .c = out,
+            .c_stride = net.stride,
+            .rows = net.shape.head_dim(),
+            .columns = columns,
+            .depth = depth};
+}
+
 template <class Lanes>
 void mix(const Network& net, const float* a, const float* weights, std::size_t depth,
          std::size_t columns, float* out) {
-    multiply<Lanes, Order::row_major>({.a = a,
-                                       .a_stride = net.stride,
-                                       .b = weights,
-                                       .b_stride = net.stride,
-                                       .c = out,
-                                       .c_stride = net.stride,
-                                       .rows = net.shape.head_dim(),
-                                       .columns = columns,
-                                       .depth = depth});
+    multiply<Lanes, Order::row_major>(mixture(net, a, weights, depth, columns, out));
+}
+
+// The same with the weights turned round: sum over t of a[d][t] weights[j][t]; weights [columns x S]
+template <class Lanes>
+void mix_back(const Network& net, const float* a, const float* weights, std::size_t depth,
+              std::size_t columns, float* out) {
+    multiply_by_transposed<Lanes>(mixture(net, a, weights, depth, columns, out), net.columns,
+                                  net.stride);
+}
+
+// Where the queries from t on see key j, what is computed for them; elsewhere `otherwise`. A single
+// query is only asked about keys it sees.
+template <class Lanes>
+UGPT_LANE typename Lanes::Float where_seen(std::size_t t, std::size_t j,
+                                           typename Lanes::Float computed,
+                                           typename Lanes::Float otherwise) {
+    if constexpr (Lanes::kWidth == 1) {
+        return computed;
+    }
+    return Lanes::select(Lanes::index_at_least(t, j), computed, otherwise);
 }
 
 // Scores become probabilities, [key][query] from query t on; +0 for keys behind the query.
 template <class Lanes>
 UGPT_LANE void causal_softmax(float* column, std::size_t stride, std::size_t t, std::size_t keys,
                               float score_scale) {
+    const auto scale = Lanes::all(score_scale);
+    const auto zero = Lanes::all(0.0f);
+    const Exponential<Lanes> exponential;
     const std::size_t seen = t + Lanes::kWidth < keys ? t + Lanes::kWidth : keys;
     column += t;
     auto maximum = Lanes::load(column);
     for (std::size_t j = 1; j < seen; ++j) {
-        maximum = Lanes::select(Lanes::index_at_least(t, j),
-                                Lanes::max(Lanes::load(column + j * stride), maximum), maximum);
+        const auto larger = Lanes::max(Lanes::load(column + j * stride), maximum);
+        maximum = where_seen<Lanes>(t, j, larger, maximum);
     }
-    auto sum = Lanes::all(0.0f);
+    auto sum = zero;
     for (std::size_t j = 0; j < seen; ++j) {
         const auto distance = Lanes::sub(Lanes::load(column + j * stride), maximum);
-        const auto power = Lanes::select(
-            Lanes::index_at_least(t, j),
-            exponential<Lanes>(Lanes::mul(distance, Lanes::all(score_scale))), Lanes::all(0.0f));
+        const auto power =
+            where_seen<Lanes>(t, j, exponential(Lanes::mul(distance, scale)), zero);
         sum = Lanes::add(sum, power);
         Lanes::store(column + j * stride, power);
     }
@@ -86,7 +112,7 @@ UGPT_LANE void causal_softmax(float* column, std::size_t stride, std::size_t t, 
                      Lanes::mul(Lanes::load(column + j * stride), normaliser));
     }
     for (std::size_t j = seen; j < keys; ++j) {
-        Lanes::store(column + j * stride, Lanes::all(0.0f));
+        Lanes::store(column + j * stride, zero);
     }
 }
 
@@ -157,10 +183,10 @@ void attend_backward(const Network& net, const Layer& layer, const float* mixed_
             const std::size_t left = count - begin;
             const std::size_t keys = left < kQueryBlock ? left : kQueryBlock;
             const std::size_t corner = begin * stride + begin;
-            transpose<Lanes>(scores + corner, stride, keys, net.columns, stride, left);
-            mix<Lanes>(net, head.queries + begin, net.columns, left, keys, key_gradient + begin);
-            transpose<Lanes>(head.attention + corner, stride, keys, net.columns, stride, left);
-            mix<Lanes>(net, back + begin, net.columns, left, keys, value_gradient + begin);
+            mix_back<Lanes>(net, head.queries + begin, scores + corner, left, keys,
+                            key_gradient + begin);
+            mix_back<Lanes>(net, back + begin, head.attention + corner, left, keys,
+                            value_gradient + begin);
         }
     }
 }

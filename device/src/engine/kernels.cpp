@@ -2,7 +2,8 @@
 #if defined(__XTENSA__)
 // The kernels are written in the order in which sixteen registers suffice: scheduling before
 // register allocation makes GCC spill, and final values of pointers are there, not to be computed.
-#pragma GCC optimize("no-schedule-insns", "no-tree-scev-cprop")
+// A call of memcpy takes longer than to copy the few values of a feature.
+#pragma GCC optimize("no-schedule-insns", "no-tree-scev-cprop", "no-tree-loop-distribute-patterns")
 #endif
 
 #include "engine/kernels.h"

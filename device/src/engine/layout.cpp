@@ -134,7 +134,7 @@ void build_network(Builder& build, Network& net) {
     // Nothing needs the stream once the gradient has passed lm_head, nor rows of a weight gradient
     // while attention is under way.
     net.input_gradient = net.stream;
-    net.columns = build.gradient(shape.block_size * std::max<std::uint64_t>(4 * width, feature) +
+    net.columns = build.gradient(feature * std::max<std::uint64_t>(4 * width, shape.block_size) +
                                  kVectorSlack);
     const std::size_t narrow = rows_at_once(net.moments, shape.n_embd) * shape.n_embd;
     const std::size_t wide = rows_at_once(net.moments, 4 * shape.n_embd) * 4 * shape.n_embd;

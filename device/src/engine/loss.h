@@ -19,6 +19,7 @@ float cross_entropy(const Network& net, const Document& document) {
     for (std::size_t t = 0; t < count; ++t) {
         net.losses[t] = net.logits[document.target(t) * stride + t];
     }
+    const Exponential<Lanes> exponential;
     for (std::size_t t = 0; t < count; t += Lanes::kWidth) {
         float* column = net.logits + t;
         auto maximum = Lanes::load(column);
@@ -27,8 +28,7 @@ float cross_entropy(const Network& net, const Document& document) {
         }
         auto sum = Lanes::all(0.0f);
         for (std::size_t v = 0; v < vocabulary; ++v) {
-            const auto power =
-                exponential<Lanes>(Lanes::sub(Lanes::load(column + v * stride), maximum));
+            const auto power = exponential(Lanes::sub(Lanes::load(column + v * stride), maximum));
             sum = Lanes::add(sum, power);
             Lanes::store(column + v * stride, power);
         }

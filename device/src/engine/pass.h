@@ -14,25 +14,31 @@
 namespace ugpt::engine {
 namespace {
 
+// W x at `count` positions from `first` on. x [cols x S], y [rows x S]
+UGPT_LANE Product by_weights(const Network& net, const Matrix& matrix, const float* x, float* y,
+                             std::size_t first, std::size_t count) {
+    return {.a = matrix.weights,
+            .a_stride = matrix.cols,
+            .b = x + first,
+            .b_stride = net.stride,
+            .c = y + first,
+            .c_stride = net.stride,
+            .rows = matrix.rows,
+            .columns = count,
+            .depth = matrix.cols};
+}
+
 // y = W x, or what `Into` says, at `count` positions from `first` on. x [cols x S], y [rows x S]
 template <class Lanes, Into kInto = Into::fresh>
 void linear(const Network& net, const Matrix& matrix, const float* x, float* y, std::size_t first,
             std::size_t count) {
-    multiply<Lanes, Order::row_major, kInto>({.a = matrix.weights,
-                                              .a_stride = matrix.cols,
-                                              .b = x + first,
-                                              .b_stride = net.stride,
-                                              .c = y + first,
-                                              .c_stride = net.stride,
-                                              .rows = matrix.rows,
-                                              .columns = count,
-                                              .depth = matrix.cols});
+    multiply<Lanes, Order::row_major, kInto>(by_weights(net, matrix, x, y, first, count));
 }
 
-// dx = W^T dy, or what `Into` says. dy [rows x S], dx [cols x S]
+// dx = W^T dy, or what `Into` says. dy [rows x S], dx and mask [cols x S]
 template <class Lanes, Into kInto = Into::fresh>
 void linear_backward(const Network& net, const Matrix& matrix, const float* dy, float* dx,
-                     std::size_t count) {
+                     std::size_t count, const float* mask = nullptr) {
     multiply<Lanes, Order::transposed, kInto>({.a = matrix.weights,
                                                .a_stride = matrix.cols,
                                                .b = dy,
@@ -41,7 +47,8 @@ void linear_backward(const Network& net, const Matrix& matrix, const float* dy, 
                                                .c_stride = net.stride,
                                                .rows = matrix.cols,
                                                .columns = count,
-                                               .depth = matrix.rows});
+                                               .depth = matrix.rows,
+                                               .mask = mask});
 }
 
 // Puts x [rows x S] into net.columns, position by position.
@@ -50,23 +57,34 @@ void take_columns(const Network& net, const float* x, std::size_t rows, std::siz
     transpose<Lanes>(x, net.stride, rows, net.columns, rows, count);
 }
 
-// dW = dy x^T, used a few rows at a time. dy [rows x S]; x is in net.columns. `phase` is the one the
-// product belongs to.
+// dW = dy x^T, used a few rows at a time. dy [rows x S]; x [cols x S], or nullptr where it is in
+// net.columns. `phase` is the one the product belongs to.
 template <class Lanes>
 void linear_update(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
-                   const float* dy, std::size_t count) {
+                   const float* dy, const float* x, std::size_t count) {
+    constexpr bool kNeedsColumns = Lanes::Single::kWidth > 1;
+    if (kNeedsColumns && x != nullptr) {
+        take_columns<Lanes>(net, x, matrix.cols, count);
+    }
     const std::size_t tile = rows_at_once(net.moments, matrix.cols);
     for (std::size_t row = 0; row < matrix.rows; row += tile) {
         const std::size_t rows = matrix.rows - row < tile ? matrix.rows - row : tile;
-        multiply<Lanes, Order::row_major>({.a = dy + row * net.stride,
-                                           .a_stride = net.stride,
-                                           .b = net.columns,
-                                           .b_stride = matrix.cols,
-                                           .c = net.weight_gradient,
-                                           .c_stride = matrix.cols,
-                                           .rows = rows,
-                                           .columns = matrix.cols,
-                                           .depth = count});
+        Product product{.a = dy + row * net.stride,
+                        .a_stride = net.stride,
+                        .b = net.columns,
+                        .b_stride = matrix.cols,
+                        .c = net.weight_gradient,
+                        .c_stride = matrix.cols,
+                        .rows = rows,
+                        .columns = matrix.cols,
+                        .depth = count};
+        if (kNeedsColumns || x == nullptr) {
+            multiply<Lanes, Order::row_major>(product);
+        } else {
+            product.b = x;
+            product.b_stride = net.stride;
+            multiply_by_transposed<Lanes>(product, net.columns, matrix.cols);
+        }
         enter(net, Phase::adam);
         use_gradient<Lanes>(net, update, matrix, row, rows, net.weight_gradient);
         enter(net, phase);
@@ -78,17 +96,26 @@ UGPT_LANE void embed(const Network& net, Token token, std::size_t t, float* x) {
     const std::size_t width = net.shape.n_embd;
     const float* by_token = net.wte.weights + token * width;
     const float* by_position = net.wpe.weights + t * width;
-    for (std::size_t i = 0; i < width; ++i) {
-        x[i * net.stride + t] = by_token[i] + by_position[i];
+    x += t;
+    for (std::size_t i = width; i > 0; --i) {
+        *x = *by_token++ + *by_position++;
+        x += net.stride;
     }
 }
 
 // Copies `count` positions from `first` on. [C x S]
-UGPT_LANE void copy_features(const Network& net, const float* from, float* to, std::size_t first,
-                             std::size_t count) {
-    for (std::size_t i = 0; i < net.shape.n_embd; ++i) {
-        std::memcpy(to + i * net.stride + first, from + i * net.stride + first,
-                    count * sizeof(float));
+template <class AnyLanes>
+void copy_features(const Network& net, const float* from, float* to, std::size_t first,
+                   std::size_t count) {
+    using Lanes = typename AnyLanes::Single;
+    for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
+        const float* source = from + t;
+        float* target = to + t;
+        for (std::size_t left = net.shape.n_embd; left > 0; --left) {
+            Lanes::store(target, Lanes::load(source));
+            source += net.stride;
+            target += net.stride;
+        }
     }
 }
 
@@ -109,13 +136,13 @@ void run_layer(const Network& net, const Layer& layer, std::size_t first, std::s
 // From the normalised embeddings to the logits, at `count` positions from `first` on.
 template <class Lanes>
 void run_layers(const Network& net, std::size_t first, std::size_t count) {
-    copy_features(net, net.embedded, net.stream, first, count);
+    copy_features<Lanes>(net, net.embedded, net.stream, first, count);
     for (const Layer& layer : net.layers) {
         if (net.recompute) {
-            copy_features(net, net.stream, layer.input, first, count);
+            copy_features<Lanes>(net, net.stream, layer.input, first, count);
         }
         run_layer<Lanes>(net, layer, first, count);
-        linear<Lanes, Into::sum>(net, layer.fc2, layer.hidden, net.stream, first, count);
+        add_sparse<Lanes>(by_weights(net, layer.fc2, layer.hidden, net.stream, first, count));
     }
     enter(net, Phase::loss);
     linear<Lanes>(net, net.lm_head, net.stream, net.logits, first, count);
@@ -146,8 +173,7 @@ void decode(const Network& net, Token token, std::size_t t) {
     run_layers<Lanes>(net, first, t + 1 - first);
 }
 
-// Turns net.stream_gradient behind a layer into the one before it. The gradients of `hidden`, and
-// then those of `heads` and `mixed`, take the place of `hidden`.
+// Turns net.stream_gradient behind a layer into the one before it.
 template <class Lanes>
 void layer_backward(const Network& net, const Update& update, const Layer& layer,
                     std::size_t count) {
@@ -156,38 +182,43 @@ void layer_backward(const Network& net, const Update& update, const Layer& layer
     float* input_gradient = net.input_gradient;
 
     enter(net, Phase::mlp);
-    float* hidden_gradient = layer.hidden;
-    take_columns<Lanes>(net, layer.hidden, 4 * width, count);
+    // Vectors need `hidden` turned round, and its gradient then takes its place; else that takes
+    // the place of the turned one.
+    constexpr bool kInPlace = Lanes::Single::kWidth > 1;
+    float* hidden_gradient = kInPlace ? layer.hidden : net.columns;
+    if constexpr (kInPlace) {
+        take_columns<Lanes>(net, layer.hidden, 4 * width, count);
+    }
     linear_backward<Lanes, Into::relu_gradient>(net, layer.fc2, stream_gradient, hidden_gradient,
-                                                count);
-    linear_update<Lanes>(net, update, Phase::mlp, layer.fc2, stream_gradient, count);
-    take_columns<Lanes>(net, layer.mlp_input, width, count);
+                                                count, layer.hidden);
+    linear_update<Lanes>(net, update, Phase::mlp, layer.fc2, stream_gradient,
+                         kInPlace ? nullptr : layer.hidden, count);
     linear_backward<Lanes>(net, layer.fc1, hidden_gradient, input_gradient, count);
-    linear_update<Lanes>(net, update, Phase::mlp, layer.fc1, hidden_gradient, count);
-    rmsnorm_backward<Lanes>(net, layer.mlp_input, layer.mlp_scale, input_gradient,
-                            stream_gradient, true, count);
+    linear_update<Lanes>(net, update, Phase::mlp, layer.fc1, hidden_gradient, layer.mlp_input,
+                         count);
+    rmsnorm_backward<Lanes, true>(net, layer.mlp_input, layer.mlp_scale, input_gradient,
+                                  stream_gradient, count);
 
     enter(net, Phase::attention);
-    float* heads_gradient = layer.hidden;
+    float* heads_gradient = layer.hidden;  // whose values and gradient are used up, and `mixed`'s
     float* mixed_gradient = layer.hidden + 3 * width * net.stride;
-    take_columns<Lanes>(net, layer.mixed, width, count);
     linear_backward<Lanes>(net, layer.wo, stream_gradient, mixed_gradient, count);
-    linear_update<Lanes>(net, update, Phase::attention, layer.wo, stream_gradient, count);
+    linear_update<Lanes>(net, update, Phase::attention, layer.wo, stream_gradient, layer.mixed,
+                         count);
     attend_backward<Lanes>(net, layer, mixed_gradient, heads_gradient, count);
-    take_columns<Lanes>(net, layer.attention_input, width, count);
     linear_backward<Lanes>(net, layer.qkv, heads_gradient, input_gradient, count);
-    const std::size_t head_rows = width * net.stride;
-    linear_update<Lanes>(net, update, Phase::attention, layer.wq, heads_gradient, count);
-    linear_update<Lanes>(net, update, Phase::attention, layer.wk, heads_gradient + head_rows,
-                         count);
-    linear_update<Lanes>(net, update, Phase::attention, layer.wv, heads_gradient + 2 * head_rows,
-                         count);
-    rmsnorm_backward<Lanes>(net, layer.attention_input, layer.attention_scale, input_gradient,
-                            stream_gradient, true, count);
+    const float* head_gradient = heads_gradient;
+    for (const Matrix* matrix : {&layer.wq, &layer.wk, &layer.wv}) {
+        linear_update<Lanes>(net, update, Phase::attention, *matrix, head_gradient,
+                             layer.attention_input, count);
+        head_gradient += width * net.stride;
+    }
+    rmsnorm_backward<Lanes, true>(net, layer.attention_input, layer.attention_scale,
+                                  input_gradient, stream_gradient, count);
 }
 
 // Puts the gradient of rows [row, row + rows) of wte into net.weight_gradient: sums over the
-// positions of each token, whose gradients are in net.columns.
+// positions of each token, from net.stream_gradient.
 UGPT_LANE void token_gradient(const Network& net, const Document& document, std::size_t row,
                               std::size_t rows) {
     const std::size_t width = net.shape.n_embd;
@@ -196,27 +227,31 @@ UGPT_LANE void token_gradient(const Network& net, const Document& document, std:
         const std::size_t token = document.input(t);
         if (token >= row && token < row + rows) {
             float* sum = net.weight_gradient + (token - row) * width;
-            for (std::size_t i = 0; i < width; ++i) {
-                sum[i] = sum[i] + net.columns[t * width + i];
+            const float* gradient = net.stream_gradient + t;
+            for (std::size_t left = width; left > 0; --left) {
+                *sum = *sum + *gradient;
+                ++sum;
+                gradient += net.stride;
             }
         }
     }
 }
 
 // The same for wpe, which has the gradient of position t in row t.
-UGPT_LANE void position_gradient(const Network& net, const Document& document, std::size_t row,
-                                 std::size_t rows) {
+template <class Lanes>
+void position_gradient(const Network& net, const Document& document, std::size_t row,
+                       std::size_t rows) {
     const std::size_t width = net.shape.n_embd;
     const std::size_t last = row + rows < document.positions ? row + rows : document.positions;
     const std::size_t used = last > row ? last - row : 0;
-    std::memcpy(net.weight_gradient, net.columns + row * width, used * width * sizeof(float));
+    transpose<Lanes>(net.stream_gradient + row, net.stride, width, net.weight_gradient, width,
+                     used);
     std::memset(net.weight_gradient + used * width, 0, (rows - used) * width * sizeof(float));
 }
 
 // Uses the gradient of both embeddings: that of their sum, net.stream_gradient [C x S].
 template <class Lanes>
 void embedding_update(const Network& net, const Update& update, const Document& document) {
-    take_columns<Lanes>(net, net.stream_gradient, net.shape.n_embd, document.positions);
     const std::size_t tile = rows_at_once(net.moments, net.shape.n_embd);
     for (const Matrix* matrix : {&net.wte, &net.wpe}) {
         for (std::size_t row = 0; row < matrix->rows; row += tile) {
@@ -225,7 +260,7 @@ void embedding_update(const Network& net, const Update& update, const Document& 
             if (matrix == &net.wte) {
                 token_gradient(net, document, row, rows);
             } else {
-                position_gradient(net, document, row, rows);
+                position_gradient<Lanes>(net, document, row, rows);
             }
             enter(net, Phase::adam);
             use_gradient<Lanes>(net, update, *matrix, row, rows, net.weight_gradient);
@@ -238,20 +273,19 @@ template <class Lanes>
 void backward(const Network& net, const Update& update, const Document& document) {
     const std::size_t count = document.positions;
     enter(net, Phase::loss);
-    take_columns<Lanes>(net, net.stream, net.shape.n_embd, count);
     linear_backward<Lanes>(net, net.lm_head, net.logits, net.stream_gradient, count);
-    linear_update<Lanes>(net, update, Phase::loss, net.lm_head, net.logits, count);
+    linear_update<Lanes>(net, update, Phase::loss, net.lm_head, net.logits, net.stream, count);
     for (std::size_t i = net.layers.size(); i-- > 0;) {
         const Layer& layer = net.layers[i];
         if (net.recompute && i + 1 < net.layers.size()) {
-            copy_features(net, layer.input, net.stream, 0, count);
+            copy_features<Lanes>(net, layer.input, net.stream, 0, count);
             run_layer<Lanes>(net, layer, 0, count);
         }
         layer_backward<Lanes>(net, update, layer, count);
     }
     enter(net, Phase::embedding);
-    rmsnorm_backward<Lanes>(net, net.embedded, net.embedded_scale, net.stream_gradient,
-                            net.stream_gradient, false, count);
+    rmsnorm_backward<Lanes, false>(net, net.embedded, net.embedded_scale, net.stream_gradient,
+                                   net.stream_gradient, count);
     embedding_update<Lanes>(net, update, document);
 }
 

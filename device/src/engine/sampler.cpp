@@ -12,30 +12,23 @@ float Model::draw(const SampleRequest& request, std::size_t drawn) const {
                : random_uniform(request.seed, request.number, drawn);
 }
 
-// The token where the running sum of probabilities passes `uniform`.
+// The token where the running sum of probabilities passes `uniform`; their common factor is left out
+// on both sides. The logits become the running sums.
 Token Model::choose(std::size_t position, float inverse_temperature, float uniform) {
     const std::size_t stride = network_.stride;
     const std::size_t vocabulary = network_.shape.vocab_size;
     float* logits = network_.logits + position;
-    float maximum = logits[0] * inverse_temperature;
-    for (std::size_t v = 0; v < vocabulary; ++v) {
-        const float scaled = logits[v * stride] * inverse_temperature;
-        logits[v * stride] = scaled;
-        maximum = ScalarLanes::max(scaled, maximum);
+    float maximum = logits[0];
+    for (std::size_t v = 1; v < vocabulary; ++v) {
+        maximum = ScalarLanes::max(logits[v * stride], maximum);
     }
+    const Exponential<ScalarLanes> exponential;
     float sum = 0.0f;
     for (std::size_t v = 0; v < vocabulary; ++v) {
-        const float power = exponential<ScalarLanes>(logits[v * stride] - maximum);
-        logits[v * stride] = power;
-        sum = sum + power;
+        sum = sum + exponential((logits[v * stride] - maximum) * inverse_temperature);
+        logits[v * stride] = sum;
     }
-    const float normaliser = reciprocal<ScalarLanes>(sum);
-    float total = 0.0f;
-    for (std::size_t v = 0; v < vocabulary; ++v) {
-        total = total + logits[v * stride] * normaliser;
-        logits[v * stride] = total;
-    }
-    const float bound = uniform * total;
+    const float bound = uniform * sum;
     std::size_t chosen = 0;
     while (chosen + 1 < vocabulary && !(logits[chosen * stride] > bound)) {
         ++chosen;

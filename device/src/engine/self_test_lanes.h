@@ -54,7 +54,7 @@ void self_test_lanes(const SelfTestInputs& inputs, OperationDigests& digests) {
         return Lanes::select(Lanes::less(a, b), b, c);
     });
     digest_of(Operation::exponential, inputs.negative,
-              [](Float x, Float, Float) { return exponential<Lanes>(x); });
+              [](Float x, Float, Float) { return Exponential<Lanes>()(x); });
     digest_of(Operation::reciprocal, inputs.positive,
               [](Float x, Float, Float) { return reciprocal<Lanes>(x); });
     digest_of(Operation::inverse_root, inputs.positive,
