@@ -49,7 +49,9 @@ def documents() -> list[list[int]]:
     return [[ids[character] for character in name] for name in names]
 
 
-def train(command: list[str], documents: list[list[int]], name: str, kernels: int | None) -> Digests:
+def train(
+    command: list[str], documents: list[list[int]], name: str, kernels: int | None
+) -> Digests:
     """Trains the run `name` of the golden ones."""
     golden = GOLDEN[name]
     steps = golden["steps"]
