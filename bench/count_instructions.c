@@ -7,8 +7,9 @@
  * At the end a line for each phase goes to standard error: "count NAME INSTRUCTIONS"; what ran
  * before the first mark is called "start".
  *
- * The declarations are those of QEMU's plugin interface, version 1 and later, which distributions do
- * not package.
+ * The declarations are those of QEMU's plugin interface, which distributions do not package; they
+ * are the same in versions 1 to 4. QEMU refuses a plugin that asks for one that it does not know, or
+ * no longer: VERSION says which.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -30,7 +31,7 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *),
                                     void *userdata);
 
-__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+__attribute__((visibility("default"))) int qemu_plugin_version = VERSION;
 
 enum { MARKS_MAX = 16 };
 

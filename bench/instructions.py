@@ -32,6 +32,7 @@ from workload import BUILD, ROOT, STANDARD_STEPS, SWEEPS, Workload, write_docume
 PHASES = ("embedding", "attention", "mlp", "loss", "adam")
 _SAMPLES = 200
 _JOBS = 2
+_PLUGIN_VERSIONS = (1, 2)  # of QEMU's interface: before 9.0 only 1 is known, from then on 2
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Bench:
         self._folder = BUILD / f"count-{target.name}"
         write_documents(self._folder)
         self._objects = self._compile_engine()
-        self._plugin = self._build_plugin() if target.uses_plugin else None
+        self._plugins = self._build_plugins() if target.uses_plugin else []
 
     def per_step(self, workload: Workload) -> float:
         """Instructions of one step, or of one text."""
@@ -141,11 +142,17 @@ class Bench:
         _run_command(self._target.compiler, *options, *objects, "-o", str(program))
         return program
 
-    def _build_plugin(self) -> Path:
-        plugin = self._folder / "count_instructions.so"
-        source = str(ROOT / "bench" / "count_instructions.c")
-        _run_command("cc", "-O2", "-shared", "-fPIC", source, "-o", str(plugin))
-        return plugin
+    def _build_plugins(self) -> list[Path]:
+        """One for each version of the interface; `_run` finds out which one this QEMU takes."""
+        plugins = []
+        for version in _PLUGIN_VERSIONS:
+            plugin = self._folder / f"count_instructions-{version}.so"
+            source = str(ROOT / "bench" / "count_instructions.c")
+            _run_command(
+                "cc", "-O2", "-shared", "-fPIC", f"-DVERSION={version}", source, "-o", str(plugin)
+            )
+            plugins.append(plugin)
+        return plugins
 
     def _total(self, program: Path) -> int:
         done = self._run(program)
@@ -157,9 +164,17 @@ class Bench:
         return int(found[1])
 
     def _run(self, program: Path, marks: bool = False) -> subprocess.CompletedProcess[str]:
-        plugin = str(self._plugin) + (self._marks(program) if marks else "")
-        command = self._target.runner.format(program=program, plugin=plugin)
-        return _run_command(*shlex.split(command))
+        arguments = self._marks(program) if marks else ""
+        while len(self._plugins) > 1:
+            done = _try_command(*self._command(program, f"{self._plugins[0]}{arguments}"))
+            if done.returncode == 0:
+                return done
+            del self._plugins[0]
+        plugin = f"{self._plugins[0]}{arguments}" if self._plugins else ""
+        return _run_command(*self._command(program, plugin))
+
+    def _command(self, program: Path, plugin: str) -> list[str]:
+        return shlex.split(self._target.runner.format(program=program, plugin=plugin))
 
     def _marks(self, program: Path) -> str:
         """The addresses of mark_<phase> as arguments of the plugin."""
@@ -175,11 +190,15 @@ class Bench:
         )
 
 
-def _run_command(*command: str) -> subprocess.CompletedProcess[str]:
+def _try_command(*command: str) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         sys.exit(f"{command[0]} is not installed")
+
+
+def _run_command(*command: str) -> subprocess.CompletedProcess[str]:
+    done = _try_command(*command)
     if done.returncode != 0:
         sys.exit(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
     return done

@@ -14,14 +14,14 @@ constexpr std::size_t kMostAtOnce = 128;
 // compiler must assume that a store to a float changes an AdamStep.
 template <class Lanes>
 struct AdamLanes {
-    typename Lanes::Float beta1, beta2, rate, epsilon, newton1, newton2;
+    typename Lanes::Float beta1, beta2, rate, epsilon, newton;
     typename Lanes::Int magic, small;
 
     UGPT_LANE AdamLanes of(const AdamStep& step) {
-        return {Lanes::all(step.beta1),     Lanes::all(step.beta2),
-                Lanes::all(step.fast_rate), Lanes::all(step.fast_epsilon),
-                Lanes::all(step.newton1),   Lanes::all(step.newton2),
-                Lanes::all_bits(step.magic), Lanes::all_bits(bits_of(step.small))};
+        return {Lanes::all(step.beta1),      Lanes::all(step.beta2),
+                Lanes::all(step.fast_rate),  Lanes::all(step.fast_epsilon),
+                Lanes::all(step.newton),     Lanes::all_bits(step.magic),
+                Lanes::all_bits(bits_of(step.small))};
     }
 };
 
@@ -29,16 +29,17 @@ struct AdamLanes {
 //
 // m / (sqrt(v) + epsilon) comes from an integer guess and two Newton steps for the inverse root in
 // the form y' = y (c - v y y), whose constants centre the error (L. Moroz et al., "Fast calculation
-// of inverse square root with the use of magic constant", 2018) and let the scale drift. The second
-// step carries epsilon to first order.
+// of inverse square root with the use of magic constant", 2018) and let the scale drift. The guess
+// is scaled so that the first constant is 1, which spares a copy of it: a fused multiply-add
+// overwrites what it adds to. The second step carries epsilon to first order.
 template <class Lanes>
 UGPT_LANE typename Lanes::Float fast_weight(const AdamLanes<Lanes>& k, typename Lanes::Float w,
                                             typename Lanes::Float m, typename Lanes::Float v,
                                             typename Lanes::Int bits) {
     auto y = Lanes::from_bits(
         Lanes::subtract_bits(k.magic, Lanes::template shift_right<1>(bits)));
-    y = Lanes::mul(y, Lanes::negative_fma(Lanes::mul(v, y), y, k.newton1));
-    y = Lanes::mul(y, Lanes::negative_fma(Lanes::fma(v, y, k.epsilon), y, k.newton2));
+    y = Lanes::negative_fma(y, Lanes::mul(Lanes::mul(v, y), y), y);
+    y = Lanes::mul(y, Lanes::negative_fma(Lanes::fma(v, y, k.epsilon), y, k.newton));
     return Lanes::negative_fma(k.rate, Lanes::mul(y, m), w);
 }
 

@@ -21,10 +21,9 @@ struct BiasCorrection {
 float learning_rate(std::uint32_t completed, const Recipe& recipe);
 
 struct AdamStep {
-    // Guess and Newton constants of the fast inverse root, which gives kScale / sqrt(v); relative
-    // error below 7e-7, mean 0.
-    static constexpr float kInverseScale = 1.0f / 13.782878139401623f;
-    static constexpr float kEpsilonScale = 3.8061685990670853f;
+    // The fast inverse root gives 1 / (kInverseScale sqrt(v)); relative error below 7e-7, mean 0.
+    static constexpr float kInverseScale = 1.0f / 0.11377891145742611f;
+    static constexpr float kEpsilonScale = 0.7692024574204823f;
     // Epsilon below this part of sqrt(v) is carried to first order.
     static constexpr float kSmallRoot = 2048.0f;
     // After every kFlushEvery steps, moments below these become +0. In between the first moment
@@ -41,10 +40,9 @@ struct AdamStep {
     float epsilon = 0;       // in units of the second moment's root
     float fast_rate = 0;     // the same two for the fast inverse root
     float fast_epsilon = 0;
-    // Constants of the fast inverse root: variables, so that they stay in registers.
-    std::uint32_t magic = 0x5f33f040u;
-    float newton1 = 2.9037182331085205f;
-    float newton2 = 10.86412239074707f;
+    // Guess and Newton constant of the fast inverse root: variables, so that they stay in registers.
+    std::uint32_t magic = 0x5ecfe72bu;
+    float newton = 0.44375431537628174f;
     float small = 0;         // second moments below this take the exact path
 
     // For the step after `completed` ones; `correction` is that of completed + 1 steps.

@@ -1,9 +1,11 @@
 // The kernels of the target the whole program is compiled for, and the choice at run time.
 #if defined(__XTENSA__)
 // The kernels are written in the order in which sixteen registers suffice: scheduling before
-// register allocation makes GCC spill, and final values of pointers are there, not to be computed.
-// A call of memcpy takes longer than to copy the few values of a feature.
-#pragma GCC optimize("no-schedule-insns", "no-tree-scev-cprop", "no-tree-loop-distribute-patterns")
+// register allocation and moving expressions to their use make GCC spill and copy, and final values
+// of pointers are there, not to be computed. A call of memcpy takes longer than to copy the few
+// values of a feature.
+#pragma GCC optimize("no-schedule-insns", "no-tree-ter", "no-tree-scev-cprop", \
+                     "no-tree-loop-distribute-patterns")
 #endif
 
 #include "engine/kernels.h"
