@@ -20,6 +20,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from workload import BUILD, ROOT, STANDARD_STEPS, SWEEPS, Workload, write_documents
@@ -109,10 +110,9 @@ def sweep(program: Path, runs: int) -> None:
         for workload in workloads:
             macs = workload.shape.multiply_adds(workload.positions)
             count = max(10, min(2000, 200_000_000 // (macs + 4 * workload.shape.parameters)))
-            timed = Workload(workload.mode, workload.shape, count, workload.positions)
+            timed = replace(workload, count=count)
             best = min(step_us(program, timed) for _ in range(runs))
-            label = f"{workload.shape}, positions {workload.positions}"
-            print(f"{label:66}{macs:14,}{best:10.1f}{best / macs * 1e3:17.4f}")
+            print(f"{workload!s:66}{macs:14,}{best:10.1f}{best / macs * 1e3:17.4f}")
 
 
 def main() -> None:

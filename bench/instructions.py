@@ -226,8 +226,7 @@ def report_sweep(bench: Bench) -> None:
             macs = workload.shape.multiply_adds(workload.positions)
             count = bench.per_step(replace(workload, count=10))
             parameters = workload.shape.parameters
-            label = f"{workload.shape}, positions {workload.positions}"
-            print(f"{label:66}{macs:14,}{parameters:12,}{count:14,.0f}{count / macs:8.2f}")
+            print(f"{workload!s:66}{macs:14,}{parameters:12,}{count:14,.0f}{count / macs:8.2f}")
 
 
 def _target(options: argparse.Namespace) -> Target:

@@ -21,13 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workload import ROOT, STANDARD_STEPS, Shape
+from workload import MOMENTS, ROOT, STANDARD_STEPS, Shape
 
 sys.path.insert(0, str(ROOT / "tests" / "engine"))
 from engine_builds import Build
 from engine_driver import Run, run_driver
 
-FORMATS = ("f32", "bf16", "q8")
 SHAPES = (Shape(), Shape(n_layer=2, n_embd=32))
 _LAST_STEPS = 50
 _HELD_OUT_SHARE = 0.1
@@ -115,7 +114,7 @@ def main() -> None:
                     pool.submit(train, build.command(), texts, shape, moments, seed, options.steps)
                     for seed in range(42, 42 + options.seeds)
                 ]
-                for moments in FORMATS
+                for moments in MOMENTS
             }
             report(shape, {name: [job.result() for job in runs] for name, runs in jobs.items()})
 

@@ -1,11 +1,12 @@
 // A loop around the engine, to be timed or counted.
 //
 //     train_loop train|sample N_LAYER N_EMBD N_HEAD BLOCK_SIZE VOCAB_SIZE COUNT POSITIONS
+//                MOMENTS RECOMPUTE
 //
 // Trains COUNT steps, or draws COUNT texts from a model that has been trained for 1,000. POSITIONS 0
 // trains on the documents that documents.inc holds, cut to the block; any other number on texts of
-// exactly so many positions. Prints one line: positions trained or tokens drawn, seconds spent in
-// the loop, a digest of the losses or texts.
+// exactly so many positions. MOMENTS is a MomentFormat, RECOMPUTE 0 or 1. Prints one line: positions
+// trained or tokens drawn, seconds spent in the loop, a digest of the losses or texts.
 //
 // To be counted without an operating system, it is built with -DUGPT_ARGUMENTS='"train","1",...' in
 // place of a command line, and leaves the clock alone. Built with -DUGPT_MARK_PHASES, it runs through
@@ -119,6 +120,8 @@ int run(const char* const* arguments) {
     const std::uint32_t count = number(6);
     Recipe recipe;
     recipe.total_steps = count > 1000 ? count : 1000;
+    recipe.moments = static_cast<MomentFormat>(number(8));
+    recipe.recompute = number(9) != 0;
 
     alignas(64) static std::byte memory[UGPT_MEMORY_BYTES];
     const std::span<std::byte> block(memory);
@@ -151,7 +154,7 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
     const char* const arguments[] = {UGPT_ARGUMENTS};
     return run(arguments);
 #else
-    if (argc != 9) {
+    if (argc != 11) {
         std::puts("usage: see train_loop.cpp");
         return 2;
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "bench"
 STANDARD_STEPS = 1000
+MOMENTS = ("f32", "bf16", "q8")
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,20 @@ class Workload:
     count: int = STANDARD_STEPS
     positions: int = 0
     """Of every document; 0 for those of names.txt."""
+    moments: str = "f32"
+    recompute: bool = False
 
     def arguments(self) -> list[str]:
         shape = self.shape
         numbers = (shape.n_layer, shape.n_embd, shape.n_head, shape.block_size, shape.vocab_size)
-        return [self.mode, *map(str, (*numbers, self.count, self.positions))]
+        moments = MOMENTS.index(self.moments)
+        numbers += (self.count, self.positions, moments, int(self.recompute))
+        return [self.mode, *map(str, numbers)]
+
+    def __str__(self) -> str:
+        options = [f"moments {self.moments}"] if self.moments != "f32" else []
+        options += ["recompute"] if self.recompute else []
+        return ", ".join([str(self.shape), f"positions {self.positions}", *options])
 
 
 # One thing is varied at a time; full blocks, so that the work is known exactly.
@@ -69,11 +79,11 @@ SWEEPS: dict[str, list[Workload]] = {
     "depth": [Workload(shape=Shape(n_layer=n), positions=8) for n in (1, 2, 4, 8)],
     "block size": [Workload(shape=Shape(block_size=t), positions=8) for t in (16, 32, 64, 128)],
     "positions": [Workload(shape=Shape(block_size=64), positions=n) for n in (4, 8, 16, 32, 64)],
+    "memory": [
+        *(Workload(shape=Shape(n_layer=2), positions=8, moments=moments) for moments in MOMENTS),
+        Workload(shape=Shape(n_layer=2), positions=8, recompute=True),
+    ],
 }
-
-
-def with_count(workload: Workload, count: int) -> Workload:
-    return replace(workload, count=count)
 
 
 def documents() -> list[list[int]]:
