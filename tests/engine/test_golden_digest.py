@@ -54,11 +54,10 @@ def train(
 ) -> Digests:
     """Trains the run `name` of the golden ones."""
     golden = GOLDEN[name]
-    steps = golden["steps"]
-    result = run_driver(
-        command,
-        Run(None, documents[:steps], total_steps=steps, kernels=kernels, **golden["shape"]),
-    )
+    steps, recipe = golden["steps"], golden.get("recipe", {})
+    trained = documents[: steps * recipe.get("batch", 1)]
+    run = Run(None, trained, total_steps=steps, kernels=kernels, **golden["shape"], **recipe)
+    result = run_driver(command, run)
     weights = b"".join(values.tobytes() for values in result.weights.values())
     return Digests(
         hashlib.sha256(weights).hexdigest(), hashlib.sha256(result.losses.tobytes()).hexdigest()

@@ -34,12 +34,12 @@ class Builder {
     // What a matrix has besides its weights.
     Matrix matrix(float* weights, std::uint64_t rows, std::uint64_t cols) {
         const std::uint64_t count = rows * cols;
-        const std::uint64_t bytes = moment_bytes(recipe_.moments, count);
+        const std::uint64_t words = moment_words(recipe_.moments, count);
         Matrix matrix{.weights = weights,
                       .rows = static_cast<std::size_t>(rows),
                       .cols = static_cast<std::size_t>(cols)};
-        matrix.first_moment = take<std::byte>(bytes, plan.moments_bytes);
-        matrix.second_moment = take<std::byte>(bytes, plan.moments_bytes);
+        matrix.first_moment = take<std::uint32_t>(words, plan.moments_bytes);
+        matrix.second_moment = take<std::uint32_t>(words, plan.moments_bytes);
         if (keeps_gradients(recipe_)) {
             matrix.gradient = gradient(count);
         }
@@ -154,9 +154,9 @@ Parameter view(const Matrix& matrix, MomentFormat format) {
         parameter.first_moment = {reinterpret_cast<float*>(matrix.first_moment), count};
         parameter.second_moment = {reinterpret_cast<float*>(matrix.second_moment), count};
     }
-    const auto bytes = static_cast<std::size_t>(moment_bytes(format, count));
-    parameter.first_packed = {matrix.first_moment, bytes};
-    parameter.second_packed = {matrix.second_moment, bytes};
+    const auto words = static_cast<std::size_t>(moment_words(format, count));
+    parameter.first_packed = {matrix.first_moment, words};
+    parameter.second_packed = {matrix.second_moment, words};
     return parameter;
 }
 

@@ -108,8 +108,8 @@ void Model::init_weights(std::uint64_t seed, float deviation) {
         for (float& weight : parameter.weights) {
             weight = random_normal(seed, 0, index++) * deviation;
         }
-        std::ranges::fill(parameter.first_packed, std::byte{0});
-        std::ranges::fill(parameter.second_packed, std::byte{0});
+        std::ranges::fill(parameter.first_packed, 0u);
+        std::ranges::fill(parameter.second_packed, 0u);
     }
     seek(0);
 }
@@ -154,11 +154,15 @@ void Model::read(const Parameter& parameter, TensorKind kind, std::size_t offset
         return;
     }
     const bool is_first = kind == TensorKind::first_moment;
-    const auto moment = is_first ? Moment::first : Moment::second;
+    const auto unpack = is_first ? unpack_moments<Moment::first> : unpack_moments<Moment::second>;
     const auto packed = is_first ? parameter.first_packed : parameter.second_packed;
+    float* next = out.data();
     for_each_block(offset, out.size(), [&](std::size_t begin, std::size_t count) {
-        unpack_moments(recipe_.moments, packed.data(), moment, parameter.size(), begin, count,
-                       out.data() + (begin - offset));
+        float block[kMomentBlock];
+        const std::size_t skipped = begin % kMomentBlock;
+        unpack(recipe_.moments, packed.data(), parameter.size(), begin - skipped, skipped + count,
+               block);
+        next = std::copy_n(block + skipped, count, next);
     });
 }
 
@@ -169,11 +173,11 @@ void Model::write(const Parameter& parameter, TensorKind kind, std::size_t offse
         return;
     }
     const bool is_first = kind == TensorKind::first_moment;
-    const auto moment = is_first ? Moment::first : Moment::second;
+    const auto pack = is_first ? pack_moments<Moment::first> : pack_moments<Moment::second>;
     const auto packed = is_first ? parameter.first_packed : parameter.second_packed;
     for_each_block(offset, values.size(), [&](std::size_t begin, std::size_t count) {
-        pack_moments(recipe_.moments, packed.data(), moment, parameter.size(), begin, count,
-                     values.data() + (begin - offset), Dither{});
+        pack(recipe_.moments, packed.data(), parameter.size(), begin, count,
+             values.data() + (begin - offset), Dither{});
     });
 }
 

@@ -38,8 +38,8 @@ struct Parameter {
     std::span<float> weights;
     std::span<float> first_moment;  // both empty where moments are not kept as float32
     std::span<float> second_moment;
-    std::span<std::byte> first_packed;  // the same memory, in the recipe's format
-    std::span<std::byte> second_packed;
+    std::span<std::uint32_t> first_packed;  // the same memory, in the recipe's format
+    std::span<std::uint32_t> second_packed;
     [[nodiscard]] std::size_t size() const { return std::size_t{rows} * cols; }
 };
 

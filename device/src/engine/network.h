@@ -27,8 +27,8 @@ constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
 // A weight matrix [rows x cols] with Adam's moments, packed as Network::moments says.
 struct Matrix {
     float* weights = nullptr;
-    std::byte* first_moment = nullptr;
-    std::byte* second_moment = nullptr;
+    std::uint32_t* first_moment = nullptr;
+    std::uint32_t* second_moment = nullptr;
     float* gradient = nullptr;  // [rows x cols]; nullptr where gradients are used as they are born
     std::size_t rows = 0;
     std::size_t cols = 0;
@@ -86,11 +86,11 @@ struct Network {
 };
 
 // How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights,
-// and whole blocks of packed moments.
+// and none that shares a word or an exponent with one of another time.
 constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     constexpr std::size_t kWeights = 1024;
-    const std::size_t unit =
-        moments == MomentFormat::q8 ? kMomentBlock / std::gcd(kMomentBlock, cols) : 1;
+    const std::size_t together = values_together(moments);
+    const std::size_t unit = together / std::gcd(together, cols);
     const std::size_t units = kWeights / (unit * cols);
     return units > 1 ? units * unit : unit;
 }

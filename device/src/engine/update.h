@@ -20,11 +20,11 @@ void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix
         const std::size_t n = end - i < kMomentBlock ? end - i : kMomentBlock;
         float first[kMomentBlock];
         float second[kMomentBlock];
-        unpack_moments(format, matrix.first_moment, Moment::first, total, i, n, first);
-        unpack_moments(format, matrix.second_moment, Moment::second, total, i, n, second);
+        unpack_moments<Moment::first>(format, matrix.first_moment, total, i, n, first);
+        unpack_moments<Moment::second>(format, matrix.second_moment, total, i, n, second);
         adam<Lanes>(step, {matrix.weights + i, first, second, gradient + (i - begin)}, n);
-        pack_moments(format, matrix.first_moment, Moment::first, total, i, n, first, dither);
-        pack_moments(format, matrix.second_moment, Moment::second, total, i, n, second, dither);
+        pack_moments<Moment::first>(format, matrix.first_moment, total, i, n, first, dither);
+        pack_moments<Moment::second>(format, matrix.second_moment, total, i, n, second, dither);
     }
 }
 
