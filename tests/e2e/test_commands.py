@@ -137,6 +137,21 @@ def test_plan(cli: CommandLine) -> None:
         assert "It fits" in cli("plan", "--n-embd", "64", *option.split())
 
 
+def test_plan_shows_every_way_to_use_less_memory(cli: CommandLine) -> None:
+    shape = ("--n-layer", "4", "--n-embd", "24")
+    choices = json.loads(cli("plan", *shape, "--json", code=1))["choices"]
+    assert len(choices) == 6
+    sizes = [choice["total_bytes"] for choice in choices]
+    assert sizes[:3] == sorted(sizes[:3], reverse=True)
+    assert all(again < kept for kept, again in zip(sizes[:3], sizes[3:], strict=True))
+    for choice in choices:
+        options = ["--moments", choice["moments"], *["--recompute"] * choice["recompute"]]
+        code = 0 if choice["fits"] else 1
+        assert ("It fits" in cli("plan", *shape, *options, code=code)) == choice["fits"]
+    table = cli("plan", *shape, code=1).splitlines()
+    assert next(line for line in table if "--recompute" in line).split()[-2:] == ["bf16", "q8"]
+
+
 @pytest.mark.parametrize("link", [("--pty",), ("--listen", "127.0.0.1:0")])
 def test_sim(cli: CommandLine, names: Path, tmp_path: Path, link: tuple[str, ...]) -> None:
     with cli.running("sim", *link, "--flash", tmp_path / "flash") as process:

@@ -60,9 +60,11 @@ class Tile {
     UGPT_LANE void compute(const Product& p, const float* a, const float* b, float* c) {
         Tile tile;
         std::size_t depth = p.depth;
-        tile.b_ = b;
-        UGPT_UNROLL for (std::size_t i = 0; i < kPointers; ++i) {
+        UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) {
             tile.a_[i] = a + i * row_step(p);
+        }
+        UGPT_UNROLL for (std::size_t j = 0; j < kPointersB; ++j) {
+            tile.b_[j] = b + j * Known::b(p);
         }
         if constexpr (kSingle || kInto == Into::sum) {
             UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
@@ -91,7 +93,7 @@ class Tile {
         }
         for (std::size_t pairs = depth / 2; pairs > 0; --pairs) {
             tile.template add<false>(p, 0);
-            if constexpr ((kTransposed || kByColumn) && !Known::kKnown) {
+            if constexpr (kTransposed && !Known::kKnown) {
                 tile.advance(p, 1);
                 tile.template add<false>(p, 0);
                 tile.advance(p, 1);
@@ -119,9 +121,9 @@ class Tile {
     static_assert(!kByColumn || Lanes::kWidth == 1);
     static constexpr bool kSingle =
         kVectors == 1 && Lanes::kWidth == 1 && Known::kKnown && !kTransposed && !kByColumn;
-    // Where the rows are a known distance apart, a pointer to the first leads to all.
-    static constexpr bool kOnePointer = kTransposed || Known::kKnown;
-    static constexpr std::size_t kPointers = kOnePointer ? 1 : kRows;
+    // Where rows, or columns, are a known distance apart, a pointer to the first leads to all.
+    static constexpr std::size_t kPointersA = kTransposed || Known::kKnown ? 1 : kRows;
+    static constexpr std::size_t kPointersB = kByColumn && !Known::kKnown ? kVectors : 1;
 
     UGPT_LANE std::size_t row_step(const Product& p) { return kTransposed ? 1 : Known::a(p); }
     UGPT_LANE std::size_t k_step(const Product& p) { return kTransposed ? Known::a(p) : 1; }
@@ -129,13 +131,16 @@ class Tile {
     // A[m + i][k] for the k-th step from here
     [[gnu::always_inline]] Float element(const Product& p, std::size_t i, std::size_t k) const {
         const std::size_t at = k * k_step(p);
-        return Lanes::all(kOnePointer ? a_[0][at + i * row_step(p)] : a_[i][at]);
+        return Lanes::all(kPointersA == 1 ? a_[0][at + i * row_step(p)] : a_[i][at]);
     }
 
     // B[k][n + j ...] for the k-th step from here
     [[gnu::always_inline]] Float column(const Product& p, std::size_t j, std::size_t k) const {
         const std::size_t stride = Known::b(p);
-        return Lanes::load(b_ + (kByColumn ? j * stride + k : k * stride + j * Lanes::kWidth));
+        if constexpr (kByColumn) {
+            return Lanes::load(kPointersB == 1 ? b_[0] + j * stride + k : b_[j] + k);
+        }
+        return Lanes::load(b_[0] + k * stride + j * Lanes::kWidth);
     }
 
     // Adds the products for the k-th step from here, or sets the sums to them. Of the two factors
@@ -174,8 +179,10 @@ class Tile {
 
     // Moves on by `count` of k.
     [[gnu::always_inline]] void advance(const Product& p, std::size_t count) {
-        UGPT_UNROLL for (std::size_t i = 0; i < kPointers; ++i) { a_[i] += count * k_step(p); }
-        b_ += count * (kByColumn ? 1 : Known::b(p));
+        UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) { a_[i] += count * k_step(p); }
+        UGPT_UNROLL for (std::size_t j = 0; j < kPointersB; ++j) {
+            b_[j] += count * (kByColumn ? 1 : Known::b(p));
+        }
     }
 
     UGPT_LANE void finish(float* c, const float* mask, Float sum) {
@@ -188,8 +195,8 @@ class Tile {
         Lanes::store(c, sum);
     }
 
-    const float* a_[kPointers];
-    const float* b_;
+    const float* a_[kPointersA];
+    const float* b_[kPointersB];
     Float sums_[kRows][kVectors];
 };
 

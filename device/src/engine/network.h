@@ -1,6 +1,7 @@
 // Where everything of a model lies: plain pointers, filled in by layout.cpp, read by the kernels.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -85,14 +86,16 @@ struct Network {
     float* weight_gradient = nullptr;  // a few rows of a matrix, before they are consumed
 };
 
-// How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights,
-// and none that shares a word or an exponent with one of another time.
+// How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights, but
+// as many rows as products are computed for together, and none that shares a word or an exponent with
+// one of another time.
 constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     constexpr std::size_t kWeights = 1024;
+    constexpr std::size_t kLeastRows = 8;
     const std::size_t together = values_together(moments);
     const std::size_t unit = together / std::gcd(together, cols);
-    const std::size_t units = kWeights / (unit * cols);
-    return units > 1 ? units * unit : unit;
+    const std::size_t rows = std::max(kWeights / cols, kLeastRows);
+    return std::max(rows / unit, std::size_t{1}) * unit;
 }
 
 // f(matrix) for every matrix in canonical order.

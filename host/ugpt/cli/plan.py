@@ -133,17 +133,58 @@ async def _ask(
         return await answer(device, question)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """A way to train the model that is asked about, and what it costs."""
+
+    recipe: Recipe
+    plan: Plan
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            **_memory_options(self.recipe),
+            "total_bytes": self.plan.total_bytes,
+            "fits": self.plan.fits,
+        }
+
+
+def _memory_options(recipe: Recipe) -> dict[str, object]:
+    return {"moments": recipe.moments.name.lower(), "recompute": recipe.recompute}
+
+
 async def _answer(device: Device, question: _Question) -> bool:
     """Prints the plan; returns whether the model fits."""
     shape, asked = question.shape, (question.recipe, question.vocabulary_bytes)
     plan = await device.plan(shape, *asked)
     nearest = [] if plan.fits else await nearest_shapes(device, shape, *asked)
     changes = [describe_change(shape, other) for other in nearest]
+    choices = await _choices(device, question)
     if question.json:
-        print_json({**dataclasses.asdict(shape), **dataclasses.asdict(plan), "nearest": changes})
+        print_json(
+            {
+                **dataclasses.asdict(shape),
+                **dataclasses.asdict(plan),
+                "nearest": changes,
+                "choices": [choice.to_json() for choice in choices],
+            }
+        )
     else:
         _print(device, plan, changes)
+        _print_choices(choices, question.recipe)
     return plan.fits
+
+
+async def _choices(device: Device, question: _Question) -> list[_Choice]:
+    """Every way to keep moments; with several layers, both ways to keep activations."""
+    recipes = [
+        dataclasses.replace(question.recipe, moments=moments, recompute=recompute)
+        for recompute in ((False, True) if question.shape.n_layer > 1 else (False,))
+        for moments in MomentFormat
+    ]
+    return [
+        _Choice(recipe, await device.plan(question.shape, recipe, question.vocabulary_bytes))
+        for recipe in recipes
+    ]
 
 
 async def _answer_largest(device: Device, question: _Question) -> bool:
@@ -160,8 +201,13 @@ async def _answer_largest(device: Device, question: _Question) -> bool:
                 found.append((choice, planned))
     if question.json:
         for choice, (shape, plan) in found:
-            options = {"moments": choice.moments.name.lower(), "recompute": choice.recompute}
-            print_json({**options, **dataclasses.asdict(shape), **dataclasses.asdict(plan)})
+            print_json(
+                {
+                    **_memory_options(choice),
+                    **dataclasses.asdict(shape),
+                    **dataclasses.asdict(plan),
+                }
+            )
     else:
         _print_largest(device, question.shape, found)
     return bool(found)
@@ -241,6 +287,28 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
             f"But its checkpoint of {plan.checkpoint_bytes:,} bytes is larger than the "
             f"{device.hello.checkpoint_bytes:,} bytes of a slot in flash."
         )
+
+
+def _print_choices(choices: list[_Choice], asked: Recipe) -> None:
+    """What the model needs in all: green where it fits, bold where it was asked about."""
+    table = Table(box=None, header_style=QUIET, padding=(0, 3, 0, 0))
+    table.add_column("--moments", style=QUIET, no_wrap=True)
+    for moments in MomentFormat:
+        table.add_column(moments.name.lower(), justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for recompute in dict.fromkeys(choice.recipe.recompute for choice in choices):
+        row = [choice for choice in choices if choice.recipe.recompute == recompute]
+        cells = []
+        for choice in row:
+            is_asked = choice.recipe.moments is asked.moments and (
+                recompute == asked.recompute or len(choices) == len(row)
+            )
+            style = ("bold " if is_asked else "") + ("green" if choice.plan.fits else "red")
+            cells.append(Text(byte_count(choice.plan.total_bytes), style))
+        fitting = " ".join(choice.recipe.moments.name.lower() for choice in row if choice.plan.fits)
+        remark = f"fits: {fitting}" if fitting else "none fits"
+        table.add_row("--recompute" if recompute else "in all", *cells, Text(remark, QUIET))
+    console().print(table)
 
 
 def _row(name: str, size: int, whole: int, style: str) -> Text:
