@@ -58,7 +58,6 @@ struct Dither {
 
 namespace {
 
-constexpr std::uint32_t kMagnitude = 0x7fffffffu;
 constexpr std::uint32_t kInfiniteBits = 0x7f800000u;
 
 // The additions for values from `begin` on, one after the other.
@@ -91,13 +90,18 @@ constexpr std::uint32_t tiny_bits(Moment moment) {
                                    : std::bit_cast<std::uint32_t>(AdamStep::kTinySecond);
 }
 
+// The bits of a moment without its sign, which a second one has none of.
+constexpr std::uint32_t magnitude_of(Moment moment, std::uint32_t bits) {
+    return moment == Moment::first ? bits & 0x7fffffffu : bits;
+}
+
 [[maybe_unused]] void unpack_bf16(const std::uint32_t* words, std::size_t count, float* values) {
-    for (; count >= 2; count -= 2) {
+    _Pragma("GCC unroll 4") for (std::size_t pairs = count / 2; pairs > 0; --pairs) {
         const std::uint32_t word = *words++;
         *values++ = float_of(word << 16);
         *values++ = float_of(word & 0xffff0000u);
     }
-    if (count > 0) {
+    if (count % 2 != 0) {
         *values = float_of(*words << 16);
     }
 }
@@ -107,7 +111,7 @@ template <Moment kMoment>
     constexpr std::uint32_t kTiny = tiny_bits(kMoment);
     const std::uint32_t added = dither.next(16);
     const std::uint32_t bits = bits_of(value);
-    const std::uint32_t magnitude = bits & kMagnitude;
+    const std::uint32_t magnitude = magnitude_of(kMoment, bits);
     if (magnitude - kTiny < kInfiniteBits - kTiny) {
         return bits + added;
     }
@@ -116,12 +120,12 @@ template <Moment kMoment>
 
 template <Moment kMoment>
 void pack_bf16(std::uint32_t* words, std::size_t count, const float* values, DitherRun dither) {
-    for (; count >= 2; count -= 2) {
+    for (std::size_t pairs = count / 2; pairs > 0; --pairs) {
         const std::uint32_t low = rounded_bf16<kMoment>(*values++, dither);
         const std::uint32_t high = rounded_bf16<kMoment>(*values++, dither);
         *words++ = low >> 16 | (high & 0xffff0000u);
     }
-    if (count > 0) {
+    if (count % 2 != 0) {
         *words = rounded_bf16<kMoment>(*values, dither) >> 16;
     }
 }
@@ -155,22 +159,17 @@ template <Moment kMoment>
 void unpack_q8(const std::uint32_t* words, std::uint32_t exponent, std::size_t count,
                float* values) {
     const std::int32_t base = ByteFormat<kMoment>::base(exponent);
-    for (; count >= 4; count -= 4) {
+    for (std::size_t fours = count / 4; fours > 0; --fours) {
         const std::uint32_t word = *words++;
         UGPT_UNROLL for (int shift = 0; shift < 32; shift += 8) {
             *values++ = value_of_byte<kMoment>(word >> shift & 0xffu, base);
         }
     }
+    count %= 4;
     for (std::uint32_t word = count > 0 ? *words : 0; count > 0; --count) {
         *values++ = value_of_byte<kMoment>(word & 0xffu, base);
         word >>= 8;
     }
-}
-
-// The bits of a moment without its sign, which a second one has none of.
-template <Moment kMoment>
-[[gnu::always_inline]] inline std::uint32_t magnitude_of(std::uint32_t bits) {
-    return ByteFormat<kMoment>::kSigned ? bits & kMagnitude : bits;
 }
 
 // The exponent of the largest of `count` values; 0 where all are tiny.
@@ -178,7 +177,7 @@ template <Moment kMoment>
 std::uint32_t largest_exponent(const float* values, std::size_t count) {
     std::uint32_t largest = 0;
     _Pragma("GCC unroll 4") for (std::size_t left = count; left > 0; --left) {
-        const std::uint32_t magnitude = magnitude_of<kMoment>(bits_of(*values++));
+        const std::uint32_t magnitude = magnitude_of(kMoment, bits_of(*values++));
         largest = magnitude > largest ? magnitude : largest;
     }
     return largest < tiny_bits(kMoment) ? 0 : largest >> 23;
@@ -190,7 +189,7 @@ template <Moment kMoment>
     using Format = ByteFormat<kMoment>;
     const std::uint32_t added = dither.next(Format::kDroppedBits);
     const std::uint32_t bits = bits_of(value);
-    const std::uint32_t magnitude = magnitude_of<kMoment>(bits);
+    const std::uint32_t magnitude = magnitude_of(kMoment, bits);
     std::int32_t code =
         static_cast<std::int32_t>((magnitude + added) >> Format::kDroppedBits) - base;
     code = code < Format::kLeast ? Format::kLeast : code;
@@ -206,13 +205,14 @@ template <Moment kMoment>
 void pack_q8(std::uint32_t* words, std::uint32_t exponent, std::size_t count, const float* values,
              DitherRun dither) {
     const std::int32_t base = ByteFormat<kMoment>::base(exponent);
-    for (; count >= 4; count -= 4) {
+    for (std::size_t fours = count / 4; fours > 0; --fours) {
         std::uint32_t word = 0;
         UGPT_UNROLL for (int shift = 0; shift < 32; shift += 8) {
             word |= byte_of_value<kMoment>(*values++, base, dither) << shift;
         }
         *words++ = word;
     }
+    count %= 4;
     if (count > 0) {
         std::uint32_t word = 0;
         for (int shift = 0; count > 0; shift += 8, --count) {
