@@ -128,7 +128,7 @@ int run(const char* const* arguments) {
     Arena arena(std::span(&block, 1));
     static Model model;
     if (!model.create(shape, recipe, arena)) {
-        std::puts("the shape is wrong or does not fit");
+        std::puts("the shape is wrong or does not fit: try a larger --memory-bytes");
         return 2;
     }
     model.init_weights(42, 0.08f);
