@@ -53,7 +53,7 @@ struct Strides {
 using AnyStrides = Strides<0, 0, 0>;
 
 // kRows x kVectors elements of C in registers, from row m and column n on.
-template <class Lanes, class Known, Order kOrder, Order kOrderB, Into kInto, std::size_t kRows,
+template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
           std::size_t kVectors>
 class Tile {
   public:
@@ -105,7 +105,7 @@ class Tile {
         if (depth % 2 != 0) {
             tile.template add<false>(p, 0);
         }
-        const float* mask = kInto == Into::relu_gradient ? p.mask + (c - p.c) : nullptr;
+        const float* mask = masked(p, c);
         UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
             UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
                 const std::size_t at = i * Known::c(p) + j * Lanes::kWidth;
@@ -116,8 +116,8 @@ class Tile {
 
   private:
     using Float = typename Lanes::Float;
-    static constexpr bool kTransposed = kOrder == Order::transposed;
-    static constexpr bool kByColumn = kOrderB == Order::transposed;
+    static constexpr bool kTransposed = kA == Order::transposed;
+    static constexpr bool kByColumn = kB == Order::transposed;
     static_assert(!kByColumn || Lanes::kWidth == 1);
     static constexpr bool kSingle =
         kVectors == 1 && Lanes::kWidth == 1 && Known::kKnown && !kTransposed && !kByColumn;
@@ -185,6 +185,11 @@ class Tile {
         }
     }
 
+    // The mask of what is stored from `c` on; c itself, which is not read, where there is none.
+    UGPT_LANE const float* masked(const Product& p, const float* c) {
+        return kInto == Into::relu_gradient ? p.mask + (c - p.c) : c;
+    }
+
     UGPT_LANE void finish(float* c, const float* mask, Float sum) {
         const Float zero = Lanes::all(0.0f);
         if constexpr (kInto == Into::relu) {
@@ -202,19 +207,19 @@ class Tile {
 
 // The rows from m on of kVectors columns from n on, in whole tiles of kRows rows. Returns the first
 // row that is left.
-template <class Lanes, class Known, Order kOrder, Order kOrderB, Into kInto, std::size_t kRows,
+template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
           std::size_t kVectors>
 [[gnu::noinline]] std::size_t multiply_rows(const Product& p, std::size_t m, std::size_t n) {
-    const std::size_t row_step = kOrder == Order::transposed ? 1 : Known::a(p);
+    const std::size_t row_step = kA == Order::transposed ? 1 : Known::a(p);
     std::size_t tiles = (p.rows - m) / kRows;
     if (tiles > 0) {
         const Product copy = p;  // in registers, whatever the tiles store
         const float* a = p.a + m * row_step;
-        const float* b = p.b + (kOrderB == Order::transposed ? n * Known::b(p) : n);
+        const float* b = p.b + (kB == Order::transposed ? n * Known::b(p) : n);
         float* c = p.c + m * Known::c(p) + n;
         m += tiles * kRows;
         do {
-            Tile<Lanes, Known, kOrder, kOrderB, kInto, kRows, kVectors>::compute(copy, a, b, c);
+            Tile<Lanes, Known, kA, kB, kInto, kRows, kVectors>::compute(copy, a, b, c);
             a += kRows * row_step;
             c += kRows * Known::c(copy);
         } while (--tiles > 0);

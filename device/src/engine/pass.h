@@ -57,8 +57,8 @@ void take_columns(const Network& net, const float* x, std::size_t rows, std::siz
     transpose<Lanes>(x, net.stride, rows, net.columns, rows, count);
 }
 
-// dW = dy x^T, used a few rows at a time. dy [rows x S]; x [cols x S], or nullptr where it is in
-// net.columns. `phase` is the one the product belongs to.
+// dW = dy x^T, used a few rows at a time. dy [rows x S]; x [cols x S], or nullptr where vectors find
+// it in net.columns. `phase` is the one the product belongs to.
 template <class Lanes>
 void linear_update(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
                    const float* dy, const float* x, std::size_t count) {
@@ -69,21 +69,19 @@ void linear_update(const Network& net, const Update& update, Phase phase, const 
     const std::size_t tile = rows_at_once(net.moments, matrix.cols);
     for (std::size_t row = 0; row < matrix.rows; row += tile) {
         const std::size_t rows = matrix.rows - row < tile ? matrix.rows - row : tile;
-        Product product{.a = dy + row * net.stride,
-                        .a_stride = net.stride,
-                        .b = net.columns,
-                        .b_stride = matrix.cols,
-                        .c = net.weight_gradient,
-                        .c_stride = matrix.cols,
-                        .rows = rows,
-                        .columns = matrix.cols,
-                        .depth = count};
-        if (kNeedsColumns || x == nullptr) {
+        const Product product{.a = dy + row * net.stride,
+                              .a_stride = net.stride,
+                              .b = kNeedsColumns ? net.columns : x,
+                              .b_stride = kNeedsColumns ? matrix.cols : net.stride,
+                              .c = net.weight_gradient,
+                              .c_stride = matrix.cols,
+                              .rows = rows,
+                              .columns = matrix.cols,
+                              .depth = count};
+        if constexpr (kNeedsColumns) {
             multiply<Lanes, Order::row_major>(product);
         } else {
-            product.b = x;
-            product.b_stride = net.stride;
-            multiply_by_transposed<Lanes>(product, net.columns, matrix.cols);
+            multiply<Lanes, Order::row_major, Into::fresh, Order::transposed>(product);
         }
         enter(net, Phase::adam);
         use_gradient<Lanes>(net, update, matrix, row, rows, net.weight_gradient);
