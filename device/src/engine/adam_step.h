@@ -25,7 +25,7 @@ struct AdamStep {
     static constexpr float kInverseScale = 1.0f / 0.11377891145742611f;
     static constexpr float kEpsilonScale = 0.7692024574204823f;
     // Epsilon below this part of sqrt(v) is carried to first order.
-    static constexpr float kSmallRoot = 2048.0f;
+    static constexpr float kSmallRoot = 2304.0f;
     // After every kFlushEvery steps, moments below these become +0. In between the first moment
     // cannot fall to a denormal for beta1 >= 0.84.
     static constexpr std::uint32_t kFlushEvery = 256;
