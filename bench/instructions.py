@@ -165,16 +165,13 @@ class Bench:
 
     def _run(self, program: Path, marks: bool = False) -> subprocess.CompletedProcess[str]:
         arguments = self._marks(program) if marks else ""
-        while len(self._plugins) > 1:
-            done = _try_command(*self._command(program, f"{self._plugins[0]}{arguments}"))
-            if done.returncode == 0:
-                return done
+        while True:
+            plugin = f"{self._plugins[0]}{arguments}" if self._plugins else ""
+            command = shlex.split(self._target.runner.format(program=program, plugin=plugin))
+            done = _try_command(*command)
+            if len(self._plugins) < 2 or "API version" not in done.stderr:
+                return _checked(done)
             del self._plugins[0]
-        plugin = f"{self._plugins[0]}{arguments}" if self._plugins else ""
-        return _run_command(*self._command(program, plugin))
-
-    def _command(self, program: Path, plugin: str) -> list[str]:
-        return shlex.split(self._target.runner.format(program=program, plugin=plugin))
 
     def _marks(self, program: Path) -> str:
         """The addresses of mark_<phase> as arguments of the plugin."""
@@ -197,11 +194,14 @@ def _try_command(*command: str) -> subprocess.CompletedProcess[str]:
         sys.exit(f"{command[0]} is not installed")
 
 
-def _run_command(*command: str) -> subprocess.CompletedProcess[str]:
-    done = _try_command(*command)
+def _checked(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
     if done.returncode != 0:
-        sys.exit(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
+        sys.exit(f"{shlex.join(done.args)}\n{done.stdout}{done.stderr}")
     return done
+
+
+def _run_command(*command: str) -> subprocess.CompletedProcess[str]:
+    return _checked(_try_command(*command))
 
 
 def report_standard(bench: Bench, target: Target, steps: int) -> None:

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workload import MOMENTS, ROOT, STANDARD_STEPS, Shape
+from workload import MOMENTS, NAMES, ROOT, STANDARD_STEPS, Shape, tokens
 
 sys.path.insert(0, str(ROOT / "tests" / "engine"))
 from engine_builds import Build
@@ -71,12 +71,6 @@ def train(
     )
 
 
-def tokens(file: Path) -> list[list[int]]:
-    names = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
-    ids = {character: i for i, character in enumerate(sorted(set("".join(names))))}
-    return [[ids[character] for character in name] for name in names]
-
-
 def report(shape: Shape, runs: dict[str, list[Losses]]) -> None:
     heading = f"{shape}, {shape.parameters:,} parameters"
     columns = "".join(
@@ -98,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--file", type=Path, default=ROOT / "data" / "names.txt")
+    parser.add_argument("--file", type=Path, default=NAMES)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each kind (5)")
     parser.add_argument("--steps", type=int, default=STANDARD_STEPS, help="of each run (1000)")
     options = parser.parse_args()

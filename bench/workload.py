@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "bench"
+NAMES = ROOT / "data" / "names.txt"
 STANDARD_STEPS = 1000
 MOMENTS = ("f32", "bf16", "q8")
 
@@ -86,13 +87,18 @@ SWEEPS: dict[str, list[Workload]] = {
 }
 
 
-def documents() -> list[list[int]]:
-    """The documents of the standard run in order, as tokens without BOS."""
-    lines = (ROOT / "data" / "names.txt").read_text("utf-8").splitlines()
-    names = [line.strip() for line in lines if line.strip()]
+def tokens(file: Path) -> list[list[int]]:
+    """The documents of a text file, one a line, as tokens without BOS."""
+    names = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
     ids = {character: i for i, character in enumerate(sorted(set("".join(names))))}
-    random.Random(42).shuffle(names)
-    return [[ids[character] for character in name] for name in names[:STANDARD_STEPS]]
+    return [[ids[character] for character in name] for name in names]
+
+
+def documents() -> list[list[int]]:
+    """The documents of the standard run in order."""
+    texts = tokens(NAMES)
+    random.Random(42).shuffle(texts)
+    return texts[:STANDARD_STEPS]
 
 
 def write_documents(folder: Path) -> None:
@@ -102,12 +108,12 @@ def write_documents(folder: Path) -> None:
     for text in texts:
         end += len(text)
         offsets.append(end)
-    tokens = [token for text in texts for token in text]
+    text = ",".join(str(token) for text in texts for token in text)
     content = (
         "// The documents of the standard run, written by bench/workload.py.\n"
         f"constexpr std::size_t kDocuments = {len(texts)};\n"
         f"constexpr std::uint16_t kOffsets[] = {{{','.join(map(str, offsets))}}};\n"
-        f"constexpr std::uint8_t kText[] = {{{','.join(map(str, tokens))}}};\n"
+        f"constexpr std::uint8_t kText[] = {{{text}}};\n"
     )
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "documents.inc"

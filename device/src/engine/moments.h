@@ -145,7 +145,7 @@ struct ByteFormat {
     }
 };
 
-// A byte of `word` as a float.
+// A byte as a float.
 template <Moment kMoment>
 [[gnu::always_inline]] inline float value_of_byte(std::uint32_t byte, std::int32_t base) {
     using Format = ByteFormat<kMoment>;

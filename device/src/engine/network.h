@@ -82,7 +82,7 @@ struct Network {
     float* stream_gradient = nullptr;  // [C x S]
     float* input_gradient = nullptr;   // of a rmsnorm's output, in place of the stream [C x S]
     float* score_gradient = nullptr;   // of one head, in place of weight_gradient [T x S]
-    float* columns = nullptr;          // a matrix turned round, or a gradient [T x 4C]
+    float* columns = nullptr;          // a matrix turned round, or a gradient [S x 4C]
     float* weight_gradient = nullptr;  // a few rows of a matrix, before they are consumed
 };
 

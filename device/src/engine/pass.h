@@ -171,7 +171,8 @@ void decode(const Network& net, Token token, std::size_t t) {
     run_layers<Lanes>(net, first, t + 1 - first);
 }
 
-// Turns net.stream_gradient behind a layer into the one before it.
+// Turns net.stream_gradient behind a layer into the one before it. The gradients of `heads` and
+// `mixed` take the place of `hidden`.
 template <class Lanes>
 void layer_backward(const Network& net, const Update& update, const Layer& layer,
                     std::size_t count) {
@@ -198,7 +199,7 @@ void layer_backward(const Network& net, const Update& update, const Layer& layer
                                   stream_gradient, count);
 
     enter(net, Phase::attention);
-    float* heads_gradient = layer.hidden;  // whose values and gradient are used up, and `mixed`'s
+    float* heads_gradient = layer.hidden;
     float* mixed_gradient = layer.hidden + 3 * width * net.stride;
     linear_backward<Lanes>(net, layer.wo, stream_gradient, mixed_gradient, count);
     linear_update<Lanes>(net, update, Phase::attention, layer.wo, stream_gradient, layer.mixed,

@@ -178,7 +178,9 @@ async def _choices(device: Device, question: _Question) -> list[_Choice]:
     """Every way to keep moments; with several layers, both ways to keep activations."""
     recipes = [
         dataclasses.replace(question.recipe, moments=moments, recompute=recompute)
-        for recompute in ((False, True) if question.shape.n_layer > 1 else (False,))
+        for recompute in (
+            (False, True) if question.shape.n_layer > 1 else (question.recipe.recompute,)
+        )
         for moments in MomentFormat
     ]
     return [
@@ -300,10 +302,9 @@ def _print_choices(choices: list[_Choice], asked: Recipe) -> None:
         row = [choice for choice in choices if choice.recipe.recompute == recompute]
         cells = []
         for choice in row:
-            is_asked = choice.recipe.moments is asked.moments and (
-                recompute == asked.recompute or len(choices) == len(row)
-            )
-            style = ("bold " if is_asked else "") + ("green" if choice.plan.fits else "red")
+            style = "green" if choice.plan.fits else "red"
+            if choice.recipe == asked:
+                style = f"bold {style}"
             cells.append(Text(byte_count(choice.plan.total_bytes), style))
         fitting = " ".join(choice.recipe.moments.name.lower() for choice in row if choice.plan.fits)
         remark = f"fits: {fitting}" if fitting else "none fits"
