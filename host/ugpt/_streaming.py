@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from ._curve import TokenCounts
 from ._messages import ERROR_ADVICE, ERROR_DOC, DeviceState, ErrorCode, Status
 from ._values import encode_tokens
-from .client import Device
+from .client import Device, Losses
+from .concurrency import run_together
 from .data import Vocabulary
 from .errors import Gap, OtherRun, ProtocolError, device_error
 from .runs import Run
@@ -87,16 +88,14 @@ class Stream:
 
     async def _exchange(self, feed: bool = True) -> Status:
         """One look at the device: documents out, losses and status in, all at once."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for first, batch in self._batches() if feed else []:
-                    group.create_task(self._send(first, batch))
-                pulling = group.create_task(self._device.losses(self.step + 1))
-                # The status comes last, so that it tells what room the documents have left.
-                looking = group.create_task(self._device.status())
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        losses, status = pulling.result(), looking.result()
+        batches = self._batches() if feed else []
+        sending = (self._send(first, batch) for first, batch in batches)
+        # The status comes last, so that it tells what room the documents have left.
+        losses: Losses
+        status: Status
+        *_, losses, status = await run_together(
+            *sending, self._device.losses(self.step + 1), self._device.status()
+        )
         self._check(status)
         if losses.values:
             if losses.first != self.step + 1:

@@ -16,6 +16,7 @@ from typing import Any
 from ._messages import ErrorCode, Profile, Recipe, Shape, Source, TensorKind
 from ._values import encode_tokens
 from .client import Device
+from .concurrency import run_together
 from .errors import Busy, NoRoom
 from .microgpt import DEVIATION
 from .planning import require_fit
@@ -185,12 +186,7 @@ async def _rate(call: Callable[[], Awaitable[None]], at_once: int, duration_s: f
             await call()
             count += 1
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(at_once):
-                group.create_task(work())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    await run_together(*(work() for _ in range(at_once)))
     return count / (time.perf_counter() - started_s)
 
 

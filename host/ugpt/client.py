@@ -51,6 +51,7 @@ from ._messages import (
 )
 from ._values import VALUE_BYTES, decode_floats, encode_data_set, encode_floats, tensor_shapes
 from ._wire import Request
+from .concurrency import run_together
 from .errors import DeviceRestarted, InvalidValue, LinkClosed, NoAnswer, ProtocolError
 
 ResultT = TypeVar("ResultT")
@@ -427,12 +428,7 @@ class Device:
                 results[index] = await self._link.request(request)
                 done(index)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.stats.window, len(requests))):
-                    group.create_task(work())
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await run_together(*(work() for _ in range(min(self.stats.window, len(requests)))))
         return [results[index] for index in range(len(requests))]
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from .._link import LogLine
 from .._messages import LogLevel
+from ..concurrency import run_together
 from ..dashboard import QUIET, WARNING, printable
 from ..errors import ToolError
 from ..firmware_build import find_project
@@ -70,12 +71,7 @@ async def _monitor(
     say(f"listening to {choice.port}" + (f": {choice.reason}" if choice.reason else ""))
     lines: asyncio.Queue[LogLine] = asyncio.Queue()
     monitor = Monitor(choice, lines.put_nowait, say, no_reset=no_reset, listen_only=listen_only)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_show(lines, symbols))
-            group.create_task(monitor.run())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    await run_together(_show(lines, symbols), monitor.run())
 
 
 async def _show(lines: asyncio.Queue[LogLine], symbols: Symbols | None) -> None:
