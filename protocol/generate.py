@@ -27,7 +27,7 @@ def outputs(root: Path = ROOT) -> dict[Path, str]:
     return {
         root / "device/src/rpc/messages.h": cpp.header(schema),
         root / "device/src/rpc/messages.cpp": cpp.source(schema),
-        root / "host/ugpt/_messages.py": python.module(schema),
+        root / "host/ugpt/rpc/messages.py": python.module(schema),
         root / "docs/protocol.md": reference.page(schema),
         root / "protocol/golden.json": golden.to_json(golden_text, cases),
         root / "tests/rpc/golden.inc": golden.cpp_cases(cases, schema),

@@ -4,11 +4,14 @@ async with ugpt.connect() as device:
     print(device.description, await device.status())
 """
 
-from . import errors, ports, virtual
-from ._connect import connect
-from ._link import LogLine
-from ._link_stats import LinkStats
-from ._messages import (
+from . import errors
+from .device import ports, virtual
+from .device.client import Device, DocumentsTaken, Evaluated, Losses, Sampled, SelfTest
+from .device.connect import connect
+from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
+from .errors import UgptError
+from .rpc.link import LogLine
+from .rpc.messages import (
     DataSet,
     DeviceState,
     ErrorCode,
@@ -25,9 +28,7 @@ from ._messages import (
     Status,
     TensorKind,
 )
-from ._values import decode_tokens, encode_tokens, tensor_shapes
-from .client import Device, DocumentsTaken, Evaluated, Losses, Sampled, SelfTest
-from .errors import UgptError
+from .rpc.stats import LinkStats
 
 __all__ = [
     "DataSet",

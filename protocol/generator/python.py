@@ -1,4 +1,4 @@
-"""Writes the Python messages: `host/ugpt/_messages.py`."""
+"""Writes the Python messages: `host/ugpt/rpc/messages.py`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from . import _wire
-from ._wire import FieldReader, Request
+from . import codec
+from .codec import FieldReader, Request
 
 '''
 
 
 def module(schema: Schema) -> str:
-    """The text of _messages.py."""
+    """The text of messages.py."""
     parts = [HEADER + _constants(schema)]
     parts += [_enum(enum) for enum in schema.enums]
     parts += [_errors(schema), _advice(schema)]
@@ -200,7 +200,7 @@ def _to_wire(fields: Sequence[Field]) -> list[str]:
             lines.append(f"            {value}.to_wire(),")
         else:
             arguments = ", ".join([f'"{field.name}"', value, *_bounds(field)])
-            lines.append(f"            _wire.{FUNCTIONS[field.kind]}({arguments}),")
+            lines.append(f"            codec.{FUNCTIONS[field.kind]}({arguments}),")
     return [*lines, "        ]"]
 
 

@@ -16,7 +16,8 @@ import pytest
 import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import listening_device
-from ugpt import DeviceState, Status, virtual
+from ugpt import DeviceState, Status
+from ugpt.device import virtual
 
 STEPS = 20_000
 SHORT = ("--steps", "3000", "--run", "R")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import listening_device
-from ugpt import virtual
+from ugpt.device import virtual
 
 STEPS = 6000
 TRAIN = ("--steps", str(STEPS), "--json", "--run", "R")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import ugpt
-from ugpt import Device, Recipe, Shape, Source, benchmark
+from ugpt import Device, Recipe, Shape, Source
+from ugpt.diagnostics import benchmark
 from ugpt.errors import Busy, DoesNotFit
 
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import ugpt
-from ugpt.board_data import push_data
-from ugpt.data import Dataset, training_order
+from ugpt.data.dataset import Dataset, training_order
 from ugpt.errors import BadData, NoRoom
+from ugpt.training.dataset_upload import push_data
 
 
 def dataset(folder: Path, text: str) -> Dataset:

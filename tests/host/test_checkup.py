@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.devices import listening_device
 from tests.support.peer import HELLO, Peer
-from ugpt import checkup
-from ugpt._link import Link
-from ugpt._transport import open_serial
-from ugpt.checkup import Finding, State, examine, examine_conversation, holders_of
-from ugpt.ports import Choice
+from ugpt.device.ports import Choice
+from ugpt.diagnostics import doctor as checkup
+from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation, holders_of
+from ugpt.rpc.link import Link
+from ugpt.rpc.transport import open_serial
 
 
 async def gathered(findings: AsyncIterator[Finding]) -> dict[str, Finding]:

@@ -12,11 +12,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ugpt._chart import MARK, loss_chart, nice_step, trailing_mean
-from ugpt._screen import Screen
-from ugpt.cli._display import JsonDisplay, Mode, PlainDisplay, choose_mode
-from ugpt.dashboard import DashboardState, byte_count, duration, printable, render
-from ugpt.events import (
+from ugpt.training.events import (
     Event,
     Finished,
     History,
@@ -28,6 +24,10 @@ from ugpt.events import (
     StepLosses,
     Validated,
 )
+from ugpt.view.chart import MARK, loss_chart, nice_step, trailing_mean
+from ugpt.view.dashboard import DashboardState, byte_count, duration, printable, render
+from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
+from ugpt.view.screen import Screen
 
 STARTED = Started(
     run=Path("runs/names-1"),

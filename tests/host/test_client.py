@@ -15,9 +15,8 @@ import pytest
 import ugpt
 from tests.support.devices import listening_device
 from tests.support.faults import faulty_proxy
-from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind, _baud, _link, client
-from ugpt._messages import ResetRequest
-from ugpt._wire import Request
+from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind
+from ugpt.device import client
 from ugpt.errors import (
     BadData,
     BadShape,
@@ -34,6 +33,9 @@ from ugpt.errors import (
     PortNotFound,
     UnknownTensor,
 )
+from ugpt.rpc import baud, link
+from ugpt.rpc.codec import Request
+from ugpt.rpc.messages import ResetRequest
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
@@ -321,7 +323,7 @@ async def test_a_data_set_larger_than_the_flash_is_refused(device: Device) -> No
 
 
 def test_every_method_of_the_protocol_is_within_reach() -> None:
-    used = vars(client) | vars(_link) | vars(_baud)
+    used = vars(client) | vars(link) | vars(baud)
     assert all(request.__name__ in used for request in Request.__subclasses__())
     assert len(Request.__subclasses__()) > 20
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ugpt.data import (
+from ugpt.data.dataset import (
     VOCABULARY_LIMIT,
     Dataset,
     Vocabulary,

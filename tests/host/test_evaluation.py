@@ -15,10 +15,10 @@ import pytest
 import ugpt
 from tests.support.sessions import NAMES, Session, once
 from ugpt import Device, MomentFormat, Recipe, Schedule, Shape, encode_tokens
-from ugpt.data import Dataset, positions, split_documents
+from ugpt.data.dataset import Dataset, positions, split_documents
 from ugpt.errors import BadToken, NoModel
-from ugpt.events import Finished, Interrupted, Notice, Restored, Stopped, Validated
-from ugpt.training import Outcome
+from ugpt.training.events import Finished, Interrupted, Notice, Restored, Stopped, Validated
+from ugpt.training.session import Outcome
 
 HELD_OUT = 500
 PLAIN = Recipe(0.01, 0.85, 0.99, 1e-8, 2000)

@@ -24,9 +24,9 @@ from tests.support.firmware import (
 )
 from tests.support.rom import RomLoader, rom_loader
 from ugpt.errors import ImageError, InvalidValue, NoAnswer, PortError, PortNotFound, ToolError
-from ugpt.firmware_build import build, environments, find_project, require_environment
-from ugpt.firmware_images import Part, read_image
-from ugpt.flashing import Loader, Progress, environment_for, open_loader, write_firmware
+from ugpt.firmware.build import build, environments, find_project, require_environment
+from ugpt.firmware.flash import Loader, Progress, environment_for, open_loader, write_firmware
+from ugpt.firmware.image import Part, read_image
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from ugpt._frames import (
+from ugpt.rpc.frames import (
     CRC_BYTES,
     Frame,
     FrameDecoder,

@@ -11,15 +11,6 @@ import pytest
 
 from tests.support.faults import BAD_LINE, FaultySide
 from tests.support.peer import HELLO, Peer, Refused
-from ugpt._link import Link, LinkState, LogLine
-from ugpt._messages import (
-    ErrorCode,
-    LogLevel,
-    ModelInfoRequest,
-    PingRequest,
-    SaveRequest,
-    StatusRequest,
-)
 from ugpt.errors import (
     Busy,
     DeviceRestarted,
@@ -29,6 +20,15 @@ from ugpt.errors import (
     PortLost,
     ProtocolError,
     VersionMismatch,
+)
+from ugpt.rpc.link import Link, LinkState, LogLine
+from ugpt.rpc.messages import (
+    ErrorCode,
+    LogLevel,
+    ModelInfoRequest,
+    PingRequest,
+    SaveRequest,
+    StatusRequest,
 )
 
 UART_HELLO = replace(HELLO, baud_max=2_000_000)

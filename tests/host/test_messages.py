@@ -15,11 +15,11 @@ from typing import Any
 import msgpack
 import pytest
 
-from ugpt import _messages as messages
-from ugpt._envelope import Failure, Notification, Response, decode_body, encode_request
-from ugpt._frames import Frame, FrameDecoder, encode_frame
-from ugpt._wire import Request
 from ugpt.errors import InvalidValue, ProtocolError
+from ugpt.rpc import messages
+from ugpt.rpc.codec import Request
+from ugpt.rpc.envelope import Failure, Notification, Response, decode_body, encode_request
+from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = json.loads((ROOT / "protocol" / "golden.json").read_text(encoding="utf-8"))["cases"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ugpt import Shape, tensor_shapes
-from ugpt.microgpt import DEVIATION, MicrogptRandom
+from ugpt.data.microgpt_random import DEVIATION, MicrogptRandom
 
 
 @pytest.mark.parametrize(

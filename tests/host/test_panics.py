@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ugpt.errors import ToolError
-from ugpt.panics import Symbols, code_addresses, elf_digest, newest_elf
+from ugpt.firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 
 SOURCE = """\
 int depth;

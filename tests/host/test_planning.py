@@ -11,7 +11,7 @@ import pytest
 
 import ugpt
 from ugpt import Device, Recipe, Shape
-from ugpt.planning import largest_shape
+from ugpt.training.fit import largest_shape
 
 RECIPE = Recipe(0.01, 0.85, 0.99, 1e-8, 1000)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ugpt import errors
-from ugpt._messages import ERROR_ADVICE, ErrorCode
+from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, list_ports
 from ugpt.errors import DeviceError, SeveralPorts, UgptError, device_error
-from ugpt.ports import VIRTUAL, PortInfo, choose_port, list_ports
+from ugpt.rpc.messages import ERROR_ADVICE, ErrorCode
 
 CP210X = PortInfo("/dev/ttyUSB0", "CP2102 USB to UART", "CP210x", "0001")
 CH340 = PortInfo("/dev/ttyUSB1", "USB Serial", "CH340", "")
@@ -54,7 +54,7 @@ def test_boards_are_known_by_their_usb_bridge(monkeypatch: pytest.MonkeyPatch) -
         Found("/dev/ttyACM0", 0x303A, 0x1001),
         Found("/dev/ttyACM1", 0x2341, 0x0043),
     ]
-    monkeypatch.setattr("ugpt.ports.pyserial_ports.comports", lambda: found)
+    monkeypatch.setattr("ugpt.device.ports.pyserial_ports.comports", lambda: found)
     assert [(port.device, port.bridge, port.is_esp32) for port in list_ports()] == [
         ("/dev/ttyACM0", "USB-Serial-JTAG", True),
         ("/dev/ttyUSB3", "CH340", True),

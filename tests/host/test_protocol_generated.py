@@ -116,7 +116,7 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
     for name in (
         "device/src/rpc/messages.h",
         "device/src/rpc/messages.cpp",
-        "host/ugpt/_messages.py",
+        "host/ugpt/rpc/messages.py",
         "docs/protocol.md",
         "tests/rpc/golden.inc",
     ):
@@ -179,7 +179,7 @@ def test_defaults_stand_in_for_missing_fields_in_python(
     schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
     path = tmp_path / "example.py"
     path.write_text(sys.modules[f"{generator.__name__}.python"].module(schema), "utf-8")
-    spec = importlib.util.spec_from_file_location("ugpt._example_messages", path)
+    spec = importlib.util.spec_from_file_location("ugpt.rpc.example_messages", path)
     assert spec is not None
     assert spec.loader is not None
     example = importlib.util.module_from_spec(spec)

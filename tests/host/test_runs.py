@@ -15,8 +15,8 @@ import safetensors
 
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.errors import RunError
-from ugpt.metrics import Metrics
-from ugpt.runs import Checkpoint, Init, Run, RunConfig, Tensors, default_path
+from ugpt.runs.folder import Checkpoint, Init, Run, RunConfig, Tensors, default_path
+from ugpt.runs.metrics import Metrics
 
 SHAPE = Shape(1, 8, 2, 4, 6)
 CONFIG = RunConfig(

@@ -12,7 +12,7 @@ from tests.support.faults import Faults, faulty_proxy
 from tests.support.sessions import STEPS, Session, once
 from ugpt import Recipe, Shape
 from ugpt.errors import DoesNotFit, OtherRun, PortNotFound, RunError
-from ugpt.events import (
+from ugpt.training.events import (
     Finished,
     Interrupted,
     Notice,
@@ -24,7 +24,7 @@ from ugpt.events import (
     StepLosses,
     Stopped,
 )
-from ugpt.training import Outcome
+from ugpt.training.session import Outcome
 
 
 @pytest.fixture(scope="module")

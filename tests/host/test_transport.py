@@ -14,15 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ugpt import virtual
-from ugpt._transport import Transport, open_error, open_serial, open_socket, spawn
-from ugpt.errors import (
-    DeviceProgramError,
-    PortBusy,
-    PortLost,
-    PortNotFound,
-    PortPermission,
-)
+from ugpt.device import virtual
+from ugpt.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
+from ugpt.rpc.transport import Transport, open_error, open_serial, open_socket, spawn
 
 BIG = bytes(range(256)) * 2000
 

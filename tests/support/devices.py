@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ugpt import virtual
+from ugpt.device import virtual
 
 
 @asynccontextmanager

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgpack
 
-from ugpt._frames import Frame, FrameDecoder, encode_frame
-from ugpt._messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
 from ugpt.errors import PortError
+from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
+from ugpt.rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
 
 HELLO = Hello(
     major=PROTOCOL_MAJOR,

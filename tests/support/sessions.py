@@ -10,10 +10,10 @@ from pathlib import Path
 
 import ugpt
 from ugpt import Device, Recipe, Shape
-from ugpt.data import Dataset
-from ugpt.events import Event, Finished, StepLosses
-from ugpt.runs import Init, Run, RunConfig
-from ugpt.training import Outcome, Training
+from ugpt.data.dataset import Dataset
+from ugpt.runs.folder import Init, Run, RunConfig
+from ugpt.training.events import Event, Finished, StepLosses
+from ugpt.training.session import Outcome, Training
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 6000

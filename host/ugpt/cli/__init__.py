@@ -8,6 +8,7 @@ import sys
 import typer
 
 from .. import errors
+from ..view.output import error_console, show_error, version
 from . import (
     attach,
     autorun,
@@ -24,7 +25,6 @@ from . import (
     sim,
     train,
 )
-from ._output import error_console, show_error, version
 
 app = typer.Typer(
     name="ugpt",

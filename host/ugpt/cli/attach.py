@@ -11,16 +11,16 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from .._remembered import find_run
-from ..attaching import Attachment, Following
-from ..data import Dataset
-from ..detaching import Detached
+from ..data.dataset import Dataset
+from ..device.ports import choose_port
 from ..errors import DataError, RunError
-from ..ports import choose_port
-from ..runs import Run
-from ._display import Display, choose_mode, make_display
-from ._options import Baud, Json, NoReset, Plain, Port, run
-from ._output import console, say
+from ..runs.folder import Run
+from ..runs.registry import find_run
+from ..training.detach import Detached
+from ..training.follow import Attachment, Following
+from ..view.display import Display, choose_mode, make_display
+from ..view.output import console, say
+from .options import Baud, Json, NoReset, Plain, Port, run
 
 EXAMPLES = [
     "ugpt train data/names.txt --detach",

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from .._messages import DeviceState
-from ..sampling import TEMPERATURE
-from ._options import Baud, NoReset, Port, run
-from ._output import console, say
+from ..rpc.messages import DeviceState
+from ..training.sampling import TEMPERATURE
+from ..view.output import console, say
+from .options import Baud, NoReset, Port, run
 
 EXAMPLES = [
     "ugpt autorun on",

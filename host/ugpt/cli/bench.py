@@ -10,12 +10,12 @@ import typer
 from rich.text import Text
 
 from .. import connect
-from .._messages import Shape
-from ..benchmark import VOCABULARY, Measurement, Phases, measure
-from ..dashboard import ACCENT, QUIET, bar, byte_count, rate
-from ..planning import check_shape
-from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
-from ._output import console, print_fields, print_json, say
+from ..diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
+from ..rpc.messages import Shape
+from ..training.fit import check_shape
+from ..view.dashboard import ACCENT, QUIET, bar, byte_count, rate
+from ..view.output import console, print_fields, print_json, say
+from .options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
 
 EXAMPLES = [
     "ugpt bench",

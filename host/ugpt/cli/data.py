@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from .._messages import DataSet
-from ..board_data import push_data
-from ..dashboard import byte_count
-from ..data import Dataset
-from ._options import SEED_MAX, Baud, Json, NoReset, Port, run
-from ._output import console, print_fields, print_json, say
-from ._progress import byte_progress
+from ..data.dataset import Dataset
+from ..rpc.messages import DataSet
+from ..training.dataset_upload import push_data
+from ..view.dashboard import byte_count
+from ..view.output import console, print_fields, print_json, say
+from ..view.progress import byte_progress
+from .options import SEED_MAX, Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
 

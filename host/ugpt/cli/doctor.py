@@ -7,12 +7,12 @@ import dataclasses
 import typer
 from rich.text import Text
 
-from ..checkup import Finding, State, examine
-from ..dashboard import QUIET
+from ..device.ports import choose_port
+from ..diagnostics.doctor import Finding, State, examine
 from ..errors import SeveralPorts
-from ..ports import choose_port
-from ._options import Json, NoReset, Port, run
-from ._output import console, print_json
+from ..view.dashboard import QUIET
+from ..view.output import console, print_json
+from .options import Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt doctor", "ugpt doctor --port /dev/ttyUSB0 --no-reset"]
 

@@ -10,15 +10,15 @@ import typer
 from rich.status import Status as Spinner
 
 from .. import connect
-from ..dashboard import QUIET, byte_count
+from ..device.ports import choose_port
 from ..errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
-from ..firmware_build import build, require_environment, require_project
-from ..firmware_images import FirmwareImage, read_image
-from ..flashing import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
-from ..ports import choose_port
-from ._options import Port, run
-from ._output import console, error_console, say
-from ._progress import byte_progress
+from ..firmware.build import build, require_environment, require_project
+from ..firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
+from ..firmware.image import FirmwareImage, read_image
+from ..view.dashboard import QUIET, byte_count
+from ..view.output import console, error_console, say
+from ..view.progress import byte_progress
+from .options import Port, run
 
 EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",

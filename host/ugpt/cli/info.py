@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from .. import connect
-from .._messages import DeviceState, ModelInfo
-from ..client import Device
-from ..dashboard import byte_count, printable
-from ..data import Vocabulary
+from ..data.dataset import Vocabulary
+from ..device.client import Device
 from ..errors import NoModel
-from ._options import Baud, Json, NoReset, Port, run
-from ._output import print_fields, print_json
+from ..rpc.messages import DeviceState, ModelInfo
+from ..view.dashboard import byte_count, printable
+from ..view.output import print_fields, print_json
+from .options import Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 

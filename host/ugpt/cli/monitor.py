@@ -10,17 +10,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .._link import LogLine
-from .._messages import LogLevel
 from ..concurrency import run_together
-from ..dashboard import QUIET, WARNING, printable
+from ..device.ports import choose_port
+from ..diagnostics.monitor import Monitor
 from ..errors import ToolError
-from ..firmware_build import find_project
-from ..monitoring import Monitor
-from ..panics import Symbols, code_addresses, elf_digest, newest_elf
-from ..ports import choose_port
-from ._options import NoReset, Port, run, until_interrupted
-from ._output import console, say
+from ..firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
+from ..firmware.build import find_project
+from ..rpc.link import LogLine
+from ..rpc.messages import LogLevel
+from ..view.dashboard import QUIET, WARNING, printable
+from ..view.output import console, say
+from .options import NoReset, Port, run, until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",

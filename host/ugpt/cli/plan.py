@@ -14,15 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import connect
-from .._messages import MomentFormat, Plan, Recipe, Shape
-from ..client import Device
-from ..dashboard import ACCENT, QUIET, bar, byte_count
-from ..data import Dataset
-from ..planning import Planned, check_shape, describe_change, largest_shape, nearest_shapes
-from ..ports import VIRTUAL
-from ._options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
-from ._output import console, print_json, say
-from ._recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
+from ..data.dataset import Dataset
+from ..device.client import Device
+from ..device.ports import VIRTUAL
+from ..rpc.messages import MomentFormat, Plan, Recipe, Shape
+from ..training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
+from ..view.dashboard import ACCENT, QUIET, bar, byte_count
+from ..view.output import console, print_json, say
+from .options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
+from .recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
 
 EXAMPLES = [
     "ugpt plan",

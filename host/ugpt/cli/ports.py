@@ -6,11 +6,11 @@ import dataclasses
 
 from rich.text import Text
 
-from ..dashboard import ACCENT, QUIET
+from ..device.ports import VIRTUAL, choose_port, list_ports
 from ..errors import SeveralPorts
-from ..ports import VIRTUAL, choose_port, list_ports
-from ._options import Json
-from ._output import console, print_json
+from ..view.dashboard import ACCENT, QUIET
+from ..view.output import console, print_json
+from .options import Json
 
 EXAMPLES = ["ugpt ports", "ugpt ports --json"]
 

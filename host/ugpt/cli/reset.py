@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from .._messages import DeviceState
-from ..restarting import restart
-from ._options import Json, NoReset, Port, run
-from ._output import console, print_json
+from ..diagnostics.reset import restart
+from ..rpc.messages import DeviceState
+from ..view.output import console, print_json
+from .options import Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt reset", "ugpt reset --port /dev/ttyUSB0"]
 

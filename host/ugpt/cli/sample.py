@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from ..client import Device
-from ..sampling import TEMPERATURE, sample_texts
-from ._options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
-from ._output import print_json, say
+from ..device.client import Device
+from ..training.sampling import TEMPERATURE, sample_texts
+from ..view.output import print_json, say
+from .options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
 
 NUMBERS = 2**32
 """How many texts a seed has."""

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from .. import virtual
+from ..device import virtual
 from ..errors import DeviceProgramError
-from ._options import END_SIGNALS, Board, Flash, run
-from ._output import console, say
+from ..view.output import console, say
+from .options import END_SIGNALS, Board, Flash, run
 
 EXAMPLES = [
     "ugpt sim",

@@ -14,16 +14,19 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from .._messages import DeviceState, Shape
-from ..data import Dataset
-from ..detaching import detach
+from ..data.dataset import Dataset
 from ..errors import DataError, RunError
-from ..events import Notice
-from ..planning import check_shape
-from ..runs import Init, Run, RunConfig, default_path, require_absent
-from ..training import Connect, Outcome, Training
-from ._display import Display, choose_mode, make_display
-from ._options import (
+from ..rpc.messages import DeviceState, Shape
+from ..runs.folder import Init, Run, RunConfig, default_path, require_absent
+from ..training.detach import detach
+from ..training.events import Notice
+from ..training.fit import check_shape
+from ..training.session import Connect, Outcome, Training
+from ..view.display import Display, choose_mode, make_display
+from ..view.output import print_json, program_version, say
+from ..view.progress import byte_progress
+from .attach import say_detached
+from .options import (
     END_SIGNALS,
     SEED_MAX,
     Baud,
@@ -37,9 +40,7 @@ from ._options import (
     Port,
     run,
 )
-from ._output import print_json, program_version, say
-from ._progress import byte_progress
-from ._recipe import (
+from .recipe import (
     Batch,
     Clip,
     EvalDocuments,
@@ -57,7 +58,6 @@ from ._recipe import (
     evaluation,
     recipe,
 )
-from .attach import say_detached
 
 EXAMPLES = [
     "ugpt train data/names.txt",

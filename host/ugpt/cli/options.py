@@ -1,0 +1,118 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from ..rpc.messages import BLOCK_SIZE_MAX
+
+T = TypeVar("T")
+
+_CONNECTION = "Connection"
+_SHAPE = "Shape of the model"
+
+Port = Annotated[
+    str | None,
+    typer.Option(
+        "--port",
+        "-p",
+        help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual' for the virtual "
+        "device. Default: the one ESP32 that is plugged in, else the virtual device.",
+        metavar="PORT",
+        rich_help_panel=_CONNECTION,
+    ),
+]
+Baud = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Highest rate to use. Default: the best that both ends and the line can do.",
+        min=9600,
+        max=5_000_000,
+        rich_help_panel=_CONNECTION,
+    ),
+]
+NoReset = Annotated[
+    bool,
+    typer.Option(
+        "--no-reset",
+        help="Leave the control lines of the port alone when it is closed, so that opening it the "
+        "next time does not restart the board.",
+        rich_help_panel=_CONNECTION,
+    ),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Text lines, no dashboard.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+NLayer = Annotated[
+    int,
+    typer.Option(metavar="N", help="Transformer blocks.", min=1, max=64, rich_help_panel=_SHAPE),
+]
+NEmbd = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Width of the residual stream; a multiple of --n-head.",
+        min=1,
+        max=1024,
+        rich_help_panel=_SHAPE,
+    ),
+]
+NHead = Annotated[
+    int,
+    typer.Option(
+        metavar="N", help="Attention heads in a block.", min=1, max=64, rich_help_panel=_SHAPE
+    ),
+]
+BlockSize = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Longest context, in characters.",
+        min=1,
+        max=BLOCK_SIZE_MAX,
+        rich_help_panel=_SHAPE,
+    ),
+]
+Board = Annotated[str, typer.Option(help="The board the virtual device is to be.", metavar="BOARD")]
+Flash = Annotated[
+    Path | None,
+    typer.Option(
+        help="File that is the flash of the virtual device; made if absent.", metavar="FILE"
+    ),
+]
+
+SEED_MAX = 2**64 - 1
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command; after Ctrl-C it ends with the exit status shells expect."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ask a command to end in good order: Ctrl-C, a service manager, a terminal that is closed."""
+
+
+async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Does work that has no end; Ctrl-C is the good way out of it."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in END_SIGNALS:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await asyncio.wait({task})
+    finally:
+        for number in END_SIGNALS:
+            loop.remove_signal_handler(number)
+    if not task.cancelled():
+        task.result()

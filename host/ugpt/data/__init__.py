@@ -1,0 +1,1 @@
+"""From text to tokens, in the order of training."""

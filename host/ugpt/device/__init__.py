@@ -1,0 +1,1 @@
+"""One connected board as an object, and how to find it."""

@@ -1,0 +1,88 @@
+"""Which ports there are, and which of them to use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from serial.tools import list_ports as pyserial_ports
+
+from ..errors import SeveralPorts
+
+VIRTUAL = "virtual"
+"""The name of the virtual device where a port is asked for."""
+
+NATIVE_USB = "USB-Serial-JTAG"
+"""The `bridge` of a port that is the USB of the chip itself."""
+
+# USB vendor and product numbers of the bridges that ESP32 boards carry.
+_BRIDGES = {
+    (0x10C4, 0xEA60): "CP210x",
+    (0x10C4, 0xEA70): "CP2105",
+    (0x1A86, 0x7523): "CH340",
+    (0x1A86, 0x7522): "CH340",
+    (0x1A86, 0x55D3): "CH343",
+    (0x1A86, 0x55D4): "CH9102",
+    (0x0403, 0x6001): "FT232R",
+    (0x0403, 0x6010): "FT2232H",
+    (0x0403, 0x6015): "FT231X",
+    (0x303A, 0x1001): NATIVE_USB,
+}
+
+
+@dataclass(frozen=True)
+class PortInfo:
+    """A serial port of this computer."""
+
+    device: str
+    """What to pass as `port`."""
+    description: str
+    bridge: str
+    """The USB chip that ESP32 boards carry; empty where it is another one."""
+    serial_number: str
+
+    @property
+    def is_esp32(self) -> bool:
+        """Whether an ESP32 may be behind it, as far as the USB numbers tell."""
+        return bool(self.bridge)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The port to use and, where it was not named, why this one."""
+
+    port: str
+    reason: str
+
+    @property
+    def is_virtual(self) -> bool:
+        return self.port == VIRTUAL
+
+
+def list_ports() -> list[PortInfo]:
+    """The serial ports of this computer, those of boards first."""
+    found = [
+        PortInfo(
+            device=port.device,
+            description=port.description if port.description != "n/a" else "",
+            bridge=_BRIDGES.get((port.vid or 0, port.pid or 0), ""),
+            serial_number=port.serial_number or "",
+        )
+        for port in pyserial_ports.comports()
+    ]
+    return sorted(found, key=lambda port: (not port.is_esp32, port.device))
+
+
+def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Choice:
+    """The named port, else the one board plugged in, else the virtual device.
+
+    `ports` replaces the ports of this computer. Raises SeveralPorts where the choice is the user's.
+    """
+    if port is not None:
+        return Choice(port, "")
+    boards = [found for found in (list_ports() if ports is None else ports) if found.is_esp32]
+    if not boards:
+        return Choice(VIRTUAL, "no board is plugged in")
+    if len(boards) > 1:
+        raise SeveralPorts([board.device for board in boards])
+    return Choice(boards[0].device, f"the only board plugged in, {boards[0].bridge}")

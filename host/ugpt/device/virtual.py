@@ -1,0 +1,73 @@
+"""The virtual device: the firmware compiled for this computer, started as a program of its own."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import platformdirs
+
+from ..errors import DeviceProgramError
+from ..rpc.transport import ProcessTransport, spawn
+
+PROGRAM_VARIABLE = "UGPT_DEVICE"
+"""Environment variable with the path of another device program."""
+
+_PROGRAM = "ugpt-device.exe" if os.name == "nt" else "ugpt-device"
+
+
+def program() -> Path:
+    """The device program; raises DeviceProgramError where there is none."""
+    named = os.environ.get(PROGRAM_VARIABLE)
+    if named:
+        if not os.access(named, os.X_OK):
+            raise DeviceProgramError(
+                f"{PROGRAM_VARIABLE} names {named}, which is no program.",
+                "Correct the variable or remove it.",
+            )
+        return Path(named)
+    for path in _places():
+        if os.access(path, os.X_OK):
+            return path
+    raise DeviceProgramError(
+        "The virtual device was not built with this installation of ugpt.",
+        "Install ugpt with pip, or name the program in " + PROGRAM_VARIABLE + ".",
+    )
+
+
+def _places() -> Iterator[Path]:
+    for package in import_module("ugpt").__path__:
+        yield Path(package) / "_bin" / _PROGRAM
+    # An editable installation leaves the sources where they are and the program here.
+    for scheme in ("platlib", "purelib"):
+        yield Path(sysconfig.get_path(scheme)) / "ugpt" / "_bin" / _PROGRAM
+
+
+def default_flash(board: str) -> Path:
+    """The file that is the flash of the virtual device where none is named."""
+    return platformdirs.user_state_path("ugpt") / f"virtual-{board}.flash"
+
+
+def command(
+    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = ()
+) -> list[str]:
+    """The command line of a virtual device; creates the folder of its flash file."""
+    file = default_flash(board) if flash is None else flash
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DeviceProgramError(
+            f"The flash of the virtual device cannot be kept at {file}: {error.strerror}.",
+            "Name another file with --flash.",
+        ) from error
+    return [str(program()), "--board", board, "--flash", str(file), *extra]
+
+
+async def start(
+    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = ()
+) -> ProcessTransport:
+    """Starts a virtual device that speaks on its standard streams."""
+    return await spawn("virtual device", [*command(board, flash, extra), "--stdio"])

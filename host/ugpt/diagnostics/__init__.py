@@ -1,0 +1,1 @@
+"""Caring for a board: examine, watch, restart, measure."""

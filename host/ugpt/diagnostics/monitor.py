@@ -1,0 +1,115 @@
+"""Listens to a board: its log, its plain text, its last words; waits for a port that vanishes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from ..device.connect import open_transport
+from ..device.ports import Choice, list_ports
+from ..errors import DeviceRestarted, LinkError, NoAnswer, PortError
+from ..rpc.link import Link, LinkState, LogLine
+from ..rpc.messages import FIRST_BAUD, DeviceState, Hello, ResetRequest, StatusRequest
+
+_LOOK_S = 0.1
+_REOPEN_S = 0.5
+_GREETING_S = 3.0
+
+
+class Monitor:
+    """One port, watched for ever.
+
+    A board tells its log only to a program that greets it, and writes by itself only while none
+    has. So it is greeted, and where it is to write by itself it is restarted and left alone.
+    """
+
+    def __init__(
+        self,
+        choice: Choice,
+        on_line: Callable[[LogLine], None],
+        on_remark: Callable[[str], None],
+        *,
+        no_reset: bool = False,
+        listen_only: bool = False,
+    ) -> None:
+        """`on_line` gets what the board says, `on_remark` what the user should know besides.
+
+        `listen_only` sends nothing to the board.
+        """
+        self._choice = choice
+        self._on_line = on_line
+        self._on_remark = on_remark
+        self._no_reset = no_reset
+        self._listen_only = listen_only
+        self._serial_number = next(
+            (port.serial_number for port in list_ports() if port.device == choice.port), ""
+        )
+
+    async def run(self) -> None:
+        """Does not return. Raises PortError where the port cannot be opened at first."""
+        link = await self._open()
+        while True:
+            try:
+                await self._listen(link)
+            finally:
+                await link.close()
+            self._on_remark(f"{self._choice.port} is gone; waiting for it to come back.")
+            link = await self._reopen()
+            self._on_remark(f"{self._choice.port} is back.")
+
+    async def _open(self) -> Link:
+        transport = await open_transport(self._choice, "esp32", None, self._no_reset)
+        # The rate stays the first one: a board that falls speaks at no other.
+        return Link(transport, baud_limit=FIRST_BAUD, on_log=self._on_line)
+
+    async def _reopen(self) -> Link:
+        while True:
+            await asyncio.sleep(_REOPEN_S)
+            self._find_again()
+            with contextlib.suppress(PortError):
+                return await self._open()
+
+    def _find_again(self) -> None:
+        """A port on the chip's own USB may come back under another name."""
+        if not self._serial_number:
+            return
+        for port in list_ports():
+            if port.serial_number == self._serial_number:
+                self._choice = Choice(port.device, self._choice.reason)
+
+    async def _listen(self, link: Link) -> None:
+        """Returns when the port is gone."""
+        if self._listen_only:
+            link.start()
+            greeting = False
+        else:
+            greeting = await self._greet(link)
+        while link.state is not LinkState.LOST:
+            await asyncio.sleep(_LOOK_S)
+            if greeting and link.state is LinkState.GREETING:
+                greeting = await self._greet(link)
+
+    async def _greet(self, link: Link) -> bool:
+        """Whether a restarted board is to be greeted again."""
+        try:
+            hello = await link.open(_GREETING_S) if link.hello is None else await link.greet()
+            return await self._leave_alone_to_write(link, hello)
+        except DeviceRestarted:
+            return True
+        except PortError:
+            return False  # the state of the link tells
+        except LinkError as error:
+            self._on_remark(f"{error} What it says is shown all the same.")
+            return False
+
+    async def _leave_alone_to_write(self, link: Link, hello: Hello) -> bool:
+        status = (await link.request(StatusRequest())).status
+        kind = "virtual device" if hello.virtual_device else hello.chip
+        self._on_remark(f"{kind} (board {hello.board}), firmware {hello.build}")
+        if not status.autorun or status.state is not DeviceState.IDLE:
+            return True
+        self._on_remark("It is to write by itself: it is restarted and left alone.")
+        with contextlib.suppress(DeviceRestarted, NoAnswer):
+            await link.request(ResetRequest())
+        return False

@@ -1,0 +1,1 @@
+"""Builds the firmware, writes it to a board, and decodes its crashes."""

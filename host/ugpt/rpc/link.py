@@ -1,0 +1,435 @@
+"""The conversation with a device: requests and their answers over a line that may lose bytes.
+
+Every command of the protocol may be repeated without harm, so this link simply asks again, with
+the same id, until an answer comes or its patience ends. No other module knows about repetition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from ..errors import (
+    DOWNLOAD_MARK,
+    DeviceRestarted,
+    HelloFirst,
+    InvalidValue,
+    LinkClosed,
+    NoAnswer,
+    PortLost,
+    ProtocolError,
+    UgptError,
+    VersionMismatch,
+    WrongVersion,
+    device_error,
+    no_greeting,
+    silent_device,
+)
+from . import baud, envelope
+from .codec import Request
+from .envelope import Failure, Notification, Response
+from .frames import FrameDecoder, Text, encode_frame
+from .messages import (
+    ERROR_ADVICE,
+    FIRST_BAUD,
+    FRAME_MAX_BYTES,
+    FRAME_MIN_BYTES,
+    PROTOCOL_MAJOR,
+    PROTOCOL_MINOR,
+    TRAINER_METHODS,
+    ErrorCode,
+    Hello,
+    HelloRequest,
+    LogLevel,
+    LogNotification,
+    PingRequest,
+)
+from .stats import LinkStats, RoundTrip
+from .transport import Transport
+
+ResultT = TypeVar("ResultT")
+
+PATIENCE_S = 5.0
+"""How long a silent device is asked again."""
+TRAINER_PATIENCE_S = 120.0
+"""How long a device that answers pings may work on one request of the trainer."""
+PROBE_ID = 0
+"""Id of the pings that ask only whether the device is alive."""
+BITS_PER_BYTE = 10
+"""On the line: start bit, eight bits, stop bit."""
+
+_SILENCE_S = 0.25
+_RESTART_MARKS = re.compile(r"rst:0x|Guru Meditation|abort\(\)")
+
+
+class LinkState(Enum):
+    CLOSED = "closed"
+    OPENING = "opening"
+    GREETING = "greeting"  # bytes flow; the device wants a hello before anything else
+    READY = "ready"
+    LOST = "lost"  # the port is gone
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of the device's log, or, with no level, text from outside all frames."""
+
+    text: str
+    level: LogLevel | None
+
+
+class Link:
+    """One connection. Requests may be made from several tasks at once."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        window_limit: int | None = None,
+        baud_limit: int | None = None,
+        on_log: Callable[[LogLine], None] | None = None,
+    ) -> None:
+        """`window_limit` and `baud_limit` stay below what the device offers; None: no limit."""
+        self.state = LinkState.CLOSED
+        self.stats = LinkStats(baud=FIRST_BAUD if transport.can_set_baud else 0)
+        self.hello: Hello | None = None
+        self._transport = transport
+        self._window_limit = window_limit
+        self._baud_limit = baud_limit
+        self._on_log = on_log
+        self._decoder = FrameDecoder(FRAME_MAX_BYTES)
+        self._reader: asyncio.Task[None] | None = None
+        self._error: UgptError = LinkClosed()
+        self._greeting = asyncio.Lock()
+        self._session = 0  # changes with every start of the device: its old requests are void
+        self._slots = asyncio.Semaphore(1)
+        self._waiting: dict[int, _Waiting] = {}
+        # Random: a device may still hold the answer to an id of the program before this one.
+        self._last_id = secrets.randbits(31)
+        self._round_trip = RoundTrip(0.25, 2.0)
+        self._trainer_round_trip = RoundTrip(0.25, 2.0)
+        self._heard_at = 0.0
+        self._first_text = ""
+        self._silence: asyncio.TimerHandle | None = None
+
+    async def open(self, timeout_s: float) -> Hello:
+        """Starts listening and greets the device."""
+        self.start()
+        return await self.greet(timeout_s)
+
+    def start(self) -> None:
+        """Starts listening, and sends nothing."""
+        self.state = LinkState.OPENING
+        self._reader = asyncio.create_task(self._listen(), name="ugpt link")
+
+    async def close(self) -> None:
+        """Ends the connection and every task of it; allowed more than once."""
+        self._fail(LinkClosed(), LinkState.CLOSED)
+        if self._silence is not None:
+            self._silence.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait({self._reader})
+        await self._transport.close()
+
+    async def greet(self, timeout_s: float = PATIENCE_S) -> Hello:
+        """Opens a conversation where there is none: after `open` and after a restart."""
+        async with self._greeting:
+            if self.state is LinkState.READY and self.hello is not None:
+                return self.hello
+            if self.state in (LinkState.CLOSED, LinkState.LOST):
+                raise self._error
+            self.state = LinkState.GREETING
+            if self.stats.baud:
+                await self.set_line_baud(FIRST_BAUD)
+            hello = await self._say_hello(timeout_s)
+            self.hello = hello
+            if self.stats.baud and hello.baud_max:
+                try:
+                    await baud.raise_baud(self, self._highest_baud(hello))
+                except (HelloFirst, NoAnswer):  # it restarted meanwhile
+                    await self.set_line_baud(FIRST_BAUD)
+                    hello = await self._say_hello(timeout_s)
+            self._start_session(hello)
+            return hello
+
+    async def request(
+        self, request: Request[ResultT], *, patience_s: float = PATIENCE_S
+    ) -> ResultT:
+        """Asks the device, keeping to its window.
+
+        Raises DeviceError where it refuses, NoAnswer after `patience_s` of silence, DeviceRestarted
+        where it started anew since the last greeting, and PortLost.
+        """
+        session = self._session
+        if self.state is not LinkState.READY:
+            raise self._error
+        async with self._slots:
+            if session != self._session:
+                raise self._error
+            return await self.exchange(request, patience_s)
+
+    async def exchange(self, request: Request[ResultT], patience_s: float) -> ResultT:
+        """Asks, outside the window; for greetings and the agreement on a rate."""
+        self._last_id = self._last_id % 0xFFFFFFFF + 1
+        number = self._last_id
+        body = envelope.encode_request(number, request)
+        limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
+        if len(body) > limit:
+            raise InvalidValue(
+                f"The request {request.METHOD} takes {len(body)} bytes, the device {limit}."
+            )
+        waiting = _Waiting(request.METHOD, encode_frame(body))
+        self._waiting[number] = waiting
+        self.stats.requests += 1
+        try:
+            answer = await self._ask(waiting, patience_s)
+        finally:
+            del self._waiting[number]
+            waiting.abandon()
+        return request.decode_result(answer)
+
+    async def set_line_baud(self, baud: int) -> None:
+        """Changes the rate of this side."""
+        if baud != self.stats.baud:
+            await self._transport.set_baud(baud)
+            self.stats.baud = baud
+
+    def expect_restart(self) -> None:
+        """The device was told to restart or is seen to: every answer still awaited is void."""
+        if self.state is LinkState.READY:
+            boot = self.hello.boot if self.hello else None
+            self._fail(DeviceRestarted(boot), LinkState.GREETING)
+
+    # Asking
+
+    async def _ask(self, waiting: _Waiting, patience_s: float) -> object:
+        loop = asyncio.get_running_loop()
+        by_trainer = waiting.method in TRAINER_METHODS
+        round_trip = self._trainer_round_trip if by_trainer else self._round_trip
+        started = loop.time()
+        wait_s = round_trip.timeout_s + self._line_s()
+        await self._send(waiting.frame, patience_s)
+        while not await waiting.answered(wait_s):
+            now = loop.time()
+            # A link that is alive excuses a trainer that is busy, but nothing else.
+            silent_since = max(started, self._heard_at) if by_trainer else started
+            if now - silent_since > patience_s:
+                if not await self._found_again():
+                    raise silent_device(self._transport.name, waiting.method, patience_s)
+                started = loop.time()
+            if now - started > max(patience_s, TRAINER_PATIENCE_S):
+                raise NoAnswer(
+                    f"The device is alive but did not finish {waiting.method} in "
+                    f"{now - started:.0f} seconds.",
+                    "Reset the board.",
+                )
+            waiting.tries += 1
+            self.stats.repeats += 1
+            if by_trainer:
+                wait_s = max(wait_s, min(1.25 * wait_s, 1.0))
+                await self._send(_PROBE, patience_s)
+            await self._send(waiting.frame, patience_s)
+        if waiting.tries == 1:
+            round_trip.measured(loop.time() - started)
+            if not by_trainer:
+                self.stats.round_trips_s.append(loop.time() - started)
+        return waiting.answer()
+
+    async def _send(self, frame: bytes, patience_s: float) -> None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._transport.write(frame)
+        except TimeoutError:
+            raise NoAnswer(
+                f"{self._transport.name} takes no more bytes.", "Reset the board or check the port."
+            ) from None
+        except UgptError as error:
+            self._fail(error, LinkState.LOST)
+            raise
+        self.stats.bytes_sent += len(frame)
+
+    def _line_s(self) -> float:
+        """How long the line may be busy with what is in flight, answers as long as they can be."""
+        if not self.stats.baud:
+            return 0.0
+        answer_bytes = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
+        in_flight = sum(len(other.frame) + answer_bytes for other in self._waiting.values())
+        return in_flight * BITS_PER_BYTE / self.stats.baud
+
+    async def _found_again(self) -> bool:
+        """Looks for a device that went back to the first rate, as one that restarts does."""
+        if self.state is not LinkState.READY:
+            return False
+        async with self._greeting:
+            if self.state is not LinkState.READY or self.hello is None:
+                return False
+            raised = self.stats.baud
+            if raised <= FIRST_BAUD:
+                return False
+            before = self.hello.boot
+            await self.set_line_baud(FIRST_BAUD)
+            try:
+                now = (await self._say_hello(1.5)).boot
+            except NoAnswer:
+                await self.set_line_baud(raised)
+                return False
+            if now != before:
+                self._fail(DeviceRestarted(before, now), LinkState.GREETING)
+            return True
+
+    # Greeting
+
+    async def _say_hello(self, timeout_s: float) -> Hello:
+        request = HelloRequest(major=PROTOCOL_MAJOR, minor=PROTOCOL_MINOR)
+        received = self.stats.bytes_received
+        self._first_text = ""
+        try:
+            result = await self.exchange(request, timeout_s)
+        except NoAnswer:
+            self._flush()
+            bytes_came = self.stats.bytes_received > received
+            raise no_greeting(
+                self._transport.name, timeout_s, bytes_came, self._first_text
+            ) from None
+        except WrongVersion as error:
+            raise VersionMismatch(PROTOCOL_MAJOR, error.detail or None) from error
+        if result.hello.major != PROTOCOL_MAJOR:
+            raise VersionMismatch(PROTOCOL_MAJOR, result.hello.major, result.hello.build)
+        return result.hello
+
+    def _start_session(self, hello: Hello) -> None:
+        self.hello = hello
+        window = hello.window if self._window_limit is None else self._window_limit
+        self.stats.window = max(1, min(hello.window, window))
+        self._slots = asyncio.Semaphore(self.stats.window)
+        self.state = LinkState.READY
+
+    def _highest_baud(self, hello: Hello) -> int:
+        limit = hello.baud_max if self._baud_limit is None else self._baud_limit
+        return min(hello.baud_max, limit)
+
+    # Listening
+
+    async def _listen(self) -> None:
+        try:
+            while data := await self._transport.read():
+                self.stats.bytes_received += len(data)
+                self._take_bytes(data)
+            self._fail(PortLost(self._transport.name, "the other end closed it"), LinkState.LOST)
+        except UgptError as error:
+            self._fail(error, LinkState.LOST)
+
+    def _take_bytes(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if self._silence is not None:
+            self._silence.cancel()
+        # A board that falls may leave half a frame and its last words in one stretch.
+        self._silence = loop.call_later(_SILENCE_S, self._flush)
+        for piece in self._decoder.feed(data):
+            if isinstance(piece, Text):
+                self._take_text(piece.line)
+                continue
+            try:
+                message = envelope.decode_body(piece.body)
+            except ProtocolError as error:
+                self._log(LogLine(error.message, None))
+                continue
+            self._heard_at = loop.time()
+            if isinstance(message, Notification):
+                self._take_notification(message)
+            else:
+                self._take_answer(message)
+        self.stats.bad_frames = self._decoder.counters.bad_frames
+
+    def _flush(self) -> None:
+        for piece in self._decoder.flush():
+            if isinstance(piece, Text):
+                self._take_text(piece.line)
+
+    def _take_answer(self, message: Response | Failure) -> None:
+        if isinstance(message, Failure) and message.code == ErrorCode.HELLO_FIRST:
+            self.expect_restart()
+        waiting = self._waiting.get(message.id)
+        if waiting is None or waiting.done():
+            if message.id != PROBE_ID:
+                self.stats.late_replies += 1
+        elif isinstance(message, Response):
+            waiting.future.set_result(message.result)
+        else:
+            advice = ERROR_ADVICE.get(ErrorCode(message.code), "") if _known(message.code) else ""
+            waiting.future.set_exception(
+                device_error(message.code, message.message, message.detail, advice)
+            )
+
+    def _take_notification(self, message: Notification) -> None:
+        # Others may come from a newer firmware.
+        if message.name != LogNotification.NAME:
+            return
+        try:
+            log = LogNotification.from_wire(message.params)
+        except ProtocolError as error:
+            self._log(LogLine(error.message, None))
+        else:
+            self._log(LogLine(log.text, log.level))
+
+    def _take_text(self, text: str) -> None:
+        if not self._first_text or DOWNLOAD_MARK in text:
+            self._first_text = text.strip()
+        self._log(LogLine(text, None))
+        if _RESTART_MARKS.search(text):
+            self.expect_restart()
+
+    def _log(self, line: LogLine) -> None:
+        if self._on_log is not None:
+            # Not called from here: a mistake in it must not end the conversation.
+            asyncio.get_running_loop().call_soon(self._on_log, line)
+
+    def _fail(self, error: UgptError, state: LinkState) -> None:
+        """Ends the session: everyone who waits gets the error. The first fatal one is kept."""
+        if self.state in (LinkState.CLOSED, LinkState.LOST):
+            self.state = state if state is LinkState.CLOSED else self.state
+            return
+        self.state = state
+        self._error = error
+        self._session += 1
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.future.set_exception(error)
+
+
+class _Waiting:
+    """A request that has not been answered."""
+
+    def __init__(self, method: str, frame: bytes) -> None:
+        self.method = method
+        self.frame = frame
+        self.tries = 1
+        self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    async def answered(self, timeout_s: float) -> bool:
+        await asyncio.wait({self.future}, timeout=timeout_s)
+        return self.future.done()
+
+    def answer(self) -> object:
+        return self.future.result()
+
+    def abandon(self) -> None:
+        """Nobody waits any more; an error that came is not to be reported as overlooked."""
+        if not self.future.cancel() and not self.future.cancelled():
+            self.future.exception()
+
+
+def _known(code: int) -> bool:
+    return code in ErrorCode._value2member_map_
+
+
+_PROBE = encode_frame(envelope.encode_request(PROBE_ID, PingRequest(payload=b"")))

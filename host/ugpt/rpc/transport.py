@@ -1,0 +1,309 @@
+"""Bytes to and from a device. No other module knows what kind of port it talks through.
+
+A transport raises `PortLost` (or `DeviceProgramError`) once its port is gone, and the other
+subclasses of `PortError` where it cannot be opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import serial
+import serial_asyncio
+
+from ..errors import DeviceProgramError, PortBusy, PortError, PortLost, PortNotFound, PortPermission
+
+FIRST_BAUD = 115200
+READ_BYTES = 64 * 1024
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Transport(Protocol):
+    """A stream of bytes with a device at its end."""
+
+    name: str
+    can_set_baud: bool
+
+    async def read(self) -> bytes:
+        """Returns bytes as they arrive, b"" at the end of the stream."""
+
+    async def write(self, data: bytes) -> None:
+        """Sends bytes; waits while the port takes no more."""
+
+    async def set_baud(self, baud: int) -> None:
+        """Changes the rate at once; allowed where `can_set_baud` is true."""
+
+    async def close(self) -> None:
+        """Gives the port back; allowed more than once."""
+
+
+class StreamTransport:
+    """A transport over a pair of asyncio streams."""
+
+    can_set_baud = False
+
+    def __init__(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.name = name
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> bytes:
+        try:
+            return await self._reader.read(READ_BYTES)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    async def write(self, data: bytes) -> None:
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError as error:
+            raise self._lost(error) from error
+
+    async def set_baud(self, baud: int) -> None:
+        raise PortError(f"Port {self.name} has no rate to set to {baud}.")
+
+    async def close(self) -> None:
+        self._writer.close()
+        # A peer that is gone already makes this fail, which is no news here.
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.wait_for(self._writer.wait_closed(), CLOSE_TIMEOUT_S)
+
+    def _lost(self, error: OSError) -> PortLost:
+        # pyserial's own errors have no number, and a paragraph of possible causes.
+        return PortLost(self.name, _reason(error) if error.errno else "the device is gone")
+
+
+async def open_socket(address: str) -> StreamTransport:
+    """Connects to `socket://HOST:PORT`."""
+    host, _, port = address.removeprefix("socket://").rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise PortNotFound(
+            address,
+            "this is no address",
+            "Write it as socket://HOST:PORT, such as socket://localhost:5555.",
+        )
+    try:
+        async with asyncio.timeout(10.0):
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except TimeoutError as error:
+        raise PortNotFound(address, "the host does not answer", _LISTEN_ADVICE) from error
+    except OSError as error:
+        reason = (
+            "nothing listens there" if isinstance(error, ConnectionRefusedError) else _reason(error)
+        )
+        raise PortNotFound(address, reason, _LISTEN_ADVICE) from error
+    return StreamTransport(address, reader, writer)
+
+
+class _QuietSerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
+    """Reports a vanished port to the reader alone, not also with a traceback on the screen."""
+
+    def _fatal_error(self, exc: BaseException, message: str = "") -> None:
+        self._abort(exc)
+
+
+class SerialTransport(StreamTransport):
+    """A serial port or a pseudo-terminal."""
+
+    def __init__(
+        self,
+        name: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        port: serial.Serial,
+    ) -> None:
+        super().__init__(name, reader, writer)
+        self._port = port
+        self.can_set_baud = _has_modem_lines(port)
+
+    async def set_baud(self, baud: int) -> None:
+        try:
+            self._port.baudrate = baud
+        except (OSError, ValueError) as error:
+            raise PortError(f"Port {self.name} cannot run at {baud} baud.") from error
+
+    async def close(self) -> None:
+        # Closing waits for unsent bytes; a board that hangs must not make this program hang.
+        with contextlib.suppress(OSError):
+            if self._port.is_open:
+                self._port.reset_output_buffer()
+        await super().close()
+
+
+async def open_serial(
+    path: str, *, dtr: bool = True, rts: bool = True, keep_lines: bool = False
+) -> SerialTransport:
+    """Opens a serial port at 115,200 baud, 8N1, for this program alone.
+
+    `dtr` and `rts` are the levels of the control lines. Both asserted is what Linux does at open
+    anyway, so that setting them does not pass through "RTS alone", which resets usual boards.
+    `keep_lines` leaves them so at close too, for which the system would drop them.
+    """
+    port = serial.Serial(baudrate=FIRST_BAUD, exclusive=True)
+    port.port = path
+    port.dtr = dtr
+    port.rts = rts
+    try:
+        port.open()
+        if keep_lines:
+            _keep_lines_at_close(port.fileno())
+    except (OSError, ValueError) as error:
+        raise open_error(path, error) from error
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    stream = _QuietSerialTransport(loop, protocol, port)
+    return SerialTransport(path, reader, asyncio.StreamWriter(stream, protocol, reader, loop), port)
+
+
+class ProcessTransport(StreamTransport):
+    """A program that speaks on its standard streams, ended when the transport is closed."""
+
+    def __init__(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        errors: asyncio.StreamReader,
+    ) -> None:
+        super().__init__(name, reader, writer)
+        self._process = process
+        self._last_words: deque[str] = deque(maxlen=20)
+        self._listener = asyncio.create_task(self._listen(errors))
+
+    async def read(self) -> bytes:
+        data = await super().read()
+        if data:
+            return data
+        raise await self._ended()
+
+    async def write(self, data: bytes) -> None:
+        try:
+            await super().write(data)
+        except PortLost as error:
+            raise await self._ended() from error
+
+    async def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), CLOSE_TIMEOUT_S)
+        except (TimeoutError, asyncio.CancelledError):
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+        finally:
+            self._listener.cancel()
+            await asyncio.wait({self._listener})
+            await super().close()
+
+    async def _listen(self, errors: asyncio.StreamReader) -> None:
+        while line := await errors.readline():
+            self._last_words.append(line.decode(errors="replace").strip())
+
+    async def _ended(self) -> DeviceProgramError:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), CLOSE_TIMEOUT_S)
+            await asyncio.wait({self._listener}, timeout=CLOSE_TIMEOUT_S)
+        status = self._process.returncode
+        how = (
+            f"with exit status {status}"
+            if status is None or status >= 0
+            else (f"by {signal.Signals(-status).name}")
+        )
+        said = f": {self._last_words[-1].rstrip('.')}" if self._last_words else ""
+        return DeviceProgramError(f"The {self.name} ended {how}{said}.")
+
+
+async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:
+    """Starts a program that speaks on its standard streams."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            # Out of reach of the terminal's Ctrl-C: this program decides when the device stops.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise DeviceProgramError(
+            f"The {name} cannot be started from {command[0]}: {_reason(error)}.",
+            "Install ugpt again.",
+        ) from error
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return ProcessTransport(name, process, process.stdout, process.stdin, process.stderr)
+
+
+_LISTEN_ADVICE = "Start a device there first: ugpt sim --listen HOST:PORT."
+_PORTS_ADVICE = "`ugpt ports` lists the ports there are."
+
+
+def open_error(path: str, error: OSError | ValueError) -> PortError:
+    """What a failure to open a serial port means. pyserial's own exceptions are OSErrors."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EACCES, errno.EPERM):
+        return PortPermission(path, _group(path))
+    if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
+        return PortBusy(path)
+    if number == errno.ENOENT:
+        return PortNotFound(path, "there is no such port", _PORTS_ADVICE)
+    if number in (errno.ENXIO, errno.ENODEV, errno.EIO):
+        return PortNotFound(path, "no device is behind it", _PORTS_ADVICE)
+    if Path(path).exists() and not Path(path).is_char_device():
+        return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
+    return PortNotFound(path, _reason(error), _PORTS_ADVICE)
+
+
+def _group(path: str) -> str | None:
+    """The group that may open the port, where there is such a thing."""
+    try:
+        import grp
+
+        status = Path(path).stat()
+        # Without group access, or with the group of the administrator, joining would not help.
+        if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
+            return None
+        return grp.getgrgid(status.st_gid).gr_name
+    except (ImportError, OSError, KeyError):
+        return None
+
+
+def _has_modem_lines(port: serial.Serial) -> bool:
+    """Whether this is a real serial port: a pseudo-terminal has no modem lines, and no rate."""
+    try:
+        _ = port.cts
+    except OSError:
+        return False
+    return True
+
+
+def _keep_lines_at_close(descriptor: int) -> None:
+    """Clears HUPCL, on systems that have it."""
+    try:
+        import termios
+    except ImportError:
+        return
+    settings: list[Any] = termios.tcgetattr(descriptor)
+    settings[2] &= ~termios.HUPCL
+    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+
+
+def _reason(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    text = os.strerror(number) if number is not None and number > 0 else str(error)
+    return text[:1].lower() + text[1:].rstrip(".")

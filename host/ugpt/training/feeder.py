@@ -1,0 +1,165 @@
+"""The traffic of training: documents ahead of the device's steps, losses after them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from ..concurrency import run_together
+from ..data.dataset import Vocabulary
+from ..device.client import Device, Losses
+from ..device.tensors import encode_tokens
+from ..errors import Gap, OtherRun, ProtocolError, device_error
+from ..rpc.messages import ERROR_ADVICE, ERROR_DOC, DeviceState, ErrorCode, Status
+from ..runs.folder import Run
+from .loss_history import TokenCounts
+
+_LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
+_MESSAGE_BYTES = 128  # of a `documents_write` around its documents, at most
+_DOCUMENT_BYTES = 3  # of the header of a document, at most
+_DOCUMENTS_MAX = 1024  # in one request
+_IDLE_MAX_S = 0.2
+_PATIENCE = 0.4  # share of the documents on the device that may be used up between two looks
+
+
+class Stream:
+    """Feeds one device that holds `run` and follows its losses."""
+
+    def __init__(
+        self,
+        device: Device,
+        run: Run,
+        documents: Sequence[str],
+        vocabulary: Vocabulary,
+        tokens: TokenCounts,
+        on_losses: Callable[[int, Sequence[float], Sequence[int]], None],
+    ) -> None:
+        """`documents` are in training order; `on_losses` gets (first step, losses, tokens)."""
+        self._device = device
+        self._run = run
+        self._documents = documents
+        self._vocabulary = vocabulary
+        self._tokens = tokens
+        self._batch = run.config.recipe.batch
+        self._on_losses = on_losses
+        self._room = 0
+        self._next = 0
+        self._end = 0
+        self._steps_per_s = 0.0
+        self.step = 0
+        """Steps (completed by the device) whose losses have been pulled."""
+
+    async def begin(self) -> None:
+        """Takes up the device as it is."""
+        status = await self._device.status()
+        # A device that is ahead of the folder still holds the losses in between.
+        self.step = min(status.step, self._run.metrics.step)
+        self._next, self._room = status.documents_next, status.documents_free
+
+    async def advance(
+        self,
+        step: int,
+        target: int,
+        stop: asyncio.Event,
+        on_round: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Trains up to `step` completed steps, all losses pulled; earlier when `stop` is set.
+
+        Where `target` is later, the device only waits there, for documents; it does not save.
+        """
+        self._end = step * self._batch
+        await self._device.train(target)
+        while self.step < step and not stop.is_set():
+            looked_s, before = time.monotonic(), self.step
+            status = await self._exchange()
+            if status.state is DeviceState.IDLE and status.step < target:
+                await self._device.train(target)  # someone else stopped it
+            await on_round()
+            await self._pause_between(status, stop)
+            self._measure(self.step - before, time.monotonic() - looked_s)
+
+    async def drain(self) -> None:
+        """Pulls what is left of a device that stands still."""
+        status = await self._exchange(feed=False)
+        while self.step < status.step:
+            status = await self._exchange(feed=False)
+
+    async def _exchange(self, feed: bool = True) -> Status:
+        """One look at the device: documents out, losses and status in, all at once."""
+        batches = self._batches() if feed else []
+        sending = (self._send(first, batch) for first, batch in batches)
+        # The status comes last, so that it tells what room the documents have left.
+        losses: Losses
+        status: Status
+        *_, losses, status = await run_together(
+            *sending, self._device.losses(self.step + 1), self._device.status()
+        )
+        self._check(status)
+        if losses.values:
+            if losses.first != self.step + 1:
+                raise ProtocolError(
+                    f"The device no longer holds the losses of steps {self.step + 1:,} "
+                    f"to {losses.first - 1:,}."
+                )
+            tokens = self._tokens.of(losses.first, len(losses.values))
+            self._on_losses(losses.first, losses.values, tokens)
+            self.step += len(losses.values)
+        self._next, self._room = status.documents_next, status.documents_free
+        return status
+
+    async def _send(self, first: int, documents: Sequence[bytes]) -> None:
+        # Where the batch before found less room than expected, the status says where to go on.
+        with contextlib.suppress(Gap):
+            await self._device.documents_write(first, documents)
+
+    def _batches(self) -> list[tuple[int, list[bytes]]]:
+        """Documents the device has room for, in portions of one request each."""
+        # So far ahead and no further: what is trained must still be held when we next look.
+        held = (self.step + _LOSSES_HELD) * self._batch
+        end = min(self._next + self._room, held, self._end)
+        batches: list[tuple[int, list[bytes]]] = []
+        space = 0
+        for index in range(self._next, end):
+            document = self._encode(index)
+            needed = len(document) + _DOCUMENT_BYTES
+            if needed > space or len(batches[-1][1]) == _DOCUMENTS_MAX:
+                batches.append((index, []))
+                space = self._device.hello.frame_bytes - _MESSAGE_BYTES
+            batches[-1][1].append(document)
+            space -= needed
+        return batches
+
+    def _encode(self, index: int) -> bytes:
+        text = self._documents[index % len(self._documents)][: self._run.config.shape.block_size]
+        return encode_tokens(self._vocabulary.encode(text), self._vocabulary.size)
+
+    def _check(self, status: Status) -> None:
+        if status.run_id != self._run.config.run_id:
+            raise OtherRun(
+                ErrorCode.OTHER_RUN,
+                "Another program has put another model on the device.",
+                advice="Let one program use the device at a time, then resume this run.",
+            )
+        require_no_error(status)
+
+    def _measure(self, steps: int, duration_s: float) -> None:
+        rate = steps / max(duration_s, 1e-6)
+        self._steps_per_s += (rate - self._steps_per_s) * (0.3 if self._steps_per_s else 1.0)
+
+    async def _pause_between(self, status: Status, stop: asyncio.Event) -> None:
+        """Waits while the device is busy with what it has."""
+        ahead = min(self._next, self._end) / self._batch - status.step
+        wait_s = _PATIENCE * ahead / self._steps_per_s if self._steps_per_s else 0.0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(wait_s, 0.0), _IDLE_MAX_S)):
+                await stop.wait()
+
+
+def require_no_error(status: Status) -> None:
+    """Raises the error that has stopped the training, if one has."""
+    if status.error:
+        code = ErrorCode(status.error)
+        message = f"Training stopped after step {status.step:,}: {ERROR_DOC[code]}"
+        raise device_error(code, message, 0, ERROR_ADVICE[code])

@@ -1,0 +1,45 @@
+"""Losses of steps that a board ran by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import accumulate, pairwise
+
+from ..data.dataset import Dataset, positions, split_documents
+from ..device.client import Device
+from ..runs.folder import Run
+from .events import StepLosses
+
+
+class TokenCounts:
+    """How many positions each step of a run trains."""
+
+    def __init__(self, run: Run, dataset: Dataset) -> None:
+        config = run.config
+        documents = split_documents(dataset.documents, config.seed, config.held_out).training
+        self._batch = config.recipe.batch
+        block_size = config.shape.block_size
+        counts = (positions(text, block_size) for text in documents)
+        self._sums = list(accumulate(counts, initial=0))
+
+    def of(self, first: int, count: int) -> list[int]:
+        """Of `count` steps from `first` (1-based) on."""
+        ends = [self._before(step) for step in range(first - 1, first + count)]
+        return [end - start for start, end in pairwise(ends)]
+
+    def _before(self, step: int) -> int:
+        """Positions trained in the first `step` steps."""
+        rounds, rest = divmod(step * self._batch, len(self._sums) - 1)
+        return rounds * self._sums[-1] + self._sums[rest]
+
+
+async def pull_curve(device: Device, run: Run, tokens: TokenCounts) -> AsyncIterator[StepLosses]:
+    """Records the losses that the board has kept in flash and the run folder lacks."""
+    while True:
+        first = run.metrics.step + 1
+        losses = await device.curve(first)
+        if not losses:
+            return
+        counts = tokens.of(first, len(losses))
+        run.metrics.record(first, losses, counts)
+        yield StepLosses(first, losses, counts)

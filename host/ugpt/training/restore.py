@@ -1,0 +1,95 @@
+"""Brings a run onto a device, and its state back from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.dataset import Dataset
+from ..data.microgpt_random import DEVIATION, MicrogptRandom
+from ..device.client import Device
+from ..device.tensors import tensor_shapes
+from ..rpc.messages import DeviceState, Shape, Source, TensorKind
+from ..runs.folder import Checkpoint, Init, Run, Tensors
+from .loss_history import TokenCounts, pull_curve
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a run goes on."""
+
+    step: int
+    """Steps completed."""
+    source: str
+    """What held them, for the user."""
+
+
+async def place(device: Device, run: Run, dataset: Dataset) -> Placement:
+    """Makes the device ready to go on with `run` from as late a step as possible.
+
+    What the device holds is used where it is of this run and nothing in between is lost, else the
+    checkpoint of the run folder, else the run begins anew. Training is paused afterwards.
+    """
+    config = run.config
+    matrices = tensor_shapes(config.shape)
+    status = await device.status()
+    if status.state in (DeviceState.TRAINING, DeviceState.WAITING):
+        await device.pause()
+        status = await device.status()
+    if status.run_id == config.run_id and status.source is Source.FLASH:
+        async for _ in pull_curve(device, run, TokenCounts(run, dataset)):
+            pass  # it has been recorded
+    checkpoint = run.read_checkpoint(matrices)
+    if checkpoint and checkpoint.step > run.metrics.step:
+        checkpoint = None  # metrics.jsonl was cut: only a repetition can fill it
+    held = (
+        status.run_id == config.run_id
+        and status.step > 0
+        and status.losses_first <= run.metrics.step + 1
+        and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
+    )
+    if held and (checkpoint is None or checkpoint.step <= status.step):
+        return Placement(status.step, "the memory of the device")
+
+    await device.create(config.run_id, config.shape, config.recipe, dataset.vocabulary.characters)
+    if checkpoint:
+        # Step 0 marks a model that is not whole, should the connection break on the way.
+        await device.seek(0)
+        await _send_checkpoint(device, checkpoint)
+        return Placement(checkpoint.step, "the checkpoint in the run folder")
+    await device.init_weights(config.seed, DEVIATION)
+    if config.init is Init.MICROGPT:
+        generator = MicrogptRandom(config.seed)
+        generator.shuffle(dataset.documents)
+        await device.write_tensors(_to_bytes(generator.weights(matrices)), TensorKind.WEIGHTS)
+    return Placement(0, "the start")
+
+
+async def fetch_checkpoint(device: Device, step: int, shape: Shape) -> Checkpoint:
+    """Reads weights and moments of an idle device."""
+    matrices = tensor_shapes(shape)
+    kinds: list[Tensors] = []
+    for kind in (TensorKind.WEIGHTS, TensorKind.FIRST_MOMENT, TensorKind.SECOND_MOMENT):
+        read = await device.read_tensors(kind)
+        kinds.append(
+            {
+                name: np.frombuffer(read[name], "<f4").astype(np.float32).reshape(size)
+                for name, size in matrices.items()
+            }
+        )
+    return Checkpoint(step, *kinds)
+
+
+async def _send_checkpoint(device: Device, checkpoint: Checkpoint) -> None:
+    for kind, tensors in (
+        (TensorKind.WEIGHTS, checkpoint.weights),
+        (TensorKind.FIRST_MOMENT, checkpoint.first_moment),
+        (TensorKind.SECOND_MOMENT, checkpoint.second_moment),
+    ):
+        await device.write_tensors(_to_bytes(tensors), kind)
+    await device.seek(checkpoint.step)
+
+
+def _to_bytes(tensors: Tensors) -> dict[str, bytes]:
+    return {name: values.astype("<f4").tobytes() for name, values in tensors.items()}

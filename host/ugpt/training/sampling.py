@@ -1,0 +1,83 @@
+"""Texts from the model on a device."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..data.dataset import Vocabulary
+from ..data.microgpt_random import MicrogptRandom
+from ..device.client import Device
+from ..device.tensors import decode_tokens, encode_tokens
+from ..errors import InvalidValue
+
+TEMPERATURE = 0.5
+
+
+@dataclass(frozen=True)
+class SampledText:
+    """One text: the prompt and what the model made of it."""
+
+    number: int
+    """Which of the texts of its seed."""
+    text: str
+    ended: bool
+    """Whether the model ended it, rather than the context being full."""
+
+
+async def sample_texts(
+    device: Device,
+    count: int,
+    *,
+    seed: int,
+    first: int = 0,
+    temperature: float = TEMPERATURE,
+    prompt: str = "",
+) -> AsyncIterator[SampledText]:
+    """Yields texts number `first`.. of `seed`, in order; each depends on its own number only.
+
+    Raises DataError for a prompt with a character that the model does not know, InvalidValue for
+    one that fills the context.
+    """
+    shape = (await device.model_info()).shape
+    vocabulary = Vocabulary(await device.vocabulary())
+    tokens = vocabulary.encode(prompt)
+    if len(tokens) >= shape.block_size:
+        raise InvalidValue(
+            f"The prompt has {len(tokens)} characters, but the context of the model only "
+            f"{shape.block_size}.",
+            f"Shorten it to {shape.block_size - 1} at most.",
+        )
+    packed = encode_tokens(tokens, vocabulary.size)
+
+    async def one(number: int) -> SampledText:
+        sampled = await device.sample(seed, number, temperature, packed)
+        drawn = decode_tokens(sampled.tokens, vocabulary.size)
+        return SampledText(number, prompt + vocabulary.decode(drawn), sampled.ended)
+
+    # Twice the window keeps the device busy while the answers before are shown.
+    batch = 2 * device.hello.window
+    for start in range(first, first + count, batch):
+        stop = min(start + batch, first + count)
+        for text in await asyncio.gather(*(one(number) for number in range(start, stop))):
+            yield text
+
+
+async def sample_like_microgpt(
+    device: Device,
+    count: int,
+    vocabulary: Vocabulary,
+    block_size: int,
+    generator: MicrogptRandom,
+    temperature: float = TEMPERATURE,
+) -> list[str]:
+    """Texts drawn with the uniforms of Karpathy's program, one after the other as it does."""
+    texts = []
+    for number in range(count):
+        uniforms = generator.peek_uniforms(block_size)
+        sampled = await device.sample(0, number, temperature, b"", uniforms)
+        tokens = decode_tokens(sampled.tokens, vocabulary.size)
+        generator.take_uniforms(len(tokens) + sampled.ended)
+        texts.append(vocabulary.decode(tokens))
+    return texts

@@ -1,0 +1,64 @@
+"""How fast a training run goes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from ..device.client import Device
+from .events import Progress
+
+_SPAN_S = 3.0
+
+
+@dataclass(frozen=True)
+class _Mark:
+    time_s: float
+    step: int
+    tokens: int
+    sent_bytes: int
+    received_bytes: int
+
+
+class Speedometer:
+    """Rates over the last seconds, of one connection."""
+
+    def __init__(self, device: Device, step: int, total_steps: int, started_s: float) -> None:
+        self._device = device
+        self._total_steps = total_steps
+        self._started_s = started_s
+        self._tokens = 0
+        self._marks = deque([self._mark(step)])
+
+    def count(self, tokens: int) -> None:
+        """Adds tokens that have been trained on."""
+        self._tokens += tokens
+
+    def read(self, step: int, loss: float | None) -> Progress:
+        """The state after `step` steps, the last of which had `loss`."""
+        stats = self._device.stats
+        now = self._mark(step)
+        self._marks.append(now)
+        while len(self._marks) > 2 and now.time_s - self._marks[1].time_s > _SPAN_S:
+            self._marks.popleft()
+        first = self._marks[0]
+        span_s = max(now.time_s - first.time_s, 1e-6)
+        steps_per_s = (now.step - first.step) / span_s
+        return Progress(
+            step=step,
+            total_steps=self._total_steps,
+            loss=loss,
+            steps_per_s=steps_per_s,
+            tokens_per_s=(now.tokens - first.tokens) / span_s,
+            elapsed_s=now.time_s - self._started_s,
+            left_s=(self._total_steps - step) / steps_per_s if steps_per_s > 0 else None,
+            baud=stats.baud,
+            sent_bytes_per_s=(now.sent_bytes - first.sent_bytes) / span_s,
+            received_bytes_per_s=(now.received_bytes - first.received_bytes) / span_s,
+            repeats=stats.repeats,
+        )
+
+    def _mark(self, step: int) -> _Mark:
+        stats = self._device.stats
+        return _Mark(time.monotonic(), step, self._tokens, stats.bytes_sent, stats.bytes_received)

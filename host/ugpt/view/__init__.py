@@ -1,0 +1,1 @@
+"""Events as something a person reads: the dashboard, lines of text, JSON."""

@@ -1,0 +1,57 @@
+"""What all commands have in common when they speak to the user."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import metadata
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ..errors import UgptError
+from .dashboard import ACCENT, QUIET
+
+
+def console() -> Console:
+    """Standard output; lines are never broken to fit a width."""
+    return Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def error_console() -> Console:
+    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def show_error(error: UgptError) -> None:
+    error_console().print(Text.assemble(("error: ", "bold red"), str(error)))
+
+
+def say(text: str) -> None:
+    """A remark beside the results, which go to standard output alone."""
+    error_console().print(Text(text, QUIET))
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One object, one line, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_fields(fields: dict[str, str]) -> None:
+    """Names and values in two columns."""
+    width = max(len(name) for name in fields) + 2
+    for name, value in fields.items():
+        console().print(Text.assemble((f"{name:<{width}}", ACCENT), value))
+
+
+def program_version() -> str:
+    return metadata.version("ugpt")
+
+
+def version(wanted: bool) -> None:
+    """Callback of `--version`."""
+    if wanted:
+        typer.echo(f"ugpt {program_version()}")
+        raise typer.Exit
