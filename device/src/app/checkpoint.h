@@ -7,7 +7,7 @@
 
 #include "app/slot_pair.h"
 #include "engine/config.h"
-#include "engine/model.h"
+#include "engine/train/model.h"
 #include "port/port.h"
 
 namespace ugpt::app {

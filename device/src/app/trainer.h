@@ -12,7 +12,7 @@
 #include "app/shared.h"
 #include "app/step_profile.h"
 #include "engine/arena.h"
-#include "engine/model.h"
+#include "engine/train/model.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 

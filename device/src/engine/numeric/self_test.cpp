@@ -1,11 +1,11 @@
-#include "engine/self_test.h"
+#include "engine/numeric/self_test.h"
 
 #include <algorithm>
 
-#include "engine/bits.h"
-#include "engine/kernels.h"
-#include "engine/math.h"
-#include "engine/random.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/math.h"
+#include "engine/numeric/random.h"
+#include "engine/train/kernels.h"
 
 namespace ugpt::engine {
 

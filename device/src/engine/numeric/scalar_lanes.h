@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/bits.h"
-#include "engine/fma.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/fma.h"
 
 // Before a loop over parts of a register tile: none of it may stay a loop.
 #define UGPT_UNROLL _Pragma("GCC unroll 16")

@@ -2,7 +2,7 @@
 // the bits. Formulas and error bounds: docs/numerics.md; tests/engine/test_math.cpp holds them.
 #pragma once
 
-#include "engine/lanes.h"
+#include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <span>
 
-#include "engine/model.h"
-#include "engine/network.h"
+#include "engine/train/model.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 

@@ -3,9 +3,9 @@
 // with a weight of +0 where a query does not see a key.
 #pragma once
 
-#include "engine/math.h"
-#include "engine/matmul.h"
-#include "engine/network.h"
+#include "engine/numeric/math.h"
+#include "engine/train/matmul.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 namespace {

@@ -1,9 +1,9 @@
 // What is done with a gradient: one step of the optimiser, or keeping it for later.
 #pragma once
 
-#include "engine/adam.h"
-#include "engine/moments.h"
-#include "engine/network.h"
+#include "engine/train/adam.h"
+#include "engine/train/moments.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 namespace {

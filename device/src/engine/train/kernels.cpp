@@ -8,14 +8,14 @@
                      "no-tree-loop-distribute-patterns")
 #endif
 
-#include "engine/kernels.h"
+#include "engine/train/kernels.h"
 
 #if defined(__aarch64__)
-#include "engine/lanes_neon.h"
+#include "engine/simd/lanes_neon.h"
 #endif
-#include "engine/lanes_pack.h"
-#include "engine/pass.h"
-#include "engine/self_test_lanes.h"
+#include "engine/numeric/self_test_lanes.h"
+#include "engine/simd/lanes_pack.h"
+#include "engine/train/pass.h"
 
 namespace ugpt::engine {
 

@@ -2,8 +2,8 @@
 #include <bit>
 #include <cstdint>
 
-#include "engine/bits.h"
-#include "engine/fma.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/fma.h"
 
 namespace ugpt::engine {
 

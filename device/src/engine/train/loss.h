@@ -1,8 +1,8 @@
 // Softmax cross-entropy over the vocabulary.
 #pragma once
 
-#include "engine/math.h"
-#include "engine/network.h"
+#include "engine/numeric/math.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 namespace {

@@ -1,7 +1,7 @@
 // Turns a [rows x columns] matrix round.
 #pragma once
 
-#include "engine/lanes.h"
+#include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine {
 namespace {

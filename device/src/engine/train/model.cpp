@@ -1,13 +1,13 @@
-#include "engine/model.h"
+#include "engine/train/model.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "engine/bits.h"
-#include "engine/layout.h"
-#include "engine/math.h"
-#include "engine/moments.h"
-#include "engine/random.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/math.h"
+#include "engine/numeric/random.h"
+#include "engine/train/layout.h"
+#include "engine/train/moments.h"
 
 namespace ugpt::engine {
 

@@ -1,4 +1,4 @@
-#include "engine/random.h"
+#include "engine/numeric/random.h"
 
 namespace ugpt::engine {
 

@@ -1,10 +1,10 @@
-#include "engine/layout.h"
+#include "engine/train/layout.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "engine/math.h"
-#include "engine/moments.h"
+#include "engine/numeric/math.h"
+#include "engine/train/moments.h"
 
 namespace ugpt::engine {
 

@@ -1,9 +1,9 @@
 // Adam without division or square root, on moments that leave out their factor (1 - beta).
 #pragma once
 
-#include "engine/adam_step.h"
-#include "engine/math.h"
-#include "engine/network.h"
+#include "engine/numeric/math.h"
+#include "engine/train/adam_step.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 namespace {

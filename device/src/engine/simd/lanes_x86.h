@@ -12,7 +12,7 @@
 #pragma GCC diagnostic pop
 #endif
 
-#include "engine/lanes.h"
+#include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine {
 namespace {

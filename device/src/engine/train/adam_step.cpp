@@ -1,7 +1,7 @@
-#include "engine/adam_step.h"
+#include "engine/train/adam_step.h"
 
-#include "engine/bits.h"
-#include "engine/math.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/math.h"
 
 namespace ugpt::engine {
 

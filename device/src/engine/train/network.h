@@ -7,10 +7,10 @@
 #include <numeric>
 #include <span>
 
-#include "engine/adam_step.h"
 #include "engine/config.h"
-#include "engine/moments.h"
 #include "engine/phase.h"
+#include "engine/train/adam_step.h"
+#include "engine/train/moments.h"
 
 namespace ugpt::engine {
 

@@ -3,7 +3,7 @@
 
 #include <arm_neon.h>
 
-#include "engine/lanes.h"
+#include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine {
 namespace {

@@ -1,7 +1,7 @@
 // Several vectors worked on side by side, so that none waits for its own results.
 #pragma once
 
-#include "engine/lanes.h"
+#include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine {
 namespace {

@@ -4,12 +4,12 @@
 
 #include <cstring>
 
-#include "engine/attention.h"
-#include "engine/loss.h"
-#include "engine/matmul.h"
-#include "engine/norm.h"
-#include "engine/transpose.h"
-#include "engine/update.h"
+#include "engine/train/attention.h"
+#include "engine/train/loss.h"
+#include "engine/train/matmul.h"
+#include "engine/train/norm.h"
+#include "engine/train/transpose.h"
+#include "engine/train/update.h"
 
 namespace ugpt::engine {
 namespace {

@@ -1,8 +1,8 @@
 // Drawing texts from the model, a token at a time: keys and values of earlier positions stay where
 // the forward pass left them.
-#include "engine/math.h"
-#include "engine/model.h"
-#include "engine/random.h"
+#include "engine/numeric/math.h"
+#include "engine/numeric/random.h"
+#include "engine/train/model.h"
 
 namespace ugpt::engine {
 

@@ -6,11 +6,11 @@
 #include <span>
 #include <string_view>
 
-#include "engine/adam_step.h"
 #include "engine/arena.h"
 #include "engine/config.h"
-#include "engine/kernels.h"
-#include "engine/network.h"
+#include "engine/train/adam_step.h"
+#include "engine/train/kernels.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 

@@ -1,8 +1,8 @@
 // The part of the self-test that is compiled for each instruction set.
 #pragma once
 
-#include "engine/math.h"
-#include "engine/self_test.h"
+#include "engine/numeric/math.h"
+#include "engine/numeric/self_test.h"
 
 namespace ugpt::engine {
 namespace {

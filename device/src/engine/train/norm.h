@@ -1,8 +1,8 @@
 // Root-mean-square normalisation over the features of each position.
 #pragma once
 
-#include "engine/math.h"
-#include "engine/network.h"
+#include "engine/numeric/math.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 namespace {

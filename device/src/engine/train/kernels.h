@@ -3,9 +3,9 @@
 
 #include <cstddef>
 
-#include "engine/adam_step.h"
-#include "engine/network.h"
-#include "engine/self_test.h"
+#include "engine/numeric/self_test.h"
+#include "engine/train/adam_step.h"
+#include "engine/train/network.h"
 
 namespace ugpt::engine {
 

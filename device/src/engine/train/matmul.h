@@ -1,8 +1,8 @@
 // Products of matrices in tiles whose accumulators stay in registers.
 #pragma once
 
-#include "engine/lanes.h"
-#include "engine/transpose.h"
+#include "engine/numeric/scalar_lanes.h"
+#include "engine/train/transpose.h"
 
 namespace ugpt::engine {
 namespace {

@@ -1,8 +1,8 @@
 // Compiled with the instruction set in its name; run only where the processor has it.
-#include "engine/kernels.h"
-#include "engine/lanes_x86.h"
-#include "engine/pass.h"
-#include "engine/self_test_lanes.h"
+#include "engine/numeric/self_test_lanes.h"
+#include "engine/simd/lanes_x86.h"
+#include "engine/train/kernels.h"
+#include "engine/train/pass.h"
 
 namespace ugpt::engine {
 

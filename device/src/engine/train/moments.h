@@ -16,10 +16,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/adam_step.h"
-#include "engine/bits.h"
 #include "engine/config.h"
-#include "engine/lanes.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/scalar_lanes.h"
+#include "engine/train/adam_step.h"
 
 namespace ugpt::engine {
 
