@@ -5,11 +5,12 @@ set(UGPT_ENGINE_SOURCES
     engine/numeric/random.cpp
     engine/numeric/self_test.cpp
     engine/numeric/soft_fma.cpp
+    engine/sampling/sampler.cpp
     engine/train/adam_step.cpp
     engine/train/kernels.cpp
     engine/train/layout.cpp
     engine/train/model.cpp
-    engine/train/sampler.cpp
+    engine/train/sample_text.cpp
 )
 
 # For x86-64 only: each is compiled for the instruction set in its name and chosen at run time.

@@ -10,6 +10,7 @@
 #include "engine/numeric/fma.h"
 #include "engine/numeric/random.h"
 #include "engine/numeric/self_test.h"
+#include "engine/train/kernels.h"
 
 using namespace ugpt::engine;
 

@@ -5,7 +5,7 @@
 #include "engine/numeric/bits.h"
 #include "engine/numeric/math.h"
 #include "engine/numeric/random.h"
-#include "engine/train/kernels.h"
+#include "engine/numeric/self_test_lanes.h"
 
 namespace ugpt::engine {
 
@@ -75,12 +75,12 @@ void digest_scalars(OperationDigests& digests) {
     digests[static_cast<std::size_t>(Operation::random_numbers)] = random_numbers.value();
 }
 
-OperationDigests digests_of(const Kernels& kernels) {
+OperationDigests digests_of(LanesTest test) {
     OperationDigests digests{};
     SelfTestInputs inputs;
     for (std::size_t batch = 0; batch < kCornerBatches + kRandomBatches; ++batch) {
         fill(batch, inputs);
-        kernels.self_test(inputs, digests);
+        test(inputs, digests);
     }
     digest_scalars(digests);
     return digests;
@@ -105,12 +105,11 @@ std::string_view name_of(Operation operation) {
     return kNames[static_cast<std::size_t>(operation)];
 }
 
-SelfTest run_self_test() {
+SelfTest test_arithmetic(std::span<const LanesTest> instruction_sets) {
     SelfTest test;
     test.expected = test.digest = digest_of(kExpectedDigests);
-    const KernelList list = available_kernels();
-    for (std::size_t set = 0; list.sets[set] != nullptr; ++set) {
-        const OperationDigests digests = digests_of(*list.sets[set]);
+    for (const LanesTest each : instruction_sets) {
+        const OperationDigests digests = digests_of(each);
         for (std::size_t i = 0; i < kOperationCount; ++i) {
             if (digests[i] != kExpectedDigests[i]) {
                 test.failed |= 1u << i;

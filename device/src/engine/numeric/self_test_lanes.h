@@ -1,10 +1,49 @@
-// The part of the self-test that is compiled for each instruction set.
+// Digests of the operations that everything is computed from. A processor or a compiler that
+// computes other bits shows here, by operation. `self_test_lanes` is compiled for each instruction
+// set.
 #pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "engine/numeric/math.h"
 #include "engine/numeric/self_test.h"
 
 namespace ugpt::engine {
+
+using OperationDigests = std::array<std::uint32_t, kOperationCount>;
+
+// What every right processor gives.
+extern const OperationDigests kExpectedDigests;
+
+// FNV-1a over words, with every NaN the same.
+class Digest {
+  public:
+    void add(std::uint32_t word) { value_ = (value_ ^ word) * 16777619u; }
+    void add(float x);
+    [[nodiscard]] std::uint32_t value() const { return value_; }
+
+  private:
+    std::uint32_t value_ = 2166136261u;
+};
+
+// Operands of the self-test, a multiple of every vector's width of each.
+struct SelfTestInputs {
+    static constexpr std::size_t kCount = 64;
+    std::array<float, kCount> a, b, c;
+    std::array<float, kCount> negative;  // -90 to 0
+    std::array<float, kCount> positive;  // from 2^-62 to 2^62
+};
+
+// Folds the results of one instruction set over `inputs` into the digests.
+using LanesTest = void (*)(const SelfTestInputs& inputs, OperationDigests& digests);
+
+// Runs every operation over fixed inputs, denormals and infinities included, with each of the
+// instruction sets.
+[[nodiscard]] SelfTest test_arithmetic(std::span<const LanesTest> instruction_sets);
+
 namespace {
 
 // Applies `function` to whole vectors of up to three operands and digests every lane.
@@ -24,7 +63,7 @@ void digest_lanes(std::uint32_t& digest, const float* a, const float* b, const f
     digest = results.value();
 }
 
-// Folds the results over `inputs` into the digests.
+// The LanesTest of `Lanes`.
 template <class Lanes>
 void self_test_lanes(const SelfTestInputs& inputs, OperationDigests& digests) {
     using Float = typename Lanes::Float;

@@ -80,4 +80,14 @@ const Kernels& best_kernels(std::size_t stride) {
     return *list.sets[i];
 }
 
+SelfTest run_self_test() {
+    const KernelList list = available_kernels();
+    LanesTest tests[KernelList::kMost];
+    std::size_t count = 0;
+    for (; list.sets[count] != nullptr; ++count) {
+        tests[count] = list.sets[count]->self_test;
+    }
+    return test_arithmetic({tests, count});
+}
+
 }  // namespace ugpt::engine

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "engine/numeric/self_test.h"
+#include "engine/numeric/self_test_lanes.h"
 #include "engine/train/adam_step.h"
 #include "engine/train/network.h"
 
@@ -17,7 +17,7 @@ struct Kernels {
     float (*sum_of_squares)(const Network& net);  // of the gradients that were kept
     void (*use_kept_gradients)(const Network& net, const AdamStep& step, float factor);
     void (*decode)(const Network& net, Token token, std::size_t position);
-    void (*self_test)(const SelfTestInputs& inputs, OperationDigests& digests);
+    LanesTest self_test;
 };
 
 // Every set this build and processor can run, best first; all give the same bits. The last one is
@@ -30,5 +30,8 @@ KernelList available_kernels();
 
 // The best one for a network with this stride.
 const Kernels& best_kernels(std::size_t stride);
+
+// Tests the arithmetic of every instruction set that this processor can run.
+[[nodiscard]] SelfTest run_self_test();
 
 }  // namespace ugpt::engine

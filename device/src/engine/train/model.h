@@ -124,8 +124,6 @@ class Model {
     [[nodiscard]] Document document(std::span<const Token> text) const;
     float step_with_kept_gradients();
     void finish_step();
-    float draw(const SampleRequest& request, std::size_t drawn) const;
-    Token choose(std::size_t position, float inverse_temperature, float uniform);
 
     Recipe recipe_;
     Network network_;
