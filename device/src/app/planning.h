@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/train/model.h"
+#include "engine/engine.h"
 
 namespace ugpt::app {
 
