@@ -1,20 +1,21 @@
 # The firmware's sources, relative to device/src: the one list that every build uses.
 
 set(UGPT_ENGINE_SOURCES
-    engine/adam_step.cpp
     engine/arena.cpp
-    engine/kernels.cpp
-    engine/layout.cpp
-    engine/model.cpp
-    engine/random.cpp
-    engine/sampler.cpp
-    engine/self_test.cpp
-    engine/soft_fma.cpp
+    engine/numeric/random.cpp
+    engine/numeric/self_test.cpp
+    engine/numeric/soft_fma.cpp
+    engine/sampling/sampler.cpp
+    engine/train/adam_step.cpp
+    engine/train/kernels.cpp
+    engine/train/layout.cpp
+    engine/train/model.cpp
+    engine/train/sample_text.cpp
 )
 
 # For x86-64 only: each is compiled for the instruction set in its name and chosen at run time.
-set(UGPT_ENGINE_AVX2_SOURCES engine/kernels_avx2.cpp)
-set(UGPT_ENGINE_AVX512_SOURCES engine/kernels_avx512.cpp)
+set(UGPT_ENGINE_AVX2_SOURCES engine/train/kernels_avx2.cpp)
+set(UGPT_ENGINE_AVX512_SOURCES engine/train/kernels_avx512.cpp)
 
 set(UGPT_RPC_SOURCES
     rpc/crc32.cpp

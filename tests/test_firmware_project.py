@@ -154,7 +154,7 @@ def native_sources(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 def shared(sources: set[str]) -> set[str]:
     """The sources that belong neither to a platform nor to an instruction set of x86."""
-    return {s for s in sources if not re.match(r"port/|engine/kernels_avx", s)}
+    return {s for s in sources if not re.match(r"port/|engine/train/kernels_avx", s)}
 
 
 def test_both_builds_have_the_same_sources(
@@ -169,7 +169,7 @@ def test_both_builds_have_the_same_sources(
 def test_no_source_is_forgotten(component_sources: dict[str, set[str]]) -> None:
     listed = component_sources["UART"] | component_sources["USB_SERIAL_JTAG"]
     present = {p.relative_to(SOURCE).as_posix() for p in SOURCE.rglob("*.cpp")}
-    assert {s for s in present if not re.match(r"port/posix/|engine/kernels_avx", s)} == listed
+    assert {s for s in present if not re.match(r"port/posix/|engine/train/kernels_avx", s)} == listed
 
 
 # Flash

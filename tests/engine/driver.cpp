@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model.h"
+#include "engine/train/model.h"
 
 using namespace ugpt::engine;
 

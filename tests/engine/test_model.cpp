@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "check.h"
-#include "engine/bits.h"
-#include "engine/model.h"
-#include "engine/random.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/random.h"
+#include "engine/train/model.h"
 
 using namespace ugpt::engine;
 

@@ -6,8 +6,7 @@
 #include <span>
 
 #include "app/slot_pair.h"
-#include "engine/config.h"
-#include "engine/model.h"
+#include "engine/engine.h"
 #include "port/port.h"
 
 namespace ugpt::app {

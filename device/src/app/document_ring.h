@@ -7,7 +7,7 @@
 #include <span>
 
 #include "app/word_memory.h"
-#include "engine/config.h"
+#include "engine/engine.h"
 
 namespace ugpt::app {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/config.h"
+#include "engine/engine.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "app/settings.h"
-#include "engine/model.h"
+#include "engine/engine.h"
 #include "rpc/messages.h"
 
 namespace ugpt::app {

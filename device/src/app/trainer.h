@@ -11,8 +11,7 @@
 #include "app/settings.h"
 #include "app/shared.h"
 #include "app/step_profile.h"
-#include "engine/arena.h"
-#include "engine/model.h"
+#include "engine/engine.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 
