@@ -11,6 +11,7 @@ set(UGPT_ENGINE_SOURCES
     engine/train/layout.cpp
     engine/train/model.cpp
     engine/train/sample_text.cpp
+    engine/train/tensors.cpp
 )
 
 # For x86-64 only: each is compiled for the instruction set in its name and chosen at run time.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "app/convert.h"
 
@@ -12,7 +13,7 @@ constexpr std::uint32_t kBlockValues = 64;  // packed moments are written in who
 
 // A range of a tensor that a request names.
 struct Range {
-    const engine::Parameter* parameter = nullptr;  // nullptr: there is no such range
+    std::optional<engine::Parameter> parameter;  // without a value: there is no such range
     engine::TensorKind kind = engine::TensorKind::weights;
     std::size_t offset = 0;
     std::size_t count = 0;
@@ -20,8 +21,8 @@ struct Range {
 
 Range find_range(const engine::Model& model, std::string_view name, rpc::TensorKind kind,
                  std::uint32_t offset, std::size_t count) {
-    const engine::Parameter* parameter = model.find(name);
-    if (parameter == nullptr || offset >= parameter->size()) return {};
+    const std::optional<engine::Parameter> parameter = model.find(name);
+    if (!parameter || offset >= parameter->size()) return {};
     return {parameter, static_cast<engine::TensorKind>(kind), offset,
             std::min<std::size_t>(count, parameter->size() - offset)};
 }
@@ -234,7 +235,7 @@ Refusal TrainerTask::tensor_write(const rpc::TensorWriteParams& params) {
     const std::size_t count = params.data.size() / sizeof(float);
     const Range range =
         find_range(trainer_.model(), params.name, params.kind, params.offset, count);
-    if (range.parameter == nullptr || range.count * sizeof(float) != params.data.size())
+    if (!range.parameter || range.count * sizeof(float) != params.data.size())
         return rpc::ErrorCode::unknown_tensor;
     const bool to_the_end = range.offset + count == range.parameter->size();
     if (range.offset % kBlockValues != 0 || (count % kBlockValues != 0 && !to_the_end))
@@ -253,7 +254,7 @@ Refusal TrainerTask::tensor_read(const rpc::TensorReadParams& params,
     const Range range =
         find_range(trainer_.model(), params.name, params.kind, params.offset,
                    std::min(values_.size(), std::size_t{params.count}));
-    if (range.parameter == nullptr) return rpc::ErrorCode::unknown_tensor;
+    if (!range.parameter) return rpc::ErrorCode::unknown_tensor;
     const auto values = std::span(values_).first(range.count);
     trainer_.model().read(*range.parameter, range.kind, range.offset, values);
     result.data = bytes_of(std::as_bytes(values));

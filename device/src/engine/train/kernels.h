@@ -31,7 +31,4 @@ KernelList available_kernels();
 // The best one for a network with this stride.
 const Kernels& best_kernels(std::size_t stride);
 
-// Tests the arithmetic of every instruction set that this processor can run.
-[[nodiscard]] SelfTest run_self_test();
-
 }  // namespace ugpt::engine

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/numeric/math.h"
+#include "engine/train/model_state.h"
 #include "engine/train/moments.h"
 
 namespace ugpt::engine {
@@ -144,22 +145,6 @@ void build_network(Builder& build, Network& net) {
     net.stream_gradient = build.gradient(width * feature);
 }
 
-Parameter view(const Matrix& matrix, MomentFormat format) {
-    const std::size_t count = matrix.size();
-    Parameter parameter;
-    parameter.rows = static_cast<std::uint32_t>(matrix.rows);
-    parameter.cols = static_cast<std::uint32_t>(matrix.cols);
-    parameter.weights = {matrix.weights, count};
-    if (format == MomentFormat::f32) {
-        parameter.first_moment = {reinterpret_cast<float*>(matrix.first_moment), count};
-        parameter.second_moment = {reinterpret_cast<float*>(matrix.second_moment), count};
-    }
-    const auto words = static_cast<std::size_t>(moment_words(format, count));
-    parameter.first_packed = {matrix.first_moment, words};
-    parameter.second_packed = {matrix.second_moment, words};
-    return parameter;
-}
-
 // Shapes beyond these are taken to have as many layers, or as wide ones: they fit nowhere, and
 // their bytes stay below 2^63.
 Shape bounded(Shape shape) {
@@ -176,32 +161,30 @@ Shape bounded(Shape shape) {
 
 Layout lay_out(const Shape& asked, const Recipe& recipe, Arena& arena) {
     const Shape shape = bounded(asked);
-    Layout layout;
-    Network& net = layout.network;
+    const std::uint64_t missing_before = arena.missing_bytes();
+    Builder build(recipe, arena);
+    auto* state = build.take<ModelState>(1, build.plan.activations_bytes);
+
+    Network net;
     net.shape = shape;
     net.stride = round_up(shape.block_size, kPositionMultiple);
     net.inverse_width = reciprocal<ScalarLanes>(static_cast<float>(shape.n_embd));
     net.attention_scale = inverse_root<ScalarLanes>(static_cast<float>(shape.head_dim()));
     net.moments = recipe.moments;
     net.recompute = recipe.recompute && shape.n_layer > 1;
-
-    const std::uint64_t missing_before = arena.missing_bytes();
-    Builder build(recipe, arena);
-    const std::size_t matrices = 3 + 6 * std::size_t{shape.n_layer};
-    auto* parameters = build.take<Parameter>(matrices, build.plan.activations_bytes);
     build_network(build, net);
 
     Plan& plan = build.plan;
     plan.total_bytes = plan.weights_bytes + plan.moments_bytes + plan.gradients_bytes +
                        plan.activations_bytes;
     plan.missing_bytes = arena.missing_bytes() - missing_before;
-    if (plan.fits() && parameters != nullptr) {
-        Parameter* next = parameters;
-        for_each_matrix(net, [&](const Matrix& matrix) { *next++ = view(matrix, net.moments); });
-        layout.parameters = {parameters, matrices};
+    if (state == nullptr || !plan.fits()) {
+        return {nullptr, plan};
     }
-    layout.plan = plan;
-    return layout;
+    state->recipe = recipe;
+    state->network = net;
+    state->kernels = &best_kernels(net.stride);
+    return {state, plan};
 }
 
 }  // namespace ugpt::engine

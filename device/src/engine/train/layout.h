@@ -1,16 +1,13 @@
 // Where a model's parts go: one function for the plan and for the allocation.
 #pragma once
 
-#include <span>
-
-#include "engine/train/model.h"
+#include "engine/engine.h"
 #include "engine/train/network.h"
 
 namespace ugpt::engine {
 
 struct Layout {
-    Network network;
-    std::span<Parameter> parameters;  // in canonical order
+    ModelState* state = nullptr;  // with its network; nullptr if the model does not fit
     Plan plan;
 };
 
