@@ -18,8 +18,17 @@ set(UGPT_ENGINE_SOURCES
 set(UGPT_ENGINE_AVX2_SOURCES engine/train/kernels_avx2.cpp)
 set(UGPT_ENGINE_AVX512_SOURCES engine/train/kernels_avx512.cpp)
 
+set(UGPT_BASE_SOURCES
+    base/crc32.cpp
+)
+
+set(UGPT_STORE_SOURCES
+    store/checkpoint.cpp
+    store/data_set.cpp
+    store/loss_history.cpp
+)
+
 set(UGPT_RPC_SOURCES
-    rpc/crc32.cpp
     rpc/envelope.cpp
     rpc/fields.cpp
     rpc/frame.cpp
@@ -28,31 +37,28 @@ set(UGPT_RPC_SOURCES
 )
 
 set(UGPT_APP_SOURCES
-    app/checkpoint.cpp
-    app/curve_store.cpp
+    app/autorun_sampler.cpp
     app/device.cpp
-    app/document_ring.cpp
-    app/document_store.cpp
+    app/document_queue.cpp
     app/link_task.cpp
-    app/narrator.cpp
     app/planning.cpp
     app/trainer.cpp
     app/trainer_task.cpp
 )
 
 set(UGPT_POSIX_SOURCES
+    main/posix.cpp
     port/posix/board.cpp
     port/posix/flash.cpp
-    port/posix/main.cpp
     port/posix/options.cpp
     port/posix/platform.cpp
     port/posix/serial.cpp
 )
 
 set(UGPT_ESP32_SOURCES
+    main/esp32.cpp
     port/esp32/flash.cpp
     port/esp32/log.cpp
-    port/esp32/main.cpp
     port/esp32/memory.cpp
     port/esp32/platform.cpp
 )

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "app/convert.h"
+#include "app/store_errors.h"
 
 namespace ugpt::app {
 namespace {
@@ -48,7 +49,7 @@ void TrainerTask::run() {
         while (const auto index = shared_.requests.pop()) answer_next(*index);
         if (trainer_.advance()) continue;
         ports_.trainer_signal.wait(trainer_.idle_wait_ms());
-        if (TextLine line; trainer_.narrate(line) && shared_.texts.push(line))
+        if (TextLine line; trainer_.draw_autorun_text(line) && shared_.texts.push(line))
             ports_.serial.wake();
     }
 }
@@ -109,11 +110,11 @@ std::span<const std::uint8_t> TrainerTask::answer_data(const rpc::Request& reque
                 request, scratch_, [this](const auto& in, auto&) { return data_begin(in.data); });
         case rpc::Method::data_write:
             return answer<rpc::DataWriteParams>(request, scratch_, [this](const auto& in, auto&) {
-                return Refusal{trainer_.documents().write(in.offset, in.content)};
+                return Refusal{error_code(trainer_.documents().write(in.offset, in.content))};
             });
         case rpc::Method::data_commit:
             return answer<rpc::DataCommitParams>(request, scratch_, [this](const auto&, auto&) {
-                return Refusal{trainer_.documents().commit()};
+                return Refusal{error_code(trainer_.documents().commit())};
             });
         default:
             return answer<rpc::DataInfoParams>(
@@ -142,7 +143,7 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
         case rpc::Method::train:
             return answer<rpc::TrainParams>(request, scratch_, [this](const auto& in, auto&) {
                 return Refusal{trainer_.train(in.target_step, in.save_every,
-                                              static_cast<Source>(in.source))};
+                                              static_cast<store::Source>(in.source))};
             });
         case rpc::Method::pause:
             return answer<rpc::PauseParams>(request, scratch_, [this](const auto&, auto& out) {
@@ -168,7 +169,7 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
                 request, scratch_, [this](const auto& in, auto& out) { return curve(in, out); });
         case rpc::Method::autorun:
             return answer<rpc::AutorunParams>(request, scratch_, [this](const auto& in, auto&) {
-                return Refusal{trainer_.set_autorun({in.enabled ? 1u : 0u, in.temperature})};
+                return Refusal{trainer_.set_autorun({in.enabled, in.temperature})};
             });
         case rpc::Method::self_test:
             return answer<rpc::SelfTestParams>(request, scratch_, [this](const auto&, auto& out) {
@@ -202,7 +203,7 @@ Refusal TrainerTask::create(const rpc::CreateParams& params, rpc::CreateResult& 
 
 Refusal TrainerTask::model_info(rpc::ModelInfo& info) {
     if (trainer_.model().empty()) return rpc::ErrorCode::no_model;
-    const CheckpointInfo& run = trainer_.run();
+    const store::CheckpointInfo& run = trainer_.run();
     info = {run.run_id, to_rpc(run.shape), to_rpc(run.recipe), run.vocabulary_bytes, run.step};
     return {};
 }
@@ -287,12 +288,12 @@ Refusal TrainerTask::curve(const rpc::CurveParams& params, rpc::CurveResult& res
 }
 
 Refusal TrainerTask::data_begin(const rpc::DataSet& data) {
-    if (trainer_.training() && trainer_.run().source == Source::flash)
+    if (trainer_.training() && trainer_.run().source == store::Source::flash)
         return rpc::ErrorCode::busy;
     std::uint32_t missing_bytes = 0;
-    const rpc::ErrorCode error = trainer_.documents().begin(
+    const store::Result result = trainer_.documents().begin(
         {data.documents, data.size_bytes, data.token_bytes, data.crc}, missing_bytes);
-    return {error, missing_bytes};
+    return {error_code(result), missing_bytes};
 }
 
 Refusal TrainerTask::data_info(rpc::DataSet& data) {

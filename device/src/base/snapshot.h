@@ -10,7 +10,7 @@
 #include <cstring>
 #include <type_traits>
 
-namespace ugpt::app {
+namespace ugpt::base {
 
 template <typename T>
 class Snapshot {
@@ -50,4 +50,4 @@ class Snapshot {
     std::array<std::atomic<std::uint32_t>, kWords> words_{};
 };
 
-}  // namespace ugpt::app
+}  // namespace ugpt::base

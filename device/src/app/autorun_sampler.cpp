@@ -1,4 +1,4 @@
-#include "app/narrator.h"
+#include "app/autorun_sampler.h"
 
 #include <algorithm>
 
@@ -25,13 +25,13 @@ std::string_view character(std::span<const std::byte> vocabulary, engine::Token 
 
 }  // namespace
 
-rpc::ErrorCode Narrator::set(const Settings& settings) {
+rpc::ErrorCode AutorunSampler::set(const store::Settings& settings) {
     if (!store_.save(settings)) return rpc::ErrorCode::flash_failed;
     settings_ = settings;
     return rpc::ErrorCode::none;
 }
 
-TextLine Narrator::next(engine::Model& model, std::span<const std::byte> vocabulary) {
+TextLine AutorunSampler::next(engine::Model& model, std::span<const std::byte> vocabulary) {
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
     const engine::Sample sample = model.sample(
         {.seed = seed_, .number = number_++, .temperature = settings_.temperature, .prompt = {},

@@ -8,17 +8,17 @@
 #include <cstdint>
 #include <span>
 
-#include "app/word_memory.h"
+#include "base/word_memory.h"
 
 namespace ugpt::app {
 
 // Losses are named by their step, 1-based. Held are at most the last kCapacity steps since
 // `restart`.
-class LossRing {
+class LossBuffer {
   public:
     static constexpr std::uint32_t kCapacity = 2048;
 
-    explicit LossRing(Words<kCapacity> values) : values_(values) {}
+    explicit LossBuffer(base::Words<kCapacity> values) : values_(values) {}
 
     // Trainer: forgets everything; the next loss belongs to step `completed` + 1.
     void restart(std::uint32_t completed) {
@@ -60,7 +60,7 @@ class LossRing {
     }
 
   private:
-    Words<kCapacity> values_;
+    base::Words<kCapacity> values_;
     std::atomic<std::uint32_t> base_{0};
     std::atomic<std::uint32_t> last_{0};
 };

@@ -9,9 +9,9 @@
 
 #include "engine/engine.h"
 #include "port/port.h"
-#include "rpc/messages.h"
+#include "store/result.h"
 
-namespace ugpt::app {
+namespace ugpt::store {
 
 struct DataSet {
     std::uint32_t documents = 0;
@@ -24,19 +24,19 @@ struct DataSet {
 
 // The content is each document's length in tokens as a 16-bit word, then its tokens, one or two
 // bytes each, all little-endian. A header before it is written last.
-class DocumentStore {
+class DataSetStore {
   public:
-    explicit DocumentStore(port::Flash& flash) : flash_(flash) {}
+    explicit DataSetStore(port::Flash& flash) : flash_(flash) {}
 
     // Room for the content of a data set.
     [[nodiscard]] static std::uint32_t room_bytes(const port::Flash& flash);
 
     // Erases what is there and makes room for `set`. `missing_bytes` tells what no_room lacks.
-    rpc::ErrorCode begin(const DataSet& set, std::uint32_t& missing_bytes);
+    Result begin(const DataSet& set, std::uint32_t& missing_bytes);
     // Part of the content, anywhere within it; the same part again changes nothing.
-    rpc::ErrorCode write(std::uint32_t offset, std::span<const std::uint8_t> bytes);
+    Result write(std::uint32_t offset, std::span<const std::uint8_t> bytes);
     // Checks the content against `begin` and makes the set valid.
-    rpc::ErrorCode commit();
+    Result commit();
 
     // The set in flash; nothing where none is whole.
     std::optional<DataSet> find();
@@ -45,7 +45,12 @@ class DocumentStore {
     bool read(std::uint32_t index, std::span<engine::Token> out, std::size_t& length);
 
   private:
-    struct Header;
+    static constexpr std::uint32_t kHeaderBytes = 24;
+    using HeaderBytes = std::array<std::byte, kHeaderBytes>;
+
+    static HeaderBytes encode_header(const DataSet& set);
+    static std::optional<DataSet> decode_header(const HeaderBytes& header);
+
     static constexpr std::uint32_t kContent = port::Flash::kSectorBytes;  // offset of the content
 
     bool content_is_whole(const DataSet& set);
@@ -63,4 +68,4 @@ class DocumentStore {
     std::uint32_t window_size_ = 0;
 };
 
-}  // namespace ugpt::app
+}  // namespace ugpt::store

@@ -2,17 +2,32 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
-#include "app/slot_pair.h"
+#include "base/bytes.h"
 #include "port/port.h"
+#include "store/slot_pair.h"
 
-namespace ugpt::app {
+namespace ugpt::store {
 
 struct Settings {
-    std::uint32_t autorun = 0;  // 1: print samples while no host speaks
+    static constexpr std::uint32_t kBytes = 8;
+
+    bool autorun = false;  // print samples while no host speaks
     float temperature = 0.5f;
 
     bool operator==(const Settings&) const = default;
+
+    void encode(base::ByteWriter& writer) const {
+        writer.u32(autorun ? 1 : 0);
+        writer.f32(temperature);
+    }
+    static std::optional<Settings> decode(base::ByteReader& reader) {
+        const std::uint32_t autorun = reader.u32();
+        const float temperature = reader.f32();
+        if (autorun > 1 || !(temperature > 0.0f)) return {};
+        return Settings{autorun == 1, temperature};
+    }
 };
 
 class SettingsStore {
@@ -24,7 +39,7 @@ class SettingsStore {
         const auto whole = [](port::Region, const Settings&) { return true; };  // no payload
         return slots_.find_newest(whole).value_or(Settings{});
     }
-    // `load` comes first. Nothing is written where nothing changes.
+    // Writes nothing if nothing changes.
     bool save(const Settings& settings) {
         if (settings == load()) return true;
         return slots_.begin(0) && slots_.commit(settings);
@@ -35,4 +50,4 @@ class SettingsStore {
     SlotPair<Settings> slots_;
 };
 
-}  // namespace ugpt::app
+}  // namespace ugpt::store

@@ -8,13 +8,13 @@
 
 #include "port/port.h"
 
-namespace ugpt::app {
+namespace ugpt::store {
 
 // The loss of each step has its own place. A step that is run again after a power cut has the same
 // loss, so writing it again changes nothing.
-class CurveStore {
+class LossHistory {
   public:
-    explicit CurveStore(port::Flash& flash) : flash_(flash) {}
+    explicit LossHistory(port::Flash& flash) : flash_(flash) {}
 
     // Makes room for the losses of `run_id`; keeps what is there where it belongs to that run.
     bool begin(std::uint32_t run_id);
@@ -24,11 +24,8 @@ class CurveStore {
     std::size_t read(std::uint32_t run_id, std::uint32_t first, std::span<float> out);
 
   private:
-    struct Header {
-        std::uint32_t mark;
-        std::uint32_t run_id;
-    };
     static constexpr std::uint32_t kMark = 0x31564375;  // "uCV1"
+    static constexpr std::uint32_t kHeaderBytes = 8;  // mark and run_id
     static constexpr std::uint32_t kValues = port::Flash::kSectorBytes;  // offset of the first
 
     [[nodiscard]] bool belongs_to(std::uint32_t run_id);
@@ -37,4 +34,4 @@ class CurveStore {
     port::Flash& flash_;
 };
 
-}  // namespace ugpt::app
+}  // namespace ugpt::store

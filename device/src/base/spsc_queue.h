@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace ugpt::app {
+namespace ugpt::base {
 
 template <typename T, std::size_t Capacity>
 class SpscQueue {
@@ -38,4 +38,4 @@ class SpscQueue {
     std::atomic<std::uint32_t> tail_{0};
 };
 
-}  // namespace ugpt::app
+}  // namespace ugpt::base

@@ -1,85 +1,93 @@
-#include "app/document_store.h"
+#include "store/data_set.h"
 
 #include <algorithm>
 
-#include "rpc/crc32.h"
+#include "base/bytes.h"
+#include "base/crc32.h"
 
-namespace ugpt::app {
+namespace ugpt::store {
 namespace {
 
-constexpr port::Region kRegion = port::Region::data;
+constexpr port::Region kRegion = port::Region::documents;
 constexpr std::uint32_t kMark = 0x31534475;  // "uDS1"
 
 }  // namespace
 
-struct DocumentStore::Header {
-    std::uint32_t mark = kMark;
+DataSetStore::HeaderBytes DataSetStore::encode_header(const DataSet& set) {
+    HeaderBytes header;
+    base::ByteWriter writer(header);
+    for (const std::uint32_t value :
+         {kMark, set.documents, set.size_bytes, set.token_bytes, set.crc})
+        writer.u32(value);
+    writer.u32(base::crc32(std::span(header).first(writer.size())));
+    return header;
+}
+
+std::optional<DataSet> DataSetStore::decode_header(const HeaderBytes& header) {
+    base::ByteReader reader(header);
+    if (reader.u32() != kMark) return {};
     DataSet set;
-    std::uint32_t header_crc = 0;
+    for (std::uint32_t* value : {&set.documents, &set.size_bytes, &set.token_bytes, &set.crc})
+        *value = reader.u32();
+    const auto checked = std::span(header).first(kHeaderBytes - 4);
+    const bool sound = reader.u32() == base::crc32(checked) && set.documents > 0 &&
+                       (set.token_bytes == 1 || set.token_bytes == 2);
+    return sound ? std::optional(set) : std::nullopt;
+}
 
-    [[nodiscard]] std::uint32_t own_crc() const {
-        return rpc::crc32(
-            {reinterpret_cast<const std::uint8_t*>(this), sizeof(Header) - sizeof(header_crc)});
-    }
-};
-
-std::uint32_t DocumentStore::room_bytes(const port::Flash& flash) {
+std::uint32_t DataSetStore::room_bytes(const port::Flash& flash) {
     const std::uint32_t region_bytes = flash.size_bytes(kRegion);
     return region_bytes > kContent ? region_bytes - kContent : 0;
 }
 
-rpc::ErrorCode DocumentStore::begin(const DataSet& set, std::uint32_t& missing_bytes) {
+Result DataSetStore::begin(const DataSet& set, std::uint32_t& missing_bytes) {
     const std::uint32_t room = room_bytes(flash_);
     missing_bytes = set.size_bytes > room ? set.size_bytes - room : 0;
-    if (missing_bytes > 0) return rpc::ErrorCode::no_room;
+    if (missing_bytes > 0) return Result::no_room;
     valid_ = false;
     set_ = set;
     window_size_ = 0;
     constexpr std::uint32_t kSector = port::Flash::kSectorBytes;
     const std::uint32_t sectors = (kContent + set.size_bytes + kSector - 1) / kSector;
-    return flash_.erase(kRegion, 0, sectors * kSector) ? rpc::ErrorCode::none
-                                                       : rpc::ErrorCode::flash_failed;
+    return flash_.erase(kRegion, 0, sectors * kSector) ? Result::ok
+                                                       : Result::flash_failed;
 }
 
-rpc::ErrorCode DocumentStore::write(std::uint32_t offset, std::span<const std::uint8_t> bytes) {
+Result DataSetStore::write(std::uint32_t offset, std::span<const std::uint8_t> bytes) {
     if (valid_ || offset > set_.size_bytes || bytes.size() > set_.size_bytes - offset)
-        return rpc::ErrorCode::bad_params;
+        return Result::out_of_range;
     return flash_.write(kRegion, kContent + offset, std::as_bytes(bytes))
-               ? rpc::ErrorCode::none
-               : rpc::ErrorCode::flash_failed;
+               ? Result::ok
+               : Result::flash_failed;
 }
 
-rpc::ErrorCode DocumentStore::commit() {
-    if (valid_) return rpc::ErrorCode::none;  // repeated
-    if (set_.documents == 0 || !content_is_whole(set_)) return rpc::ErrorCode::bad_data;
-    Header header;
-    header.set = set_;
-    header.header_crc = header.own_crc();
-    if (!flash_.write(kRegion, 0, std::as_bytes(std::span(&header, 1))) || !find())
-        return rpc::ErrorCode::flash_failed;
-    return rpc::ErrorCode::none;
+Result DataSetStore::commit() {
+    if (valid_) return Result::ok;  // repeated
+    if (set_.documents == 0 || !content_is_whole(set_)) return Result::not_whole;
+    if (!flash_.write(kRegion, 0, encode_header(set_)) || !find())
+        return Result::flash_failed;
+    return Result::ok;
 }
 
-bool DocumentStore::content_is_whole(const DataSet& set) {
+bool DataSetStore::content_is_whole(const DataSet& set) {
     std::uint32_t crc = 0;
     for (std::uint32_t done = 0; done < set.size_bytes;) {
         const auto part =
             view(done, std::min<std::size_t>(set.size_bytes - done, window_.size()));
         if (part.empty()) return false;
-        crc = rpc::crc32(part, crc);
+        crc = base::crc32(part, crc);
         done += static_cast<std::uint32_t>(part.size());
     }
     return crc == set.crc;
 }
 
-std::optional<DataSet> DocumentStore::find() {
+std::optional<DataSet> DataSetStore::find() {
     if (valid_) return set_;
-    Header header;
-    if (!flash_.read(kRegion, 0, std::as_writable_bytes(std::span(&header, 1))) ||
-        header.mark != kMark || header.header_crc != header.own_crc() ||
-        header.set.documents == 0)
-        return {};
-    set_ = header.set;
+    HeaderBytes header;
+    if (!flash_.read(kRegion, 0, header)) return {};
+    const auto found = decode_header(header);
+    if (!found) return {};
+    set_ = *found;
     valid_ = true;
     index_ = 0;
     offset_ = 0;
@@ -87,7 +95,7 @@ std::optional<DataSet> DocumentStore::find() {
     return set_;
 }
 
-std::span<const std::uint8_t> DocumentStore::view(std::uint32_t offset, std::size_t count) {
+std::span<const std::uint8_t> DataSetStore::view(std::uint32_t offset, std::size_t count) {
     if (count > window_.size() || offset > set_.size_bytes || count > set_.size_bytes - offset)
         return {};
     if (offset < window_offset_ || offset + count > window_offset_ + window_size_) {
@@ -103,14 +111,14 @@ std::span<const std::uint8_t> DocumentStore::view(std::uint32_t offset, std::siz
     return std::span(window_).subspan(offset - window_offset_, count);
 }
 
-bool DocumentStore::document_at(std::uint32_t offset, std::uint32_t& tokens) {
+bool DataSetStore::document_at(std::uint32_t offset, std::uint32_t& tokens) {
     const auto length = view(offset, 2);
     if (length.empty()) return false;
     tokens = length[0] | static_cast<std::uint32_t>(length[1]) << 8;
     return true;
 }
 
-bool DocumentStore::read(std::uint32_t index, std::span<engine::Token> out,
+bool DataSetStore::read(std::uint32_t index, std::span<engine::Token> out,
                          std::size_t& length) {
     if (!find()) return false;
     index %= set_.documents;
@@ -132,4 +140,4 @@ bool DocumentStore::read(std::uint32_t index, std::span<engine::Token> out,
     return true;
 }
 
-}  // namespace ugpt::app
+}  // namespace ugpt::store

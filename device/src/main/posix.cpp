@@ -62,15 +62,16 @@ std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options,
 bool live(const Options& options, port::posix::StreamSerial& serial,
           port::posix::FileFlash& flash) {
     std::atomic<bool> restart{false};
-    auto platform = std::make_unique<port::posix::HostPlatform>(*options.board, [&restart] {
-        restart = true;
-        on_signal(0);  // wakes the wait below
-    });
+    auto platform = std::make_unique<port::posix::HostPlatform>(
+        *options.board, flash.device_id(), [&restart] {
+            restart = true;
+            on_signal(0);  // wakes the wait below
+        });
     port::posix::ThreadSignal trainer_signal;
     port::posix::MemoryLog log;
     std::vector<std::uint8_t> exchanges(app::DeviceMemory::exchange_bytes(options.limits));
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
-    const auto rings = std::make_unique<app::RingMemory>();
+    const auto rings = std::make_unique<app::QueueMemory>();
     auto device = std::make_unique<app::Device>(
         app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits,
         app::DeviceMemory{exchanges, scratch, *rings});
@@ -106,8 +107,7 @@ int main(int argc, char** argv) {
     if (!catch_signals()) return fail("cannot catch signals");
     const auto serial = open_serial(options, error);
     if (serial == nullptr) return fail(error);
-    const auto flash =
-        port::posix::FileFlash::open(options.flash_path, options.board->flash, error);
+    const auto flash = port::posix::FileFlash::open(options.flash_path, error);
     if (flash == nullptr) return fail(error);
     if (options.power_cut_bytes > 0) flash->cut_power_after(options.power_cut_bytes);
     if (options.link != Options::Link::standard_streams) {

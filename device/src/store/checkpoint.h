@@ -5,11 +5,13 @@
 #include <optional>
 #include <span>
 
-#include "app/slot_pair.h"
+#include "base/bytes.h"
 #include "engine/engine.h"
 #include "port/port.h"
+#include "store/result.h"
+#include "store/slot_pair.h"
 
-namespace ugpt::app {
+namespace ugpt::store {
 
 // Where the documents of a run come from.
 enum class Source : std::uint32_t { host, flash };
@@ -25,10 +27,12 @@ struct CheckpointInfo {
     engine::Recipe recipe;
     std::uint32_t vocabulary_bytes = 0;
 
+    static constexpr std::uint32_t kBytes = 84;
+    void encode(base::ByteWriter& writer) const;
+    static std::optional<CheckpointInfo> decode(base::ByteReader& reader);
+
     bool operator==(const CheckpointInfo&) const = default;
 };
-
-enum class SaveResult : std::uint8_t { saved, no_room, flash_failed };
 
 class CheckpointStore {
   public:
@@ -43,7 +47,7 @@ class CheckpointStore {
     // Reads the checkpoint found last into a model created with its shape.
     bool load(engine::Model& model, std::span<std::byte> vocabulary);
     // Writes to the slot that does not hold the newest checkpoint, and reads it back.
-    SaveResult save(const CheckpointInfo& info, const engine::Model& model,
+    Result save(const CheckpointInfo& info, const engine::Model& model,
                     std::span<const std::byte> vocabulary);
 
   private:
@@ -51,6 +55,10 @@ class CheckpointStore {
         CheckpointInfo info;
         std::uint32_t payload_bytes = 0;
         std::uint32_t payload_crc = 0;
+
+        static constexpr std::uint32_t kBytes = CheckpointInfo::kBytes + 8;
+        void encode(base::ByteWriter& writer) const;
+        static std::optional<Record> decode(base::ByteReader& reader);
     };
 
     bool payload_is_whole(port::Region region, const Record& record);
@@ -61,4 +69,4 @@ class CheckpointStore {
     SlotPair<Record> slots_;
 };
 
-}  // namespace ugpt::app
+}  // namespace ugpt::store

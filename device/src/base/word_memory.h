@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace ugpt::app {
+namespace ugpt::base {
 
 // Part of a chip's memory faults on anything but a whole word. The rings between the tasks keep to
 // whole words, so they can lie there and leave the rest to the tensors.
@@ -15,4 +15,4 @@ using Word = std::atomic<std::uint32_t>;
 template <std::size_t kCount>
 using Words = std::span<Word, kCount>;
 
-}  // namespace ugpt::app
+}  // namespace ugpt::base

@@ -7,9 +7,9 @@
 #include <span>
 #include <string_view>
 
-#include "app/settings.h"
 #include "engine/engine.h"
 #include "rpc/messages.h"
+#include "store/settings.h"
 
 namespace ugpt::app {
 
@@ -21,23 +21,23 @@ struct TextLine {
     [[nodiscard]] std::string_view view() const { return {text.data(), size}; }
 };
 
-class Narrator {
+class AutorunSampler {
   public:
     static constexpr std::uint32_t kIntervalMs = 500;
 
     // `seed` differs at every start.
-    Narrator(SettingsStore& store, std::uint32_t seed) : store_(store), seed_(seed) {}
+    AutorunSampler(store::SettingsStore& store, std::uint32_t seed) : store_(store), seed_(seed) {}
 
     void load() { settings_ = store_.load(); }
-    rpc::ErrorCode set(const Settings& settings);
-    [[nodiscard]] bool enabled() const { return settings_.autorun != 0; }
+    rpc::ErrorCode set(const store::Settings& settings);
+    [[nodiscard]] bool enabled() const { return settings_.autorun; }
 
     // Draws the next text. Characters that no longer fit into a line are left out.
     TextLine next(engine::Model& model, std::span<const std::byte> vocabulary);
 
   private:
-    SettingsStore& store_;
-    Settings settings_;
+    store::SettingsStore& store_;
+    store::Settings settings_;
     std::uint32_t seed_;
     std::uint32_t number_ = 0;
 };

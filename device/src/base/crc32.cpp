@@ -1,8 +1,8 @@
-#include "rpc/crc32.h"
+#include "base/crc32.h"
 
 #include <array>
 
-namespace ugpt::rpc {
+namespace ugpt::base {
 
 namespace {
 
@@ -27,14 +27,14 @@ constexpr std::array<std::uint32_t, 16> kTable = make_table();
 
 }  // namespace
 
-std::uint32_t crc32(std::span<const std::uint8_t> bytes, std::uint32_t before) {
+std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before) {
     std::uint32_t remainder = ~before;
-    for (const std::uint8_t byte : bytes) {
-        remainder ^= byte;
+    for (const std::byte byte : bytes) {
+        remainder ^= std::to_integer<std::uint32_t>(byte);
         remainder = (remainder >> 4) ^ kTable[remainder & 0xF];
         remainder = (remainder >> 4) ^ kTable[remainder & 0xF];
     }
     return ~remainder;
 }
 
-}  // namespace ugpt::rpc
+}  // namespace ugpt::base
