@@ -347,19 +347,3 @@ def device_error(code: int, message: str, detail: int = 0, advice: str = "") -> 
 
 class InvalidValue(UgptError):
     """A value lies outside the range of the protocol; nothing was sent."""
-
-
-class DataError(UgptError):
-    """A training text is absent, empty or not text."""
-
-
-class RunError(UgptError):
-    """A run folder cannot be created, read or resumed."""
-
-
-class ImageError(UgptError):
-    """A firmware image is absent, damaged or not for this board."""
-
-
-class ToolError(UgptError):
-    """Another program that is needed is absent or failed."""

@@ -11,13 +11,15 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from ..data.dataset import Dataset
 from ..device.ports import choose_port
-from ..errors import DataError, RunError
+from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import find_run
 from ..training.detach import Detached
+from ..training.events import OnEvent
 from ..training.follow import Attachment, Following
+from ..training.reopen import load_dataset
+from ..training.session import Session
 from ..view.display import Display, choose_mode, make_display
 from ..view.output import console, say
 from .options import Baud, Json, NoReset, Plain, Port, run
@@ -62,7 +64,7 @@ def command(
     display = make_display(choose_mode(plain, json))
     attachment = Attachment(
         partial(connect, port, baud=baud, no_reset=no_reset),
-        partial(_open, folder, data),
+        partial(_open, folder, data, display.show),
         display.show,
     )
     try:
@@ -73,7 +75,7 @@ def command(
             say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
             _remark_on_virtual(port)
         raise
-    if ending is Following.STANDING and (followed := attachment.run_followed):
+    if ending is Following.PAUSED and (followed := attachment.run_followed):
         raise RunError(
             f"The run was paused after step {followed.metrics.step:,}.",
             f"Go on with it: ugpt train --resume {followed.path} --detach",
@@ -102,7 +104,7 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
         return await attachment.run()
 
 
-def _open(folder: Path | None, data: Path | None, run_id: int) -> tuple[Run, Dataset]:
+def _open(folder: Path | None, data: Path | None, emit: OnEvent, run_id: int) -> Session:
     """The folder and the text of the run on the board."""
     found = Run.open(folder) if folder else find_run(run_id)
     if found is None:
@@ -110,17 +112,7 @@ def _open(folder: Path | None, data: Path | None, run_id: int) -> tuple[Run, Dat
             f"No run folder here belongs to the run on the board (number {run_id:08x}).",
             "Name it: ugpt attach --run DIR",
         )
-    try:
-        dataset = Dataset.load(data or found.config.data)
-    except DataError as error:
-        advice = "If the file moved, name it: ugpt attach --data FILE"
-        raise DataError(error.message, error.advice if data else advice) from None
-    if dataset.sha256 != found.config.data_sha256:
-        raise RunError(
-            f"{dataset.path} is not the text this run began with.",
-            "Restore the file, or name it: ugpt attach --data FILE",
-        )
-    return found, dataset
+    return Session(found, load_dataset(found, data, "ugpt attach --data FILE"), emit)
 
 
 def _attach_again(port: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import connect
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, split_documents
 from ..rpc.messages import DataSet
 from ..training.dataset_upload import push_data
 from ..view.dashboard import byte_count
@@ -60,7 +60,8 @@ async def _push(
     async with connect(port, baud=baud, no_reset=no_reset) as device:
         say(device.description)
         with byte_progress(f"{dataset.path.name} to the board") as progress:
-            stored = await push_data(device, dataset, seed, progress=progress)
+            documents = split_documents(dataset.documents, seed, 0).training
+            stored = await push_data(device, documents, dataset, progress=progress)
         if json:
             room = {"room_bytes": device.hello.data_bytes, "was_there": stored.was_there}
             print_json({**dataclasses.asdict(stored.data), **room})

@@ -13,9 +13,9 @@ from rich.text import Text
 from ..concurrency import run_together
 from ..device.ports import choose_port
 from ..diagnostics.monitor import Monitor
-from ..errors import ToolError
 from ..firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 from ..firmware.build import find_project
+from ..firmware.errors import ToolError
 from ..rpc.link import LogLine
 from ..rpc.messages import LogLevel
 from ..view.dashboard import QUIET, WARNING, printable

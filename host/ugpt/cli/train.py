@@ -15,13 +15,16 @@ import typer
 
 from .. import connect
 from ..data.dataset import Dataset
-from ..errors import DataError, RunError
 from ..rpc.messages import DeviceState, Shape
-from ..runs.folder import Init, Run, RunConfig, default_path, require_absent
+from ..runs.config import Init, RunConfig
+from ..runs.folder import Run, default_path, require_absent
 from ..training.detach import detach
 from ..training.events import Notice
 from ..training.fit import check_shape
-from ..training.session import Connect, Outcome, Training
+from ..training.reopen import load_dataset
+from ..training.retry import Connect
+from ..training.session import Session
+from ..training.trainer import Outcome, Training
 from ..view.display import Display, choose_mode, make_display
 from ..view.output import print_json, program_version, say
 from ..view.progress import byte_progress
@@ -150,7 +153,8 @@ def command(
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     if resume:
         _refuse_beside_resume(context)
-        prepared, dataset = _reopen(resume, file)
+        prepared = Run.open(resume)
+        dataset = load_dataset(prepared, file, f"ugpt train --resume {resume} FILE")
     elif file:
         if run_folder:
             require_absent(run_folder)
@@ -198,7 +202,7 @@ def command(
 
 
 async def _train(prepared: Run, dataset: Dataset, connecting: Connect, display: Display) -> Outcome:
-    training = Training(connecting, prepared, dataset, display.show)
+    training = Training(connecting, Session(prepared, dataset, display.show))
     async with display:
         with _ending_on_signals(training, display):
             return await training.run()
@@ -212,7 +216,8 @@ async def _detach(
         if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
             say(f"This ends the run on the board after step {status.step:,} of its own.")
         with byte_progress(f"{dataset.path.name} to the board") as progress:
-            started = await detach(device, prepared, dataset, progress)
+            session = Session(prepared, dataset, lambda event: None)
+            started = await detach(device, session, progress)
     if json:
         print_json(started.to_json())
     else:
@@ -248,19 +253,3 @@ def _refuse_beside_resume(context: typer.Context) -> None:
         if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
             option = "--run" if name == "run_folder" else "--" + name.replace("_", "-")
             raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)
-
-
-def _reopen(folder: Path, file: Path | None) -> tuple[Run, Dataset]:
-    """A run and its data set, which `file` names where it has moved."""
-    prepared = Run.open(folder)
-    try:
-        dataset = Dataset.load(file or prepared.config.data)
-    except DataError as error:
-        advice = f"If the file moved, name it: ugpt train --resume {folder} FILE"
-        raise DataError(error.message, error.advice if file else advice) from None
-    if dataset.sha256 != prepared.config.data_sha256:
-        raise RunError(
-            f"{dataset.path} is not the text this run began with.",
-            "Restore the file, or start a new run.",
-        )
-    return prepared, dataset
