@@ -26,9 +26,10 @@ from ugpt.training.events import (
     Validated,
 )
 from ugpt.view.chart import MARK, loss_chart, nice_step
-from ugpt.view.dashboard import DashboardState, byte_count, duration, printable, render
+from ugpt.view.dashboard import DashboardState, render
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
 from ugpt.view.screen import Screen
+from ugpt.view.style import byte_count, duration, printable
 
 STARTED = Started(
     run=Path("runs/names-1"),

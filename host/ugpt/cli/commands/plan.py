@@ -1,4 +1,4 @@
-"""`ugpt plan`: whether a shape fits a board, and what takes the room."""
+"""Say whether a model of this shape fits a board, and what takes the room."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .. import connect
-from ..data.dataset import Dataset
-from ..device.client import Device
-from ..device.ports import VIRTUAL
-from ..rpc.messages import MomentFormat, Plan, Recipe, Shape
-from ..training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
-from ..view.dashboard import ACCENT, QUIET, bar, byte_count
-from ..view.output import console, print_json, say
-from .options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
-from .recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
+from ... import connect
+from ...data.dataset import Dataset
+from ...device.client import Device
+from ...device.ports import VIRTUAL
+from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
+from ...training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
+from ...view.output import console, print_json, say
+from ...view.style import ACCENT, QUIET, bar, byte_count
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
+from ..recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
 
 EXAMPLES = [
     "ugpt plan",
@@ -74,7 +74,6 @@ def command(
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Say whether a model of this shape fits a board, and what takes the room."""
     if board and port:
         raise typer.BadParameter("name a board or a port, not both", param_hint="--board")
     characters = "a" * (vocab_size - 1)

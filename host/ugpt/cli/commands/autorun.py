@@ -1,4 +1,7 @@
-"""`ugpt autorun`: whether the board writes by itself."""
+"""Make the board write texts from power-up on, or no longer.
+
+They are plain lines, which any serial monitor shows at 115,200 baud; so does `ugpt monitor`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..rpc.messages import DeviceState
-from ..training.sampling import TEMPERATURE
-from ..view.output import console, say
-from .options import Baud, NoReset, Port, run
+from ... import connect
+from ...rpc.messages import DeviceState
+from ...training.sampling import TEMPERATURE
+from ...view.output import console, say
+from ..options import Baud, NoReset, Port, run
 
 EXAMPLES = [
     "ugpt autorun on",
@@ -37,10 +40,6 @@ def command(
     ] = TEMPERATURE,
     no_reset: NoReset = False,
 ) -> None:
-    """Make the board write texts from power-up on, or no longer.
-
-    They are plain lines, which any serial monitor shows at 115,200 baud; so does `ugpt monitor`.
-    """
     run(_autorun(switch, port, baud, temperature, no_reset))
 
 

@@ -1,4 +1,8 @@
-"""`ugpt bench`: how fast a device trains, writes and talks."""
+"""Measure training, sampling and the line, and where the time of a step goes.
+
+The model on the board is left as it is: the board works in its memory only, and starts afresh
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .. import connect
-from ..diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
-from ..rpc.messages import Shape
-from ..training.fit import check_shape
-from ..view.dashboard import ACCENT, QUIET, bar, byte_count, rate
-from ..view.output import console, print_fields, print_json, say
-from .options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
+from ... import connect
+from ...diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
+from ...rpc.messages import Shape
+from ...training.fit import check_shape
+from ...view.output import console, print_fields, print_json, say
+from ...view.style import ACCENT, QUIET, bar, byte_count, rate
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
 
 EXAMPLES = [
     "ugpt bench",
@@ -44,11 +48,6 @@ def command(
     ] = 2.0,
     json: Json = False,
 ) -> None:
-    """Measure training, sampling and the line, and where the time of a step goes.
-
-    The model on the board is left as it is: the board works in its memory only, and starts afresh
-    afterwards.
-    """
     shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
     check_shape(shape)
     measured = run(_bench(port, baud, shape, seconds, json))

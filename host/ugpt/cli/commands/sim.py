@@ -1,4 +1,4 @@
-"""`ugpt sim`: a virtual device for others to connect to."""
+"""Run a virtual device until Ctrl-C, and say where to connect."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ..device import virtual
-from ..errors import DeviceProgramError
-from ..view.output import console, say
-from .options import END_SIGNALS, Board, Flash, run
+from ...device import virtual
+from ...errors import DeviceProgramError
+from ...view.output import console, say
+from ..options import END_SIGNALS, Board, Flash, run
 
 EXAMPLES = [
     "ugpt sim",
@@ -35,7 +35,6 @@ def command(
     board: Board = "esp32",
     flash: Flash = None,
 ) -> None:
-    """Run a virtual device until Ctrl-C, and say where to connect."""
     if pty and listen:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--listen", listen] if listen else ["--pty"]

@@ -1,4 +1,7 @@
-"""`ugpt attach`: watch a run that the board does by itself."""
+"""Show a run that the board does by itself, with its whole loss curve.
+
+At the end the run folder is completed. Ctrl-C only leaves; the board goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..device.ports import choose_port
-from ..runs.errors import RunError
-from ..runs.folder import Run
-from ..runs.registry import find_run
-from ..training.detach import Detached
-from ..training.events import OnEvent
-from ..training.follow import Attachment, Following
-from ..training.reopen import load_dataset
-from ..training.session import Session
-from ..view.display import Display, choose_mode, make_display
-from ..view.output import console, say
-from .options import Baud, Json, NoReset, Plain, Port, run
+from ... import connect
+from ...device.ports import choose_port
+from ...runs.errors import RunError
+from ...runs.folder import Run
+from ...runs.registry import find_run
+from ...training.detach import Detached
+from ...training.events import OnEvent
+from ...training.follow import Attachment, Following
+from ...training.reopen import load_dataset
+from ...training.session import Session
+from ...view.display import Display, choose_mode, make_display
+from ...view.output import console, say
+from ..options import Baud, Json, NoReset, Plain, Port, run
 
 EXAMPLES = [
     "ugpt train data/names.txt --detach",
@@ -55,10 +58,6 @@ def command(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Show a run that the board does by itself, with its whole loss curve.
-
-    At the end the run folder is completed. Ctrl-C only leaves; the board goes on.
-    """
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     display = make_display(choose_mode(plain, json))

@@ -1,17 +1,17 @@
-"""`ugpt info`: who answers, and what it holds."""
+"""Show the device, its memory and the model it holds."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from .. import connect
-from ..data.dataset import Vocabulary
-from ..device.client import Device
-from ..errors import NoModel
-from ..rpc.messages import DeviceState, ModelInfo
-from ..view.dashboard import byte_count, printable
-from ..view.output import print_fields, print_json
-from .options import Baud, Json, NoReset, Port, run
+from ... import connect
+from ...data.dataset import Vocabulary
+from ...device.client import Device
+from ...errors import NoModel
+from ...rpc.messages import DeviceState, ModelInfo
+from ...view.output import print_fields, print_json
+from ...view.style import byte_count, printable
+from ..options import Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 
@@ -19,7 +19,6 @@ EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 def command(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
-    """Show the device, its memory and the model it holds."""
     run(_info(port, baud, no_reset, json))
 
 

@@ -1,4 +1,7 @@
-"""`ugpt train`: train a model on a text file, or go on with a run."""
+"""Train a model on the board, and end with 20 texts of its own.
+
+Ctrl-C stops it at a step boundary and keeps everything; --resume goes on from there.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,22 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..data.dataset import Dataset
-from ..rpc.messages import DeviceState, Shape
-from ..runs.config import Init, RunConfig
-from ..runs.folder import Run, default_path, require_absent
-from ..training.detach import detach
-from ..training.events import Notice
-from ..training.fit import check_shape
-from ..training.reopen import load_dataset
-from ..training.retry import Connect
-from ..training.session import Session
-from ..training.trainer import Outcome, Training
-from ..view.display import Display, choose_mode, make_display
-from ..view.output import print_json, program_version, say
-from ..view.progress import byte_progress
-from .attach import say_detached
-from .options import (
+from ... import __version__, connect
+from ...data.dataset import Dataset
+from ...rpc.messages import DeviceState, Shape
+from ...runs.config import Init, RunConfig
+from ...runs.folder import Run, default_path, require_absent
+from ...training.detach import detach
+from ...training.events import Notice
+from ...training.fit import check_shape
+from ...training.reopen import load_dataset
+from ...training.retry import Connect
+from ...training.session import Session
+from ...training.trainer import Outcome, Training
+from ...view.display import Display, choose_mode, make_display
+from ...view.output import print_json, say
+from ...view.progress import byte_progress
+from ..options import (
     END_SIGNALS,
     SEED_MAX,
     Baud,
@@ -43,7 +45,7 @@ from .options import (
     Port,
     run,
 )
-from .recipe import (
+from ..recipe import (
     Batch,
     Clip,
     EvalDocuments,
@@ -61,6 +63,7 @@ from .recipe import (
     evaluation,
     recipe,
 )
+from .attach import say_detached
 
 EXAMPLES = [
     "ugpt train data/names.txt",
@@ -145,10 +148,6 @@ def command(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Train a model on the board, and end with 20 texts of its own.
-
-    Ctrl-C stops it at a step boundary and keeps everything; --resume goes on from there.
-    """
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     if resume:
@@ -182,7 +181,7 @@ def command(
             save_every=save_every,
             run_id=1 + secrets.randbelow(2**32 - 1),
             device="",
-            ugpt=program_version(),
+            ugpt=__version__,
             held_out=held.held_out,
             eval_every=held.eval_every,
             eval_documents=held.eval_documents,

@@ -1,4 +1,7 @@
-"""`ugpt flash`: put the firmware on a board."""
+"""Build the firmware and write it to a board; what the board has learnt stays.
+
+Without --image this needs PlatformIO, which downloads its compiler the first time.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,16 @@ from typing import Annotated
 import typer
 from rich.status import Status as Spinner
 
-from .. import connect
-from ..device.ports import choose_port
-from ..errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
-from ..firmware.build import build, require_environment, require_project
-from ..firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
-from ..firmware.image import FirmwareImage, read_image
-from ..view.dashboard import QUIET, byte_count
-from ..view.output import console, error_console, say
-from ..view.progress import byte_progress
-from .options import Port, run
+from ... import connect
+from ...device.ports import choose_port
+from ...errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
+from ...firmware.build import build, require_environment, require_project
+from ...firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
+from ...firmware.image import FirmwareImage, read_image
+from ...view.output import console, error_console, say
+from ...view.progress import byte_progress
+from ...view.style import QUIET, byte_count
+from ..options import Port, run
 
 EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",
@@ -61,10 +64,6 @@ def command(
         typer.Option("--no-reset", help="The board is in download mode already: do not reset it."),
     ] = False,
 ) -> None:
-    """Build the firmware and write it to a board; what the board has learnt stays.
-
-    Without --image this needs PlatformIO, which downloads its compiler the first time.
-    """
     if image and environment:
         raise typer.BadParameter("an image is built already; leave --env out", param_hint="--env")
     target = _target(port)

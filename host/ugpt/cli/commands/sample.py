@@ -1,4 +1,4 @@
-"""`ugpt sample`: texts from the model on the board."""
+"""Draw texts from the model on the board, also after it was restarted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..device.client import Device
-from ..training.sampling import TEMPERATURE, sample_texts
-from ..view.output import print_json, say
-from .options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
+from ... import connect
+from ...device.client import Device
+from ...training.sampling import TEMPERATURE, sample_texts
+from ...view.output import print_json, say
+from ..options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
 
 NUMBERS = 2**32
 """How many texts a seed has."""
@@ -61,7 +61,6 @@ def command(
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Draw texts from the model on the board, also after it was restarted."""
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     connecting = connect(port, baud=baud, no_reset=no_reset)
     if not forever:

@@ -1,4 +1,7 @@
-"""`ugpt monitor`: what the board says."""
+"""Show the log of the board, what it writes by itself, and its last words, until Ctrl-C.
+
+A port that vanishes is waited for.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ..concurrency import run_together
-from ..device.ports import choose_port
-from ..diagnostics.monitor import Monitor
-from ..firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
-from ..firmware.build import find_project
-from ..firmware.errors import ToolError
-from ..rpc.link import LogLine
-from ..rpc.messages import LogLevel
-from ..view.dashboard import QUIET, WARNING, printable
-from ..view.output import console, say
-from .options import NoReset, Port, run, until_interrupted
+from ...concurrency import run_together
+from ...device.ports import choose_port
+from ...diagnostics.monitor import Monitor
+from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
+from ...firmware.build import find_project
+from ...firmware.errors import ToolError
+from ...rpc.link import LogLine
+from ...rpc.messages import LogLevel
+from ...view.output import console, say
+from ...view.style import QUIET, WARNING, printable
+from ..options import NoReset, Port, run, until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",
@@ -47,10 +50,6 @@ def command(
     ] = False,
     no_reset: NoReset = False,
 ) -> None:
-    """Show the log of the board, what it writes by itself, and its last words, until Ctrl-C.
-
-    A port that vanishes is waited for.
-    """
     symbols = Symbols(elf) if elf else _built_symbols()
     run(until_interrupted(_monitor(port, symbols, listen_only, no_reset)))
 

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..data.dataset import Dataset, split_documents
-from ..rpc.messages import DataSet
-from ..training.dataset_upload import push_data
-from ..view.dashboard import byte_count
-from ..view.output import console, print_fields, print_json, say
-from ..view.progress import byte_progress
-from .options import SEED_MAX, Baud, Json, NoReset, Port, run
+from ... import connect
+from ...data.dataset import Dataset, split_documents
+from ...rpc.messages import DataSet
+from ...training.dataset_upload import push_data
+from ...view.output import console, print_fields, print_json, say
+from ...view.progress import byte_progress
+from ...view.style import byte_count
+from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
 
