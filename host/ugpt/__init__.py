@@ -107,6 +107,9 @@ __all__ = [
 ]
 
 
+_MODULES = {"errors", "ports", "virtual"}
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
@@ -115,7 +118,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'ugpt' has no attribute {name!r}")
     module = import_module(_HOMES[name], __name__)
-    value = module if module.__name__.endswith(f".{name}") else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -37,6 +37,7 @@ class CommandGroup(TyperGroup):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
+        _without_flag_types(self)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return command_names()
@@ -69,10 +70,23 @@ def load_command(name: str) -> Any:
     """Imports a command's file: it holds `command`, or an `app` with commands of its own."""
     module = import_module(f"{__package__}.commands.{name}")
     if hasattr(module, "app"):
-        group = typer.main.get_command(module.app)
-        group.name = name
-        return group
-    app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
-    examples = "\n\n".join(["Examples:", *module.EXAMPLES])
-    app.command(name, help=module.__doc__, epilog=examples)(module.command)
-    return typer.main.get_command(app)
+        command = typer.main.get_command(module.app)
+        command.name = name
+    else:
+        app = typer.Typer(
+            rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
+        )
+        examples = "\n\n".join(["Examples:", *module.EXAMPLES])
+        app.command(name, help=module.__doc__, epilog=examples)(module.command)
+        command = typer.main.get_command(app)
+    _without_flag_types(command)
+    return command
+
+
+def _without_flag_types(command: Any) -> None:
+    """A flag takes no value, so help shows none."""
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _without_flag_types(inner)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..rpc.messages import BLOCK_SIZE_MAX
+from .numbers import whole_number
 
 T = TypeVar("T")
 
@@ -31,11 +32,9 @@ Port = Annotated[
 Baud = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
         help="Highest rate to use. Default: the best that both ends and the line can do.",
-        min=9600,
-        max=5_000_000,
         rich_help_panel=_CONNECTION,
+        **whole_number(9600, 5_000_000),
     ),
 ]
 NoReset = Annotated[
@@ -52,32 +51,26 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 NLayer = Annotated[
     int,
-    typer.Option(metavar="N", help="Transformer blocks.", min=1, max=64, rich_help_panel=_SHAPE),
+    typer.Option(help="Transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)),
 ]
 NEmbd = Annotated[
     int,
     typer.Option(
-        metavar="N",
         help="Width of the residual stream; a multiple of --n-head.",
-        min=1,
-        max=1024,
         rich_help_panel=_SHAPE,
+        **whole_number(1, 1024),
     ),
 ]
 NHead = Annotated[
     int,
-    typer.Option(
-        metavar="N", help="Attention heads in a block.", min=1, max=64, rich_help_panel=_SHAPE
-    ),
+    typer.Option(help="Attention heads in a block.", rich_help_panel=_SHAPE, **whole_number(1, 64)),
 ]
 BlockSize = Annotated[
     int,
     typer.Option(
-        metavar="N",
         help="Longest context, in characters.",
-        min=1,
-        max=BLOCK_SIZE_MAX,
         rich_help_panel=_SHAPE,
+        **whole_number(1, BLOCK_SIZE_MAX),
     ),
 ]
 Board = Annotated[str, typer.Option(help="The board the virtual device is to be.", metavar="BOARD")]

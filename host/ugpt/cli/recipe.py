@@ -10,6 +10,7 @@ import typer
 from ..data.dataset import count_held_out
 from ..errors import InvalidValue
 from ..rpc.messages import MomentFormat, Recipe, Schedule
+from .numbers import decimal_number, whole_number
 
 _PANEL = "How it is trained"
 _EVALUATION = "Validation"
@@ -37,31 +38,25 @@ class MomentsName(StrEnum):
 Steps = Annotated[
     int,
     typer.Option(
-        metavar="N",
         help="Training steps, each of --batch documents.",
-        min=1,
-        max=16_777_216,
         rich_help_panel=_PANEL,
+        **whole_number(1, 16_777_216),
     ),
 ]
 LearningRate = Annotated[
     float,
     typer.Option(
-        metavar="X",
         help="The highest; --warmup and --schedule decide when it is lower.",
-        min=0.0,
-        max=10.0,
         rich_help_panel=_PANEL,
+        **decimal_number(0.0, 10.0),
     ),
 ]
 Batch = Annotated[
     int,
     typer.Option(
-        metavar="N",
         help="Documents a step; their gradients are averaged.",
-        min=1,
-        max=1024,
         rich_help_panel=_PANEL,
+        **whole_number(1, 1024),
     ),
 ]
 ScheduleOption = Annotated[
@@ -75,31 +70,25 @@ ScheduleOption = Annotated[
 Warmup = Annotated[
     int,
     typer.Option(
-        metavar="STEPS",
         help="Let the learning rate rise from zero over so many steps.",
-        min=0,
-        max=16_777_216,
         rich_help_panel=_PANEL,
+        **whole_number(0, 16_777_216),
     ),
 ]
 WeightDecay = Annotated[
     float,
     typer.Option(
-        metavar="X",
         help="Each step takes this times the learning rate off every weight, as AdamW does.",
-        min=0.0,
-        max=1.0,
         rich_help_panel=_PANEL,
+        **decimal_number(0.0, 1.0),
     ),
 ]
 Clip = Annotated[
     float,
     typer.Option(
-        metavar="NORM",
         help="Scale a gradient with a larger norm down to it; 0 for no limit.",
-        min=0.0,
-        max=1e6,
         rich_help_panel=_PANEL,
+        **decimal_number(0.0, 1e6),
     ),
 ]
 Moments = Annotated[
@@ -131,22 +120,20 @@ Holdout = Annotated[
 EvalEvery = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
         help="Compute the validation loss after every so many steps, and at the end. Default: 20 "
         "times in a run. With --detach only at the end, by `ugpt attach`.",
-        min=1,
         show_default=False,
         rich_help_panel=_EVALUATION,
+        **whole_number(1),
     ),
 ]
 EvalDocuments = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
         help=f"Use at most so many of the documents held out. Default: {_EVAL_DOCUMENTS}.",
-        min=1,
         show_default=False,
         rich_help_panel=_EVALUATION,
+        **whole_number(1),
     ),
 ]
 

@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from ... import connect
 from ...device.ports import choose_port
+from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
 from ...runs.registry import find_run
@@ -61,8 +61,9 @@ def command(
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     display = make_display(choose_mode(plain, json))
+    target = Target(port, baud, no_reset)
     attachment = Attachment(
-        partial(connect, port, baud=baud, no_reset=no_reset),
+        target.connect,
         partial(_open, folder, data, display.show),
         display.show,
     )
@@ -70,9 +71,9 @@ def command(
         ending = run(_attach(attachment, display))
     except typer.Exit:
         if followed := attachment.run_followed:
-            again = _attach_again(port)
+            again = _attach_again(target)
             say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
-            _remark_on_virtual(port)
+            _remark_on_virtual(target)
         raise
     if ending is Following.PAUSED and (followed := attachment.run_followed):
         raise RunError(
@@ -81,17 +82,17 @@ def command(
         )
 
 
-def say_detached(started: Detached, port: str | None) -> None:
+def say_detached(started: Detached, target: Target) -> None:
     """What somebody should know who has just started a run and leaves it alone."""
     out = console()
     out.print(f"started on {started.device}")
     out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.print(f"watch it: {_attach_again(port)}")
+    out.print(f"watch it: {_attach_again(target)}")
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
     )
-    _remark_on_virtual(port)
+    _remark_on_virtual(target)
 
 
 async def _attach(attachment: Attachment, display: Display) -> Following:
@@ -114,10 +115,10 @@ def _open(folder: Path | None, data: Path | None, emit: OnEvent, run_id: int) ->
     return Session(found, load_dataset(found, data, "ugpt attach --data FILE"), emit)
 
 
-def _attach_again(port: str | None) -> str:
-    return "ugpt attach" + (f" --port {port}" if port else "")
+def _attach_again(target: Target) -> str:
+    return f"ugpt attach{target.option}"
 
 
-def _remark_on_virtual(port: str | None) -> None:
-    if choose_port(port).is_virtual:
+def _remark_on_virtual(target: Target) -> None:
+    if choose_port(target.port).is_virtual:
         say(VIRTUAL_REMARK)

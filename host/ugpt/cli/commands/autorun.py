@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from ... import connect
+from ...device.target import Target
 from ...rpc.messages import DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
+from ..numbers import decimal_number
 from ..options import Baud, NoReset, Port, run
 
 EXAMPLES = [
@@ -35,18 +36,16 @@ def command(
     temperature: Annotated[
         float,
         typer.Option(
-            metavar="X", help="Low: safe and alike; high: daring and odd.", min=0.001, max=100.0
+            help="Low: safe and alike; high: daring and odd.", **decimal_number(0.001, 100.0)
         ),
     ] = TEMPERATURE,
     no_reset: NoReset = False,
 ) -> None:
-    run(_autorun(switch, port, baud, temperature, no_reset))
+    run(_autorun(switch, Target(port, baud, no_reset), temperature))
 
 
-async def _autorun(
-    switch: Switch, port: str | None, baud: int | None, temperature: float, no_reset: bool
-) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _autorun(switch: Switch, target: Target, temperature: float) -> None:
+    async with target.connect() as device:
         await device.autorun(switch is Switch.ON, temperature)
         if switch is Switch.OFF:
             console().print(f"{device.description} no longer writes by itself")
@@ -55,4 +54,4 @@ async def _autorun(
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:
-            say("See it: ugpt monitor" + (f" --port {port}" if port else ""))
+            say(f"See it: ugpt monitor{target.option}")

@@ -1,4 +1,4 @@
-"""`ugpt data`: the data set in the flash of a board."""
+"""Keep a data set in the flash of the board, for training without a host."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Annotated
 
 import typer
 
-from ... import connect
 from ...data.dataset import Dataset, split_documents
+from ...device.target import Target
 from ...rpc.messages import DataSet
 from ...training.dataset_upload import push_data
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count
+from ..numbers import whole_number
 from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
 
 app = typer.Typer(
-    help="Keep a data set in the flash of the board, for training without a host.",
+    help=__doc__,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
 )
 
@@ -36,14 +38,14 @@ def push(
     seed: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Of the order of documents, as in `ugpt train`.", min=0, max=SEED_MAX
+            help="Of the order of documents, as in `ugpt train`.", **whole_number(0, SEED_MAX)
         ),
     ] = 42,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
     """Put a data set on the board; `ugpt train --detach` does that too where it is missing."""
-    run(_push(Dataset.load(file), seed, port, baud, no_reset, json))
+    run(_push(Dataset.load(file), seed, Target(port, baud, no_reset), json))
 
 
 @app.command(epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
@@ -51,13 +53,11 @@ def info(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
     """Describe the data set that is on the board."""
-    run(_info(port, baud, no_reset, json))
+    run(_info(Target(port, baud, no_reset), json))
 
 
-async def _push(
-    dataset: Dataset, seed: int, port: str | None, baud: int | None, no_reset: bool, json: bool
-) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None:
+    async with target.connect() as device:
         say(device.description)
         with byte_progress(f"{dataset.path.name} to the board") as progress:
             documents = split_documents(dataset.documents, seed, 0).training
@@ -73,8 +73,8 @@ async def _push(
         )
 
 
-async def _info(port: str | None, baud: int | None, no_reset: bool, json: bool) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _info(target: Target, json: bool) -> None:
+    async with target.connect() as device:
         data = await device.data_info()
         if json:
             print_json({**dataclasses.asdict(data), "room_bytes": device.hello.data_bytes})

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.status import Status as Spinner
 
-from ... import connect
 from ...device.ports import choose_port
+from ...device.target import Target
 from ...errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
 from ...firmware.build import build, require_environment, require_project
 from ...firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
@@ -21,6 +21,7 @@ from ...firmware.image import FirmwareImage, read_image
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
+from ..numbers import whole_number
 from ..options import Port, run
 
 EXAMPLES = [
@@ -57,7 +58,7 @@ def command(
         ),
     ] = False,
     baud: Annotated[
-        int, typer.Option(metavar="N", help="Rate to write at.", min=9600, max=5_000_000)
+        int, typer.Option(help="Rate to write at.", **whole_number(9600, 5_000_000))
     ] = BAUD,
     no_reset: Annotated[
         bool,
@@ -127,7 +128,7 @@ async def _shake_hands(port: str) -> None:
     deadline = asyncio.get_running_loop().time() + _APPEAR_S
     while True:
         try:
-            async with connect(port, open_timeout_s=_BOOT_S) as device:
+            async with Target(port).connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
                 console().print(
                     f"{device.description} runs ugpt {hello.build}, protocol "

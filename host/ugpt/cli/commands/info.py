@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ... import connect
 from ...data.dataset import Vocabulary
 from ...device.client import Device
+from ...device.target import Target
 from ...errors import NoModel
 from ...rpc.messages import DeviceState, ModelInfo
 from ...view.output import print_fields, print_json
@@ -19,11 +19,11 @@ EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 def command(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
-    run(_info(port, baud, no_reset, json))
+    run(_info(Target(port, baud, no_reset), json))
 
 
-async def _info(port: str | None, baud: int | None, no_reset: bool, json: bool) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _info(target: Target, json: bool) -> None:
+    async with target.connect() as device:
         await device.ping(bytes(64))
         try:
             model: ModelInfo | None = await device.model_info()

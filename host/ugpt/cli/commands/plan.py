@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +13,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ... import connect
 from ...data.dataset import Dataset
 from ...device.client import Device
 from ...device.ports import VIRTUAL
+from ...device.target import Target
 from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
 from ...training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count
+from ..numbers import whole_number
 from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
 from ..recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
 
@@ -56,9 +57,7 @@ def command(
     block_size: BlockSize = 16,
     vocab_size: Annotated[
         int,
-        typer.Option(
-            metavar="N", help="Characters and one, where no file is given.", min=2, max=65535
-        ),
+        typer.Option(help="Characters and one, where no file is given.", **whole_number(2, 65535)),
     ] = 27,
     batch: Batch = 1,
     clip: Clip = 0.0,
@@ -91,8 +90,8 @@ def command(
     if largest:
         _refuse_beside_largest(context)
     answer = _answer_largest if largest else _answer
-    with _asked(port, baud, no_reset, board) as connection:
-        if not run(_ask(connection, question, answer)):
+    with _board_to_ask(Target(port, baud, no_reset), board) as target:
+        if not run(_ask(target, question, answer)):
             raise typer.Exit(1)
 
 
@@ -107,27 +106,21 @@ class _Question:
 
 
 @contextmanager
-def _asked(
-    port: str | None, baud: int | None, no_reset: bool, board: str | None
-) -> Iterator[AbstractAsyncContextManager[Device]]:
+def _board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
+    """The device at `target`, or a virtual `board` with a flash of its own."""
+    if board is None:
+        yield target
+        return
     with tempfile.TemporaryDirectory() as folder:
-        # A board that is only asked must not touch the flash of the one that is used.
-        virtual = board is not None
-        yield connect(
-            VIRTUAL if virtual else port,
-            baud=baud,
-            board=board or "esp32",
-            flash=Path(folder) / "flash" if virtual else None,
-            no_reset=no_reset,
-        )
+        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
 async def _ask(
-    connection: AbstractAsyncContextManager[Device],
+    target: Target,
     question: _Question,
     answer: Callable[[Device, _Question], Awaitable[bool]],
 ) -> bool:
-    async with connection as device:
+    async with target.connect() as device:
         say(device.description)
         return await answer(device, question)
 

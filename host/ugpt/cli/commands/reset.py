@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ...device.target import Target
 from ...diagnostics.reset import restart
 from ...rpc.messages import DeviceState
 from ...view.output import console, print_json
@@ -16,7 +17,7 @@ EXAMPLES = ["ugpt reset", "ugpt reset --port /dev/ttyUSB0"]
 
 
 def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
-    description, hello, status = run(restart(port, no_reset))
+    description, hello, status = run(restart(Target(port, no_reset=no_reset)))
     if json:
         print_json({"device": description, "hello": dataclasses.asdict(hello)})
         return

@@ -10,14 +10,14 @@ import datetime
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ... import __version__, connect
+from ... import __version__
 from ...data.dataset import Dataset
+from ...device.target import Target
 from ...rpc.messages import DeviceState, Shape
 from ...runs.config import Init, RunConfig
 from ...runs.folder import Run, default_path, require_absent
@@ -25,12 +25,12 @@ from ...training.detach import detach
 from ...training.events import Notice
 from ...training.fit import check_shape
 from ...training.reopen import load_dataset
-from ...training.retry import Connect
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
 from ...view.display import Display, choose_mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
+from ..numbers import whole_number
 from ..options import (
     END_SIGNALS,
     SEED_MAX,
@@ -111,7 +111,7 @@ def command(
     seed: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Of the order of documents and of the weights.", min=0, max=SEED_MAX
+            help="Of the order of documents and of the weights.", **whole_number(0, SEED_MAX)
         ),
     ] = 42,
     init: Annotated[
@@ -130,7 +130,7 @@ def command(
     save_every: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Also save after every so many steps; 0 for the end only.", min=0
+            help="Also save after every so many steps; 0 for the end only.", **whole_number(0)
         ),
     ] = 0,
     resume: Annotated[
@@ -189,28 +189,26 @@ def command(
         prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
         raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
-    connecting = partial(connect, port, baud=baud, no_reset=no_reset)
+    target = Target(port, baud, no_reset)
     if detached:
-        run(_detach(prepared, dataset, connecting, port, json))
+        run(_detach(prepared, dataset, target, json))
         return
     display = make_display(choose_mode(plain, json))
-    if run(_train(prepared, dataset, connecting, display)) is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}" + (f" --port {port}" if port else "")
+    if run(_train(prepared, dataset, target, display)) is Outcome.STOPPED:
+        again = f"ugpt train --resume {prepared.path}{target.option}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
 
-async def _train(prepared: Run, dataset: Dataset, connecting: Connect, display: Display) -> Outcome:
-    training = Training(connecting, Session(prepared, dataset, display.show))
+async def _train(prepared: Run, dataset: Dataset, target: Target, display: Display) -> Outcome:
+    training = Training(target.connect, Session(prepared, dataset, display.show))
     async with display:
         with _ending_on_signals(training, display):
             return await training.run()
 
 
-async def _detach(
-    prepared: Run, dataset: Dataset, connecting: Connect, port: str | None, json: bool
-) -> None:
-    async with connecting() as device:
+async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
+    async with target.connect() as device:
         status = await device.status()
         if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
             say(f"This ends the run on the board after step {status.step:,} of its own.")
@@ -220,7 +218,7 @@ async def _detach(
     if json:
         print_json(started.to_json())
     else:
-        say_detached(started, port)
+        say_detached(started, target)
 
 
 @contextmanager
