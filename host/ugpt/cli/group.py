@@ -31,13 +31,31 @@ def summary(name: str) -> str:
         return file.readline().strip().strip('"')
 
 
-class CommandGroup(TyperGroup):
+class _PlainFlags:
+    """A flag takes no value, so help shows none."""
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+
+class PlainCommand(_PlainFlags, TyperCommand):
+    """One command."""
+
+
+class PlainGroup(_PlainFlags, TyperGroup):
+    """Commands in one file."""
+
+
+class CommandGroup(PlainGroup):
     """The commands of `commands/`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
-        _without_flag_types(self)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return command_names()
@@ -77,16 +95,13 @@ def load_command(name: str) -> Any:
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
         examples = "\n\n".join(["Examples:", *module.EXAMPLES])
-        app.command(name, help=module.__doc__, epilog=examples)(module.command)
+        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__), epilog=examples)(
+            module.command
+        )
         command = typer.main.get_command(app)
-    _without_flag_types(command)
     return command
 
 
-def _without_flag_types(command: Any) -> None:
-    """A flag takes no value, so help shows none."""
-    for parameter in command.params:
-        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
-            parameter.metavar = ""
-    for inner in getattr(command, "commands", {}).values():
-        _without_flag_types(inner)
+def _unwrapped(text: str) -> str:
+    """Paragraphs without the line breaks of the source, for terminals of any width."""
+    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))

@@ -23,16 +23,15 @@ Port = Annotated[
     typer.Option(
         "--port",
         "-p",
-        help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual' for the virtual "
-        "device. Default: the one ESP32 that is plugged in, else the virtual device.",
+        help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual'. Default: the ESP32 "
+        "that is plugged in, or the virtual device if there is none.",
         metavar="PORT",
-        rich_help_panel=_CONNECTION,
     ),
 ]
 Baud = Annotated[
     int | None,
     typer.Option(
-        help="Highest rate to use. Default: the best that both ends and the line can do.",
+        help="Highest baud rate to use. Default: the highest that works.",
         rich_help_panel=_CONNECTION,
         **whole_number(9600, 5_000_000),
     ),
@@ -41,17 +40,19 @@ NoReset = Annotated[
     bool,
     typer.Option(
         "--no-reset",
-        help="Leave the control lines of the port alone when it is closed, so that opening it the "
-        "next time does not restart the board.",
+        help="Keep the control lines of the port as they are, so that the next connection does not "
+        "restart the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
-Plain = Annotated[bool, typer.Option("--plain", help="Text lines, no dashboard.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Print text lines instead of the dashboard.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 NLayer = Annotated[
     int,
-    typer.Option(help="Transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)),
+    typer.Option(
+        help="Number of transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)
+    ),
 ]
 NEmbd = Annotated[
     int,
@@ -63,21 +64,26 @@ NEmbd = Annotated[
 ]
 NHead = Annotated[
     int,
-    typer.Option(help="Attention heads in a block.", rich_help_panel=_SHAPE, **whole_number(1, 64)),
+    typer.Option(
+        help="Attention heads per block.",
+        rich_help_panel=_SHAPE,
+        **whole_number(1, 64),
+    ),
 ]
 BlockSize = Annotated[
     int,
     typer.Option(
-        help="Longest context, in characters.",
+        help="Context length in characters.",
         rich_help_panel=_SHAPE,
         **whole_number(1, BLOCK_SIZE_MAX),
     ),
 ]
-Board = Annotated[str, typer.Option(help="The board the virtual device is to be.", metavar="BOARD")]
+Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
 Flash = Annotated[
     Path | None,
     typer.Option(
-        help="File that is the flash of the virtual device; made if absent.", metavar="FILE"
+        help="File with the flash of the virtual device; created if needed.",
+        metavar="FILE",
     ),
 ]
 

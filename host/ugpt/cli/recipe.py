@@ -36,17 +36,14 @@ class MomentsName(StrEnum):
 
 
 Steps = Annotated[
-    int,
-    typer.Option(
-        help="Training steps, each of --batch documents.",
-        rich_help_panel=_PANEL,
-        **whole_number(1, 16_777_216),
-    ),
+    int, typer.Option(help="Number of training steps.", **whole_number(1, 16_777_216))
 ]
 LearningRate = Annotated[
     float,
     typer.Option(
-        help="The highest; --warmup and --schedule decide when it is lower.",
+        "--learning-rate",
+        "--lr",
+        help="Peak learning rate; see --warmup and --schedule.",
         rich_help_panel=_PANEL,
         **decimal_number(0.0, 10.0),
     ),
@@ -54,7 +51,7 @@ LearningRate = Annotated[
 Batch = Annotated[
     int,
     typer.Option(
-        help="Documents a step; their gradients are averaged.",
+        help="Documents per step; their gradients are averaged.",
         rich_help_panel=_PANEL,
         **whole_number(1, 1024),
     ),
@@ -62,15 +59,15 @@ Batch = Annotated[
 ScheduleOption = Annotated[
     ScheduleName,
     typer.Option(
-        help="How the learning rate changes after the warm-up: it falls to zero in a straight line "
-        "or along half a cosine, or stays.",
+        help="Learning rate after the warm-up: falls to zero linearly or along a cosine, or stays "
+        "constant.",
         rich_help_panel=_PANEL,
     ),
 ]
 Warmup = Annotated[
     int,
     typer.Option(
-        help="Let the learning rate rise from zero over so many steps.",
+        help="Steps over which the learning rate rises from zero.",
         rich_help_panel=_PANEL,
         **whole_number(0, 16_777_216),
     ),
@@ -78,7 +75,7 @@ Warmup = Annotated[
 WeightDecay = Annotated[
     float,
     typer.Option(
-        help="Each step takes this times the learning rate off every weight, as AdamW does.",
+        help="Decoupled weight decay, as in AdamW.",
         rich_help_panel=_PANEL,
         **decimal_number(0.0, 1.0),
     ),
@@ -86,7 +83,7 @@ WeightDecay = Annotated[
 Clip = Annotated[
     float,
     typer.Option(
-        help="Scale a gradient with a larger norm down to it; 0 for no limit.",
+        help="Clip the gradient to this norm; 0 disables clipping.",
         rich_help_panel=_PANEL,
         **decimal_number(0.0, 1e6),
     ),
@@ -94,8 +91,8 @@ Clip = Annotated[
 Moments = Annotated[
     MomentsName,
     typer.Option(
-        help="How Adam's moments are kept: 4, 2 or about 1 byte a value. `ugpt plan --largest` "
-        "shows what that buys.",
+        help="Format of Adam's moments: 4, 2 or about 1 byte per value. `ugpt plan --largest` "
+        "compares them.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -103,7 +100,7 @@ Recompute = Annotated[
     bool,
     typer.Option(
         "--recompute",
-        help="Compute activations again in the backward pass: less memory, more time.",
+        help="Recompute activations in the backward pass: less memory, more time.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -111,8 +108,8 @@ Holdout = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Do not train on this part of the file, such as 10% or 500 documents, but compute a "
-        "validation loss from it: the last ones in the shuffled order of the seed.",
+        help="Set aside this part of the file, such as 10% or 500 documents, and compute a "
+        "validation loss from it.",
         show_default=False,
         rich_help_panel=_EVALUATION,
     ),
@@ -120,8 +117,8 @@ Holdout = Annotated[
 EvalEvery = Annotated[
     int | None,
     typer.Option(
-        help="Compute the validation loss after every so many steps, and at the end. Default: 20 "
-        "times in a run. With --detach only at the end, by `ugpt attach`.",
+        help="Compute the validation loss every so many steps. Default: 20 times in a run. With "
+        "--detach, only `ugpt attach` computes it, at the end.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),
@@ -130,7 +127,7 @@ EvalEvery = Annotated[
 EvalDocuments = Annotated[
     int | None,
     typer.Option(
-        help=f"Use at most so many of the documents held out. Default: {_EVAL_DOCUMENTS}.",
+        help=f"Most documents to compute the validation loss from. Default: {_EVAL_DOCUMENTS}.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),

@@ -1,6 +1,7 @@
-"""Show a run that the board does by itself, with its whole loss curve.
+"""Watch a run that was started with --detach.
 
-At the end the run folder is completed. Ctrl-C only leaves; the board goes on.
+Shows the whole loss curve and completes the run folder at the end. Ctrl-C stops watching; the
+board keeps training.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ def command(
         Path | None,
         typer.Option(
             "--run",
-            help="Folder of the run. Default: the one of the run that the board does.",
+            help="Run folder. Default: the folder of the run on the board.",
             metavar="DIR",
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="The text of the run, where it has moved.", metavar="FILE"),
+        typer.Option(help="Training text of the run, if the file has moved.", metavar="FILE"),
     ] = None,
     no_reset: NoReset = False,
     plain: Plain = False,

@@ -1,6 +1,7 @@
-"""Make the board write texts from power-up on, or no longer.
+"""Enable autorun: the board writes texts by itself from power-up.
 
-They are plain lines, which any serial monitor shows at 115,200 baud; so does `ugpt monitor`.
+Any serial monitor shows them at 115,200 baud, and so does `ugpt monitor`. The setting is stored in
+the flash of the board.
 """
 
 from __future__ import annotations
@@ -30,13 +31,20 @@ class Switch(StrEnum):
 
 
 def command(
-    switch: Annotated[Switch, typer.Argument(help="Whether it shall.", show_default=False)],
+    switch: Annotated[
+        Switch,
+        typer.Argument(
+            help="Enable or disable autorun.",
+            show_default=False,
+        ),
+    ],
     port: Port = None,
     baud: Baud = None,
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low: safe and alike; high: daring and odd.", **decimal_number(0.001, 100.0)
+            help="Low values play safe, high ones take risks.",
+            **decimal_number(0.001, 100.0),
         ),
     ] = TEMPERATURE,
     no_reset: NoReset = False,

@@ -1,4 +1,4 @@
-"""Measure training, sampling and the line, and where the time of a step goes.
+"""Measure the speed of training, sampling and the line.
 
 The model on the board is left as it is: the board works in its memory only, and starts afresh
 afterwards.
@@ -46,7 +46,11 @@ def command(
     n_head: NHead = 4,
     block_size: BlockSize = 16,
     seconds: Annotated[
-        float, typer.Option(help="For each measurement.", **decimal_number(0.1, 600.0))
+        float,
+        typer.Option(
+            help="Duration of each measurement.",
+            **decimal_number(0.1, 600.0),
+        ),
     ] = 2.0,
     json: Json = False,
 ) -> None:

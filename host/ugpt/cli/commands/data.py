@@ -1,4 +1,4 @@
-"""Keep a data set in the flash of the board, for training without a host."""
+"""Manage the data set in the flash of the board."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from ...training.dataset_upload import push_data
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count
+from ..group import PlainCommand, PlainGroup
 from ..numbers import whole_number
 from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
 
 app = typer.Typer(
+    cls=PlainGroup,
     help=__doc__,
     no_args_is_help=True,
     add_completion=False,
@@ -28,31 +30,32 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
+@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
 def push(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="UTF-8 text with one document a line.")
+        Path, typer.Argument(metavar="FILE", help="UTF-8 text, one document per line.")
     ],
     port: Port = None,
     baud: Baud = None,
     seed: Annotated[
         int,
         typer.Option(
-            help="Of the order of documents, as in `ugpt train`.", **whole_number(0, SEED_MAX)
+            help="Seed for the order of the documents, as in `ugpt train`.",
+            **whole_number(0, SEED_MAX),
         ),
     ] = 42,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Put a data set on the board; `ugpt train --detach` does that too where it is missing."""
+    """Store a data set on the board; `ugpt train --detach` does this if needed."""
     run(_push(Dataset.load(file), seed, Target(port, baud, no_reset), json))
 
 
-@app.command(epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
+@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
 def info(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
-    """Describe the data set that is on the board."""
+    """Describe the data set on the board."""
     run(_info(Target(port, baud, no_reset), json))
 
 

@@ -1,6 +1,6 @@
-"""Check the port, the chip, the firmware and the line between, and say what to do.
+"""Check the port, the chip, the firmware and the line, and say what to do.
 
-A board on a serial port is restarted for a look at its chip, unless --no-reset.
+Identifying the chip restarts the board, unless --no-reset is given.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Build the firmware and write it to a board; what the board has learnt stays.
+"""Build the firmware and write it to a board.
 
-Without --image this needs PlatformIO, which downloads its compiler the first time.
+Checkpoints, data set and settings on the board are kept. Without --image this needs PlatformIO,
+which downloads its compiler the first time.
 """
 
 from __future__ import annotations
@@ -40,29 +41,30 @@ def command(
         str | None,
         typer.Option(
             "--env",
-            help="PlatformIO environment to build, such as esp32dev. Default: by the chip found.",
+            help="PlatformIO environment, such as esp32dev. Default: by the chip.",
             metavar="ENV",
         ),
     ] = None,
     image: Annotated[
         Path | None,
         typer.Option(
-            help="Write this image of a release, or this build folder, and build nothing.",
+            help="Write this release image or build folder instead of building.",
             metavar="FILE",
         ),
     ] = None,
     erase: Annotated[
         bool,
         typer.Option(
-            "--erase", help="Erase everything first: checkpoints, data set and settings too."
+            "--erase",
+            help="Erase the whole flash first, checkpoints and settings too.",
         ),
     ] = False,
     baud: Annotated[
-        int, typer.Option(help="Rate to write at.", **whole_number(9600, 5_000_000))
+        int, typer.Option(help="Baud rate for writing.", **whole_number(9600, 5_000_000))
     ] = BAUD,
     no_reset: Annotated[
         bool,
-        typer.Option("--no-reset", help="The board is in download mode already: do not reset it."),
+        typer.Option("--no-reset", help="Do not reset the board into download mode."),
     ] = False,
 ) -> None:
     if image and environment:

@@ -1,4 +1,4 @@
-"""Show the device, its memory and the model it holds."""
+"""Show the connected device, its memory and its model."""
 
 from __future__ import annotations
 

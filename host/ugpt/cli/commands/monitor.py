@@ -1,6 +1,6 @@
-"""Show the log of the board, what it writes by itself, and its last words, until Ctrl-C.
+"""Show the log and the output of the board until Ctrl-C.
 
-A port that vanishes is waited for.
+Decodes the addresses of a crash, and waits if the port disappears.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def command(
     elf: Annotated[
         Path | None,
         typer.Option(
-            help="The ELF file of the firmware, to name the source lines of a panic. Default: the "
-            "last one built here.",
+            help="ELF file of the firmware, to show the source lines of a crash. Default: the "
+            "newest build.",
             metavar="FILE",
         ),
     ] = None,
     listen_only: Annotated[
         bool,
-        typer.Option("--listen-only", help="Send the board nothing: no log, only plain text."),
+        typer.Option("--listen-only", help="Send nothing to the board, and show plain text only."),
     ] = False,
     no_reset: NoReset = False,
 ) -> None:

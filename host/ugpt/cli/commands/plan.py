@@ -1,4 +1,4 @@
-"""Say whether a model of this shape fits a board, and what takes the room."""
+"""Say whether a model fits the board, and what uses the memory."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def command(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FILE", help="Text file whose vocabulary to plan for.", show_default=False
+            metavar="FILE", help="Text file to take the vocabulary from.", show_default=False
         ),
     ] = None,
     port: Port = None,
     baud: Baud = None,
     board: Annotated[
         str | None,
-        typer.Option(help="Ask a virtual board instead of the one plugged in, such as esp32."),
+        typer.Option(help="Plan for a virtual board, such as esp32."),
     ] = None,
     n_layer: NLayer = 1,
     n_embd: NEmbd = 16,
@@ -57,7 +57,10 @@ def command(
     block_size: BlockSize = 16,
     vocab_size: Annotated[
         int,
-        typer.Option(help="Characters and one, where no file is given.", **whole_number(2, 65535)),
+        typer.Option(
+            help="Number of characters plus one, if no file is given.",
+            **whole_number(2, 65535),
+        ),
     ] = 27,
     batch: Batch = 1,
     clip: Clip = 0.0,
@@ -67,7 +70,7 @@ def command(
         bool,
         typer.Option(
             "--largest",
-            help="Find the depth and width with the most parameters, for each way to keep moments.",
+            help="Find the largest model that fits, for each format of the moments.",
         ),
     ] = False,
     no_reset: NoReset = False,

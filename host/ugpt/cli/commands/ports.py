@@ -1,4 +1,4 @@
-"""List the serial ports, and say which one is used without --port."""
+"""List the serial ports, and mark the one that is used by default."""
 
 from __future__ import annotations
 

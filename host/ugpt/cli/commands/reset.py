@@ -1,6 +1,6 @@
-"""Restart the board, as its reset button does, and say what runs then.
+"""Restart the board, as its reset button does.
 
-What is not in a checkpoint is lost; a run that the board does by itself goes on.
+Anything that is not in a checkpoint is lost. A detached run continues from its checkpoint.
 """
 
 from __future__ import annotations

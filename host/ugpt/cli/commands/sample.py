@@ -1,4 +1,4 @@
-"""Draw texts from the model on the board, also after it was restarted."""
+"""Let the model on the board write."""
 
 from __future__ import annotations
 
@@ -37,26 +37,27 @@ def command(
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low: safe and alike; high: daring and odd.", **decimal_number(0.001, 100.0)
+            help="Low values play safe, high ones take risks.",
+            **decimal_number(0.001, 100.0),
         ),
     ] = TEMPERATURE,
     seed: Annotated[
         int | None,
         typer.Option(
-            help="The same seed gives the same texts. Default: another one each time, and it is "
-            "told.",
+            help="The same seed gives the same texts. Default: a random one, which is printed.",
             show_default=False,
             **whole_number(0, SEED_MAX),
         ),
     ] = None,
     start: Annotated[
         int,
-        typer.Option(help="Begin with this text of the seed; 0 is the first.", **whole_number(0)),
+        typer.Option(
+            help="Number of the first text, counted from 0.",
+            **whole_number(0),
+        ),
     ] = 0,
-    prompt: Annotated[str, typer.Option(help="What every text begins with.")] = "",
-    forever: Annotated[
-        bool, typer.Option("--forever", help="Go on until Ctrl-C, in place of a number of texts.")
-    ] = False,
+    prompt: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
+    forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Run a virtual device until Ctrl-C, and say where to connect."""
+"""Run a virtual device that other programs can connect to."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ _STOP_TIMEOUT_S = 5.0
 
 def command(
     pty: Annotated[
-        bool, typer.Option("--pty", help="Be a pseudo-terminal. This is the default.")
+        bool, typer.Option("--pty", help="Offer a pseudo-terminal. This is the default.")
     ] = False,
     listen: Annotated[
         str | None,
-        typer.Option(
-            help="Accept TCP connections instead; port 0 takes a free one.", metavar="HOST:PORT"
-        ),
+        typer.Option(help="Listen on TCP instead; port 0 picks a free port.", metavar="HOST:PORT"),
     ] = None,
     board: Board = "esp32",
     flash: Flash = None,

@@ -1,6 +1,7 @@
-"""Train a model on the board, and end with 20 texts of its own.
+"""Train a model on the board.
 
-Ctrl-C stops it at a step boundary and keeps everything; --resume goes on from there.
+At the end the model writes 20 texts. Ctrl-C stops after the current step and saves the run;
+--resume continues it.
 """
 
 from __future__ import annotations
@@ -86,17 +87,54 @@ def command(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="UTF-8 text with one document (a name, say) a line.",
+            help="UTF-8 text, one document (such as a name) per line.",
             show_default=False,
         ),
     ] = None,
-    port: Port = None,
-    baud: Baud = None,
     steps: Steps = 1000,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
+    port: Port = None,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
+    ] = None,
+    detached: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
+            "progress.",
+        ),
+    ] = False,
+    save_every: Annotated[
+        int,
+        typer.Option(
+            help="Save a checkpoint every so many steps; 0 saves at the end only.",
+            **whole_number(0),
+        ),
+    ] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Seed for the order of the documents and the initial weights.",
+            **whole_number(0, SEED_MAX),
+        ),
+    ] = 42,
+    init: Annotated[
+        Init,
+        typer.Option(
+            help="Source of the initial weights: the device, or this computer exactly as in "
+            "Karpathy's microgpt.py."
+        ),
+    ] = Init.DEVICE,
+    plain: Plain = False,
+    json: Json = False,
+    baud: Baud = None,
+    no_reset: NoReset = False,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -105,48 +143,13 @@ def command(
     clip: Clip = 0.0,
     moments: Moments = MomentsName.F32,
     recompute: Recompute = False,
+    n_layer: NLayer = 1,
+    n_embd: NEmbd = 16,
+    n_head: NHead = 4,
+    block_size: BlockSize = 16,
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="Of the order of documents and of the weights.", **whole_number(0, SEED_MAX)
-        ),
-    ] = 42,
-    init: Annotated[
-        Init,
-        typer.Option(
-            help="Who draws the initial weights: the device, or this computer exactly as "
-            "Karpathy's microgpt.py does."
-        ),
-    ] = Init.DEVICE,
-    run_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", help="Folder to make for the run. Default: one under runs/.", metavar="DIR"
-        ),
-    ] = None,
-    save_every: Annotated[
-        int,
-        typer.Option(
-            help="Also save after every so many steps; 0 for the end only.", **whole_number(0)
-        ),
-    ] = 0,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder.", metavar="DIR")
-    ] = None,
-    detached: Annotated[
-        bool,
-        typer.Option(
-            "--detach",
-            help="Put the data set on the board too, start it and leave: it trains by itself, also "
-            "after a power cut. `ugpt attach` shows how far it is.",
-        ),
-    ] = False,
-    no_reset: NoReset = False,
-    plain: Plain = False,
-    json: Json = False,
 ) -> None:
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
