@@ -9,6 +9,7 @@
 #include "engine/train/layout.h"
 #include "engine/train/model_state.h"
 #include "engine/train/moments.h"
+#include "engine/train/parts.h"
 
 namespace ugpt::engine {
 

@@ -4,6 +4,7 @@
 #include "engine/train/adam.h"
 #include "engine/train/moments.h"
 #include "engine/train/network.h"
+#include "engine/train/parts.h"
 
 namespace ugpt::engine {
 namespace {
