@@ -52,6 +52,15 @@ class Parts {
         ranges_.push_back({name, begin, begin + count * sizeof(T)});
     }
 
+    void add_moments(const std::string& name, const Moments& moments, std::size_t count) {
+        const MomentFormat format = state_.recipe.moments;
+        if (format == MomentFormat::f32) {
+            add(name, moments.values, count);
+        } else {
+            add(name, moments.words, moment_words(format, count));
+        }
+    }
+
     template <class Owner, std::size_t kCount>
     void add_matrices(const std::string& prefix,
                       const std::array<MatrixPart<Owner>, kCount>& parts, const Owner& owner) {
@@ -59,10 +68,9 @@ class Parts {
             const Matrix& matrix = owner.*part.place;
             const std::string name = prefix + std::string(part.name);
             CHECK(matrix.rows == part.rows(sizes_) && matrix.cols == part.cols(sizes_));
-            const std::uint64_t words = moment_words(state_.recipe.moments, matrix.size());
             add(name, matrix.weights, matrix.size());
-            add(name + ".first_moment", matrix.first_moment, words);
-            add(name + ".second_moment", matrix.second_moment, words);
+            add_moments(name + ".first_moment", matrix.first_moment, matrix.size());
+            add_moments(name + ".second_moment", matrix.second_moment, matrix.size());
             if (keeps_gradients(state_.recipe)) {
                 add(name + ".gradient", matrix.gradient, matrix.size());
             } else {

@@ -75,8 +75,12 @@ class Builder {
         return matrix;
     }
 
-    std::uint32_t* moments(std::uint64_t count) {
-        return take<std::uint32_t>(moment_words(recipe_.moments, count), plan.moments_bytes);
+    Moments moments(std::uint64_t count) {
+        const std::uint64_t words = moment_words(recipe_.moments, count);
+        if (recipe_.moments == MomentFormat::f32) {
+            return {.values = take<float>(words, plan.moments_bytes)};
+        }
+        return {.words = take<std::uint32_t>(words, plan.moments_bytes)};
     }
 
     std::uint64_t& bytes_of(Lifetime lifetime) {

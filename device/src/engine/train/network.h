@@ -25,11 +25,11 @@ constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
 }
 
-// A weight matrix [rows x cols] with Adam's moments, packed as Network::moments says.
+// A weight matrix [rows x cols] with Adam's moments, in the format of Network::moments.
 struct Matrix {
     float* weights = nullptr;
-    std::uint32_t* first_moment = nullptr;
-    std::uint32_t* second_moment = nullptr;
+    Moments first_moment{};
+    Moments second_moment{};
     float* gradient = nullptr;  // [rows x cols]; nullptr where gradients are used as they are born
     std::size_t rows = 0;
     std::size_t cols = 0;

@@ -98,12 +98,12 @@ void Model::read(const Parameter& parameter, TensorKind kind, std::size_t offset
     const bool is_first = kind == TensorKind::first_moment;
     const auto unpack = is_first ? unpack_moments<Moment::first> : unpack_moments<Moment::second>;
     const Matrix& matrix = matrix_at(state_->network, parameter.index);
-    std::uint32_t* packed = is_first ? matrix.first_moment : matrix.second_moment;
+    const Moments moments = is_first ? matrix.first_moment : matrix.second_moment;
     float* next = out.data();
     for_each_block(offset, out.size(), [&](std::size_t begin, std::size_t count) {
         float block[kMomentBlock];
         const std::size_t skipped = begin % kMomentBlock;
-        unpack(state_->recipe.moments, packed, matrix.size(), begin - skipped, skipped + count, block);
+        unpack(state_->recipe.moments, moments, matrix.size(), begin - skipped, skipped + count, block);
         next = std::copy_n(block + skipped, count, next);
     });
 }
@@ -117,9 +117,9 @@ void Model::write(const Parameter& parameter, TensorKind kind, std::size_t offse
     const bool is_first = kind == TensorKind::first_moment;
     const auto pack = is_first ? pack_moments<Moment::first> : pack_moments<Moment::second>;
     const Matrix& matrix = matrix_at(state_->network, parameter.index);
-    std::uint32_t* packed = is_first ? matrix.first_moment : matrix.second_moment;
+    const Moments moments = is_first ? matrix.first_moment : matrix.second_moment;
     for_each_block(offset, values.size(), [&](std::size_t begin, std::size_t count) {
-        pack(state_->recipe.moments, packed, matrix.size(), begin, count,
+        pack(state_->recipe.moments, moments, matrix.size(), begin, count,
              values.data() + (begin - offset), Dither{});
     });
 }
