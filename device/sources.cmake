@@ -16,6 +16,9 @@ set(UGPT_ENGINE_SOURCES
 set(UGPT_ENGINE_AVX2_SOURCES engine/kernels_avx2.cpp)
 set(UGPT_ENGINE_AVX512_SOURCES engine/kernels_avx512.cpp)
 
+# The plain reference that the engine is held to: for tests on the host, in no firmware.
+set(UGPT_REFERENCE_SOURCES engine/reference/model.cpp engine/reference/training.cpp)
+
 set(UGPT_RPC_SOURCES
     rpc/crc32.cpp
     rpc/envelope.cpp
