@@ -32,14 +32,14 @@ std::vector<Token> random_text(const Shape& shape, std::uint64_t number) {
     return random_text(shape, random_number(2, number, shape.block_size + 1), number);
 }
 
-// A text with a prompt of random length: every other time of the caller's uniforms, most of which
-// are small, so that BOS, the last token, is seldom drawn.
+// A text with a prompt of random length, every other time from the caller's uniforms: zeros, and
+// numbers so small that BOS, the last token, is seldom drawn.
 void sample(SideBySide& both, const Shape& shape, std::uint64_t number) {
     constexpr std::array kTemperatures{0.1f, 0.5f, 1.0f, 3.0f};
     const auto prompt = random_text(shape, random_number(3, number, shape.block_size), number);
     std::vector<float> uniforms(number % 2 == 0 ? shape.block_size : 0);
     for (std::size_t i = 0; i < uniforms.size(); ++i) {
-        uniforms[i] = 0.8f * random_uniform(number, 5, i);
+        uniforms[i] = i % 4 == 3 ? 0.0f : 0.8f * random_uniform(number, 5, i);
     }
     both.sample({.seed = number,
                  .number = static_cast<std::uint32_t>(7 * number),
@@ -79,7 +79,7 @@ Start random_start(std::uint64_t number) {
     start.recipe = {.learning_rate = pick(std::array{0.001f, 0.01f, 0.1f}, 10 + number, 6),
                     .beta1 = pick(std::array{0.5f, 0.85f, 0.9f, 0.999f}, 10 + number, 7),
                     .beta2 = pick(std::array{0.9f, 0.99f, 0.999f}, 10 + number, 8),
-                    .epsilon = pick(std::array{0.0f, 1e-10f, 1e-8f, 1e-5f, 0.1f}, 10 + number, 9),
+                    .epsilon = pick(std::array{0.0f, 1e-16f, 1e-10f, 1e-8f, 1e-5f, 0.1f}, 10 + number, 9),
                     .total_steps = start.completed_steps + any(10, 3, 20),
                     .schedule = static_cast<Schedule>(any(11, 0, 2)),
                     .warmup_steps = any(12, 0, 1) * (start.completed_steps + 2),
