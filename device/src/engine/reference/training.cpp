@@ -250,11 +250,8 @@ void adam_step(Training& training, Parameters grad) {
             w = w * decay_factor;
             m = fma(recipe.beta1, m, g);
             v = fma(g, g, recipe.beta2 * v);
-            if (v >= border) {
-                w = fast_step(w, m, v, rate, epsilon);
-            } else if (m != 0.0f) {
-                w = exact_step(w, m, v, rate, epsilon);
-            }
+            w = v >= border ? fast_step(w, m, v, rate, epsilon)
+                            : exact_step(w, m, v, rate, epsilon);
             // Denormals would be slow on some processors.
             if (flush) {
                 m = std::fabs(m) < 0x1p-60f ? 0.0f : m;
