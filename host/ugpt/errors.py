@@ -16,19 +16,60 @@ UgptError
 |   `-- LinkClosed
 |-- DeviceError             the device refused a request, one class for each code of the schema
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
-|   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, HelloFirst,
-    |       BadData
+|   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, BadData,
+|       HandshakeRequired
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |-- RunError                a run folder
 |-- ImageError              a firmware image
 `-- ToolError               another program that is needed
+
+LinkError, DeviceError and what is below them are defined in `rpc.errors`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .rpc.errors import BadData as BadData
+    from .rpc.errors import BadMessage as BadMessage
+    from .rpc.errors import BadParams as BadParams
+    from .rpc.errors import BadShape as BadShape
+    from .rpc.errors import BadToken as BadToken
+    from .rpc.errors import Busy as Busy
+    from .rpc.errors import DeviceError as DeviceError
+    from .rpc.errors import DeviceRestarted as DeviceRestarted
+    from .rpc.errors import DoesNotFit as DoesNotFit
+    from .rpc.errors import FlashFailed as FlashFailed
+    from .rpc.errors import Gap as Gap
+    from .rpc.errors import HandshakeRequired as HandshakeRequired
+    from .rpc.errors import LinkClosed as LinkClosed
+    from .rpc.errors import LinkError as LinkError
+    from .rpc.errors import NoAnswer as NoAnswer
+    from .rpc.errors import NoModel as NoModel
+    from .rpc.errors import NoRoom as NoRoom
+    from .rpc.errors import NotFinite as NotFinite
+    from .rpc.errors import OtherRun as OtherRun
+    from .rpc.errors import ProtocolError as ProtocolError
+    from .rpc.errors import UnknownMethod as UnknownMethod
+    from .rpc.errors import UnknownTensor as UnknownTensor
+    from .rpc.errors import VersionMismatch as VersionMismatch
+    from .rpc.errors import WrongVersion as WrongVersion
+else:
+    # The rooms that raise errors of their own, each in its module `errors`.
+    _ROOMS = ("rpc",)
+
+    def __getattr__(name: str) -> object:
+        """Offers the errors of every room; loads a room when one of its errors is asked for."""
+        if not name.startswith("_"):
+            for room in _ROOMS:
+                found = vars(import_module(f"{__package__}.{room}.errors")).get(name)
+                if isinstance(found, type) and issubclass(found, UgptError):
+                    return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class UgptError(Exception):
@@ -103,246 +144,6 @@ class SeveralPorts(PortError):
 
 class DeviceProgramError(PortError):
     """The program that runs as the virtual device is missing or ended on its own."""
-
-
-class LinkError(UgptError):
-    """The port works, but the conversation does not."""
-
-
-class NoAnswer(LinkError):
-    """Nothing, or something that is not a ugpt device, answers."""
-
-
-def silent_device(port: str, method: str, patience_s: float) -> NoAnswer:
-    """A device that was greeted has stopped answering."""
-    return NoAnswer(
-        f"The device on {port} did not answer {method} for {patience_s:.0f} seconds.",
-        "Check the cable, or reset the board and connect again.",
-    )
-
-
-DOWNLOAD_MARK = "waiting for download"
-"""What the ROM of a chip says when it starts in download mode."""
-
-
-def no_greeting(port: str, timeout_s: float, bytes_came: bool, text: str) -> NoAnswer:
-    """No device answers a greeting; `text` is a line that came instead, if any did."""
-    if DOWNLOAD_MARK in text:
-        return NoAnswer(
-            f"The board on {port} is in download mode: it waits for firmware.",
-            "Press its reset button without holding BOOT, or write the firmware: ugpt flash.",
-        )
-    if text:
-        said = text if len(text) < 60 else text[:57] + "..."
-        message = f"Something else than ugpt answers on {port}: {said!r}."
-    elif bytes_came:
-        message = f"What comes from {port} is not the ugpt protocol."
-    else:
-        return NoAnswer(
-            f"Nothing answers on {port} within {timeout_s:.0f} seconds.",
-            "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
-            "and try again.",
-        )
-    return NoAnswer(
-        message, "Choose another port, or put the ugpt firmware on the board: ugpt flash."
-    )
-
-
-class ProtocolError(LinkError):
-    """The device sent a message that contradicts the protocol."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "Update host and firmware to the same version.")
-
-
-class VersionMismatch(LinkError):
-    """Host and firmware speak different major versions; `device_major` is None where unknown."""
-
-    def __init__(self, host_major: int, device_major: int | None, build: str = "") -> None:
-        theirs = "another version" if device_major is None else f"version {device_major}"
-        firmware = f"The firmware {build}".rstrip()
-        super().__init__(
-            f"{firmware} speaks {theirs} of the protocol, this program version {host_major}.",
-            "Install the ugpt release that matches the firmware, "
-            "or flash the firmware of this release.",
-        )
-        self.host_major = host_major
-        self.device_major = device_major
-
-
-class DeviceRestarted(LinkError):
-    """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
-
-    `boot_before` and `boot_now` are its boot numbers, None where not known (yet).
-    """
-
-    def __init__(self, boot_before: int | None, boot_now: int | None = None) -> None:
-        super().__init__(
-            "The device restarted.", "What was not in a checkpoint is lost; resume the run."
-        )
-        self.boot_before = boot_before
-        self.boot_now = boot_now
-
-
-class LinkClosed(LinkError):
-    """The connection is not open."""
-
-    def __init__(self) -> None:
-        super().__init__("The connection to the device is closed.", "Connect again.")
-
-
-class DeviceError(UgptError):
-    """The device refused a request. `detail` is a number whose meaning depends on the code."""
-
-    CODE: ClassVar[int]
-    """Number of the error in protocol/ugpt.toml."""
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        super().__init__(message if message.endswith(".") else f"{message}.", advice)
-        self.code = code
-        self.detail = detail
-
-
-class BadMessage(DeviceError):
-    """The request was not understood at all."""
-
-    CODE = 1
-
-
-class UnknownMethod(DeviceError):
-    """The firmware is older than this program."""
-
-    CODE = 2
-
-
-class BadParams(DeviceError):
-    """A parameter lies outside its range."""
-
-    CODE = 3
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        super().__init__(code, f"The device refused a parameter: {message}", detail, advice)
-
-
-class WrongVersion(DeviceError):
-    """The firmware speaks another major version."""
-
-    CODE = 4
-
-
-class Busy(DeviceError):
-    """The command needs an idle trainer."""
-
-    CODE = 5
-
-
-class NoModel(DeviceError):
-    """The device holds no model."""
-
-    CODE = 6
-
-
-class DoesNotFit(DeviceError):
-    """The model needs more memory than there is."""
-
-    CODE = 7
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The model needs {detail:,} bytes more memory than the device has."
-        super().__init__(code, message, detail, advice)
-
-    @property
-    def missing_bytes(self) -> int:
-        """By how much it does not fit."""
-        return self.detail
-
-
-class BadShape(DeviceError):
-    """The numbers of the shape contradict each other."""
-
-    CODE = 8
-
-
-class Gap(DeviceError):
-    """Documents were sent that start after the next one the device needs."""
-
-    CODE = 9
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        message = f"The documents start after document {detail}, which the device needs next."
-        super().__init__(code, message, detail, advice)
-
-    @property
-    def wanted(self) -> int:
-        """Index of the document the device needs next."""
-        return self.detail
-
-
-class BadToken(DeviceError):
-    """A token lies outside the vocabulary."""
-
-    CODE = 10
-
-
-class UnknownTensor(DeviceError):
-    """The model has no such tensor or range."""
-
-    CODE = 11
-
-
-class FlashFailed(DeviceError):
-    """Reading, erasing or writing the flash failed."""
-
-    CODE = 12
-
-
-class NoRoom(DeviceError):
-    """The flash region is too small."""
-
-    CODE = 13
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The flash of the device is {detail:,} bytes too small."
-        super().__init__(code, message, detail, advice)
-
-    @property
-    def missing_bytes(self) -> int:
-        """By how much the region is too small."""
-        return self.detail
-
-
-class NotFinite(DeviceError):
-    """The loss became infinite or not a number."""
-
-    CODE = 14
-
-
-class OtherRun(DeviceError):
-    """The device holds another run."""
-
-    CODE = 15
-
-
-class HelloFirst(DeviceError):
-    """The device has seen no `hello` since it started."""
-
-    CODE = 16
-
-
-class BadData(DeviceError):
-    """The data set in flash is absent, incomplete or damaged."""
-
-    CODE = 17
-
-
-_BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
-
-
-def device_error(code: int, message: str, detail: int = 0, advice: str = "") -> DeviceError:
-    """The exception for an error reply; a code that is not known becomes a plain DeviceError."""
-    return _BY_CODE.get(code, DeviceError)(code, message, detail, advice)
 
 
 class InvalidValue(UgptError):

@@ -6,8 +6,9 @@ import pytest
 
 from ugpt import errors
 from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, list_ports
-from ugpt.errors import DeviceError, SeveralPorts, UgptError, device_error
-from ugpt.rpc.messages import ERROR_ADVICE, ErrorCode
+from ugpt.errors import DeviceError, SeveralPorts, UgptError
+from ugpt.rpc.errors import device_error
+from ugpt.rpc.messages import ERRORS, ErrorCode
 
 CP210X = PortInfo("/dev/ttyUSB0", "CP2102 USB to UART", "CP210x", "0001")
 CH340 = PortInfo("/dev/ttyUSB1", "USB Serial", "CH340", "")
@@ -66,12 +67,12 @@ def test_boards_are_known_by_their_usb_bridge(monkeypatch: pytest.MonkeyPatch) -
 def test_every_error_code_has_its_exception() -> None:
     classes = set()
     for code in ErrorCode:
-        error = device_error(code, "It failed", 12, ERROR_ADVICE[code])
-        name = "".join(part.capitalize() for part in code.name.split("_"))
-        assert type(error).__name__ == name
+        error = device_error(code, "It failed", 12)
         assert error.CODE == error.code == code
-        assert str(error).endswith(ERROR_ADVICE[code])
+        assert str(error).endswith(ERRORS[code].advice)
         assert ".." not in str(error)
+        assert code is ErrorCode.GAP or ERRORS[code].doc in str(device_error(code))
+        assert getattr(errors, type(error).__name__) is type(error)
         classes.add(type(error))
     assert classes == set(DeviceError.__subclasses__())
 
@@ -98,5 +99,12 @@ def test_the_tree_at_the_top_of_the_module_is_complete() -> None:
 
     assert errors.__doc__ is not None
     drawn = set(errors.__doc__.replace("|", " ").replace(",", " ").split())
-    own = {cls.__name__ for cls in below(UgptError) if cls.__module__ == "ugpt.errors"}
-    assert own <= drawn
+    families = {cls for cls in below(UgptError) if cls.__module__.endswith(".errors")}
+    assert {cls.__name__ for cls in families} <= drawn
+    for cls in families:
+        assert getattr(errors, cls.__name__) is cls
+
+
+def test_what_is_no_error_is_not_found_among_the_errors() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'ERRORS'"):
+        errors.ERRORS  # noqa: B018

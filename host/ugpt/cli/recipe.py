@@ -9,6 +9,7 @@ import typer
 
 from ..data.dataset import count_held_out
 from ..errors import InvalidValue
+from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule
 
 _PANEL = "How it is trained"
@@ -216,5 +217,5 @@ def recipe(
         moments=MomentFormat[moments.name],
         recompute=recompute,
     )
-    made.to_wire()
+    encode_record(made)  # raises InvalidValue
     return made
