@@ -18,7 +18,7 @@
 #include <cstring>
 
 #include "documents.inc"
-#include "engine/model.h"
+#include "engine/engine.h"
 
 using namespace ugpt::engine;
 

@@ -37,13 +37,15 @@ ugpt_add_library(ugpt-engine SOURCES ${UGPT_ENGINE_SOURCES})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     ugpt_add_sources(ugpt-engine ${UGPT_ENGINE_AVX2_SOURCES} ${UGPT_ENGINE_AVX512_SOURCES})
     target_compile_definitions(ugpt-engine PRIVATE UGPT_HAS_AVX2 UGPT_HAS_AVX512)
-    set_source_files_properties(${UGPT_SOURCE_DIR}/engine/kernels_avx2.cpp
+    set_source_files_properties(${UGPT_SOURCE_DIR}/engine/train/kernels_avx2.cpp
         TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-    set_source_files_properties(${UGPT_SOURCE_DIR}/engine/kernels_avx512.cpp
+    set_source_files_properties(${UGPT_SOURCE_DIR}/engine/train/kernels_avx512.cpp
         TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 endif()
-ugpt_add_library(ugpt-rpc SOURCES ${UGPT_RPC_SOURCES})
-ugpt_add_library(ugpt-app SOURCES ${UGPT_APP_SOURCES} USES ugpt-engine ugpt-rpc)
+ugpt_add_library(ugpt-base SOURCES ${UGPT_BASE_SOURCES})
+ugpt_add_library(ugpt-rpc SOURCES ${UGPT_RPC_SOURCES} USES ugpt-base)
+ugpt_add_library(ugpt-store SOURCES ${UGPT_STORE_SOURCES} USES ugpt-base ugpt-engine)
+ugpt_add_library(ugpt-app SOURCES ${UGPT_APP_SOURCES} USES ugpt-store ugpt-rpc)
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../pyproject.toml UGPT_VERSION REGEX "^version = ")
 string(REGEX REPLACE "^version = \"(.*)\"$" "\\1" UGPT_VERSION "${UGPT_VERSION}")
 target_compile_definitions(ugpt-app PRIVATE UGPT_VERSION="${UGPT_VERSION}")

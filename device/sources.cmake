@@ -1,23 +1,34 @@
 # The firmware's sources, relative to device/src: the one list that every build uses.
 
 set(UGPT_ENGINE_SOURCES
-    engine/adam_step.cpp
     engine/arena.cpp
-    engine/kernels.cpp
-    engine/layout.cpp
-    engine/model.cpp
-    engine/random.cpp
-    engine/sampler.cpp
-    engine/self_test.cpp
-    engine/soft_fma.cpp
+    engine/numeric/random.cpp
+    engine/numeric/self_test.cpp
+    engine/numeric/soft_fma.cpp
+    engine/sampling/sampler.cpp
+    engine/train/adam_step.cpp
+    engine/train/kernels.cpp
+    engine/train/layout.cpp
+    engine/train/model.cpp
+    engine/train/sample_text.cpp
+    engine/train/tensors.cpp
 )
 
 # For x86-64 only: each is compiled for the instruction set in its name and chosen at run time.
-set(UGPT_ENGINE_AVX2_SOURCES engine/kernels_avx2.cpp)
-set(UGPT_ENGINE_AVX512_SOURCES engine/kernels_avx512.cpp)
+set(UGPT_ENGINE_AVX2_SOURCES engine/train/kernels_avx2.cpp)
+set(UGPT_ENGINE_AVX512_SOURCES engine/train/kernels_avx512.cpp)
+
+set(UGPT_BASE_SOURCES
+    base/crc32.cpp
+)
+
+set(UGPT_STORE_SOURCES
+    store/checkpoint.cpp
+    store/data_set.cpp
+    store/loss_history.cpp
+)
 
 set(UGPT_RPC_SOURCES
-    rpc/crc32.cpp
     rpc/envelope.cpp
     rpc/fields.cpp
     rpc/frame.cpp
@@ -26,31 +37,28 @@ set(UGPT_RPC_SOURCES
 )
 
 set(UGPT_APP_SOURCES
-    app/checkpoint.cpp
-    app/curve_store.cpp
+    app/autorun_sampler.cpp
     app/device.cpp
-    app/document_ring.cpp
-    app/document_store.cpp
+    app/document_queue.cpp
     app/link_task.cpp
-    app/narrator.cpp
     app/planning.cpp
     app/trainer.cpp
     app/trainer_task.cpp
 )
 
 set(UGPT_POSIX_SOURCES
+    main/posix.cpp
     port/posix/board.cpp
     port/posix/flash.cpp
-    port/posix/main.cpp
     port/posix/options.cpp
     port/posix/platform.cpp
     port/posix/serial.cpp
 )
 
 set(UGPT_ESP32_SOURCES
+    main/esp32.cpp
     port/esp32/flash.cpp
     port/esp32/log.cpp
-    port/esp32/main.cpp
     port/esp32/memory.cpp
     port/esp32/platform.cpp
 )

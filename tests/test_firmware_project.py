@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,7 @@ def native_sources(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 def shared(sources: set[str]) -> set[str]:
     """The sources that belong neither to a platform nor to an instruction set of x86."""
-    return {s for s in sources if not re.match(r"port/|engine/kernels_avx", s)}
+    return {s for s in sources if not re.match(r"port/|main/|engine/train/kernels_avx", s)}
 
 
 def test_both_builds_have_the_same_sources(
@@ -169,7 +170,9 @@ def test_both_builds_have_the_same_sources(
 def test_no_source_is_forgotten(component_sources: dict[str, set[str]]) -> None:
     listed = component_sources["UART"] | component_sources["USB_SERIAL_JTAG"]
     present = {p.relative_to(SOURCE).as_posix() for p in SOURCE.rglob("*.cpp")}
-    assert {s for s in present if not re.match(r"port/posix/|engine/kernels_avx", s)} == listed
+    assert {
+        s for s in present if not re.match(r"port/posix/|main/posix|engine/train/kernels_avx", s)
+    } == listed
 
 
 # Flash
@@ -201,15 +204,6 @@ def partitions() -> list[Partition]:
     ]
 
 
-def region_names() -> list[str]:
-    """The regions in the order of port::Region."""
-    match = re.search(
-        r"enum class Region [^{]*{(.*?)};", (SOURCE / "port/port.h").read_text(), re.S
-    )
-    assert match is not None
-    return re.findall(r"^ *(\w+),", match[1], re.MULTILINE)
-
-
 def test_partitions_fit_the_flash(partitions: list[Partition]) -> None:
     end = FIRST_FREE
     for partition in sorted(partitions, key=lambda p: p.offset):
@@ -235,18 +229,15 @@ def test_a_model_can_be_mapped(partitions: list[Partition]) -> None:
     assert model.offset % APP_ALIGNMENT == 0
 
 
-def test_chip_and_virtual_device_have_the_same_regions(partitions: list[Partition]) -> None:
-    names = region_names()
-    labels = re.search(r"kLabels{(.*?)}", (SOURCE / "port/esp32/flash.cpp").read_text(), re.S)
-    layout = re.search(
-        r"FlashLayout kFlash4MiB{(.*?)}", (SOURCE / "port/posix/board.cpp").read_text(), re.S
-    )
-    assert labels is not None
-    assert layout is not None
-    assert re.findall(r'"(\w+)"', labels[1]) == names
-    virtual = [int(count) << 10 for count in re.findall(r"(\d+) \* kKiB", layout[1])]
-    sizes = {p.name: p.size for p in partitions if p.type == REGION_TYPE}
-    assert [sizes[name] for name in names] == virtual
+def test_what_follows_from_the_table_is_up_to_date() -> None:
+    run([sys.executable, str(DEVICE / "regions.py"), "--check"])
+
+
+def test_names_of_regions_suggest_no_other_type(partitions: list[Partition]) -> None:
+    """ESP-IDF warns of a partition that is called like a type or subtype that it is not."""
+    types = {"app", "data", "bootloader", "partition_table"}
+    subtypes = {"ota", "phy", "nvs", "nvs_keys", "efuse", "coredump", "fat", "spiffs", "littlefs"}
+    assert not {p.name for p in partitions if p.type == REGION_TYPE} & (types | subtypes)
 
 
 # Settings

@@ -133,7 +133,7 @@ class Bench {
     test::FakeLog log_;
     std::vector<std::uint8_t> exchanges_;
     std::vector<std::uint8_t> scratch_;
-    std::unique_ptr<app::RingMemory> rings_ = std::make_unique<app::RingMemory>();
+    std::unique_ptr<app::QueueMemory> rings_ = std::make_unique<app::QueueMemory>();
     app::Device device_;
     std::thread link_;
     std::thread trainer_;

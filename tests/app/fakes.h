@@ -86,6 +86,7 @@ class FakePlatform : public port::Platform {
     explicit FakePlatform(std::vector<std::size_t> block_sizes);
 
     [[nodiscard]] const port::Chip& chip() const override { return chip_; }
+    [[nodiscard]] port::Health health() override { return health_; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
@@ -99,7 +100,14 @@ class FakePlatform : public port::Platform {
         std::array<std::byte, 64> bytes;
     };
     std::uint32_t ticks_ = UINT32_MAX - 1000;  // wraps round early
-    port::Chip chip_{"fake", "test", true, 2, 0, 921600};
+    port::Chip chip_{.name = "fake",
+                     .board = "test",
+                     .virtual_device = true,
+                     .device_id = 0x020000000077,
+                     .cores = 2,
+                     .baud_max = 921600,
+                     .flash_bytes = 4 << 20};
+    port::Health health_{11'000, 10'900, 51.5f};
     std::vector<std::vector<Line>> memory_;
     std::vector<std::span<std::byte>> blocks_;
 };

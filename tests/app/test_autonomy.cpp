@@ -3,10 +3,10 @@
 #include <string>
 
 #include "app/bench.h"
-#include "app/curve_store.h"
-#include "app/document_store.h"
-#include "app/settings.h"
-#include "rpc/crc32.h"
+#include "store/loss_history.h"
+#include "store/data_set.h"
+#include "store/settings.h"
+#include "base/crc32.h"
 
 using namespace ugpt;
 using test::Bench;
@@ -35,7 +35,7 @@ std::vector<std::uint8_t> make_content(std::size_t documents, std::size_t token_
 rpc::DataSet describe(const std::vector<std::uint8_t>& content, std::uint32_t documents,
                       std::uint8_t token_bytes = 1) {
     return {documents, static_cast<std::uint32_t>(content.size()), token_bytes,
-            rpc::crc32(content)};
+            base::crc32(content)};
 }
 
 void push_data(Bench& bench, std::uint32_t documents) {
@@ -84,16 +84,16 @@ TEST(documents_are_read_from_flash_by_index) {
         MemoryFlash flash(64 * 1024);
         const auto content = make_content(1000, token_bytes);
         const rpc::DataSet set = describe(content, 1000, token_bytes);
-        app::DocumentStore store(flash);
+        store::DataSetStore store(flash);
         std::uint32_t missing = 0;
         CHECK(!store.find());
         CHECK(store.begin({set.documents, set.size_bytes, token_bytes, set.crc}, missing) ==
-              rpc::ErrorCode::none);
-        CHECK(store.write(0, content) == rpc::ErrorCode::none);
-        CHECK(store.write(0, content) == rpc::ErrorCode::none);  // repeated
-        CHECK(store.commit() == rpc::ErrorCode::none);
-        CHECK(store.commit() == rpc::ErrorCode::none);  // repeated
-        app::DocumentStore restarted(flash);
+              store::Result::ok);
+        CHECK(store.write(0, content) == store::Result::ok);
+        CHECK(store.write(0, content) == store::Result::ok);  // repeated
+        CHECK(store.commit() == store::Result::ok);
+        CHECK(store.commit() == store::Result::ok);  // repeated
+        store::DataSetStore restarted(flash);
         for (const std::uint32_t index : {0u, 1u, 999u, 3u, 1003u, 998u, 999u}) {
             std::array<engine::Token, 16> out{};
             std::size_t length = 99;
@@ -106,15 +106,15 @@ TEST(documents_are_read_from_flash_by_index) {
 TEST(a_data_set_that_is_not_whole_is_refused) {
     MemoryFlash flash(64 * 1024);
     const auto content = make_content(100, 1);
-    app::DocumentStore store(flash);
+    store::DataSetStore store(flash);
     std::uint32_t missing = 0;
     const auto size = static_cast<std::uint32_t>(content.size());
-    CHECK(store.begin({100, size, 1, rpc::crc32(content)}, missing) == rpc::ErrorCode::none);
-    CHECK(store.write(0, std::span(content).first(size - 1)) == rpc::ErrorCode::none);
-    CHECK(store.commit() == rpc::ErrorCode::bad_data);
-    CHECK(store.write(size - 1, content) == rpc::ErrorCode::bad_params);  // beyond the end
-    CHECK(!app::DocumentStore(flash).find());
-    CHECK(store.begin({100, 65 * 1024, 1, 0}, missing) == rpc::ErrorCode::no_room);
+    CHECK(store.begin({100, size, 1, base::crc32(content)}, missing) == store::Result::ok);
+    CHECK(store.write(0, std::span(content).first(size - 1)) == store::Result::ok);
+    CHECK(store.commit() == store::Result::not_whole);
+    CHECK(store.write(size - 1, content) == store::Result::out_of_range);  // beyond the end
+    CHECK(!store::DataSetStore(flash).find());
+    CHECK(store.begin({100, 65 * 1024, 1, 0}, missing) == store::Result::no_room);
     CHECK(missing == 65 * 1024 - (64 * 1024 - port::Flash::kSectorBytes));
 }
 
@@ -180,7 +180,7 @@ TEST(a_paused_run_from_flash_stays_paused_after_a_start) {
 
 TEST(the_curve_of_another_run_is_not_shown) {
     MemoryFlash flash(16 * 1024);
-    app::CurveStore curve(flash);
+    store::LossHistory curve(flash);
     const std::array<float, 3> losses{3.0f, 2.0f, 1.0f};
     std::array<float, 8> out{};
     CHECK(curve.begin(1));
@@ -198,10 +198,10 @@ TEST(the_curve_of_another_run_is_not_shown) {
 
 TEST(settings_are_kept_and_written_only_when_they_change) {
     MemoryFlash flash(port::Flash::kSectorBytes);
-    app::SettingsStore store(flash);
-    CHECK(store.load() == app::Settings{});
+    store::SettingsStore store(flash);
+    CHECK(store.load() == store::Settings{});
     CHECK(store.save({1, 0.75f}));
-    CHECK((app::SettingsStore(flash).load() == app::Settings{1, 0.75f}));
+    CHECK((store::SettingsStore(flash).load() == store::Settings{true, 0.75f}));
     flash.budget = 0;  // any write would throw
     CHECK(store.save({1, 0.75f}));
 }

@@ -5,14 +5,14 @@
 #include <cstring>
 #include <vector>
 
-#include "app/checkpoint.h"
+#include "store/checkpoint.h"
 #include "app/fakes.h"
 #include "check.h"
 
 using namespace ugpt;
-using app::CheckpointInfo;
-using app::CheckpointStore;
-using app::SaveResult;
+using store::CheckpointInfo;
+using store::CheckpointStore;
+using store::Result;
 using test::MemoryFlash;
 
 namespace {
@@ -69,7 +69,7 @@ TEST(what_is_saved_is_loaded) {
     MemoryFlash flash(kRegionBytes);
     const Subject subject(5);
     CHECK(CheckpointStore(flash).save(info_at(42), subject.model, kVocabulary) ==
-          SaveResult::saved);
+          Result::ok);
     CHECK(CheckpointStore(flash).find_newest() == info_at(42));
     CHECK(reload(flash, subject) == 42);
 }
@@ -80,7 +80,7 @@ TEST(the_newest_of_many_is_found) {
     for (std::uint32_t step = 1; step <= 7; ++step) {
         CheckpointStore store(flash);  // a new start each time
         (void)store.find_newest();
-        CHECK(store.save(info_at(step), subject.model, kVocabulary) == SaveResult::saved);
+        CHECK(store.save(info_at(step), subject.model, kVocabulary) == Result::ok);
         CHECK(reload(flash, subject) == step);
     }
 }
@@ -91,8 +91,8 @@ TEST(a_power_cut_at_any_byte_leaves_a_checkpoint) {
     for (std::uint64_t budget = 0;; ++budget) {
         MemoryFlash flash(kRegionBytes);
         CheckpointStore store(flash);
-        CHECK(store.save(info_at(1), older.model, kVocabulary) == SaveResult::saved);
-        CHECK(store.save(info_at(2), older.model, kVocabulary) == SaveResult::saved);
+        CHECK(store.save(info_at(1), older.model, kVocabulary) == Result::ok);
+        CHECK(store.save(info_at(2), older.model, kVocabulary) == Result::ok);
         flash.budget = budget;
         bool cut = false;
         try {
@@ -119,7 +119,7 @@ TEST(a_model_larger_than_a_slot_is_refused) {
     CheckpointInfo info = info_at(1);
     info.shape = large;
     CHECK(CheckpointStore::size_bytes(large, info.vocabulary_bytes) > flash.size_bytes({}));
-    CHECK(CheckpointStore(flash).save(info, model, kVocabulary) == SaveResult::no_room);
+    CHECK(CheckpointStore(flash).save(info, model, kVocabulary) == Result::no_room);
     CHECK(!CheckpointStore(flash).find_newest());
 }
 
@@ -128,15 +128,15 @@ TEST(flash_that_does_not_keep_what_is_written_is_noticed) {
     const Subject subject(5);
     flash.broken = true;
     CHECK(CheckpointStore(flash).save(info_at(1), subject.model, kVocabulary) ==
-          SaveResult::flash_failed);
+          Result::flash_failed);
 }
 
 TEST(a_changed_bit_is_noticed) {
     MemoryFlash flash(kRegionBytes);
     const Subject subject(5);
     CheckpointStore store(flash);
-    CHECK(store.save(info_at(1), subject.model, kVocabulary) == SaveResult::saved);
-    CHECK(store.save(info_at(2), subject.model, kVocabulary) == SaveResult::saved);
+    CHECK(store.save(info_at(1), subject.model, kVocabulary) == Result::ok);
+    CHECK(store.save(info_at(2), subject.model, kVocabulary) == Result::ok);
     const std::uint32_t size = CheckpointStore::size_bytes(kShape, kVocabulary.size());
     for (std::uint32_t at = 0; at < size; at += 7) {
         std::array<std::byte, 1> kept{};

@@ -4,28 +4,28 @@
 #include <thread>
 #include <vector>
 
-#include "app/document_ring.h"
-#include "app/loss_ring.h"
-#include "app/snapshot.h"
-#include "app/spsc_queue.h"
+#include "app/document_queue.h"
+#include "app/loss_buffer.h"
+#include "base/snapshot.h"
+#include "base/spsc_queue.h"
 #include "check.h"
 
 using namespace ugpt;
-using app::DocumentRing;
+using app::DocumentQueue;
 
 namespace {
 
 // A ring with memory of its own.
 template <typename Ring>
-class WithMemory : private std::array<app::Word, Ring::kCapacity>, public Ring {
+class WithMemory : private std::array<base::Word, Ring::kCapacity>, public Ring {
   public:
-    WithMemory() : Ring(static_cast<std::array<app::Word, Ring::kCapacity>&>(*this)) {}
+    WithMemory() : Ring(static_cast<std::array<base::Word, Ring::kCapacity>&>(*this)) {}
 };
 
 }  // namespace
 
 TEST(queue_is_first_in_first_out_and_bounded) {
-    app::SpscQueue<int, 4> queue;
+    base::SpscQueue<int, 4> queue;
     for (int i = 0; i < 4; ++i) CHECK(queue.push(i));
     CHECK(!queue.push(4));
     for (int i = 0; i < 4; ++i) CHECK(queue.pop() == i);
@@ -33,7 +33,7 @@ TEST(queue_is_first_in_first_out_and_bounded) {
 }
 
 TEST(documents_come_out_by_index_and_epoch) {
-    WithMemory<DocumentRing> ring;
+    WithMemory<DocumentQueue> ring;
     const std::array<engine::Token, 3> first{1, 2, 3};
     const std::array<engine::Token, 2> second{4, 5};
     CHECK(ring.push({7, 1}, first));
@@ -43,7 +43,7 @@ TEST(documents_come_out_by_index_and_epoch) {
     CHECK(!ring.take({6, 1}, out, length));  // not here, and what is here comes later
     CHECK(ring.take({7, 1}, out, length));
     CHECK(length == 3 && out[0] == 1 && out[2] == 3);
-    CHECK(!ring.take({8, 2}, out, length));  // of an earlier epoch: dropped
+    CHECK(!ring.take({8, 2}, out, length));  // of an earlier generation: dropped
     CHECK(!ring.take({8, 1}, out, length));
     CHECK(ring.push({0, 2}, second));
     CHECK(ring.take({0, 2}, out, length));
@@ -51,7 +51,7 @@ TEST(documents_come_out_by_index_and_epoch) {
 }
 
 TEST(documents_are_refused_when_there_is_no_room) {
-    WithMemory<DocumentRing> ring;
+    WithMemory<DocumentQueue> ring;
     const std::array<engine::Token, 16> document{};
     const std::size_t room = ring.room_for(document.size());
     for (std::uint32_t i = 0; i < room; ++i) CHECK(ring.push({i, 0}, document));
@@ -64,7 +64,7 @@ TEST(documents_are_refused_when_there_is_no_room) {
 }
 
 TEST(documents_pass_between_two_tasks) {
-    WithMemory<DocumentRing> ring;
+    WithMemory<DocumentQueue> ring;
     constexpr std::uint32_t kCount = 20000;
     std::thread producer([&] {
         for (std::uint32_t i = 0; i < kCount;) {
@@ -92,7 +92,7 @@ TEST(documents_pass_between_two_tasks) {
 }
 
 TEST(losses_are_held_by_step) {
-    WithMemory<app::LossRing> ring;
+    WithMemory<app::LossBuffer> ring;
     std::array<float, 8> out{};
     std::uint32_t from = 1;
     CHECK(ring.read(from, out) == 0);
@@ -109,18 +109,18 @@ TEST(losses_are_held_by_step) {
 }
 
 TEST(the_oldest_losses_go_first) {
-    WithMemory<app::LossRing> ring;
-    constexpr std::uint32_t kSteps = 3 * app::LossRing::kCapacity + 5;
+    WithMemory<app::LossBuffer> ring;
+    constexpr std::uint32_t kSteps = 3 * app::LossBuffer::kCapacity + 5;
     for (std::uint32_t step = 1; step <= kSteps; ++step) ring.push(static_cast<float>(step));
     std::array<float, 4> out{};
     std::uint32_t from = 1;
     CHECK(ring.read(from, out) == 4);
-    CHECK(from == ring.first() && kSteps - from < app::LossRing::kCapacity);
+    CHECK(from == ring.first() && kSteps - from < app::LossBuffer::kCapacity);
     CHECK(out[0] == static_cast<float>(from));
 }
 
 TEST(losses_are_read_whole_while_they_are_written) {
-    WithMemory<app::LossRing> ring;
+    WithMemory<app::LossBuffer> ring;
     constexpr std::uint32_t kSteps = 200000;
     std::thread trainer([&] {
         for (std::uint32_t step = 1; step <= kSteps; ++step) ring.push(static_cast<float>(step));
@@ -142,7 +142,7 @@ TEST(a_snapshot_is_never_torn) {
         std::uint32_t a;
         std::uint32_t b;
     };
-    app::Snapshot<Pair> snapshot;
+    base::Snapshot<Pair> snapshot;
     snapshot.publish({0, 0});
     constexpr std::uint32_t kCount = 200000;
     std::thread writer([&] {

@@ -18,7 +18,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model.h"
+#include "engine/engine.h"
+#include "engine/train/kernels.h"
 
 using namespace ugpt::engine;
 

@@ -44,7 +44,7 @@ def test_contraction(tmp_path: Path, compiler: str) -> None:
 def test_fast_math(tmp_path: Path, compiler: str, option: str) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    source = ROOT / "device" / "src" / "engine" / "soft_fma.cpp"
+    source = ROOT / "device" / "src" / "engine" / "numeric" / "soft_fma.cpp"
     done = subprocess.run(
         [compiler, *OPTIONS, option, "-c", str(source), "-o", str(tmp_path / "out.o")],
         capture_output=True, text=True, check=False,

@@ -6,10 +6,11 @@
 #include <string_view>
 
 #include "check.h"
-#include "engine/bits.h"
-#include "engine/fma.h"
-#include "engine/random.h"
-#include "engine/self_test.h"
+#include "engine/engine.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/fma.h"
+#include "engine/numeric/random.h"
+#include "engine/numeric/self_test.h"
 
 using namespace ugpt::engine;
 

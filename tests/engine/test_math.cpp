@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "check.h"
-#include "engine/adam.h"
-#include "engine/math.h"
-#include "engine/random.h"
+#include "engine/numeric/math.h"
+#include "engine/numeric/random.h"
+#include "engine/train/adam.h"
 
 using namespace ugpt::engine;
 

@@ -15,6 +15,7 @@ from tests.support.firmware import (
     ESP32_C3,
     ESP32_S3,
     OWN_OFFSET,
+    PARTITIONS,
     application,
     bootloader,
     executable,
@@ -46,7 +47,7 @@ def test_merged_image(tmp_path: Path, chip_id: int, chip: str) -> None:
     path.write_bytes(merged(chip_id, "1.2.3"))
     found = read_image(path)
     assert (found.chip, found.project, found.version) == (chip, "ugpt", "1.2.3")
-    assert found.flash_bytes == 0x1F0000 + 0xE0000
+    assert found.flash_bytes == max(offset + size for *_, offset, size in PARTITIONS)
     assert found.kept_from == OWN_OFFSET
     assert not found.overwrites
     (part,) = found.parts

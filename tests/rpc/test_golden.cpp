@@ -5,7 +5,7 @@
 
 #include "bytes.h"
 #include "check.h"
-#include "rpc/crc32.h"
+#include "base/crc32.h"
 #include "rpc/envelope.h"
 #include "rpc/frame.h"
 
@@ -24,7 +24,7 @@ enum class Direction { both, decode_only };
 
 bool matches(std::span<const std::uint8_t> actual, const Expected& expected) {
     if (const auto* digest = std::get_if<Digest>(&expected)) {
-        return actual.size() == digest->size && crc32(actual) == digest->crc;
+        return actual.size() == digest->size && base::crc32(actual) == digest->crc;
     }
     return equal(actual, from_hex(std::get<std::string_view>(expected)));
 }

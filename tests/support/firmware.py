@@ -9,16 +9,17 @@ from functools import reduce
 from operator import xor
 from pathlib import Path
 
+from device.regions import OWN_TYPE, read_regions
+
 ESP32, ESP32_C3, ESP32_S3 = 0, 5, 9
 
 TABLE_OFFSET = 0x8000
 APPLICATION_OFFSET = 0x10000
 OWN_OFFSET = 0x110000
 
-PARTITIONS = (
-    ("factory", 0, 0, APPLICATION_OFFSET, 0x100000),
-    ("checkpoint_a", 0x40, 0, OWN_OFFSET, 0x60000),
-    ("data", 0x40, 5, 0x1F0000, 0xE0000),
+PARTITIONS = tuple(
+    (r.label, OWN_TYPE if r.own else 0, int(r.subtype, 16) if r.own else 0, r.offset, r.size_bytes)
+    for r in read_regions()
 )
 
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "app/step_profile.h"
-#include "engine/config.h"
+#include "engine/engine.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 

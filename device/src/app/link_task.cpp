@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "app/checkpoint.h"
+#include "store/checkpoint.h"
 #include "app/convert.h"
-#include "app/document_store.h"
+#include "store/data_set.h"
 #include "app/planning.h"
 #include "app/version.h"
 
@@ -39,7 +39,7 @@ rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& shape,
             .available_bytes = saturated(available),
             .missing_bytes = saturated(plan.missing_bytes),
             .checkpoint_bytes =
-                saturated(CheckpointStore::size_bytes(to_engine(shape), vocabulary_bytes)),
+                saturated(store::CheckpointStore::size_bytes(to_engine(shape), vocabulary_bytes)),
             .fits = plan.fits()};
 }
 
@@ -244,7 +244,7 @@ Refusal LinkTask::hello(const rpc::HelloParams& params, rpc::HelloResult& result
     hello.frame_bytes = limits_.frame_bytes;
     hello.window = limits_.window;
     hello.baud_max = chip.baud_max;
-    hello.data_bytes = DocumentStore::room_bytes(ports_.flash);
+    hello.data_bytes = store::DataSetStore::room_bytes(ports_.flash);
     shared_.greeted.store(true, std::memory_order_relaxed);
     return {};
 }
@@ -259,15 +259,15 @@ Refusal LinkTask::set_baud(const rpc::SetBaudParams& params, rpc::SetBaudResult&
 }
 
 // Documents sent for an earlier line of steps do not count for this one.
-void LinkTask::follow_epoch(const Progress& progress) {
-    if (epoch_ == progress.epoch) return;
-    epoch_ = progress.epoch;
-    next_document_ = progress.epoch_step * progress.batch;
+void LinkTask::follow_generation(const Progress& progress) {
+    if (generation_ == progress.generation) return;
+    generation_ = progress.generation;
+    next_document_ = progress.generation_step * progress.batch;
 }
 
 Refusal LinkTask::status(rpc::Status& status) {
     const Progress progress = shared_.progress.read();
-    follow_epoch(progress);
+    follow_generation(progress);
     status.state = static_cast<rpc::DeviceState>(progress.state);
     status.run_id = progress.run_id;
     status.step = progress.step;
@@ -312,7 +312,7 @@ rpc::ErrorCode LinkTask::push_document(std::span<const std::uint8_t> encoded,
     if (!decode_tokens(encoded, progress.vocab_size,
                        std::span(tokens).first(progress.block_size), count))
         return rpc::ErrorCode::bad_token;
-    taken = shared_.documents.push({next_document_, static_cast<std::uint16_t>(epoch_)},
+    taken = shared_.documents.push({next_document_, static_cast<std::uint16_t>(generation_)},
                                    std::span(tokens).first(count));
     return rpc::ErrorCode::none;
 }
@@ -321,7 +321,7 @@ Refusal LinkTask::documents_write(const rpc::DocumentsWriteParams& params,
                                   rpc::DocumentsWriteResult& result) {
     const Progress progress = shared_.progress.read();
     if (progress.vocab_size == 0) return rpc::ErrorCode::no_model;
-    follow_epoch(progress);
+    follow_generation(progress);
     if (params.first > next_document_) return {rpc::ErrorCode::gap, next_document_};
     std::uint32_t index = params.first;
     bool taken = true;

@@ -55,7 +55,7 @@ class LinkTask {
     Refusal plan(const rpc::PlanParams& params, rpc::PlanResult& result);
     Refusal documents_write(const rpc::DocumentsWriteParams& params,
                             rpc::DocumentsWriteResult& result);
-    void follow_epoch(const Progress& progress);
+    void follow_generation(const Progress& progress);
     rpc::ErrorCode push_document(std::span<const std::uint8_t> encoded, const Progress& progress,
                                  bool& taken);
 
@@ -73,7 +73,7 @@ class LinkTask {
     std::uint32_t baud_ = rpc::kFirstBaud;
     std::uint32_t pending_baud_ = 0;       // to change to when the reply has left
     std::uint64_t baud_deadline_us_ = 0;   // for a valid frame; 0: nothing is awaited
-    std::uint32_t epoch_ = 0;              // of the documents sent last
+    std::uint32_t generation_ = 0;              // of the documents sent last
     std::uint32_t next_document_ = 0;
     std::array<float, kMaxLossesPerReply> losses_{};
 };

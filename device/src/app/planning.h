@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/model.h"
+#include "engine/engine.h"
 
 namespace ugpt::app {
 

@@ -5,17 +5,17 @@
 #include <atomic>
 #include <cstdint>
 
-#include "app/document_ring.h"
-#include "app/loss_ring.h"
-#include "app/narrator.h"
-#include "app/snapshot.h"
-#include "app/spsc_queue.h"
+#include "app/autorun_sampler.h"
+#include "app/document_queue.h"
+#include "app/loss_buffer.h"
+#include "base/snapshot.h"
+#include "base/spsc_queue.h"
 
 namespace ugpt::app {
 
 enum class TrainerState : std::uint32_t { empty, idle, training, waiting, saving };
 
-// What the trainer tells of itself. An epoch is one continuous line of steps: it begins when a
+// What the trainer tells of itself. A generation is one continuous line of steps: it begins when a
 // model is created, loaded, drawn anew or moved to another step.
 struct Progress {
     TrainerState state = TrainerState::empty;
@@ -29,8 +29,8 @@ struct Progress {
     std::uint32_t error = 0;
     std::uint32_t step_us = 0;
     std::uint32_t free_bytes = 0;
-    std::uint32_t epoch = 0;
-    std::uint32_t epoch_step = 0;  // steps completed when the epoch began
+    std::uint32_t generation = 0;
+    std::uint32_t generation_step = 0;  // steps completed when the generation began
     std::uint32_t vocab_size = 0;
     std::uint32_t block_size = 0;
     std::uint32_t batch = 1;
@@ -39,23 +39,23 @@ struct Progress {
 };
 
 // Where the rings lie.
-struct RingMemory {
-    std::array<Word, LossRing::kCapacity> losses;
-    std::array<Word, DocumentRing::kCapacity> documents;
+struct QueueMemory {
+    std::array<base::Word, LossBuffer::kCapacity> losses;
+    std::array<base::Word, DocumentQueue::kCapacity> documents;
 };
 
 struct Shared {
     static constexpr std::size_t kMaxExchanges = 32;
 
-    explicit Shared(RingMemory& memory) : losses(memory.losses), documents(memory.documents) {}
+    explicit Shared(QueueMemory& memory) : losses(memory.losses), documents(memory.documents) {}
 
-    Snapshot<Progress> progress;  // trainer -> link
-    LossRing losses;              // trainer -> link
-    DocumentRing documents;       // link -> trainer
+    base::Snapshot<Progress> progress;  // trainer -> link
+    LossBuffer losses;              // trainer -> link
+    DocumentQueue documents;       // link -> trainer
     // Indices of exchanges: requests for the trainer, and those it has answered.
-    SpscQueue<std::uint8_t, kMaxExchanges> requests;
-    SpscQueue<std::uint8_t, kMaxExchanges> answers;
-    SpscQueue<TextLine, 2> texts;     // trainer -> link, for whoever watches the serial port
+    base::SpscQueue<std::uint8_t, kMaxExchanges> requests;
+    base::SpscQueue<std::uint8_t, kMaxExchanges> answers;
+    base::SpscQueue<TextLine, 2> texts;     // trainer -> link, for whoever watches the serial port
     std::atomic<bool> greeted{false};  // a host speaks
     std::atomic<bool> booted{false};  // the trainer has looked for a checkpoint
     std::atomic<bool> stop{false};    // both tasks shall end; a chip never asks for it

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "engine/phase.h"
+#include "engine/engine.h"
 #include "port/port.h"
 
 namespace ugpt::app {

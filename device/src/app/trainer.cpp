@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "app/planning.h"
+#include "app/store_errors.h"
 
 namespace ugpt::app {
 namespace {
@@ -25,12 +26,12 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       curve_(flash),
       documents_(flash),
       settings_(flash),
-      narrator_(settings_, platform.entropy()),
+      autorun_(settings_, platform.entropy()),
       profile_(platform),
       arena_(platform.memory_blocks()) {}
 
 void Trainer::boot() {
-    narrator_.load();
+    autorun_.load();
     const auto found = checkpoints_.find_newest();
     if (found && !resume(*found)) {
         log_.write(port::LogLevel::error, "the checkpoint in flash could not be loaded");
@@ -41,20 +42,20 @@ void Trainer::boot() {
     shared_.booted.store(true, std::memory_order_release);
 }
 
-bool Trainer::resume(const CheckpointInfo& run) {
+bool Trainer::resume(const store::CheckpointInfo& run) {
     if (!allocate(run) || !checkpoints_.load(model_, vocabulary_)) return false;
     run_ = run;
     model_.seek(run.step);
     saved_step_ = run.step;
-    begin_epoch(run.step);
+    begin_generation(run.step);
     // A host that wants more steps says so; a run that needs none goes on.
-    if (run.source == Source::flash) run_.target_step = run.target_step;
+    if (run.source == store::Source::flash) run_.target_step = run.target_step;
     log_.write(port::LogLevel::info, training() ? "training goes on from the checkpoint in flash"
                                                 : "model loaded from flash");
     return true;
 }
 
-bool Trainer::allocate(const CheckpointInfo& run) {
+bool Trainer::allocate(const store::CheckpointInfo& run) {
     arena_.clear();
     model_ = {};
     vocabulary_ = arena_.take_array<std::byte>(run.vocabulary_bytes);
@@ -64,9 +65,9 @@ bool Trainer::allocate(const CheckpointInfo& run) {
     return fits;
 }
 
-void Trainer::begin_epoch(std::uint32_t step) {
-    ++epoch_;
-    epoch_step_ = step;
+void Trainer::begin_generation(std::uint32_t step) {
+    ++generation_;
+    generation_step_ = step;
     curve_step_ = step;
     accumulated_ = 0;
     run_.step = step;
@@ -90,13 +91,13 @@ void Trainer::publish(TrainerState state) {
     progress.step_us = step_us_;
     progress.free_bytes =
         static_cast<std::uint32_t>(arena_.available_bytes() - arena_.taken_bytes());
-    progress.epoch = epoch_;
-    progress.epoch_step = epoch_step_;
+    progress.generation = generation_;
+    progress.generation_step = generation_step_;
     progress.vocab_size = model_.empty() ? 0 : run_.shape.vocab_size;
     progress.batch = run_.recipe.batch;
     progress.block_size = model_.empty() ? 0 : run_.shape.block_size;
     progress.source = static_cast<std::uint32_t>(run_.source);
-    progress.autorun = narrator_.enabled() ? 1 : 0;
+    progress.autorun = autorun_.enabled() ? 1 : 0;
     shared_.progress.publish(progress);
 }
 
@@ -105,9 +106,9 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
     if (!shape.valid()) return rpc::ErrorCode::bad_shape;
     if (training()) return rpc::ErrorCode::busy;
     if (recipe.total_steps > UINT32_MAX / recipe.batch) return rpc::ErrorCode::bad_params;
-    CheckpointInfo run{.run_id = run_id, .shape = shape, .recipe = recipe,
+    store::CheckpointInfo run{.run_id = run_id, .shape = shape, .recipe = recipe,
                        .vocabulary_bytes = vocabulary_bytes};
-    CheckpointInfo present = run_;
+    store::CheckpointInfo present = run_;
     present.step = present.target_step = present.save_every = 0;
     if (!model_.empty() && present == run) return rpc::ErrorCode::none;
 
@@ -118,7 +119,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
     if (!allocate(run)) return rpc::ErrorCode::does_not_fit;
     run_ = run;
     saved_step_ = 0;
-    begin_epoch(0);
+    begin_generation(0);
     publish(TrainerState::idle);
     return rpc::ErrorCode::none;
 }
@@ -127,7 +128,7 @@ rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (training()) return rpc::ErrorCode::busy;
     model_.init_weights(seed, deviation);
-    begin_epoch(0);
+    begin_generation(0);
     publish(TrainerState::idle);
     return rpc::ErrorCode::none;
 }
@@ -136,23 +137,23 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (training()) return rpc::ErrorCode::busy;
     model_.seek(step);
-    begin_epoch(step);
+    begin_generation(step);
     publish(TrainerState::idle);
     return rpc::ErrorCode::none;
 }
 
 rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_every,
-                              Source source) {
+                              store::Source source) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (target_step > run_.recipe.total_steps) return rpc::ErrorCode::bad_params;
-    if (source == Source::flash && !documents_.find()) return rpc::ErrorCode::bad_data;
+    if (source == store::Source::flash && !documents_.find()) return rpc::ErrorCode::bad_data;
     run_.save_every = save_every;
     if (target_step <= run_.step) return rpc::ErrorCode::none;
     run_.target_step = target_step;
     run_.source = source;
     error_ = rpc::ErrorCode::none;
     publish(TrainerState::training);
-    if (source == Source::host) return rpc::ErrorCode::none;
+    if (source == store::Source::host) return rpc::ErrorCode::none;
     // From here on a power cut must find something to go on from.
     if (!curve_.begin(run_.run_id)) return rpc::ErrorCode::flash_failed;
     return save();
@@ -164,27 +165,21 @@ rpc::ErrorCode Trainer::pause() {
     run_.target_step = run_.step;
     publish(TrainerState::idle);
     // A run that needs no host shall stay stopped, also after a power cut.
-    return was_training && run_.source == Source::flash ? save() : rpc::ErrorCode::none;
+    return was_training && run_.source == store::Source::flash ? save() : rpc::ErrorCode::none;
 }
 
 rpc::ErrorCode Trainer::save() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     publish(TrainerState::saving);
-    const SaveResult result = store_curve() ? checkpoints_.save(run_, model_, vocabulary_)
-                                            : SaveResult::flash_failed;
-    if (result == SaveResult::saved) saved_step_ = run_.step;
+    const store::Result result = store_curve() ? checkpoints_.save(run_, model_, vocabulary_)
+                                                   : store::Result::flash_failed;
+    if (result == store::Result::ok) saved_step_ = run_.step;
     publish(resting_state());
-    switch (result) {
-        case SaveResult::saved:
-            return rpc::ErrorCode::none;
-        case SaveResult::no_room:
-            log_.write(port::LogLevel::warning, "the model is too large for a checkpoint slot");
-            return rpc::ErrorCode::no_room;
-        case SaveResult::flash_failed:
-            break;
-    }
-    log_.write(port::LogLevel::error, "writing the checkpoint to flash failed");
-    return rpc::ErrorCode::flash_failed;
+    if (result == store::Result::no_room)
+        log_.write(port::LogLevel::warning, "the model is too large for a checkpoint slot");
+    else if (result != store::Result::ok)
+        log_.write(port::LogLevel::error, "writing the checkpoint to flash failed");
+    return error_code(result);
 }
 
 void Trainer::stop_with(rpc::ErrorCode error) {
@@ -193,8 +188,8 @@ void Trainer::stop_with(rpc::ErrorCode error) {
     // What was sent for the next step is used up or of no use: the host begins with it again.
     model_.seek(run_.step);
     accumulated_ = 0;
-    ++epoch_;
-    epoch_step_ = run_.step;
+    ++generation_;
+    generation_step_ = run_.step;
     log_.write(port::LogLevel::error, rpc::error_text(error));
     publish(TrainerState::idle);
 }
@@ -204,8 +199,8 @@ TrainerState Trainer::resting_state() const {
     return training() ? TrainerState::training : TrainerState::idle;
 }
 
-rpc::ErrorCode Trainer::set_autorun(const Settings& settings) {
-    const rpc::ErrorCode error = narrator_.set(settings);
+rpc::ErrorCode Trainer::set_autorun(const store::Settings& settings) {
+    const rpc::ErrorCode error = autorun_.set(settings);
     publish(resting_state());
     return error;
 }
@@ -217,16 +212,16 @@ void Trainer::set_profiling(bool enabled) {
     model_.observe(enabled ? &profile_ : nullptr);
 }
 
-bool Trainer::narrate(TextLine& line) {
-    if (!narrator_.enabled() || model_.empty() || training() ||
+bool Trainer::draw_autorun_text(TextLine& line) {
+    if (!autorun_.enabled() || model_.empty() || training() ||
         shared_.greeted.load(std::memory_order_relaxed))
         return false;
-    line = narrator_.next(model_, vocabulary_);
+    line = autorun_.next(model_, vocabulary_);
     return true;
 }
 
 std::uint32_t Trainer::idle_wait_ms() const {
-    return narrator_.enabled() ? Narrator::kIntervalMs : kIdleWaitMs;
+    return autorun_.enabled() ? AutorunSampler::kIntervalMs : kIdleWaitMs;
 }
 
 std::size_t Trainer::read_curve(std::uint32_t first, std::span<float> out) {
@@ -235,7 +230,7 @@ std::size_t Trainer::read_curve(std::uint32_t first, std::span<float> out) {
 
 // Losses since the last checkpoint: what a power cut takes back is run again and stored then.
 bool Trainer::store_curve() {
-    if (run_.source != Source::flash) return true;
+    if (run_.source != store::Source::flash) return true;
     std::array<float, 64> losses;
     while (curve_step_ < run_.step) {
         std::uint32_t first = curve_step_ + 1;
@@ -250,13 +245,13 @@ bool Trainer::save_is_due() const {
     if (!training()) return true;
     if (run_.save_every > 0 && run_.step % run_.save_every == 0) return true;
     // The ring must not lose what the curve in flash still lacks.
-    return run_.source == Source::flash && run_.step - curve_step_ >= LossRing::kCapacity / 2;
+    return run_.source == store::Source::flash && run_.step - curve_step_ >= LossBuffer::kCapacity / 2;
 }
 
 bool Trainer::next_document(std::span<engine::Token> out, std::size_t& length) {
     const std::uint32_t index = run_.step * run_.recipe.batch + accumulated_;
-    const DocumentRing::Key wanted{index, static_cast<std::uint16_t>(epoch_)};
-    if (run_.source == Source::host) return shared_.documents.take(wanted, out, length);
+    const DocumentQueue::Key wanted{index, static_cast<std::uint16_t>(generation_)};
+    if (run_.source == store::Source::host) return shared_.documents.take(wanted, out, length);
     const auto is_bos_or_beyond = [&](engine::Token token) {
         return token + 1u >= run_.shape.vocab_size;
     };

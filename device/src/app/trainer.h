@@ -4,17 +4,16 @@
 #include <cstdint>
 #include <span>
 
-#include "app/checkpoint.h"
-#include "app/curve_store.h"
-#include "app/document_store.h"
-#include "app/narrator.h"
-#include "app/settings.h"
+#include "app/autorun_sampler.h"
 #include "app/shared.h"
 #include "app/step_profile.h"
-#include "engine/arena.h"
-#include "engine/model.h"
+#include "engine/engine.h"
 #include "port/port.h"
 #include "rpc/messages.h"
+#include "store/checkpoint.h"
+#include "store/data_set.h"
+#include "store/loss_history.h"
+#include "store/settings.h"
 
 namespace ugpt::app {
 
@@ -31,7 +30,7 @@ class Trainer {
     // nothing to do before a request or a document arrives.
     bool advance();
     // Draws a text to print where the device shall do so by itself; false where it shall not.
-    bool narrate(TextLine& line);
+    bool draw_autorun_text(TextLine& line);
     // How long to wait when there is nothing to do.
     [[nodiscard]] std::uint32_t idle_wait_ms() const;
 
@@ -41,19 +40,20 @@ class Trainer {
                           const engine::Recipe& recipe, std::uint32_t vocabulary_bytes);
     rpc::ErrorCode init_weights(std::uint64_t seed, float deviation);
     rpc::ErrorCode seek(std::uint32_t step);
-    rpc::ErrorCode train(std::uint32_t target_step, std::uint32_t save_every, Source source);
+    rpc::ErrorCode train(std::uint32_t target_step, std::uint32_t save_every,
+                         store::Source source);
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
-    rpc::ErrorCode set_autorun(const Settings& settings);
+    rpc::ErrorCode set_autorun(const store::Settings& settings);
     // The profile starts from zero when it is switched on.
     void set_profiling(bool enabled);
     [[nodiscard]] const StepProfile& profile() const { return profile_; }
     [[nodiscard]] std::size_t read_curve(std::uint32_t first, std::span<float> out);
 
-    [[nodiscard]] DocumentStore& documents() { return documents_; }
+    [[nodiscard]] store::DataSetStore& documents() { return documents_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
     [[nodiscard]] engine::Model& model() { return model_; }
-    [[nodiscard]] const CheckpointInfo& run() const { return run_; }
+    [[nodiscard]] const store::CheckpointInfo& run() const { return run_; }
     [[nodiscard]] std::span<std::byte> vocabulary() { return vocabulary_; }
     [[nodiscard]] bool training() const { return run_.step < run_.target_step; }
 
@@ -61,13 +61,13 @@ class Trainer {
     [[nodiscard]] std::uint32_t missing_bytes() const { return missing_bytes_; }
 
   private:
-    bool allocate(const CheckpointInfo& run);
-    bool resume(const CheckpointInfo& run);
+    bool allocate(const store::CheckpointInfo& run);
+    bool resume(const store::CheckpointInfo& run);
     bool next_document(std::span<engine::Token> out, std::size_t& length);
     [[nodiscard]] bool save_is_due() const;
     bool store_curve();
     void complete_step(float loss);
-    void begin_epoch(std::uint32_t step);
+    void begin_generation(std::uint32_t step);
     void stop_with(rpc::ErrorCode error);
     [[nodiscard]] TrainerState resting_state() const;
     void publish(TrainerState state);
@@ -75,22 +75,22 @@ class Trainer {
     port::Platform& platform_;
     port::Log& log_;
     Shared& shared_;
-    CheckpointStore checkpoints_;
-    CurveStore curve_;
-    DocumentStore documents_;
-    SettingsStore settings_;
-    Narrator narrator_;
+    store::CheckpointStore checkpoints_;
+    store::LossHistory curve_;
+    store::DataSetStore documents_;
+    store::SettingsStore settings_;
+    AutorunSampler autorun_;
     StepProfile profile_;
     bool profiling_ = false;
     engine::Arena arena_;
     engine::Model model_;
     std::span<std::byte> vocabulary_;
-    CheckpointInfo run_;  // step and target_step are those of now
+    store::CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
     std::uint32_t accumulated_ = 0;  // documents of the next step that are dealt with
     std::uint32_t curve_step_ = 0;  // losses up to this step are in flash
-    std::uint32_t epoch_ = 0;
-    std::uint32_t epoch_step_ = 0;
+    std::uint32_t generation_ = 0;
+    std::uint32_t generation_step_ = 0;
     std::uint64_t positions_ = 0;
     float loss_ = 0.0f;
     std::uint32_t step_us_ = 0;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "app/convert.h"
+#include "app/store_errors.h"
 
 namespace ugpt::app {
 namespace {
@@ -12,7 +14,7 @@ constexpr std::uint32_t kBlockValues = 64;  // packed moments are written in who
 
 // A range of a tensor that a request names.
 struct Range {
-    const engine::Parameter* parameter = nullptr;  // nullptr: there is no such range
+    std::optional<engine::Parameter> parameter;  // without a value: there is no such range
     engine::TensorKind kind = engine::TensorKind::weights;
     std::size_t offset = 0;
     std::size_t count = 0;
@@ -20,8 +22,8 @@ struct Range {
 
 Range find_range(const engine::Model& model, std::string_view name, rpc::TensorKind kind,
                  std::uint32_t offset, std::size_t count) {
-    const engine::Parameter* parameter = model.find(name);
-    if (parameter == nullptr || offset >= parameter->size()) return {};
+    const std::optional<engine::Parameter> parameter = model.find(name);
+    if (!parameter || offset >= parameter->size()) return {};
     return {parameter, static_cast<engine::TensorKind>(kind), offset,
             std::min<std::size_t>(count, parameter->size() - offset)};
 }
@@ -47,7 +49,7 @@ void TrainerTask::run() {
         while (const auto index = shared_.requests.pop()) answer_next(*index);
         if (trainer_.advance()) continue;
         ports_.trainer_signal.wait(trainer_.idle_wait_ms());
-        if (TextLine line; trainer_.narrate(line) && shared_.texts.push(line))
+        if (TextLine line; trainer_.draw_autorun_text(line) && shared_.texts.push(line))
             ports_.serial.wake();
     }
 }
@@ -108,11 +110,11 @@ std::span<const std::uint8_t> TrainerTask::answer_data(const rpc::Request& reque
                 request, scratch_, [this](const auto& in, auto&) { return data_begin(in.data); });
         case rpc::Method::data_write:
             return answer<rpc::DataWriteParams>(request, scratch_, [this](const auto& in, auto&) {
-                return Refusal{trainer_.documents().write(in.offset, in.content)};
+                return Refusal{error_code(trainer_.documents().write(in.offset, in.content))};
             });
         case rpc::Method::data_commit:
             return answer<rpc::DataCommitParams>(request, scratch_, [this](const auto&, auto&) {
-                return Refusal{trainer_.documents().commit()};
+                return Refusal{error_code(trainer_.documents().commit())};
             });
         default:
             return answer<rpc::DataInfoParams>(
@@ -141,7 +143,7 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
         case rpc::Method::train:
             return answer<rpc::TrainParams>(request, scratch_, [this](const auto& in, auto&) {
                 return Refusal{trainer_.train(in.target_step, in.save_every,
-                                              static_cast<Source>(in.source))};
+                                              static_cast<store::Source>(in.source))};
             });
         case rpc::Method::pause:
             return answer<rpc::PauseParams>(request, scratch_, [this](const auto&, auto& out) {
@@ -167,7 +169,7 @@ std::span<const std::uint8_t> TrainerTask::answer_run(const rpc::Request& reques
                 request, scratch_, [this](const auto& in, auto& out) { return curve(in, out); });
         case rpc::Method::autorun:
             return answer<rpc::AutorunParams>(request, scratch_, [this](const auto& in, auto&) {
-                return Refusal{trainer_.set_autorun({in.enabled ? 1u : 0u, in.temperature})};
+                return Refusal{trainer_.set_autorun({in.enabled, in.temperature})};
             });
         case rpc::Method::self_test:
             return answer<rpc::SelfTestParams>(request, scratch_, [this](const auto&, auto& out) {
@@ -201,7 +203,7 @@ Refusal TrainerTask::create(const rpc::CreateParams& params, rpc::CreateResult& 
 
 Refusal TrainerTask::model_info(rpc::ModelInfo& info) {
     if (trainer_.model().empty()) return rpc::ErrorCode::no_model;
-    const CheckpointInfo& run = trainer_.run();
+    const store::CheckpointInfo& run = trainer_.run();
     info = {run.run_id, to_rpc(run.shape), to_rpc(run.recipe), run.vocabulary_bytes, run.step};
     return {};
 }
@@ -234,7 +236,7 @@ Refusal TrainerTask::tensor_write(const rpc::TensorWriteParams& params) {
     const std::size_t count = params.data.size() / sizeof(float);
     const Range range =
         find_range(trainer_.model(), params.name, params.kind, params.offset, count);
-    if (range.parameter == nullptr || range.count * sizeof(float) != params.data.size())
+    if (!range.parameter || range.count * sizeof(float) != params.data.size())
         return rpc::ErrorCode::unknown_tensor;
     const bool to_the_end = range.offset + count == range.parameter->size();
     if (range.offset % kBlockValues != 0 || (count % kBlockValues != 0 && !to_the_end))
@@ -253,7 +255,7 @@ Refusal TrainerTask::tensor_read(const rpc::TensorReadParams& params,
     const Range range =
         find_range(trainer_.model(), params.name, params.kind, params.offset,
                    std::min(values_.size(), std::size_t{params.count}));
-    if (range.parameter == nullptr) return rpc::ErrorCode::unknown_tensor;
+    if (!range.parameter) return rpc::ErrorCode::unknown_tensor;
     const auto values = std::span(values_).first(range.count);
     trainer_.model().read(*range.parameter, range.kind, range.offset, values);
     result.data = bytes_of(std::as_bytes(values));
@@ -286,12 +288,12 @@ Refusal TrainerTask::curve(const rpc::CurveParams& params, rpc::CurveResult& res
 }
 
 Refusal TrainerTask::data_begin(const rpc::DataSet& data) {
-    if (trainer_.training() && trainer_.run().source == Source::flash)
+    if (trainer_.training() && trainer_.run().source == store::Source::flash)
         return rpc::ErrorCode::busy;
     std::uint32_t missing_bytes = 0;
-    const rpc::ErrorCode error = trainer_.documents().begin(
+    const store::Result result = trainer_.documents().begin(
         {data.documents, data.size_bytes, data.token_bytes, data.crc}, missing_bytes);
-    return {error, missing_bytes};
+    return {error_code(result), missing_bytes};
 }
 
 Refusal TrainerTask::data_info(rpc::DataSet& data) {

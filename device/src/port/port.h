@@ -6,8 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+
+#include "port/regions.h"
 
 namespace ugpt::port {
 
@@ -30,23 +33,13 @@ class Serial {
     virtual bool set_baud(std::uint32_t baud) = 0;
 };
 
-// Regions of the flash, by purpose.
-enum class Region : std::uint8_t {
-    checkpoint_a,
-    checkpoint_b,
-    settings_a,
-    settings_b,
-    curve,  // losses of a run that needs no host
-    data,   // documents of such a run
-};
-inline constexpr std::size_t kRegionCount = 6;
-
 // NOR flash: bits are erased to 1 by sectors and written to 0. Used by the trainer task only.
 class Flash {
   public:
     static constexpr std::uint32_t kSectorBytes = 4096;
 
     virtual ~Flash() = default;
+    // 0 if the flash has no such region.
     [[nodiscard]] virtual std::uint32_t size_bytes(Region region) const = 0;
     virtual bool read(Region region, std::uint32_t offset, std::span<std::byte> out) = 0;
     virtual bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) = 0;
@@ -87,16 +80,27 @@ struct Chip {
     std::string_view name;   // "esp32"
     std::string_view board;  // board, or profile of a virtual device
     bool virtual_device = false;
+    std::uint64_t device_id = 0;  // the chip's MAC address, or a virtual device's own number
     std::uint8_t cores = 2;
     std::uint32_t clock_hz = 0;
     std::uint32_t baud_max = 0;
+    std::uint32_t flash_bytes = 0;
     std::uint32_t tick_hz = 1'000'000'000;  // of Platform::ticks
+};
+
+// How the chip is doing.
+struct Health {
+    std::uint32_t heap_free_bytes = 0;        // 0: not known
+    std::uint32_t heap_least_free_bytes = 0;  // since the start
+    std::optional<float> temperature_c;       // if the chip has a sensor
 };
 
 class Platform {
   public:
     virtual ~Platform() = default;
     [[nodiscard]] virtual const Chip& chip() const = 0;
+    // Link task only.
+    [[nodiscard]] virtual Health health() = 0;
     // The blocks of memory that tensors can use; taken once, at start.
     [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
     [[nodiscard]] virtual std::uint64_t now_us() = 0;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "rpc/crc32.h"
+#include "base/crc32.h"
 
 namespace ugpt::rpc {
 
@@ -61,7 +61,7 @@ std::span<const std::uint8_t> FrameDecoder::finish_frame() {
         return {};
     }
     const auto body = data.first(data.size() - kCrcBytes);
-    if (crc32(body) != little_endian(data.last<kCrcBytes>())) {
+    if (base::crc32(body) != little_endian(data.last<kCrcBytes>())) {
         ++counters_.bad_crc;
         return {};
     }
@@ -103,7 +103,7 @@ std::size_t FrameDecoder::feed(std::span<const std::uint8_t> in,
 }
 
 FrameEncoder::FrameEncoder(std::span<const std::uint8_t> body) : body_(body) {
-    const std::uint32_t crc = crc32(body);
+    const std::uint32_t crc = base::crc32(body);
     for (std::size_t i = 0; i < kCrcBytes; ++i) {
         crc_[i] = static_cast<std::uint8_t>(crc >> (8 * i));
     }

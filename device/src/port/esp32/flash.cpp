@@ -8,11 +8,7 @@ namespace ugpt::port::esp32 {
 namespace {
 
 // The first of the types that ESP-IDF leaves to applications.
-constexpr auto kPartitionType = static_cast<esp_partition_type_t>(0x40);
-
-// In the order of Region.
-constexpr std::array<const char*, kRegionCount> kLabels{
-    "checkpoint_a", "checkpoint_b", "settings_a", "settings_b", "curve", "data"};
+constexpr auto kPartitionType = static_cast<esp_partition_type_t>(kRegionType);
 
 }  // namespace
 
@@ -22,8 +18,8 @@ constexpr std::array<const char*, kRegionCount> kLabels{
 PartitionFlash::PartitionFlash() {
     for (std::size_t i = 0; i < kRegionCount; ++i) {
         Place& place = places_[i];
-        place.partition =
-            esp_partition_find_first(kPartitionType, ESP_PARTITION_SUBTYPE_ANY, kLabels[i]);
+        place.partition = esp_partition_find_first(
+            kPartitionType, static_cast<esp_partition_subtype_t>(i), nullptr);
         if (place.partition == nullptr) continue;
         const void* first = nullptr;
         esp_partition_mmap_handle_t handle = 0;

@@ -1,4 +1,4 @@
-// The regions of the flash: partitions found by their labels in device/partitions.csv.
+// The regions of the flash: partitions found by type and subtype, as device/partitions.csv has them.
 #pragma once
 
 #include <array>

@@ -49,8 +49,8 @@ app::DeviceMemory take_device_memory() {
 #endif
     const auto scratch = take_bytes(app::DeviceMemory::scratch_bytes(kLimits));
     // Rings keep to whole words: on a plain ESP32 they get memory that allows nothing else.
-    void* words = take(sizeof(app::RingMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
-    return {exchanges, scratch, *new (words) app::RingMemory};
+    void* words = take(sizeof(app::QueueMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
+    return {exchanges, scratch, *new (words) app::QueueMemory};
 }
 
 void TensorMemory::add(std::byte* first, std::size_t size_bytes) {

@@ -1,14 +1,33 @@
 #include "port/esp32/platform.h"
 
+#include <array>
+
 #include "bootloader_random.h"
 #include "esp_cpu.h"
+#include "esp_flash.h"
+#include "esp_mac.h"
 #include "esp_random.h"
 #include "esp_system.h"
 #include "esp_timer.h"
 #include "sdkconfig.h"
-#include "soc/soc_caps.h"
 
 namespace ugpt::port::esp32 {
+namespace {
+
+std::uint64_t mac_address() {
+    std::array<std::uint8_t, 6> mac{};
+    if (esp_efuse_mac_get_default(mac.data()) != ESP_OK) return 0;
+    std::uint64_t number = 0;
+    for (const std::uint8_t byte : mac) number = number << 8 | byte;
+    return number;
+}
+
+std::uint32_t flash_bytes() {
+    std::uint32_t size = 0;
+    return esp_flash_get_physical_size(nullptr, &size) == ESP_OK ? size : 0;
+}
+
+}  // namespace
 
 ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     chip_.name = CONFIG_IDF_TARGET;
@@ -17,6 +36,24 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     chip_.clock_hz = CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ * 1'000'000u;
     chip_.baud_max = CONFIG_UGPT_BAUD_MAX;
     chip_.tick_hz = chip_.clock_hz;
+    chip_.device_id = mac_address();
+    chip_.flash_bytes = flash_bytes();
+#if SOC_TEMP_SENSOR_SUPPORTED
+    const temperature_sensor_config_t range = TEMPERATURE_SENSOR_CONFIG_DEFAULT(-10, 80);
+    if (temperature_sensor_install(&range, &sensor_) != ESP_OK ||
+        temperature_sensor_enable(sensor_) != ESP_OK)
+        sensor_ = nullptr;
+#endif
+}
+
+Health ChipPlatform::health() {
+    Health health{esp_get_free_heap_size(), esp_get_minimum_free_heap_size(), {}};
+#if SOC_TEMP_SENSOR_SUPPORTED
+    float celsius = 0.0f;
+    if (sensor_ != nullptr && temperature_sensor_get_celsius(sensor_, &celsius) == ESP_OK)
+        health.temperature_c = celsius;
+#endif
+    return health;
 }
 
 std::uint64_t ChipPlatform::now_us() { return static_cast<std::uint64_t>(esp_timer_get_time()); }

@@ -7,6 +7,10 @@
 
 #include "port/esp32/memory.h"
 #include "port/port.h"
+#include "soc/soc_caps.h"
+#if SOC_TEMP_SENSOR_SUPPORTED
+#include "driver/temperature_sensor.h"
+#endif
 
 namespace ugpt::port::esp32 {
 
@@ -15,6 +19,7 @@ class ChipPlatform : public Platform {
     explicit ChipPlatform(const TensorMemory& memory);
 
     [[nodiscard]] const Chip& chip() const override { return chip_; }
+    [[nodiscard]] Health health() override;
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override {
         return memory_.blocks();
     }
@@ -26,6 +31,9 @@ class ChipPlatform : public Platform {
   private:
     Chip chip_;
     const TensorMemory& memory_;
+#if SOC_TEMP_SENSOR_SUPPORTED
+    temperature_sensor_handle_t sensor_ = nullptr;  // nullptr: it could not be started
+#endif
 };
 
 }  // namespace ugpt::port::esp32

@@ -4,9 +4,7 @@ namespace ugpt::port::posix {
 namespace {
 
 constexpr std::size_t kKiB = 1024;
-// As in device/partitions.csv.
-constexpr FlashLayout kFlash4MiB{448 * kKiB, 448 * kKiB, 4 * kKiB, 4 * kKiB,
-                                 128 * kKiB, 832 * kKiB};
+constexpr std::uint32_t kFlash4MiB = 4 << 20;
 
 }  // namespace
 

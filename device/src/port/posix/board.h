@@ -1,12 +1,12 @@
 // What a virtual device pretends to have: the memory and flash of a real board.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "port/port.h"
-#include "port/posix/flash.h"
 
 namespace ugpt::port::posix {
 
@@ -15,7 +15,7 @@ struct Board {
     std::string_view chip;
     std::uint8_t cores;
     std::vector<std::size_t> memory_blocks;  // bytes free for tensors under ESP-IDF
-    FlashLayout flash;
+    std::uint32_t flash_bytes;
 };
 
 [[nodiscard]] std::span<const Board> boards();

@@ -6,55 +6,67 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
+#include <random>
 
 namespace ugpt::port::posix {
 namespace {
 
 using Chunk = std::array<std::byte, Flash::kSectorBytes>;
 
-// Brings the file to `size` bytes; what is new reads as erased.
-bool extend_erased(int fd, std::int64_t size) {
-    struct stat status {};
-    if (fstat(fd, &status) != 0) return false;
-    Chunk erased;
-    erased.fill(std::byte{0xFF});
-    for (std::int64_t at = status.st_size; at < size;) {
-        const auto count = std::min<std::int64_t>(size - at, Flash::kSectorBytes);
-        if (pwrite(fd, erased.data(), static_cast<std::size_t>(count), at) != count) return false;
-        at += count;
-    }
-    return true;
+// The regions that version 0.1.0 knew come first, so that its files are still read; the device's
+// number follows them.
+constexpr std::size_t kFirstRegions = 6;
+constexpr std::uint32_t kIdentityBytes = Flash::kSectorBytes;
+
+constexpr std::int64_t start_of(std::size_t region) {
+    std::int64_t at = region < kFirstRegions ? 0 : kIdentityBytes;
+    for (std::size_t i = 0; i < region; ++i) at += kRegions[i].size_bytes;
+    return at;
 }
+
+constexpr std::int64_t kIdentityPosition = start_of(kFirstRegions) - kIdentityBytes;
 
 }  // namespace
 
-std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, const FlashLayout& layout,
-                                           std::string& error) {
+std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string& error) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         error = "cannot open the flash file " + path + ": " + std::strerror(errno);
         return nullptr;
     }
-    std::unique_ptr<FileFlash> flash(new FileFlash(fd, layout));
+    std::unique_ptr<FileFlash> flash(new FileFlash(fd));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         error = "the flash file " + path + " is in use by another virtual device";
         return nullptr;
     }
-    std::int64_t total = 0;
-    for (const std::uint32_t size : layout) total += size;
-    if (!extend_erased(fd, total)) {
-        error = "cannot extend the flash file " + path + ": " + std::strerror(errno);
+    if (!flash->load_device_id()) {
+        error = "cannot write the flash file " + path + ": " + std::strerror(errno);
         return nullptr;
     }
     return flash;
 }
 
+bool FileFlash::load_device_id() {
+    std::array<std::byte, sizeof(device_id_)> bytes;
+    if (!read_at(kIdentityPosition, bytes)) return false;
+    device_id_ = std::bit_cast<std::uint64_t>(bytes);
+    if (device_id_ != UINT64_MAX) return true;
+    std::random_device entropy;
+    // Locally administered, as MAC addresses that nobody has assigned are: no chip has this one.
+    device_id_ = (std::uint64_t{entropy()} << 16 ^ entropy()) & 0xFCFFFFFFFFFF;
+    device_id_ |= 0x020000000000;
+    bytes = std::bit_cast<decltype(bytes)>(device_id_);
+    return store(kIdentityPosition, bytes);
+}
+
 FileFlash::~FileFlash() { close(fd_); }
 
 std::uint32_t FileFlash::size_bytes(Region region) const {
-    return layout_[static_cast<std::size_t>(region)];
+    return kRegions[static_cast<std::size_t>(region)].size_bytes;
 }
 
 bool FileFlash::inside(Region region, std::uint32_t offset, std::size_t size) const {
@@ -62,18 +74,36 @@ bool FileFlash::inside(Region region, std::uint32_t offset, std::size_t size) co
 }
 
 std::int64_t FileFlash::position(Region region, std::uint32_t offset) const {
-    std::int64_t at = offset;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(region); ++i) at += layout_[i];
-    return at;
+    return start_of(static_cast<std::size_t>(region)) + offset;
+}
+
+bool FileFlash::read_at(std::int64_t at, std::span<std::byte> out) const {
+    const ssize_t count = pread(fd_, out.data(), out.size(), at);
+    if (count < 0) return false;
+    std::ranges::fill(out.subspan(static_cast<std::size_t>(count)), std::byte{0xFF});
+    return true;
 }
 
 bool FileFlash::read(Region region, std::uint32_t offset, std::span<std::byte> out) {
-    if (!inside(region, offset, out.size())) return false;
-    return pread(fd_, out.data(), out.size(), position(region, offset)) ==
-           static_cast<ssize_t>(out.size());
+    return inside(region, offset, out.size()) && read_at(position(region, offset), out);
+}
+
+// A hole in the file would read as zeros: what lies before `at` is written as erased.
+bool FileFlash::fill_up_to(std::int64_t at) {
+    struct stat status {};
+    if (fstat(fd_, &status) != 0) return false;
+    Chunk erased;
+    erased.fill(std::byte{0xFF});
+    for (std::int64_t end = status.st_size; end < at;) {
+        const auto count = std::min<std::int64_t>(at - end, Flash::kSectorBytes);
+        if (pwrite(fd_, erased.data(), static_cast<std::size_t>(count), end) != count) return false;
+        end += count;
+    }
+    return true;
 }
 
 bool FileFlash::store(std::int64_t at, std::span<const std::byte> bytes) {
+    if (!fill_up_to(at)) return false;
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), bytes_left_));
     if (pwrite(fd_, bytes.data(), count, at) != static_cast<ssize_t>(count)) return false;
     if (bytes_left_ != UINT64_MAX) bytes_left_ -= count;
@@ -88,7 +118,7 @@ bool FileFlash::write(Region region, std::uint32_t offset, std::span<const std::
     for (std::size_t done = 0; done < bytes.size();) {
         const std::size_t count = std::min(bytes.size() - done, chunk.size());
         const std::int64_t at = start + static_cast<std::int64_t>(done);
-        if (pread(fd_, chunk.data(), count, at) != static_cast<ssize_t>(count)) return false;
+        if (!read_at(at, std::span(chunk).first(count))) return false;
         for (std::size_t i = 0; i < count; ++i) chunk[i] &= bytes[done + i];  // only 1 -> 0
         if (!store(at, {chunk.data(), count})) return false;
         done += count;

@@ -1,19 +1,18 @@
 // The flash of a virtual device: a file that behaves like NOR flash.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "port/port.h"
 
 namespace ugpt::port::posix {
 
-// Sizes of the regions, in the order of port::Region.
-using FlashLayout = std::array<std::uint32_t, port::kRegionCount>;
-
+// The regions of device/partitions.csv one after the other, in the order of their numbers. What the
+// file is too short for reads as erased.
 class FileFlash : public Flash {
   public:
     ~FileFlash() override;
@@ -22,8 +21,10 @@ class FileFlash : public Flash {
 
     // Opens or creates the file; nullptr and a filled `error` where that fails or another device
     // has it open.
-    static std::unique_ptr<FileFlash> open(const std::string& path, const FlashLayout& layout,
-                                           std::string& error);
+    static std::unique_ptr<FileFlash> open(const std::string& path, std::string& error);
+
+    // The device's own number, drawn when the file is made: what a MAC address is to a chip.
+    [[nodiscard]] std::uint64_t device_id() const { return device_id_; }
 
     // Cuts the power: the process ends at once when so many bytes have been written or erased.
     void cut_power_after(std::uint64_t bytes) { bytes_left_ = bytes; }
@@ -34,13 +35,16 @@ class FileFlash : public Flash {
     bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
 
   private:
-    FileFlash(int fd, const FlashLayout& layout) : fd_(fd), layout_(layout) {}
+    explicit FileFlash(int fd) : fd_(fd) {}
+    bool load_device_id();
+    bool read_at(std::int64_t position, std::span<std::byte> out) const;
     [[nodiscard]] bool inside(Region region, std::uint32_t offset, std::size_t size) const;
     [[nodiscard]] std::int64_t position(Region region, std::uint32_t offset) const;
+    bool fill_up_to(std::int64_t position);
     bool store(std::int64_t position, std::span<const std::byte> bytes);
 
     int fd_;
-    FlashLayout layout_;
+    std::uint64_t device_id_ = 0;
     std::uint64_t bytes_left_ = UINT64_MAX;
 };
 

@@ -45,12 +45,15 @@ bool MemoryLog::read(LogLine& line) {
     return true;
 }
 
-HostPlatform::HostPlatform(const Board& board, std::function<void()> restart)
+HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id,
+                           std::function<void()> restart)
     : restart_(std::move(restart)) {
     chip_.name = board.chip;
     chip_.board = board.name;
     chip_.virtual_device = true;
     chip_.cores = board.cores;
+    chip_.device_id = device_id;
+    chip_.flash_bytes = board.flash_bytes;
     for (const std::size_t size : board.memory_blocks) {
         auto& memory = memory_.emplace_back(size + kBlockAlignment, kUnset);
         void* start = memory.data();

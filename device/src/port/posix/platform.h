@@ -38,9 +38,11 @@ class MemoryLog : public Log {
 class HostPlatform : public Platform {
   public:
     // `restart` is called when the firmware asks to start over.
-    HostPlatform(const Board& board, std::function<void()> restart);
+    HostPlatform(const Board& board, std::uint64_t device_id, std::function<void()> restart);
 
     [[nodiscard]] const Chip& chip() const override { return chip_; }
+    // A process has no heap of its own size and no sensor.
+    [[nodiscard]] Health health() override { return {}; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override;

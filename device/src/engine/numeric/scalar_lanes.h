@@ -1,0 +1,70 @@
+// What a kernel computes with: `Lanes` is a type that says how many floats are worked on together
+// and how. Kernels are templates over it, so every instruction set runs the same formulas in the
+// same order, and a lane's bits never depend on the width.
+//
+// ScalarLanes (one float) is the definition; the others must give its bits in every lane.
+// All are in unnamed namespaces: a type with internal linkage gives its file its own copy of the
+// kernels, compiled for the file's instruction set only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/numeric/bits.h"
+#include "engine/numeric/fma.h"
+
+// Before a loop over parts of a register tile: none of it may stay a loop.
+#define UGPT_UNROLL _Pragma("GCC unroll 16")
+// Hides from the compiler where a pointer comes from, so that it is kept instead of recomputed.
+#define UGPT_OPAQUE(pointer) asm("" : "+r"(pointer))
+#define UGPT_LANE [[maybe_unused, gnu::always_inline]] static inline
+
+namespace ugpt::engine {
+namespace {
+
+struct ScalarLanes {
+    using Single = ScalarLanes;  // the lanes of one register
+    using Float = float;
+    using Int = std::uint32_t;
+    using Mask = bool;
+    static constexpr std::size_t kWidth = 1;
+
+    UGPT_LANE Float load(const float* p) { return *p; }
+    UGPT_LANE void store(float* p, Float x) { *p = x; }
+    UGPT_LANE Float all(float x) { return x; }
+    UGPT_LANE Int all_bits(std::uint32_t x) { return x; }
+
+    UGPT_LANE Float add(Float a, Float b) { return a + b; }
+    UGPT_LANE Float sub(Float a, Float b) { return a - b; }
+    UGPT_LANE Float mul(Float a, Float b) { return a * b; }
+    UGPT_LANE Float fma(Float a, Float b, Float c) { return engine::fma(a, b, c); }
+    // c - a * b, rounded once
+    UGPT_LANE Float negative_fma(Float a, Float b, Float c) { return engine::fma(-a, b, c); }
+    // a > b ? a : b, so b where one is NaN or both are zero
+    UGPT_LANE Float max(Float a, Float b) { return a > b ? a : b; }
+
+    UGPT_LANE Mask less(Float a, Float b) { return a < b; }
+    // a < b as signed integers: for bits of floats that are not negative, the order of the floats
+    UGPT_LANE Mask less_bits(Int a, Int b) {
+        return static_cast<std::int32_t>(a) < static_cast<std::int32_t>(b);
+    }
+    UGPT_LANE Float select(Mask mask, Float yes, Float no) { return mask ? yes : no; }
+    UGPT_LANE bool any(Mask mask) { return mask; }
+    // Whether the lane's number plus `first` is at least `bound`.
+    UGPT_LANE Mask index_at_least(std::size_t first, std::size_t bound) { return first >= bound; }
+
+    UGPT_LANE Int bits(Float x) { return bits_of(x); }
+    UGPT_LANE Float from_bits(Int x) { return float_of(x); }
+    UGPT_LANE Int subtract_bits(Int a, Int b) { return a - b; }
+    template <int kCount>
+    UGPT_LANE Int shift_left(Int x) {
+        return x << kCount;
+    }
+    template <int kCount>
+    UGPT_LANE Int shift_right(Int x) {
+        return x >> kCount;
+    }
+};
+
+}  // namespace
+}  // namespace ugpt::engine

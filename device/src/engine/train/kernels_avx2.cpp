@@ -1,0 +1,19 @@
+// Compiled with the instruction set in its name; run only where the processor has it.
+#include "engine/numeric/self_test_lanes.h"
+#include "engine/simd/lanes_x86.h"
+#include "engine/train/kernels.h"
+#include "engine/train/pass.h"
+
+namespace ugpt::engine {
+
+extern const Kernels kAvx2Kernels;
+const Kernels kAvx2Kernels{"avx2",
+                           Avx2Lanes::kWidth,
+                           forward<Avx2Lanes>,
+                           backward<Avx2Lanes>,
+                           sum_of_squares,
+                           use_kept_gradients<Avx2Lanes>,
+                           decode<Avx2Lanes>,
+                           self_test_lanes<Avx2Lanes>};
+
+}  // namespace ugpt::engine

@@ -1,0 +1,19 @@
+// Compiled with the instruction set in its name; run only where the processor has it.
+#include "engine/numeric/self_test_lanes.h"
+#include "engine/simd/lanes_x86.h"
+#include "engine/train/kernels.h"
+#include "engine/train/pass.h"
+
+namespace ugpt::engine {
+
+extern const Kernels kAvx512Kernels;
+const Kernels kAvx512Kernels{"avx512",
+                           Avx512Lanes::kWidth,
+                           forward<Avx512Lanes>,
+                           backward<Avx512Lanes>,
+                           sum_of_squares,
+                           use_kept_gradients<Avx512Lanes>,
+                           decode<Avx512Lanes>,
+                           self_test_lanes<Avx512Lanes>};
+
+}  // namespace ugpt::engine

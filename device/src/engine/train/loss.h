@@ -1,0 +1,54 @@
+// Softmax cross-entropy over the vocabulary.
+#pragma once
+
+#include "engine/numeric/math.h"
+#include "engine/train/network.h"
+
+namespace ugpt::engine {
+namespace {
+
+// The mean loss of the document's positions. The logits [V x S] become their gradient.
+template <class AnyLanes>
+float cross_entropy(const Network& net, const Document& document) {
+    using Lanes = typename AnyLanes::Single;
+    const std::size_t stride = net.stride;
+    const std::size_t vocabulary = net.shape.vocab_size;
+    const std::size_t count = document.positions;
+    const float inverse_count = reciprocal<ScalarLanes>(static_cast<float>(count));
+
+    for (std::size_t t = 0; t < count; ++t) {
+        net.losses[t] = net.logits[document.target(t) * stride + t];
+    }
+    const Exponential<Lanes> exponential;
+    for (std::size_t t = 0; t < count; t += Lanes::kWidth) {
+        float* column = net.logits + t;
+        auto maximum = Lanes::load(column);
+        for (std::size_t v = 1; v < vocabulary; ++v) {
+            maximum = Lanes::max(Lanes::load(column + v * stride), maximum);
+        }
+        auto sum = Lanes::all(0.0f);
+        for (std::size_t v = 0; v < vocabulary; ++v) {
+            const auto power = exponential(Lanes::sub(Lanes::load(column + v * stride), maximum));
+            sum = Lanes::add(sum, power);
+            Lanes::store(column + v * stride, power);
+        }
+        const auto normaliser = Lanes::mul(reciprocal<Lanes>(sum), Lanes::all(inverse_count));
+        for (std::size_t v = 0; v < vocabulary; ++v) {
+            Lanes::store(column + v * stride,
+                         Lanes::mul(Lanes::load(column + v * stride), normaliser));
+        }
+        Lanes::store(net.maxima + t, maximum);
+        Lanes::store(net.sums + t, sum);
+    }
+    float total = 0.0f;
+    for (std::size_t t = 0; t < count; ++t) {
+        const float loss = logarithm<ScalarLanes>(net.sums[t]) - (net.losses[t] - net.maxima[t]);
+        total = total + loss;
+        float& gradient = net.logits[document.target(t) * stride + t];
+        gradient = gradient - inverse_count;
+    }
+    return total * inverse_count;
+}
+
+}  // namespace
+}  // namespace ugpt::engine

@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "engine/engine.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/math.h"
+#include "engine/numeric/random.h"
+#include "engine/train/layout.h"
+#include "engine/train/model_state.h"
+#include "engine/train/moments.h"
+
+namespace ugpt::engine {
+
+namespace {
+
+constexpr ModelState kNoModel;
+
+void clear_moments(const ModelState& model) {
+    for_each_matrix(model.network, [&](const Matrix& matrix) {
+        const auto words =
+            static_cast<std::size_t>(moment_words(model.recipe.moments, matrix.size()));
+        std::memset(matrix.first_moment, 0, words * sizeof(std::uint32_t));
+        std::memset(matrix.second_moment, 0, words * sizeof(std::uint32_t));
+    });
+}
+
+// Moments too small to matter become +0 before they turn denormal. Packed ones are never kept.
+void flush_tiny(const ModelState& model) {
+    if (model.recipe.moments != MomentFormat::f32) {
+        return;
+    }
+    for_each_matrix(model.network, [](const Matrix& matrix) {
+        auto* first = reinterpret_cast<float*>(matrix.first_moment);
+        auto* second = reinterpret_cast<float*>(matrix.second_moment);
+        for (std::size_t i = 0; i < matrix.size(); ++i) {
+            first[i] = first[i] < AdamStep::kTinyFirst && -first[i] < AdamStep::kTinyFirst
+                           ? 0.0f
+                           : first[i];
+            second[i] = second[i] < AdamStep::kTinySecond ? 0.0f : second[i];
+        }
+    });
+}
+
+Document document_of(const Shape& shape, std::span<const Token> text) {
+    const std::size_t positions = std::min<std::size_t>(shape.block_size, text.size() + 1);
+    return {text, shape.bos(), positions};
+}
+
+void finish_step(ModelState& model) {
+    ++model.step;
+    if (model.step % AdamStep::kFlushEvery == 0) {
+        flush_tiny(model);
+    }
+    enter(model.network, Phase::outside);
+}
+
+// The step whose gradients, and losses, were added up.
+float step_with_kept_gradients(ModelState& model) {
+    const float average = reciprocal<ScalarLanes>(static_cast<float>(model.documents));
+    const float loss = model.loss_sum * average;
+    model.documents = 0;
+    if (!is_finite(loss)) {
+        return std::numeric_limits<float>::quiet_NaN();
+    }
+    enter(model.network, Phase::adam);
+    float factor = average;
+    if (model.recipe.clip_norm > 0.0f) {
+        // The norm of the sum of gradients; that of their mean is `average` times as large.
+        const float squares = model.kernels->sum_of_squares(model.network);
+        if (!is_finite(squares)) {
+            enter(model.network, Phase::outside);
+            return std::numeric_limits<float>::quiet_NaN();
+        }
+        constexpr float kTooSmallToClip = 0x1p-100f;
+        if (squares > kTooSmallToClip) {
+            const float inverse_norm = inverse_root<ScalarLanes>(squares);
+            factor = std::min(average, model.recipe.clip_norm * inverse_norm);
+        }
+    }
+    model.correction.advance(model.recipe);
+    const AdamStep step = AdamStep::at(model.step, model.correction, model.recipe);
+    model.kernels->use_kept_gradients(model.network, step, factor);
+    finish_step(model);
+    return loss;
+}
+
+}  // namespace
+
+const ModelState& Model::state() const {
+    return empty() ? kNoModel : *state_;
+}
+
+Plan Model::plan(const Shape& shape, const Recipe& recipe, Arena arena) {
+    return lay_out(shape, recipe, arena).plan;
+}
+
+bool Model::create(const Shape& shape, const Recipe& recipe, Arena& arena) {
+    state_ = shape.valid() ? lay_out(shape, recipe, arena).state : nullptr;
+    return !empty();
+}
+
+const Shape& Model::shape() const {
+    return state().network.shape;
+}
+
+const Recipe& Model::recipe() const {
+    return state().recipe;
+}
+
+std::uint32_t Model::step() const {
+    return state().step;
+}
+
+void Model::init_weights(std::uint64_t seed, float deviation) {
+    std::uint64_t index = 0;
+    for_each_matrix(state_->network, [&](const Matrix& matrix) {
+        for (std::size_t i = 0; i < matrix.size(); ++i) {
+            matrix.weights[i] = random_normal(seed, 0, index++) * deviation;
+        }
+    });
+    clear_moments(*state_);
+    seek(0);
+}
+
+void Model::seek(std::uint32_t step) {
+    state_->step = step;
+    state_->correction = BiasCorrection::after(step, state_->recipe);
+    state_->documents = 0;
+}
+
+float Model::evaluate(std::span<const Token> text) {
+    const Network& net = state_->network;
+    const float loss = state_->kernels->forward(net, document_of(net.shape, text));
+    enter(net, Phase::outside);
+    return loss;
+}
+
+void Model::accumulate(std::span<const Token> text) {
+    ModelState& model = *state_;
+    const Document added = document_of(model.network.shape, text);
+    const bool first = model.documents == 0;
+    const float loss = model.kernels->forward(model.network, added);
+    model.loss_sum = first ? loss : model.loss_sum + loss;
+    if (is_finite(model.loss_sum)) {
+        model.kernels->backward(model.network, {.adam = nullptr, .first = first}, added);
+    }
+    ++model.documents;
+    enter(model.network, Phase::outside);
+}
+
+float Model::train_step(std::span<const Token> text) {
+    ModelState& model = *state_;
+    if (keeps_gradients(model.recipe)) {
+        accumulate(text);
+        return step_with_kept_gradients(model);
+    }
+    const Document trained = document_of(model.network.shape, text);
+    const float loss = model.kernels->forward(model.network, trained);
+    if (!is_finite(loss)) {
+        enter(model.network, Phase::outside);
+        return std::numeric_limits<float>::quiet_NaN();
+    }
+    enter(model.network, Phase::adam);
+    model.correction.advance(model.recipe);
+    const AdamStep step = AdamStep::at(model.step, model.correction, model.recipe);
+    model.kernels->backward(model.network, {.adam = &step}, trained);
+    finish_step(model);
+    return loss;
+}
+
+const Kernels& Model::kernels() const {
+    return *state_->kernels;
+}
+
+bool Model::use_kernels(const Kernels& kernels) {
+    if (state_->network.stride % kernels.lanes != 0) {
+        return false;
+    }
+    state_->kernels = &kernels;
+    return true;
+}
+
+void Model::observe(PhaseObserver* observer) {
+    if (!empty()) {
+        state_->network.observer = observer;
+    }
+}
+
+}  // namespace ugpt::engine

@@ -1,0 +1,287 @@
+// Adam's moments in less memory: as bfloat16, or as one byte a value with an exponent for each block.
+//
+// Both keep a sign bit for the first moment only, an exponent and some leading bits of the
+// fraction, so that small values keep their relative precision beside large ones. Values are
+// rounded up or down by a fixed sequence that visits all fractions evenly ("dither"), so that many
+// small changes add up to what they should; packing is as deterministic as everything else.
+//
+// q8, per block of 64 values: E, the exponent of the largest, is kept; a byte then holds the lowest
+// four bits of exponent - (E - 15) and the first bits of the fraction, four of them or three and a
+// sign. 0 stands for zero; a second moment that is not zero does not become it, as its root divides.
+//
+// Memory is read and written in whole words, the lowest bits of a word first.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/config.h"
+#include "engine/numeric/bits.h"
+#include "engine/numeric/scalar_lanes.h"
+#include "engine/train/adam_step.h"
+
+namespace ugpt::engine {
+
+inline constexpr std::size_t kMomentBlock = 64;
+
+enum class Moment : std::uint8_t { first, second };
+
+// Values that share a word or an exponent: what is packed begins at a multiple of this.
+constexpr std::size_t values_together(MomentFormat format) {
+    switch (format) {
+        case MomentFormat::f32: return 1;
+        case MomentFormat::bf16: return 2;
+        case MomentFormat::q8: return kMomentBlock;
+    }
+    return 1;
+}
+
+// Words for `count` moments of one kind.
+constexpr std::uint64_t moment_words(MomentFormat format, std::uint64_t count) {
+    switch (format) {
+        case MomentFormat::f32: return count;
+        case MomentFormat::bf16: return (count + 1) / 2;
+        case MomentFormat::q8:
+            return (count + 3) / 4 + ((count + kMomentBlock - 1) / kMomentBlock + 3) / 4;
+    }
+    return 0;
+}
+
+// What is added to bits before they are cut: half of the last place that stays, or a fraction of it
+// that depends on the value's index and the step. Multiples of the golden ratio are spread evenly
+// over both.
+struct Dither {
+    bool nearest = true;
+    std::uint32_t step = 0;
+};
+
+namespace {
+
+constexpr std::uint32_t kInfiniteBits = 0x7f800000u;
+
+// The additions for values from `begin` on, one after the other.
+class DitherRun {
+  public:
+    DitherRun(const Dither& dither, Moment moment, std::size_t begin)
+        : increment_(dither.nearest ? 0 : 2 * kGolden),
+          spread_(0x80000000u) {
+        if (!dither.nearest) {
+            const auto i =
+                static_cast<std::uint32_t>(2 * begin + (moment == Moment::first ? 0 : 1));
+            spread_ = (i + dither.step * 0x85ebca6bu) * kGolden;
+        }
+    }
+    [[gnu::always_inline]] std::uint32_t next(int dropped_bits) {
+        const std::uint32_t added = spread_ >> (32 - dropped_bits);
+        spread_ += increment_;
+        return added;
+    }
+
+  private:
+    static constexpr std::uint32_t kGolden = 0x9e3779b1u;
+    std::uint32_t increment_;
+    std::uint32_t spread_;
+};
+
+// Magnitudes below this are kept as zero.
+constexpr std::uint32_t tiny_bits(Moment moment) {
+    return moment == Moment::first ? std::bit_cast<std::uint32_t>(AdamStep::kTinyFirst)
+                                   : std::bit_cast<std::uint32_t>(AdamStep::kTinySecond);
+}
+
+// The bits of a moment without its sign, which a second one has none of.
+constexpr std::uint32_t magnitude_of(Moment moment, std::uint32_t bits) {
+    return moment == Moment::first ? bits & 0x7fffffffu : bits;
+}
+
+[[maybe_unused]] void unpack_bf16(const std::uint32_t* words, std::size_t count, float* values) {
+    _Pragma("GCC unroll 4") for (std::size_t pairs = count / 2; pairs > 0; --pairs) {
+        const std::uint32_t word = *words++;
+        *values++ = float_of(word << 16);
+        *values++ = float_of(word & 0xffff0000u);
+    }
+    if (count % 2 != 0) {
+        *values = float_of(*words << 16);
+    }
+}
+
+template <Moment kMoment>
+[[gnu::always_inline]] inline std::uint32_t rounded_bf16(float value, DitherRun& dither) {
+    constexpr std::uint32_t kTiny = tiny_bits(kMoment);
+    const std::uint32_t added = dither.next(16);
+    const std::uint32_t bits = bits_of(value);
+    const std::uint32_t magnitude = magnitude_of(kMoment, bits);
+    if (magnitude - kTiny < kInfiniteBits - kTiny) {
+        return bits + added;
+    }
+    return magnitude < kTiny ? 0 : bits;
+}
+
+template <Moment kMoment>
+void pack_bf16(std::uint32_t* words, std::size_t count, const float* values, DitherRun dither) {
+    for (std::size_t pairs = count / 2; pairs > 0; --pairs) {
+        const std::uint32_t low = rounded_bf16<kMoment>(*values++, dither);
+        const std::uint32_t high = rounded_bf16<kMoment>(*values++, dither);
+        *words++ = low >> 16 | (high & 0xffff0000u);
+    }
+    if (count % 2 != 0) {
+        *words = rounded_bf16<kMoment>(*values, dither) >> 16;
+    }
+}
+
+// How the bits of a q8 byte are the bits of a float.
+template <Moment kMoment>
+struct ByteFormat {
+    static constexpr bool kSigned = kMoment == Moment::first;
+    static constexpr int kDroppedBits = kSigned ? 20 : 19;      // of a float's fraction
+    static constexpr std::int32_t kMost = kSigned ? 127 : 255;  // largest magnitude code
+    static constexpr std::int32_t kExponents = kSigned ? 8 : 16;  // codes with the same exponent
+    static constexpr std::int32_t kLeast = kSigned ? 0 : 1;  // smallest code of what is not zero
+
+    // What is added to a code to make it the upper bits of a float.
+    static std::int32_t base(std::uint32_t largest_exponent) {
+        return (static_cast<std::int32_t>(largest_exponent) - 15) * kExponents;
+    }
+};
+
+// A byte as a float.
+template <Moment kMoment>
+[[gnu::always_inline]] inline float value_of_byte(std::uint32_t byte, std::int32_t base) {
+    using Format = ByteFormat<kMoment>;
+    const std::uint32_t code = byte & static_cast<std::uint32_t>(Format::kMost);
+    const auto upper = code + static_cast<std::uint32_t>(base);
+    const std::uint32_t sign = (byte ^ code) << 24;
+    return float_of(code == 0 ? 0 : upper << Format::kDroppedBits | sign);
+}
+
+template <Moment kMoment>
+void unpack_q8(const std::uint32_t* words, std::uint32_t exponent, std::size_t count,
+               float* values) {
+    const std::int32_t base = ByteFormat<kMoment>::base(exponent);
+    for (std::size_t fours = count / 4; fours > 0; --fours) {
+        const std::uint32_t word = *words++;
+        UGPT_UNROLL for (int shift = 0; shift < 32; shift += 8) {
+            *values++ = value_of_byte<kMoment>(word >> shift & 0xffu, base);
+        }
+    }
+    count %= 4;
+    for (std::uint32_t word = count > 0 ? *words : 0; count > 0; --count) {
+        *values++ = value_of_byte<kMoment>(word & 0xffu, base);
+        word >>= 8;
+    }
+}
+
+// The exponent of the largest of `count` values; 0 where all are tiny.
+template <Moment kMoment>
+std::uint32_t largest_exponent(const float* values, std::size_t count) {
+    std::uint32_t largest = 0;
+    _Pragma("GCC unroll 4") for (std::size_t left = count; left > 0; --left) {
+        const std::uint32_t magnitude = magnitude_of(kMoment, bits_of(*values++));
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest < tiny_bits(kMoment) ? 0 : largest >> 23;
+}
+
+template <Moment kMoment>
+[[gnu::always_inline]] inline std::uint32_t byte_of_value(float value, std::int32_t base,
+                                                          DitherRun& dither) {
+    using Format = ByteFormat<kMoment>;
+    const std::uint32_t added = dither.next(Format::kDroppedBits);
+    const std::uint32_t bits = bits_of(value);
+    const std::uint32_t magnitude = magnitude_of(kMoment, bits);
+    std::int32_t code =
+        static_cast<std::int32_t>((magnitude + added) >> Format::kDroppedBits) - base;
+    code = code < Format::kLeast ? Format::kLeast : code;
+    code = code > Format::kMost ? Format::kMost : code;
+    if (Format::kSigned) {
+        return code == 0 ? 0 : static_cast<std::uint32_t>(code) | (bits ^ magnitude) >> 24;
+    }
+    return magnitude == 0 ? 0 : static_cast<std::uint32_t>(code);
+}
+
+// Not where all values are tiny: their exponent says so.
+template <Moment kMoment>
+void pack_q8(std::uint32_t* words, std::uint32_t exponent, std::size_t count, const float* values,
+             DitherRun dither) {
+    const std::int32_t base = ByteFormat<kMoment>::base(exponent);
+    for (std::size_t fours = count / 4; fours > 0; --fours) {
+        std::uint32_t word = 0;
+        UGPT_UNROLL for (int shift = 0; shift < 32; shift += 8) {
+            word |= byte_of_value<kMoment>(*values++, base, dither) << shift;
+        }
+        *words++ = word;
+    }
+    count %= 4;
+    if (count > 0) {
+        std::uint32_t word = 0;
+        for (int shift = 0; count > 0; shift += 8, --count) {
+            word |= byte_of_value<kMoment>(*values++, base, dither) << shift;
+        }
+        *words = word;
+    }
+}
+
+// The place of a block's exponent in q8: bytes behind the codes of the tensor's `total` values.
+struct ExponentPlace {
+    std::size_t word;
+    int shift;
+
+    ExponentPlace(std::size_t total, std::size_t begin)
+        : word((total + 3) / 4 + begin / kMomentBlock / 4),
+          shift(static_cast<int>(begin / kMomentBlock % 4 * 8)) {}
+};
+
+// Values [begin, begin + count) of a tensor of `total` moments, from `begin` a multiple of
+// values_together on. In q8 they must lie in one block, and packing them sets the whole block:
+// `count` reaches its end.
+template <Moment kMoment>
+void unpack_moments(MomentFormat format, const std::uint32_t* packed, std::size_t total,
+                    std::size_t begin, std::size_t count, float* values) {
+    switch (format) {
+        case MomentFormat::f32:
+            for (std::size_t i = 0; i < count; ++i) {
+                values[i] = float_of(packed[begin + i]);
+            }
+            break;
+        case MomentFormat::bf16: unpack_bf16(packed + begin / 2, count, values); break;
+        case MomentFormat::q8: {
+            const ExponentPlace place(total, begin);
+            const std::uint32_t exponent = packed[place.word] >> place.shift & 0xffu;
+            unpack_q8<kMoment>(packed + begin / 4, exponent, count, values);
+            break;
+        }
+    }
+}
+
+template <Moment kMoment>
+void pack_moments(MomentFormat format, std::uint32_t* packed, std::size_t total,
+                  std::size_t begin, std::size_t count, const float* values,
+                  const Dither& dither) {
+    const DitherRun run(dither, kMoment, begin);
+    switch (format) {
+        case MomentFormat::f32:
+            for (std::size_t i = 0; i < count; ++i) {
+                packed[begin + i] = bits_of(values[i]);
+            }
+            break;
+        case MomentFormat::bf16:
+            pack_bf16<kMoment>(packed + begin / 2, count, values, run);
+            break;
+        case MomentFormat::q8: {
+            const ExponentPlace place(total, begin);
+            const std::uint32_t exponent = largest_exponent<kMoment>(values, count);
+            packed[place.word] = (packed[place.word] & ~(0xffu << place.shift)) |
+                                 exponent << place.shift;
+            if (exponent == 0) {
+                std::fill_n(packed + begin / 4, (count + 3) / 4, 0u);
+            } else {
+                pack_q8<kMoment>(packed + begin / 4, exponent, count, values, run);
+            }
+            break;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace ugpt::engine

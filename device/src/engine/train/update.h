@@ -1,0 +1,96 @@
+// What is done with a gradient: one step of the optimiser, or keeping it for later.
+#pragma once
+
+#include "engine/train/adam.h"
+#include "engine/train/moments.h"
+#include "engine/train/network.h"
+
+namespace ugpt::engine {
+namespace {
+
+// One step of weights [begin, begin + count) of a matrix whose moments are packed. Both ends are
+// ends of blocks.
+template <class Lanes>
+void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix,
+                 std::size_t begin, std::size_t count, const float* gradient) {
+    const Dither dither{.nearest = false, .step = step.number};
+    const std::size_t total = matrix.size();
+    const std::size_t end = begin + count;
+    for (std::size_t i = begin; i < end; i += kMomentBlock) {
+        const std::size_t n = end - i < kMomentBlock ? end - i : kMomentBlock;
+        float first[kMomentBlock];
+        float second[kMomentBlock];
+        unpack_moments<Moment::first>(format, matrix.first_moment, total, i, n, first);
+        unpack_moments<Moment::second>(format, matrix.second_moment, total, i, n, second);
+        adam<Lanes>(step, {matrix.weights + i, first, second, gradient + (i - begin)}, n);
+        pack_moments<Moment::first>(format, matrix.first_moment, total, i, n, first, dither);
+        pack_moments<Moment::second>(format, matrix.second_moment, total, i, n, second, dither);
+    }
+}
+
+// One step of weights [begin, begin + count) of a matrix: weight decay, then Adam.
+template <class Lanes>
+void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix,
+                  std::size_t begin, std::size_t count, const float* gradient) {
+    float* weights = matrix.weights + begin;
+    if (step.keep != 1.0f) {
+        for (std::size_t i = 0; i < count; ++i) {
+            weights[i] = weights[i] * step.keep;
+        }
+    }
+    if (net.moments != MomentFormat::f32) {
+        step_packed<Lanes>(net.moments, step, matrix, begin, count, gradient);
+        return;
+    }
+    auto* first = reinterpret_cast<float*>(matrix.first_moment) + begin;
+    auto* second = reinterpret_cast<float*>(matrix.second_moment) + begin;
+    adam<Lanes>(step, {weights, first, second, gradient}, count);
+}
+
+// Takes the gradient of rows [first_row, first_row + rows) of a matrix, [rows x cols].
+template <class Lanes>
+void use_gradient(const Network& net, const Update& update, const Matrix& matrix,
+                  std::size_t first_row, std::size_t rows, const float* gradient) {
+    const std::size_t begin = first_row * matrix.cols;
+    const std::size_t count = rows * matrix.cols;
+    if (update.adam != nullptr) {
+        step_weights<Lanes>(net, *update.adam, matrix, begin, count, gradient);
+        return;
+    }
+    float* sum = matrix.gradient + begin;
+    for (std::size_t i = 0; i < count; ++i) {
+        sum[i] = update.first ? gradient[i] : sum[i] + gradient[i];
+    }
+}
+
+// The sum of the squares of all gradients kept: sixteen chains, element i of a matrix in chain
+// i mod 16, over the matrices in canonical order; then one chain over the sixteen.
+float sum_of_squares(const Network& net) {
+    constexpr std::size_t kChains = 16;
+    float sums[kChains] = {};
+    for_each_matrix(net, [&sums](const Matrix& matrix) {
+        for (std::size_t i = 0; i < matrix.size(); ++i) {
+            float& sum = sums[i % kChains];
+            sum = fma(matrix.gradient[i], matrix.gradient[i], sum);
+        }
+    });
+    float total = 0.0f;
+    for (const float sum : sums) {
+        total = total + sum;
+    }
+    return total;
+}
+
+// One step with the gradients kept, each times `factor`.
+template <class Lanes>
+void use_kept_gradients(const Network& net, const AdamStep& step, float factor) {
+    for_each_matrix(net, [&](const Matrix& matrix) {
+        for (std::size_t i = 0; i < matrix.size(); ++i) {
+            matrix.gradient[i] = matrix.gradient[i] * factor;
+        }
+        step_weights<Lanes>(net, step, matrix, 0, matrix.size(), matrix.gradient);
+    });
+}
+
+}  // namespace
+}  // namespace ugpt::engine

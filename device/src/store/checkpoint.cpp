@@ -1,0 +1,223 @@
+#include "store/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+
+#include "base/crc32.h"
+
+namespace ugpt::store {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "flash holds little-endian words");
+
+constexpr std::uint32_t kMark = 0x31504375;  // "uCP1"; another layout takes another digit
+constexpr std::array kKinds{engine::TensorKind::weights, engine::TensorKind::first_moment,
+                            engine::TensorKind::second_moment};
+constexpr std::uint32_t kCopyBytes = 256;
+constexpr std::size_t kCopyValues = kCopyBytes / sizeof(float);
+
+// The enumerator of a number that was read, if it is one of those up to `last`.
+template <typename Enum>
+std::optional<Enum> enumerator(std::uint32_t number, Enum last) {
+    if (number > static_cast<std::uint32_t>(last)) return {};
+    return static_cast<Enum>(number);
+}
+
+// Calls `visit(parameter, kind, offset, count)` for every tensor, a copy's worth at a time, until
+// one returns false.
+template <typename Visit>
+bool for_each_part(const engine::Model& model, Visit&& visit) {
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        const engine::Parameter& parameter = model.parameter(i);
+        for (const engine::TensorKind kind : kKinds) {
+            for (std::size_t at = 0; at < parameter.size(); at += kCopyValues) {
+                if (!visit(parameter, kind, at, std::min(kCopyValues, parameter.size() - at)))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+constexpr std::uint32_t padded(std::uint32_t size) { return (size + 3u) & ~3u; }
+
+void encode_shape(base::ByteWriter& writer, const engine::Shape& shape) {
+    for (const std::uint32_t value : {shape.n_layer, shape.n_embd, shape.n_head, shape.block_size,
+                                      shape.vocab_size})
+        writer.u32(value);
+}
+
+engine::Shape decode_shape(base::ByteReader& reader) {
+    engine::Shape shape;
+    for (std::uint32_t* value : {&shape.n_layer, &shape.n_embd, &shape.n_head, &shape.block_size,
+                                 &shape.vocab_size})
+        *value = reader.u32();
+    return shape;
+}
+
+void encode_recipe(base::ByteWriter& writer, const engine::Recipe& recipe) {
+    for (const float value :
+         {recipe.learning_rate, recipe.beta1, recipe.beta2, recipe.epsilon})
+        writer.f32(value);
+    writer.u32(recipe.total_steps);
+    writer.u32(recipe.batch);
+    writer.u8(static_cast<std::uint8_t>(recipe.schedule));
+    writer.u8(static_cast<std::uint8_t>(recipe.moments));
+    writer.u8(recipe.recompute ? 1 : 0);
+    writer.u8(0);  // version 0.1.0 wrote a struct, which has a byte of padding here
+    writer.u32(recipe.warmup_steps);
+    writer.f32(recipe.weight_decay);
+    writer.f32(recipe.clip_norm);
+}
+
+std::optional<engine::Recipe> decode_recipe(base::ByteReader& reader) {
+    engine::Recipe recipe;
+    for (float* value : {&recipe.learning_rate, &recipe.beta1, &recipe.beta2, &recipe.epsilon})
+        *value = reader.f32();
+    recipe.total_steps = reader.u32();
+    recipe.batch = reader.u32();
+    const auto schedule = enumerator(reader.u8(), engine::Schedule::constant);
+    const auto moments = enumerator(reader.u8(), engine::MomentFormat::q8);
+    const std::uint8_t recompute = reader.u8();
+    reader.u8();
+    recipe.warmup_steps = reader.u32();
+    recipe.weight_decay = reader.f32();
+    recipe.clip_norm = reader.f32();
+    if (!schedule || !moments || recompute > 1 || recipe.batch == 0) return {};
+    recipe.schedule = *schedule;
+    recipe.moments = *moments;
+    recipe.recompute = recompute == 1;
+    return recipe;
+}
+
+}  // namespace
+
+void CheckpointInfo::encode(base::ByteWriter& writer) const {
+    for (const std::uint32_t value : {run_id, step, target_step, save_every}) writer.u32(value);
+    writer.u32(static_cast<std::uint32_t>(source));
+    encode_shape(writer, shape);
+    encode_recipe(writer, recipe);
+    writer.u32(vocabulary_bytes);
+}
+
+std::optional<CheckpointInfo> CheckpointInfo::decode(base::ByteReader& reader) {
+    CheckpointInfo info;
+    for (std::uint32_t* value : {&info.run_id, &info.step, &info.target_step, &info.save_every})
+        *value = reader.u32();
+    const auto source = enumerator(reader.u32(), Source::flash);
+    info.shape = decode_shape(reader);
+    const auto recipe = decode_recipe(reader);
+    info.vocabulary_bytes = reader.u32();
+    if (!source || !info.shape.valid() || !recipe) return {};
+    info.source = *source;
+    info.recipe = *recipe;
+    return info;
+}
+
+void CheckpointStore::Record::encode(base::ByteWriter& writer) const {
+    info.encode(writer);
+    writer.u32(payload_bytes);
+    writer.u32(payload_crc);
+}
+
+std::optional<CheckpointStore::Record> CheckpointStore::Record::decode(base::ByteReader& reader) {
+    const auto info = CheckpointInfo::decode(reader);
+    const std::uint32_t bytes = reader.u32();
+    const std::uint32_t crc = reader.u32();
+    if (!info) return {};
+    return Record{*info, bytes, crc};
+}
+
+CheckpointStore::CheckpointStore(port::Flash& flash)
+    : flash_(flash),
+      slots_(flash, port::Region::checkpoint_a, port::Region::checkpoint_b, kMark) {}
+
+std::uint64_t CheckpointStore::size_bytes(const engine::Shape& shape,
+                                          std::uint32_t vocabulary_bytes) {
+    const std::uint64_t parameters =
+        engine::Model::plan(shape, {}, engine::Arena{}).parameters;
+    return SlotPair<Record>::kHeaderBytes + padded(vocabulary_bytes) +
+           kKinds.size() * parameters * sizeof(float);
+}
+
+std::uint32_t CheckpointStore::slot_bytes() const {
+    return flash_.size_bytes(port::Region::checkpoint_a);
+}
+
+bool CheckpointStore::payload_is_whole(port::Region region, const Record& record) {
+    constexpr std::uint32_t kHeaderBytes = SlotPair<Record>::kHeaderBytes;
+    if (record.payload_bytes > flash_.size_bytes(region) - kHeaderBytes) return false;
+    std::array<std::byte, kCopyBytes> copy;
+    std::uint32_t crc = 0;
+    for (std::uint32_t done = 0; done < record.payload_bytes;) {
+        const auto part =
+            std::span(copy).first(std::min(record.payload_bytes - done, kCopyBytes));
+        if (!flash_.read(region, kHeaderBytes + done, part)) return false;
+        crc = base::crc32(part, crc);
+        done += static_cast<std::uint32_t>(part.size());
+    }
+    return crc == record.payload_crc;
+}
+
+std::optional<CheckpointInfo> CheckpointStore::find_newest() {
+    const auto found = slots_.find_newest([this](port::Region region, const Record& record) {
+        return payload_is_whole(region, record);
+    });
+    return found ? std::optional(found->info) : std::nullopt;
+}
+
+bool CheckpointStore::load(engine::Model& model, std::span<std::byte> vocabulary) {
+    const port::Region region = slots_.newest();
+    std::uint32_t offset = SlotPair<Record>::kHeaderBytes;
+    if (!flash_.read(region, offset, vocabulary)) return false;
+    offset += padded(static_cast<std::uint32_t>(vocabulary.size()));
+    return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
+                                    std::size_t at, std::size_t count) {
+        std::array<float, kCopyValues> values;
+        const auto part = std::span(values).first(count);
+        if (!flash_.read(region, offset, std::as_writable_bytes(part))) return false;
+        offset += static_cast<std::uint32_t>(part.size_bytes());
+        model.write(parameter, kind, at, part);
+        return true;
+    });
+}
+
+bool CheckpointStore::write_payload(const engine::Model& model,
+                                    std::span<const std::byte> vocabulary, std::uint32_t& crc) {
+    std::uint32_t offset = SlotPair<Record>::kHeaderBytes;
+    const auto append = [&](std::span<const std::byte> bytes) {
+        crc = base::crc32(bytes, crc);
+        const std::uint32_t at = offset;
+        offset += static_cast<std::uint32_t>(bytes.size());
+        return flash_.write(slots_.next(), at, bytes);
+    };
+    const auto size = static_cast<std::uint32_t>(vocabulary.size());
+    constexpr std::array<std::byte, 4> kPadding{};
+    if (!append(vocabulary) || !append(std::span(kPadding).first(padded(size) - size)))
+        return false;
+    return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
+                                    std::size_t at, std::size_t count) {
+        std::array<float, kCopyValues> values;
+        const auto part = std::span(values).first(count);
+        model.read(parameter, kind, at, part);
+        return append(std::as_bytes(part));
+    });
+}
+
+Result CheckpointStore::save(const CheckpointInfo& info, const engine::Model& model,
+                                 std::span<const std::byte> vocabulary) {
+    const std::uint64_t size = size_bytes(info.shape, info.vocabulary_bytes);
+    if (size > slot_bytes()) return Result::no_room;
+    Record record{info, static_cast<std::uint32_t>(size) - SlotPair<Record>::kHeaderBytes, 0};
+    if (!slots_.begin(record.payload_bytes) ||
+        !write_payload(model, vocabulary, record.payload_crc))
+        return Result::flash_failed;
+    // A worn chip can take a write and keep something else: look before the older one is given up.
+    if (!payload_is_whole(slots_.next(), record) || !slots_.commit(record))
+        return Result::flash_failed;
+    return Result::ok;
+}
+
+}  // namespace ugpt::store

@@ -1,0 +1,72 @@
+// Checkpoints in flash: a run's description, its vocabulary and every tensor of its model.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/bytes.h"
+#include "engine/engine.h"
+#include "port/port.h"
+#include "store/result.h"
+#include "store/slot_pair.h"
+
+namespace ugpt::store {
+
+// Where the documents of a run come from.
+enum class Source : std::uint32_t { host, flash };
+
+// What a checkpoint says of itself; enough to make its model and to go on training it.
+struct CheckpointInfo {
+    std::uint32_t run_id = 0;
+    std::uint32_t step = 0;
+    std::uint32_t target_step = 0;
+    std::uint32_t save_every = 0;
+    Source source = Source::host;
+    engine::Shape shape;
+    engine::Recipe recipe;
+    std::uint32_t vocabulary_bytes = 0;
+
+    static constexpr std::uint32_t kBytes = 84;
+    void encode(base::ByteWriter& writer) const;
+    static std::optional<CheckpointInfo> decode(base::ByteReader& reader);
+
+    bool operator==(const CheckpointInfo&) const = default;
+};
+
+class CheckpointStore {
+  public:
+    explicit CheckpointStore(port::Flash& flash);
+
+    [[nodiscard]] static std::uint64_t size_bytes(const engine::Shape& shape,
+                                                  std::uint32_t vocabulary_bytes);
+    [[nodiscard]] std::uint32_t slot_bytes() const;
+
+    // Finds the newest whole checkpoint and remembers it for `load`.
+    std::optional<CheckpointInfo> find_newest();
+    // Reads the checkpoint found last into a model created with its shape.
+    bool load(engine::Model& model, std::span<std::byte> vocabulary);
+    // Writes to the slot that does not hold the newest checkpoint, and reads it back.
+    Result save(const CheckpointInfo& info, const engine::Model& model,
+                    std::span<const std::byte> vocabulary);
+
+  private:
+    struct Record {
+        CheckpointInfo info;
+        std::uint32_t payload_bytes = 0;
+        std::uint32_t payload_crc = 0;
+
+        static constexpr std::uint32_t kBytes = CheckpointInfo::kBytes + 8;
+        void encode(base::ByteWriter& writer) const;
+        static std::optional<Record> decode(base::ByteReader& reader);
+    };
+
+    bool payload_is_whole(port::Region region, const Record& record);
+    bool write_payload(const engine::Model& model, std::span<const std::byte> vocabulary,
+                       std::uint32_t& crc);
+
+    port::Flash& flash_;
+    SlotPair<Record> slots_;
+};
+
+}  // namespace ugpt::store
