@@ -4,65 +4,92 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .cpp import pascal
-from .schema import EnumType, Field, Kind, Schema
+from .schema import EnumType, Field, Kind, Method, Record, Schema
 
 HEADER = '''\
 # Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit.
-"""Every message of the protocol as a value.
+"""The protocol as data: enums, records, and for each method a row of `METHODS` and a typed call.
 
-`to_wire` gives the positional array that goes into a body and raises InvalidValue for a field
-outside its range; `from_wire` reads one and raises ProtocolError.
+`codec` interprets the rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import NamedTuple
 
-from . import codec
-from .codec import FieldReader, Request
+from .schema import Call, Field, Layout, Task, method, table
 
 '''
+
+LINE = 100
 
 
 def module(schema: Schema) -> str:
     """The text of messages.py."""
     parts = [HEADER + _constants(schema)]
     parts += [_enum(enum) for enum in schema.enums]
-    parts += [_errors(schema), _advice(schema)]
-    parts += [_class(record.name, record.doc, record.fields, schema) for record in schema.records]
+    parts += [_errors(schema)]
+    for record in schema.records:
+        parts.append(_class(record.name, record.doc, record.fields))
+        parts.append(_layout(record))
     for method in schema.methods:
-        result, request = f"{pascal(method.name)}Result", f"{pascal(method.name)}Request"
-        parts.append(_class(result, f"What `{method.name}` returns.", method.result, schema))
-        constants = [
-            f'METHOD: ClassVar[str] = "{method.name}"',
-            f"RESULT: ClassVar[type[{result}]] = {result}",
-        ]
-        parts.append(
-            _class(request, method.doc, method.params, schema, f"Request[{result}]", constants)
-            + _decode_result(result)
-        )
+        if len(method.result) > 1:
+            doc = f"What `{method.name}` returns."
+            parts.append(_class(f"{pascal(method.name)}Result", doc, method.result))
     for note in schema.notifications:
-        constants = [f'NAME: ClassVar[str] = "{note.name}"']
-        name = f"{pascal(note.name)}Notification"
-        parts.append(_class(name, note.doc, note.params, schema, constants=constants))
-    parts += [_table(schema)]
+        parts.append(_class(pascal(note.name), note.doc, note.params))
+    parts += [_records(schema), _methods(schema), _notifications(schema)]
+    parts += [_call(method) for method in schema.methods]
     return "\n\n".join(parts)
 
 
-def _doc(text: str, indent: str = "    ") -> list[str]:
-    line = f'{indent}"""{text}"""'
-    if len(line) <= 100:
-        return [line]
-    wrapped = textwrap.wrap(text, 100 - len(indent) - 3)
-    return [f'{indent}"""{wrapped[0]}', *(indent + rest for rest in wrapped[1:]), f'{indent}"""']
+# Text
 
 
 def _block(lines: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
+
+
+def _doc(text: str, indent: str = "    ") -> list[str]:
+    line = f'{indent}"""{text}"""'
+    if len(line) <= LINE:
+        return [line]
+    wrapped = textwrap.wrap(text, LINE - len(indent) - 3)
+    return [f'{indent}"""{wrapped[0]}', *(indent + rest for rest in wrapped[1:]), f'{indent}"""']
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+class _Node(NamedTuple):
+    """A call or a tuple, to be laid out."""
+
+    opening: str
+    items: Sequence[_Node | str]
+
+    def __str__(self) -> str:
+        comma = "," if self.opening == "(" and len(self.items) == 1 else ""
+        return f"{self.opening}{', '.join(map(str, self.items))}{comma})"
+
+
+def _laid_out(node: _Node | str, indent: str = "", end: str = "") -> list[str]:
+    """On one line if it fits, else each item on lines of its own, as ruff has it."""
+    line = f"{indent}{node}{end}"
+    if isinstance(node, str) or len(line) <= LINE:
+        return [line]
+    inner = [line for item in node.items for line in _laid_out(item, f"{indent}    ", ",")]
+    return [f"{indent}{node.opening}", *inner, f"{indent}){end}"]
+
+
+# Constants, enums and errors
 
 
 def _constants(schema: Schema) -> str:
@@ -83,161 +110,176 @@ def _enum(enum: EnumType) -> str:
 
 def _errors(schema: Schema) -> str:
     lines = ["class ErrorCode(IntEnum):", '    """Why a device refused a request."""', ""]
-    for error in schema.errors:
-        lines.append(f"    {error.name.upper()} = {error.code}")
-        lines += _doc(error.doc)
-    return _block(lines)
-
-
-def _advice(schema: Schema) -> str:
-    lines = ["ERROR_DOC: dict[ErrorCode, str] = {"]
-    for error in schema.errors:
-        lines += _entry(error.name, error.doc)
-    lines += ["}", '"""What an error means."""', "", "ERROR_ADVICE: dict[ErrorCode, str] = {"]
-    for error in schema.errors:
-        lines += _entry(error.name, error.advice)
-    lines += ["}", '"""What the user can do about an error."""']
-    return _block(lines)
-
-
-def _entry(name: str, text: str) -> list[str]:
-    line = f"    ErrorCode.{name.upper()}: {_string(text)},"
-    if len(line) <= 100:
-        return [line]
-    pieces = textwrap.wrap(text, 90, drop_whitespace=False)
-    quoted = [f"        {_string(piece)}" for piece in pieces]
-    return [f"    ErrorCode.{name.upper()}: (", *quoted, "    ),"]
-
-
-def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def _class(
-    name: str,
-    doc: str,
-    fields: Sequence[Field],
-    schema: Schema,
-    base: str = "",
-    constants: Sequence[str] = (),
-) -> str:
-    lines = [
-        "@dataclass(frozen=True, slots=True)",
-        f"class {name}({base}):" if base else f"class {name}:",
-        *_doc(doc),
+    lines += [f"    {error.name.upper()} = {error.code}" for error in schema.errors]
+    lines += [
         "",
+        "",
+        "class ErrorText(NamedTuple):",
+        '    """What an error means, and what the user can do about it."""',
+        "",
+        "    doc: str",
+        "    advice: str",
+        "",
+        "",
+        "ERRORS: dict[int, ErrorText] = {",
     ]
-    if constants:
-        lines += [*(f"    {constant}" for constant in constants), ""]
+    for error in schema.errors:
+        lines.append(f"    ErrorCode.{error.name.upper()}: ErrorText(")
+        lines += [*_text(error.doc), *_text(error.advice), "    ),"]
+    lines.append("}")
+    return _block(lines)
+
+
+def _text(text: str) -> list[str]:
+    line = f"        {_string(text)},"
+    if len(line) <= LINE:
+        return [line]
+    pieces = textwrap.wrap(text, 84, drop_whitespace=False)
+    first, *rest = [f"        {_string(piece)}" for piece in pieces]
+    return [first, *rest[:-1], f"{rest[-1]},"]
+
+
+# Records
+
+
+def _class(name: str, doc: str, fields: Sequence[Field]) -> str:
+    lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:", *_doc(doc), ""]
     for field in fields:
-        default = "" if field.default is None else f" = {_constant(field)}"
-        lines.append(f"    {field.name}: {_type(field)}{default}")
+        lines.append(f"    {field.name}: {_type(field)}{_assigned(field)}")
         lines += _doc(field.doc)
-    if fields:
-        lines.append("")
-    lines += [*_to_wire(fields), "", *_from_wire(name, fields)]
     return _block(lines)
 
 
 def _type(field: Field) -> str:
-    match field.kind:
-        case Kind.ENUM | Kind.RECORD:
-            return field.type
-        case Kind.U32_ARRAY:
-            return "tuple[int, ...]"
-        case Kind.BIN_ARRAY:
-            return "tuple[bytes, ...]"
-    names = {Kind.BOOL: "bool", Kind.INTEGER: "int", Kind.F32: "float", Kind.STR: "str"}
-    return names.get(field.kind, "bytes")
+    names = {
+        Kind.BOOL: "bool",
+        Kind.INTEGER: "int",
+        Kind.F32: "float",
+        Kind.STR: "str",
+        Kind.BIN: "bytes",
+        Kind.U32_ARRAY: "tuple[int, ...]",
+        Kind.BIN_ARRAY: "tuple[bytes, ...]",
+    }
+    return names.get(field.kind, field.type)
 
 
-def _constant(field: Field) -> str:
+def _default(field: Field) -> str | None:
+    if field.default is None:
+        return None
     if field.kind is Kind.STR:
         return _string(str(field.default))
     if field.kind is Kind.ENUM:
         return f"{field.type}.{str(field.default).upper()}"
-    return repr(float(field.default or 0)) if field.kind is Kind.F32 else repr(field.default)
+    return repr(float(field.default)) if field.kind is Kind.F32 else repr(field.default)
 
 
-def _bounds(field: Field) -> list[str]:
+def _assigned(field: Field) -> str:
+    default = _default(field)
+    return "" if default is None else f" = {default}"
+
+
+def _constant_name(record: str) -> str:
+    """Name of the layout of a record: MODEL_INFO for ModelInfo."""
+    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(record)).upper()
+
+
+def _layout(record: Record) -> str:
+    layout = _Node(
+        f"{_constant_name(record.name)} = Layout(",
+        [f'"{record.name}"', _rows(record.fields), record.name],
+    )
+    return _block(_laid_out(layout))
+
+
+def _rows(fields: Sequence[Field]) -> _Node:
+    return _Node("(", [_row(field) for field in fields])
+
+
+def _row(field: Field) -> str:
+    arguments = [f'"{field.name}"', _row_type(field)]
     low, high = field.minimum, field.maximum
-    match field.kind:
-        case Kind.INTEGER:
-            return [str(low or 0), str(2**field.bits - 1 if high is None else high)]
-        case Kind.F32 if low is not None and high is not None:
-            return [repr(float(low)), repr(float(high))]
-        case Kind.STR | Kind.BIN:
-            return [str(field.max_bytes)]
-        case Kind.U32_ARRAY:
-            return [str(field.max_items)]
-        case Kind.BIN_ARRAY:
-            return [str(field.max_items), str(field.max_bytes)]
-    return []
+    if low is not None and high is not None:
+        arguments += [_number(field, low), _number(field, high)]
+    elif low is not None:
+        arguments.append(_number(field, low))
+    elif high is not None:
+        arguments.append(f"most={_number(field, high)}")
+    if field.max_bytes:
+        arguments.append(f"most={field.max_bytes}")
+    if field.max_items:
+        arguments.append(f"items={field.max_items}")
+    default = _default(field)
+    if default is not None:
+        arguments.append(f"default={default}")
+    return f"Field({', '.join(arguments)})"
 
 
-FUNCTIONS = {
-    Kind.BOOL: "boolean",
-    Kind.INTEGER: "integer",
-    Kind.F32: "f32",
-    Kind.STR: "string",
-    Kind.BIN: "binary",
-    Kind.U32_ARRAY: "integers",
-    Kind.BIN_ARRAY: "binaries",
-    Kind.ENUM: "enum",
-    Kind.RECORD: "record",
-}
+def _row_type(field: Field) -> str:
+    if field.kind is Kind.RECORD:
+        return _constant_name(field.type)
+    return field.type if field.kind is Kind.ENUM else f'"{field.type}"'
 
 
-def _to_wire(fields: Sequence[Field]) -> list[str]:
-    lines = ["    def to_wire(self) -> list[object]:"]
-    if not fields:
-        return [*lines, "        return []"]
-    lines.append("        return [")
-    for field in fields:
-        value = f"self.{field.name}"
-        if field.kind is Kind.RECORD:
-            lines.append(f"            {value}.to_wire(),")
-        else:
-            arguments = ", ".join([f'"{field.name}"', value, *_bounds(field)])
-            lines.append(f"            codec.{FUNCTIONS[field.kind]}({arguments}),")
-    return [*lines, "        ]"]
+def _number(field: Field, value: float) -> str:
+    return repr(float(value)) if field.kind is Kind.F32 else f"{int(value)}"
 
 
-def _from_wire(name: str, fields: Sequence[Field]) -> list[str]:
-    lines = ["    @classmethod", f"    def from_wire(cls, value: object) -> {name}:"]
-    if not fields:
-        return [*lines, f'        FieldReader("{name}", value)', "        return cls()"]
-    lines += [f'        fields = FieldReader("{name}", value)', "        return cls("]
-    for field in fields:
-        arguments = [f'"{field.name}"']
-        if field.kind is Kind.ENUM:
-            arguments.append(field.type)
-        if field.kind is Kind.RECORD:
-            arguments.append(f"{field.type}.from_wire")
-        arguments += _bounds(field)
-        if field.default is not None:
-            arguments.append(f"default={_constant(field)}")
-        call = f"fields.{FUNCTIONS[field.kind]}({', '.join(arguments)})"
-        lines.append(f"            {field.name}={call},")
-    return [*lines, "        )"]
+def _records(schema: Schema) -> str:
+    lines = ["RECORDS: dict[type, Layout] = {"]
+    lines += [f"    {record.name}: {_constant_name(record.name)}," for record in schema.records]
+    return _block([*lines, "}"])
 
 
-def _decode_result(result: str) -> str:
-    return _block(
-        [
-            "",
-            f"    def decode_result(self, value: object) -> {result}:",
-            f"        return {result}.from_wire(value)",
-        ]
-    )
+# Methods
 
 
-def _table(schema: Schema) -> str:
-    lines = ["TRAINER_METHODS: frozenset[str] = frozenset(", "    {"]
-    lines += [f'        "{m.name}",' for m in schema.methods if m.task == "trainer"]
-    lines += ["    }", ")"]
-    lines += _doc(
-        "Methods answered between two training steps; the others are answered at once.", ""
-    )
+def _methods(schema: Schema) -> str:
+    lines = ["METHODS = table("]
+    for method in schema.methods:
+        lines += _method(method)
+    return _block([*lines, ")"])
+
+
+def _method(method: Method) -> list[str]:
+    items = [f'"{method.name}"', f"Task.{method.task.upper()}"]
+    make = [f"{pascal(method.name)}Result"] if len(method.result) > 1 else []
+    row = _Node("method(", [*items, _rows(method.params), _rows(method.result), *make])
+    return _laid_out(row, "    ", ",")
+
+
+def _notifications(schema: Schema) -> str:
+    lines = ["NOTIFICATIONS: dict[str, Layout] = {"]
+    for note in schema.notifications:
+        items = [f'"a {note.name} notification"', _rows(note.params), pascal(note.name)]
+        lines += _laid_out(_Node(f'"{note.name}": Layout(', items), "    ", ",")
+    return _block([*lines, "}"])
+
+
+def _call(method: Method) -> str:
+    takes = [
+        f"{field.name}: {'Sequence[bytes]' if field.kind is Kind.BIN_ARRAY else _type(field)}"
+        f"{_assigned(field)}"
+        for field in method.params
+    ]
+    match len(method.result):
+        case 0:
+            result = "None"
+        case 1:
+            result = _type(method.result[0])
+        case _:
+            result = f"{pascal(method.name)}Result"
+    lines = _signature(method.name, takes, result)
+    lines += _doc(method.doc)
+    given = _Node("(", [field.name for field in method.params])
+    lines += _laid_out(_Node("return Call(", [f'METHODS["{method.name}"]', given]), "    ")
     return _block(lines)
+
+
+def _signature(name: str, takes: Sequence[str], result: str) -> list[str]:
+    line = f"def {name}({', '.join(takes)}) -> Call[{result}]:"
+    if len(line) <= LINE:
+        return [line]
+    together = f"    {', '.join(takes)}"
+    if len(together) <= LINE:
+        return [f"def {name}(", together, f") -> Call[{result}]:"]
+    return [f"def {name}(", *(f"    {one}," for one in takes), f") -> Call[{result}]:"]

@@ -12,7 +12,7 @@ import pytest
 import ugpt
 from ugpt import Device
 from ugpt.data.dataset import Dataset, split_documents, training_order
-from ugpt.errors import BadData, NoRoom
+from ugpt.rpc.errors import BadData, NoRoom
 from ugpt.training.dataset_upload import Stored, push_data
 
 

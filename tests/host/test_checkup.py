@@ -125,7 +125,7 @@ async def test_firmware_of_another_version(
 
 
 async def test_board_in_download_mode(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "_GREETING_S", 0.3)
+    monkeypatch.setattr(checkup, "_HANDSHAKE_S", 0.3)
     peer.deaf = True
     peer.say(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD)\r\n")
     peer.say(b"waiting for download\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import random
@@ -16,8 +17,9 @@ import ugpt
 from tests.support.devices import listening_device
 from tests.support.faults import faulty_proxy
 from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind
-from ugpt.device import client
-from ugpt.errors import (
+from ugpt.errors import InvalidValue
+from ugpt.rpc import messages
+from ugpt.rpc.errors import (
     BadData,
     BadShape,
     BadToken,
@@ -25,7 +27,6 @@ from ugpt.errors import (
     DeviceRestarted,
     DoesNotFit,
     Gap,
-    InvalidValue,
     NoAnswer,
     NoModel,
     NoRoom,
@@ -33,9 +34,6 @@ from ugpt.errors import (
     PortNotFound,
     UnknownTensor,
 )
-from ugpt.rpc import baud, link
-from ugpt.rpc.codec import Request
-from ugpt.rpc.messages import ResetRequest
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
@@ -269,7 +267,7 @@ async def test_a_restart_nobody_asked_for_is_told_and_mended(form: str, tmp_path
             while True:
                 await device.status()
 
-        await device._link.request(ResetRequest())
+        await device._link.call(messages.reset())
         with pytest.raises(DeviceRestarted):
             await watch()
         assert (await device.greet()).boot != boot
@@ -323,9 +321,20 @@ async def test_a_data_set_larger_than_the_flash_is_refused(device: Device) -> No
 
 
 def test_every_method_of_the_protocol_is_within_reach() -> None:
-    used = vars(client) | vars(link) | vars(baud)
-    assert all(request.__name__ in used for request in Request.__subclasses__())
-    assert len(Request.__subclasses__()) > 20
+    callers = [
+        Path(ugpt.__file__).parent / name
+        for name in ("device/client.py", "rpc/link.py", "rpc/baud.py")
+    ]
+    called = {
+        node.attr
+        for path in callers
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "messages"
+    }
+    assert messages.METHODS.keys() <= called
+    assert len(messages.METHODS) > 20
 
 
 # Refusals

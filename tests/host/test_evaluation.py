@@ -16,7 +16,7 @@ import ugpt
 from tests.support.sessions import NAMES, Session, once
 from ugpt import Device, MomentFormat, Recipe, Schedule, Shape, encode_tokens
 from ugpt.data.dataset import Dataset, positions, split_documents
-from ugpt.errors import BadToken, NoModel
+from ugpt.rpc.errors import BadToken, NoModel
 from ugpt.training.events import Finished, Interrupted, Notice, Restored, Stopped, Validated
 from ugpt.training.trainer import Outcome
 

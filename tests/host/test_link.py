@@ -1,4 +1,4 @@
-"""The link: greetings, repetition, the window, restarts, rates, and what it leaves behind."""
+"""The link: hellos, repetition, the window, restarts, rates, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 
 from tests.support.faults import BAD_LINE, FaultySide
 from tests.support.peer import HELLO, Peer, Refused
-from ugpt.errors import (
+from ugpt.errors import InvalidValue
+from ugpt.rpc import messages
+from ugpt.rpc.errors import (
     Busy,
     DeviceRestarted,
-    InvalidValue,
     LinkClosed,
     NoAnswer,
     PortLost,
@@ -22,14 +23,7 @@ from ugpt.errors import (
     VersionMismatch,
 )
 from ugpt.rpc.link import Link, LinkState, LogLine
-from ugpt.rpc.messages import (
-    ErrorCode,
-    LogLevel,
-    ModelInfoRequest,
-    PingRequest,
-    SaveRequest,
-    StatusRequest,
-)
+from ugpt.rpc.messages import ErrorCode, LogLevel
 
 UART_HELLO = replace(HELLO, baud_max=2_000_000)
 
@@ -50,14 +44,14 @@ async def linked(peer: Peer, timeout_s: float = 3.0, **options: object) -> Async
         assert link.state is LinkState.CLOSED
 
 
-async def ping(link: Link, payload: bytes = b"abc", patience_s: float = 5.0) -> bytes:
-    return (await link.request(PingRequest(payload=payload), patience_s=patience_s)).payload
+async def ping(link: Link, payload: bytes = b"abc", timeout_s: float = 5.0) -> bytes:
+    return await link.call(messages.ping(payload), timeout_s=timeout_s)
 
 
-# Greeting
+# The handshake
 
 
-async def test_the_greeting_says_who_answers() -> None:
+async def test_the_handshake_says_who_answers() -> None:
     peer = Peer()
     async with linked(peer) as link:
         assert link.hello == peer.hello
@@ -170,7 +164,7 @@ async def test_a_silent_device_is_given_up_and_may_come_back() -> None:
     async with linked(peer) as link:
         peer.deaf = True
         with pytest.raises(NoAnswer, match="did not answer ping"):
-            await ping(link, patience_s=0.5)
+            await ping(link, timeout_s=0.5)
         peer.deaf = False
         assert await ping(link) == b"abc"
 
@@ -180,12 +174,11 @@ async def test_a_busy_trainer_is_waited_for_while_the_link_is_alive() -> None:
     peer.handlers["save"] = lambda params: [77]
     peer.delays_s["save"] = 2.0
     async with linked(peer) as link:
-        result = await link.request(SaveRequest(), patience_s=0.8)
-        assert result.step == 77
+        assert await link.call(messages.save(), timeout_s=0.8) == 77
         assert link.stats.repeats > 0
         peer.deaf = True
         with pytest.raises(NoAnswer, match="did not answer save"):
-            await link.request(SaveRequest(), patience_s=0.8)
+            await link.call(messages.save(), timeout_s=0.8)
 
 
 async def test_the_wait_adapts_to_a_slow_device() -> None:
@@ -231,10 +224,10 @@ async def test_a_cancelled_request_gives_its_place_back() -> None:
 # Restarts
 
 
-async def test_a_restart_is_told_to_everyone_and_a_greeting_mends_it() -> None:
+async def test_a_restart_is_told_to_everyone_and_a_handshake_mends_it() -> None:
     peer = Peer()
     async with linked(peer) as link:
-        tasks = [asyncio.create_task(link.request(ModelInfoRequest())) for _ in range(6)]
+        tasks = [asyncio.create_task(link.call(messages.model_info())) for _ in range(6)]
         await asyncio.sleep(0.05)
         peer.restart()
         with pytest.raises(DeviceRestarted) as caught:
@@ -244,8 +237,8 @@ async def test_a_restart_is_told_to_everyone_and_a_greeting_mends_it() -> None:
         assert all(isinstance(result, DeviceRestarted) for result in results)
         with pytest.raises(DeviceRestarted):
             await ping(link)
-        greetings = await asyncio.gather(link.greet(), link.greet())
-        assert [hello.boot for hello in greetings] == [HELLO.boot + 1] * 2
+        hellos = await asyncio.gather(link.handshake(), link.handshake())
+        assert [hello.boot for hello in hellos] == [HELLO.boot + 1] * 2
         assert await ping(link) == b"abc"
 
 
@@ -260,7 +253,7 @@ async def test_a_restart_is_told_to_everyone_and_a_greeting_mends_it() -> None:
 async def test_what_a_falling_board_prints_is_understood(text: bytes) -> None:
     peer = Peer()
     async with linked(peer) as link:
-        waiting = asyncio.create_task(link.request(ModelInfoRequest()))
+        waiting = asyncio.create_task(link.call(messages.model_info()))
         await asyncio.sleep(0.02)
         peer.say(text)
         async with asyncio.timeout(0.45):
@@ -274,9 +267,9 @@ async def test_a_silent_restart_is_found_below_a_raised_rate() -> None:
         assert link.stats.baud == 921600
         peer.restart()
         with pytest.raises(DeviceRestarted) as caught:
-            await ping(link, patience_s=0.5)
+            await ping(link, timeout_s=0.5)
         assert (caught.value.boot_before, caught.value.boot_now) == (HELLO.boot, HELLO.boot + 1)
-        assert (await link.greet()).boot == HELLO.boot + 1
+        assert (await link.handshake()).boot == HELLO.boot + 1
         assert link.stats.baud == 921600
         assert await ping(link) == b"abc"
 
@@ -285,7 +278,7 @@ async def test_a_device_that_only_fell_back_in_rate_goes_on() -> None:
     peer = Peer(UART_HELLO)
     async with linked(peer) as link:
         peer.baud = 115200
-        assert await ping(link, patience_s=0.5) == b"abc"
+        assert await ping(link, timeout_s=0.5) == b"abc"
         assert link.stats.baud == 115200
 
 
@@ -338,7 +331,7 @@ async def test_a_refusal_becomes_its_exception() -> None:
     peer.handlers["save"] = refuse
     async with linked(peer) as link:
         with pytest.raises(Busy, match=r"^The trainer is training\. Pause the training first\.$"):
-            await link.request(SaveRequest())
+            await link.call(messages.save())
         assert await ping(link) == b"abc"
 
 
@@ -347,7 +340,7 @@ async def test_a_result_that_contradicts_the_schema_is_a_protocol_error() -> Non
     peer.handlers["status"] = lambda params: ["nonsense"]
     async with linked(peer) as link:
         with pytest.raises(ProtocolError):
-            await link.request(StatusRequest())
+            await link.call(messages.status())
 
 
 async def test_a_request_too_long_for_the_device_is_not_sent() -> None:
@@ -362,12 +355,12 @@ async def test_a_request_too_long_for_the_device_is_not_sent() -> None:
 async def test_the_loss_of_the_port_reaches_everyone_and_is_kept() -> None:
     peer = Peer()
     async with linked(peer) as link:
-        waiting = [asyncio.create_task(link.request(ModelInfoRequest())) for _ in range(6)]
+        waiting = [asyncio.create_task(link.call(messages.model_info())) for _ in range(6)]
         await asyncio.sleep(0.02)
         peer.line.arrive(b"")
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, PortLost) for result in results)
-        for attempt in (ping(link), link.greet()):
+        for attempt in (ping(link), link.handshake()):
             with pytest.raises(PortLost):
                 await attempt
 
@@ -375,7 +368,7 @@ async def test_the_loss_of_the_port_reaches_everyone_and_is_kept() -> None:
 async def test_a_closed_link_says_so() -> None:
     peer = Peer()
     async with linked(peer) as link:
-        waiting = asyncio.create_task(link.request(ModelInfoRequest()))
+        waiting = asyncio.create_task(link.call(messages.model_info()))
         await asyncio.sleep(0.02)
     with pytest.raises(LinkClosed):
         await waiting

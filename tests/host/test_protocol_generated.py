@@ -12,7 +12,10 @@ from types import ModuleType
 
 import pytest
 
-from ugpt.errors import ProtocolError
+from ugpt.rpc import codec
+from ugpt.rpc.codec import decode
+from ugpt.rpc.errors import ProtocolError
+from ugpt.rpc.schema import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "protocol"
@@ -186,14 +189,17 @@ def test_defaults_stand_in_for_missing_fields_in_python(
     monkeypatch.setitem(sys.modules, spec.name, example)
     spec.loader.exec_module(example)
 
-    paint = example.PaintRequest.from_wire([[5]])
-    assert paint == example.PaintRequest(point=example.Point(x=5))
-    assert paint.to_wire() == [[5, 7], 1.5, 4, 'a "b"', True]
-    assert example.PaintRequest.from_wire([[5, 8], 2, 0, "", False, "new"]).point.y == 8
+    params = Layout("params", example.METHODS["paint"].params, example.paint)
+    paint = decode(params, [[5]])
+    assert paint == example.paint(example.Point(x=5))
+    monkeypatch.setattr(codec, "RECORDS", example.RECORDS)
+    assert codec.encode_params(paint) == [[5, 7], 1.5, 4, 'a "b"', True]
+    newer = decode(params, [[5, 8], 2, 0, "", False, "new"])
+    assert newer == example.paint(example.Point(5, 8), 2.0, example.Colour.RED, "", False)
     with pytest.raises(ProtocolError, match="Point without x"):
-        example.PaintRequest.from_wire([[]])
-    with pytest.raises(ProtocolError, match="y as 1000"):
-        example.PaintRequest.from_wire([[5, 1000]])
+        decode(params, [[]])
+    with pytest.raises(ProtocolError, match="Point whose y is 1,000; it must be from 3 to 999"):
+        decode(params, [[5, 1000]])
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler was found")

@@ -11,7 +11,7 @@ from tests.support.devices import listening_device
 from tests.support.faults import Faults, faulty_proxy
 from tests.support.sessions import STEPS, Session, once
 from ugpt import Recipe, Shape
-from ugpt.errors import DoesNotFit, OtherRun, PortNotFound
+from ugpt.rpc.errors import DoesNotFit, OtherRun, PortNotFound
 from ugpt.runs.errors import RunError
 from ugpt.training.events import (
     Finished,

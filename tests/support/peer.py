@@ -13,7 +13,8 @@ from typing import Any
 
 import msgpack
 
-from ugpt.errors import PortError
+from ugpt.rpc.codec import encode_record
+from ugpt.rpc.errors import PortError
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
 
@@ -97,7 +98,7 @@ class Peer:
         self.most_in_flight = 0
         self.baud = FIRST_BAUD
         self.line = MemoryLine(self, can_set_baud=hello.baud_max > 0)
-        self._greeted = False
+        self._handshake_done = False
         self._pending_baud = 0
         self._trial: asyncio.TimerHandle | None = None
         self._random = random.Random(seed)
@@ -108,7 +109,7 @@ class Peer:
         self.hello = replace(self.hello, boot=self.hello.boot + 1)
         self.baud = FIRST_BAUD
         self.in_flight.clear()
-        self._greeted = False
+        self._handshake_done = False
         if not silently:
             self.say(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x1 (POWERON_RESET),boot:0x13\r\n")
 
@@ -145,7 +146,7 @@ class Peer:
             return
         self.in_flight.discard(number)
         try:
-            if not self._greeted and method != "hello":
+            if not self._handshake_done and method != "hello":
                 raise Refused(ErrorCode.HELLO_FIRST, "Say hello first.")
             self.send([1, number, None, self.handlers[method](params)])
         except Refused as refused:
@@ -154,8 +155,8 @@ class Peer:
             self._change_baud()
 
     def _hello(self, params: list[Any]) -> list[object]:
-        self._greeted = True
-        return [self.hello.to_wire()]
+        self._handshake_done = True
+        return [encode_record(self.hello)]
 
     def _reset(self, params: list[Any]) -> list[object]:
         asyncio.get_running_loop().call_soon(self.restart)

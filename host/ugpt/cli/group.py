@@ -95,7 +95,7 @@ def load_command(name: str) -> Any:
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
         examples = "\n\n".join(["Examples:", *module.EXAMPLES])
-        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__), epilog=examples)(
+        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__ or ""), epilog=examples)(
             module.command
         )
         command = typer.main.get_command(app)

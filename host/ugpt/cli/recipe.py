@@ -9,6 +9,7 @@ import typer
 
 from ..data.dataset import count_held_out
 from ..errors import InvalidValue
+from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule
 from .numbers import decimal_number, whole_number
 
@@ -200,5 +201,5 @@ def recipe(
         moments=MomentFormat[moments.name],
         recompute=recompute,
     )
-    made.to_wire()
+    encode_record(made)  # raises InvalidValue
     return made

@@ -9,48 +9,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..concurrency import run_together
-from ..errors import DeviceRestarted, InvalidValue, LinkClosed, NoAnswer, ProtocolError
-from ..rpc.codec import Request
+from ..errors import InvalidValue
+from ..rpc import messages
+from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError
 from ..rpc.link import Link
 from ..rpc.messages import (
-    AutorunRequest,
-    CreateRequest,
-    CurveRequest,
-    DataBeginRequest,
-    DataCommitRequest,
-    DataInfoRequest,
     DataSet,
-    DataWriteRequest,
-    DocumentsWriteRequest,
-    EvaluateRequest,
     Hello,
-    InitWeightsRequest,
-    LossesRequest,
     ModelInfo,
-    ModelInfoRequest,
-    PauseRequest,
-    PingRequest,
     Plan,
-    PlanRequest,
     Profile,
-    ProfileRequest,
     Recipe,
-    ResetRequest,
-    SampleRequest,
-    SaveRequest,
-    SeekRequest,
-    SelfTestRequest,
     Shape,
     Source,
     Status,
-    StatusRequest,
     TensorKind,
-    TensorReadRequest,
-    TensorWriteRequest,
-    TrainRequest,
-    VocabularyReadRequest,
-    VocabularyWriteRequest,
 )
+from ..rpc.schema import Call
 from ..rpc.stats import LinkStats
 from .tensors import VALUE_BYTES, decode_floats, encode_data_set, encode_floats, tensor_shapes
 
@@ -138,22 +113,22 @@ class Device:
 
     async def greet(self) -> Hello:
         """Says hello again after DeviceRestarted; does nothing where that has been done."""
-        return await self._link.greet(_RESTART_TIMEOUT_S)
+        return await self._link.handshake(_RESTART_TIMEOUT_S)
 
     async def ping(self, payload: bytes = b"") -> bytes:
         """Returns the payload after a round trip."""
-        return (await self._link.request(PingRequest(payload=payload))).payload
+        return await self._link.call(messages.ping(payload))
 
     async def reset(self) -> Hello:
         """Restarts the device and greets it; what is not in a checkpoint is lost."""
         before = self.hello.boot
         # It may restart before the answer is through.
         with contextlib.suppress(DeviceRestarted, NoAnswer):
-            await self._link.request(ResetRequest())
+            await self._link.call(messages.reset())
         deadline = time.monotonic() + _RESTART_TIMEOUT_S
         while time.monotonic() < deadline:
             self._link.expect_restart()
-            hello = await self._link.greet(_RESTART_TIMEOUT_S)
+            hello = await self._link.handshake(_RESTART_TIMEOUT_S)
             if hello.boot != before:
                 return hello
             await asyncio.sleep(0.1)
@@ -161,7 +136,7 @@ class Device:
 
     async def self_test(self) -> SelfTest:
         """Checks the arithmetic of the device: both numbers are equal on a right one."""
-        result = await self._link.request(SelfTestRequest())
+        result = await self._link.call(messages.self_test())
         return SelfTest(result.digest, result.expected, result.failed)
 
     async def profile(self, enabled: bool) -> Profile:
@@ -169,45 +144,39 @@ class Device:
 
         Switching it to what it is changes nothing, so that it can be read at any time.
         """
-        return (await self._link.request(ProfileRequest(enabled=enabled))).profile
+        return await self._link.call(messages.profile(enabled))
 
     # The model
 
     async def plan(self, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Plan:
         """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters."""
-        request = PlanRequest(shape=shape, recipe=recipe, vocabulary_bytes=vocabulary_bytes)
-        return (await self._link.request(request)).plan
+        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes))
 
     async def create(self, run_id: int, shape: Shape, recipe: Recipe, vocabulary: str) -> Plan:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""
         text = vocabulary.encode()
-        request = CreateRequest(
-            run_id=run_id, shape=shape, recipe=recipe, vocabulary_bytes=len(text)
-        )
-        plan = (await self._link.request(request)).plan
+        plan = await self._link.call(messages.create(run_id, shape, recipe, len(text)))
         await self._all(
             [
-                VocabularyWriteRequest(offset=offset, data=text[offset : offset + size])
+                messages.vocabulary_write(offset, text[offset : offset + size])
                 for offset, size in _chunks(len(text), self._data_bytes)
             ]
         )
         return plan
 
     async def model_info(self) -> ModelInfo:
-        return (await self._link.request(ModelInfoRequest())).model
+        return await self._link.call(messages.model_info())
 
     async def init_weights(self, seed: int, deviation: float = 0.08) -> None:
         """Draws the weights from the device's own generator."""
-        await self._link.request(InitWeightsRequest(seed=seed, deviation=deviation))
+        await self._link.call(messages.init_weights(seed, deviation))
 
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
         size = (await self.model_info()).vocabulary_bytes
         chunks = list(_chunks(size, self._data_bytes))
-        results = await self._all(
-            [VocabularyReadRequest(offset=offset, count=count) for offset, count in chunks]
-        )
-        data = b"".join(result.data for result in results)
+        parts = await self._all([messages.vocabulary_read(*chunk) for chunk in chunks])
+        data = b"".join(parts)
         try:
             return data.decode()
         except UnicodeDecodeError as error:
@@ -215,11 +184,11 @@ class Device:
 
     async def seek(self, step: int) -> None:
         """Sets the number of completed steps, after tensors have been restored."""
-        await self._link.request(SeekRequest(step=step))
+        await self._link.call(messages.seek(step))
 
     async def save(self) -> int:
         """Writes a checkpoint to flash; returns its step."""
-        return (await self._link.request(SaveRequest())).step
+        return await self._link.call(messages.save())
 
     # Tensors
 
@@ -260,11 +229,11 @@ class Device:
     ) -> bytes:
         most = min(self._data_bytes // VALUE_BYTES, _VALUES_PER_REQUEST)
         chunks = list(_chunks(count, most))
-        results = await self._all(
-            [TensorReadRequest(name, kind, offset, size) for offset, size in chunks],
+        parts = await self._all(
+            [messages.tensor_read(name, kind, offset, size) for offset, size in chunks],
             lambda index: done(VALUE_BYTES * chunks[index][1]),
         )
-        data = b"".join(result.data for result in results)
+        data = b"".join(parts)
         if len(data) != VALUE_BYTES * count:
             raise ProtocolError(f"The device sent {len(data)} bytes of {name}.")
         return data
@@ -278,7 +247,9 @@ class Device:
         chunks = list(_chunks(len(data), most))
         await self._all(
             [
-                TensorWriteRequest(name, kind, offset // VALUE_BYTES, data[offset : offset + size])
+                messages.tensor_write(
+                    name, kind, offset // VALUE_BYTES, data[offset : offset + size]
+                )
                 for offset, size in chunks
             ],
             lambda index: done(chunks[index][1]),
@@ -288,7 +259,7 @@ class Device:
 
     async def status(self) -> Status:
         """A snapshot; never waits for a training step."""
-        return (await self._link.request(StatusRequest())).status
+        return await self._link.call(messages.status())
 
     async def documents_write(self, first: int, documents: Sequence[bytes]) -> DocumentsTaken:
         """Sends documents of the training order from index `first` on, as many as one frame holds.
@@ -297,24 +268,23 @@ class Device:
         the device needs earlier ones.
         """
         taken = self._fitting(documents[:_DOCUMENTS_PER_REQUEST])
-        result = await self._link.request(DocumentsWriteRequest(first=first, documents=taken))
+        result = await self._link.call(messages.documents_write(first, taken))
         return DocumentsTaken(result.next, result.free)
 
     async def train(
         self, target_step: int, save_every: int = 0, source: Source = Source.HOST
     ) -> None:
         """Sets the step at which training stops; returns at once."""
-        request = TrainRequest(target_step=target_step, save_every=save_every, source=source)
-        await self._link.request(request)
+        await self._link.call(messages.train(target_step, save_every, source))
 
     async def pause(self) -> int:
         """Stops training at a step boundary; returns the steps completed."""
-        return (await self._link.request(PauseRequest())).step
+        return await self._link.call(messages.pause())
 
     async def losses(self, first: int, count: int = _LOSSES_PER_REQUEST) -> Losses:
         """Losses from step `first` (1-based) on, at most those one frame holds."""
         most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
-        result = await self._link.request(LossesRequest(first=first, count=most))
+        result = await self._link.call(messages.losses(first, most))
         return Losses(result.first, decode_floats(result.values))
 
     async def evaluate(self, documents: Sequence[bytes]) -> Evaluated:
@@ -323,13 +293,13 @@ class Device:
         They are in the form of `encode_tokens`. Of a model that is being trained, each may meet
         another step; the one returned is that of the last.
         """
-        requests: list[EvaluateRequest] = []
+        calls: list[Call[messages.EvaluateResult]] = []
         start = 0
         while start < len(documents):
-            rest = documents[start : start + _DOCUMENTS_PER_EVALUATION]
-            requests.append(EvaluateRequest(documents=self._fitting(rest)))
-            start += len(requests[-1].documents)
-        results = await self._all(requests)
+            batch = self._fitting(documents[start : start + _DOCUMENTS_PER_EVALUATION])
+            calls.append(messages.evaluate(batch))
+            start += len(batch)
+        results = await self._all(calls)
         losses = tuple(loss for result in results for loss in decode_floats(result.losses))
         if len(losses) != len(documents):
             raise ProtocolError(f"The device sent {len(losses)} losses of {len(documents)}.")
@@ -344,14 +314,8 @@ class Device:
         uniforms: Sequence[float] = (),
     ) -> Sampled:
         """Draws text `number` of a seed, or one from the `uniforms` in [0, 1)."""
-        request = SampleRequest(
-            seed=seed,
-            number=number,
-            temperature=temperature,
-            prompt=prompt,
-            uniforms=encode_floats(uniforms),
-        )
-        result = await self._link.request(request)
+        drawn = encode_floats(uniforms)
+        result = await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
         return Sampled(result.tokens, result.ended)
 
     # Without a host
@@ -364,22 +328,22 @@ class Device:
         They are in the form of `encode_tokens`. Raises NoRoom where the flash is too small.
         """
         data, content = encode_data_set(documents, vocab_size)
-        await self._link.request(DataBeginRequest(data=data))
+        await self._link.call(messages.data_begin(data))
         chunks = list(_chunks(len(content), self._data_bytes))
         done = _counter(len(content), progress)
         await self._all(
             [
-                DataWriteRequest(offset=offset, content=content[offset : offset + size])
+                messages.data_write(offset, content[offset : offset + size])
                 for offset, size in chunks
             ],
             lambda index: done(chunks[index][1]),
         )
-        await self._link.request(DataCommitRequest())
+        await self._link.call(messages.data_commit())
         return data
 
     async def data_info(self) -> DataSet:
         """The data set in flash; raises BadData where there is none."""
-        return (await self._link.request(DataInfoRequest())).data
+        return await self._link.call(messages.data_info())
 
     async def curve(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
         """Losses from step `first` (1-based) on that a run from flash has kept.
@@ -387,12 +351,11 @@ class Device:
         At most those one frame holds; none where none are kept.
         """
         most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
-        result = await self._link.request(CurveRequest(first=first, count=most))
-        return decode_floats(result.values)
+        return decode_floats(await self._link.call(messages.curve(first, most)))
 
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
         """Makes the device print samples by itself, from power-up on, or no longer."""
-        await self._link.request(AutorunRequest(enabled=enabled, temperature=temperature))
+        await self._link.call(messages.autorun(enabled, temperature))
 
     # Bulk
 
@@ -413,23 +376,23 @@ class Device:
 
     async def _all(
         self,
-        requests: Sequence[Request[ResultT]],
+        calls: Sequence[Call[ResultT]],
         done: Callable[[int], None] = lambda index: None,
     ) -> list[ResultT]:
-        """Keeps the window full of requests; calls `done` with the index of each that is answered.
+        """Keeps the window full of calls; passes `done` the index of each that is answered.
 
-        Returns the results in the order of the requests, or raises the first error.
+        Returns the results in the order of the calls, or raises the first error.
         """
         results: dict[int, ResultT] = {}
-        todo = iter(enumerate(requests))
+        todo = iter(enumerate(calls))
 
         async def work() -> None:
-            for index, request in todo:
-                results[index] = await self._link.request(request)
+            for index, call in todo:
+                results[index] = await self._link.call(call)
                 done(index)
 
-        await run_together(*(work() for _ in range(min(self.stats.window, len(requests)))))
-        return [results[index] for index in range(len(requests))]
+        await run_together(*(work() for _ in range(min(self.stats.window, len(calls)))))
+        return [results[index] for index in range(len(calls))]
 
 
 def _chunks(size: int, most: int) -> Iterator[tuple[int, int]]:

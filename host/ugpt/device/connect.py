@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..errors import PortNotFound
+from ..rpc.errors import PortNotFound
 from ..rpc.link import Link, LogLine
 from ..rpc.messages import Hello
 from ..rpc.transport import Transport, open_serial, open_socket

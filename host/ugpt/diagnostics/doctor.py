@@ -14,20 +14,15 @@ from pathlib import Path
 from ..device import virtual
 from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
-from ..errors import PortError, UgptError
+from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
+from ..rpc import messages
+from ..rpc.errors import PortError
 from ..rpc.link import Link
-from ..rpc.messages import (
-    FIRST_BAUD,
-    PROTOCOL_MAJOR,
-    PROTOCOL_MINOR,
-    Hello,
-    PingRequest,
-    SelfTestRequest,
-)
+from ..rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
 
-_GREETING_S = 5.0
+_HANDSHAKE_S = 5.0
 _PINGS = 20
 _SLOW_ROUND_TRIP_S = 0.02
 _RATE_TEST_S = 0.6
@@ -158,7 +153,7 @@ async def _examine_chip(choice: Choice, no_reset: bool) -> Finding:
 async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
     """The part of `examine` that needs only an unopened link, left at the rate tried last."""
     try:
-        hello = await link.open(_GREETING_S)
+        hello = await link.open(_HANDSHAKE_S)
         yield _describe_firmware(hello)
         yield await _examine_latency(link)
         async for finding in _examine_rates(link, hello):
@@ -185,7 +180,7 @@ async def _examine_latency(link: Link) -> Finding:
     times_s = []
     for number in range(_PINGS):
         started_s = time.perf_counter()
-        await link.request(PingRequest(payload=bytes([number])))
+        await link.call(messages.ping(bytes([number])))
         times_s.append(time.perf_counter() - started_s)
     median_s, longest_s = statistics.median(times_s), max(times_s)
     text = f"{median_s * 1000:.1f} ms there and back, {longest_s * 1000:.1f} ms at most"
@@ -234,8 +229,8 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     async def echo() -> None:
         nonlocal echoed
         while time.perf_counter() - started_s < _RATE_TEST_S:
-            answer = await link.request(PingRequest(payload=payload))
-            echoed += len(answer.payload)
+            answer = await link.call(messages.ping(payload))
+            echoed += len(answer)
 
     await asyncio.gather(*(echo() for _ in range(link.stats.window)))
     bytes_per_s = echoed / (time.perf_counter() - started_s)
@@ -252,7 +247,7 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
 
 
 async def _examine_arithmetic(link: Link) -> Finding:
-    result = await link.request(SelfTestRequest())
+    result = await link.call(messages.self_test())
     if result.digest == result.expected:
         return Finding("arithmetic", State.OK, f"every bit is right ({result.digest:08x})")
     return Finding(

@@ -8,20 +8,22 @@ from collections.abc import Callable
 
 from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
-from ..errors import DeviceRestarted, LinkError, NoAnswer, PortError
+from ..rpc import messages
+from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
 from ..rpc.link import Link, LinkState, LogLine
-from ..rpc.messages import FIRST_BAUD, DeviceState, Hello, ResetRequest, StatusRequest
+from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
 
 _LOOK_S = 0.1
 _REOPEN_S = 0.5
-_GREETING_S = 3.0
+_HANDSHAKE_S = 3.0
 
 
 class Monitor:
     """One port, watched for ever.
 
-    A board tells its log only to a program that greets it, and writes by itself only while none
-    has. So it is greeted, and where it is to write by itself it is restarted and left alone.
+    A board sends its log only to a program that has made the handshake, and writes by itself only
+    while none has. So the handshake is made, and a board that is to write by itself is restarted
+    and left alone.
     """
 
     def __init__(
@@ -82,18 +84,18 @@ class Monitor:
         """Returns when the port is gone."""
         if self._listen_only:
             link.start()
-            greeting = False
+            connected = False
         else:
-            greeting = await self._greet(link)
+            connected = await self._connect(link)
         while link.state is not LinkState.LOST:
             await asyncio.sleep(_LOOK_S)
-            if greeting and link.state is LinkState.GREETING:
-                greeting = await self._greet(link)
+            if connected and link.state is LinkState.HANDSHAKE:
+                connected = await self._connect(link)
 
-    async def _greet(self, link: Link) -> bool:
-        """Whether a restarted board is to be greeted again."""
+    async def _connect(self, link: Link) -> bool:
+        """Whether a restarted board needs another handshake."""
         try:
-            hello = await link.open(_GREETING_S) if link.hello is None else await link.greet()
+            hello = await link.open(_HANDSHAKE_S) if link.hello is None else await link.handshake()
             return await self._leave_alone_to_write(link, hello)
         except DeviceRestarted:
             return True
@@ -104,12 +106,12 @@ class Monitor:
             return False
 
     async def _leave_alone_to_write(self, link: Link, hello: Hello) -> bool:
-        status = (await link.request(StatusRequest())).status
+        status = await link.call(messages.status())
         kind = "virtual device" if hello.virtual_device else hello.chip
         self._on_remark(f"{kind} (board {hello.board}), firmware {hello.build}")
         if not status.autorun or status.state is not DeviceState.IDLE:
             return True
         self._on_remark("It is to write by itself: it is restarted and left alone.")
         with contextlib.suppress(DeviceRestarted, NoAnswer):
-            await link.request(ResetRequest())
+            await link.call(messages.reset())
         return False

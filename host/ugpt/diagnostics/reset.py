@@ -6,7 +6,7 @@ import asyncio
 
 from ..device.ports import choose_port
 from ..device.target import Target
-from ..errors import NoAnswer
+from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
 
 _RESET_S = 0.1

@@ -6,9 +6,10 @@ import contextlib
 import random
 from typing import Protocol, TypeVar
 
-from ..errors import DeviceError, NoAnswer, PortError
-from .codec import Request
-from .messages import BAUD_TRIAL_MS, FIRST_BAUD, FRAME_MIN_BYTES, PingRequest, SetBaudRequest
+from . import messages
+from .errors import DeviceError, NoAnswer, PortError
+from .messages import BAUD_TRIAL_MS, FIRST_BAUD, FRAME_MIN_BYTES
+from .schema import Call
 from .stats import LinkStats
 
 ResultT = TypeVar("ResultT")
@@ -26,7 +27,7 @@ class Line(Protocol):
 
     stats: LinkStats
 
-    async def exchange(self, request: Request[ResultT], patience_s: float) -> ResultT: ...
+    async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT: ...
 
     async def set_line_baud(self, baud: int) -> None: ...
 
@@ -41,10 +42,10 @@ async def raise_baud(line: Line, highest: int) -> None:
 async def try_baud(line: Line, baud: int) -> bool:
     """Changes to a rate and stays there if it is dependable; else goes back to the first one."""
     try:
-        agreed = await line.exchange(SetBaudRequest(baud=baud), _RETURN_S)
+        agreed = await line.ask(messages.set_baud(baud), _RETURN_S)
     except DeviceError:
         return False
-    if agreed.baud != baud:
+    if agreed != baud:
         return False
     try:
         await line.set_line_baud(baud)
@@ -52,11 +53,11 @@ async def try_baud(line: Line, baud: int) -> bool:
             return True
         # A device that hears this rate stays there until it is told to go back.
         with contextlib.suppress(NoAnswer):
-            await line.exchange(SetBaudRequest(baud=FIRST_BAUD), 1.0)
+            await line.ask(messages.set_baud(FIRST_BAUD), 1.0)
     except PortError:
         pass
     await line.set_line_baud(FIRST_BAUD)
-    await line.exchange(PingRequest(payload=b""), _RETURN_S)
+    await line.ask(messages.ping(b""), _RETURN_S)
     return False
 
 
@@ -67,8 +68,7 @@ async def _is_dependable(line: Line) -> bool:
     payloads += [random.Random(n).randbytes(_TRIAL_BYTES) for n in range(_TRIAL_PINGS - 2)]
     try:
         for payload in payloads:
-            answer = await line.exchange(PingRequest(payload=payload), 0.5)
-            if answer.payload != payload:
+            if await line.ask(messages.ping(payload), 0.5) != payload:
                 return False
     except NoAnswer:
         return False

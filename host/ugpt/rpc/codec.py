@@ -1,102 +1,220 @@
-"""What the generated messages are written in terms of: single fields, checked both ways.
+"""The one interpreter of the tables in `messages`: values to what MessagePack packs, and back.
 
-The functions check a field on its way out and raise InvalidValue; the methods of FieldReader
-check one on its way in and raise ProtocolError.
+Both directions check every field against its row, in order, and the first fault wins: InvalidValue
+on the way out, ProtocolError on the way in. On the way in, fields that a newer peer has appended
+are skipped, and one that an older peer does not send takes its default.
 """
 
 from __future__ import annotations
 
 import struct
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import TypeVar, cast
 
-from ..errors import InvalidValue, ProtocolError
+from ..errors import InvalidValue
+from .errors import ProtocolError
+from .messages import RECORDS
+from .schema import REQUIRED, Call, Field, Layout
 
-ResultT_co = TypeVar("ResultT_co", covariant=True)
-RecordT = TypeVar("RecordT")
-EnumT = TypeVar("EnumT", bound=IntEnum)
+ResultT = TypeVar("ResultT")
 
-U32_MAX = 0xFFFFFFFF
-
-
-class Request(ABC, Generic[ResultT_co]):
-    """The params of one method, and the type of its result."""
-
-    __slots__ = ()
-
-    METHOD: ClassVar[str]
-
-    @abstractmethod
-    def to_wire(self) -> list[object]:
-        """The params as they go into a body; raises InvalidValue."""
-
-    @abstractmethod
-    def decode_result(self, value: object) -> ResultT_co:
-        """The result that came back; raises ProtocolError."""
+_LONGEST_SHOWN = 40
+_LARGEST_WRITTEN_OUT = 2**24
+_LARGEST = {
+    "u8": 2**8 - 1,
+    "u16": 2**16 - 1,
+    "u32": 2**32 - 1,
+    "u64": 2**64 - 1,
+    "[u32]": 2**32 - 1,
+    "enum": 2**8 - 1,
+}
 
 
-def integer(name: str, value: int, minimum: int, maximum: int) -> int:
+def encode_params(call: Call[object]) -> list[object]:
+    """The params of a call as they go into a body; raises InvalidValue."""
+    return encode_fields(call.method.params, call.params)
+
+
+def encode_record(record: object) -> list[object]:
+    """A record as it goes into a body; raises InvalidValue."""
+    fields = RECORDS[type(record)].fields
+    return encode_fields(fields, [getattr(record, field.name) for field in fields])
+
+
+def encode_fields(fields: Sequence[Field], values: Sequence[object]) -> list[object]:
+    """Values of these fields as they go into a body; raises InvalidValue."""
+    return [_encode_field(field, value) for field, value in zip(fields, values, strict=True)]
+
+
+def decode_result(call: Call[ResultT], value: object) -> ResultT:
+    """The result of a call; raises ProtocolError."""
+    return cast(ResultT, decode(call.method.result, value))
+
+
+def decode(layout: Layout, value: object) -> object:
+    """A message of this layout; raises ProtocolError."""
+    if not isinstance(value, list | tuple):
+        raise ProtocolError(f"The device sent {layout.name} as {type(value).__name__}.")
+    return layout.make(
+        *(
+            _decode_field(layout, field, value[index])
+            if index < len(value)
+            else _default(layout, field)
+            for index, field in enumerate(layout.fields)
+        )
+    )
+
+
+class _Misfit(Exception):
+    """Why a value does not fit its row; the text follows the name of the field."""
+
+
+def _encode_field(field: Field, value: object) -> object:
+    if field.optional and value is None:
+        return None
+    try:
+        return _ENCODERS[_kind(field)](field, value)
+    except _Misfit as misfit:
+        raise InvalidValue(f"{field.name} {misfit}.") from None
+
+
+def _decode_field(layout: Layout, field: Field, value: object) -> object:
+    if field.optional and value is None:
+        return None
+    try:
+        return _DECODERS[_kind(field)](field, value)
+    except _Misfit as misfit:
+        raise ProtocolError(f"The device sent {layout.name} whose {field.name} {misfit}.") from None
+
+
+def _default(layout: Layout, field: Field) -> object:
+    if field.default is REQUIRED:
+        raise ProtocolError(f"The device sent {layout.name} without {field.name}.")
+    return field.default
+
+
+def _kind(field: Field) -> str:
+    if isinstance(field.type, str):
+        return field.type
+    return "record" if isinstance(field.type, Layout) else "enum"
+
+
+# One function for each kind of field: checks the value and returns what stands for it on the other
+# side. Most are the same both ways.
+
+
+def _any(field: Field, value: object) -> object:
+    return value
+
+
+def _bool(field: Field, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Misfit(f"must be True or False, not {_shown(value)}")
+    return value
+
+
+def _integer(field: Field, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidValue(f"{name} must be an integer, not {value!r}.")
-    if not minimum <= value <= maximum:
-        raise InvalidValue(f"{name} is {value}; it must be from {minimum} to {maximum}.")
+        raise _Misfit(f"must be an integer, not {_shown(value)}")
+    most = _LARGEST[_kind(field)] if field.most is None else field.most
+    _check_range(value, value, field.least or 0, most)
     return int(value)
 
 
-def enum(name: str, value: IntEnum) -> int:
-    if not isinstance(value, IntEnum):
-        raise InvalidValue(f"{name} is {value!r}, which has no meaning.")
-    return value.value
-
-
-def boolean(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidValue(f"{name} must be True or False, not {value!r}.")
-    return value
-
-
-def f32(
-    name: str, value: float, minimum: float | None = None, maximum: float | None = None
-) -> float:
+def _f32(field: Field, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InvalidValue(f"{name} must be a number, not {value!r}.")
-    rounded = round_to_f32(value)
-    if not _inside(rounded, minimum, maximum):
-        raise InvalidValue(f"{name} is {value}; it must be from {minimum} to {maximum}.")
+        raise _Misfit(f"must be a number, not {_shown(value)}")
+    rounded = _round_to_f32(value)
+    if field.least is not None and field.most is not None:
+        # Rounded as well: what a device may send as its largest float32 must pass.
+        _check_range(value, rounded, _round_to_f32(field.least), _round_to_f32(field.most))
     return rounded
 
 
-def string(name: str, value: str, max_bytes: int) -> str:
+def _encode_str(field: Field, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidValue(f"{name} must be text, not {value!r}.")
+        raise _Misfit(f"must be text, not {_shown(value)}")
     try:
         size_bytes = len(value.encode())
     except UnicodeEncodeError:
-        raise InvalidValue(f"{name} contains half of a surrogate pair.") from None
-    _check_size(name, size_bytes, max_bytes, "bytes")
+        raise _Misfit("contains half of a surrogate pair") from None
+    _check_size(size_bytes, field.most, "bytes")
     return value
 
 
-def binary(name: str, value: bytes, max_bytes: int) -> bytes:
+def _decode_str(field: Field, value: object) -> str:
+    if not isinstance(value, str):
+        raise _Misfit(f"must be text, not {_shown(value)}")
+    # Text that is not UTF-8 has been decoded with surrogates; they count as the bytes they are.
+    _check_size(len(value.encode(errors="surrogateescape")), field.most, "bytes")
+    return value
+
+
+def _bin(field: Field, value: object) -> bytes:
     if not isinstance(value, bytes):
-        raise InvalidValue(f"{name} must be bytes, not {type(value).__name__}.")
-    _check_size(name, len(value), max_bytes, "bytes")
+        raise _Misfit(f"must be bytes, not {_shown(value)}")
+    _check_size(len(value), field.most, "bytes")
     return value
 
 
-def integers(name: str, values: Sequence[int], max_items: int) -> list[int]:
-    _check_size(name, len(values), max_items, "items")
-    return [integer(name, value, 0, U32_MAX) for value in values]
+def _integers(field: Field, values: object) -> tuple[int, ...]:
+    return tuple(_integer(field, value) for value in _items(field, values))
 
 
-def binaries(name: str, values: Sequence[bytes], max_items: int, max_bytes: int) -> list[bytes]:
-    _check_size(name, len(values), max_items, "items")
-    return [binary(name, value, max_bytes) for value in values]
+def _bins(field: Field, values: object) -> tuple[bytes, ...]:
+    return tuple(_bin(field, value) for value in _items(field, values))
 
 
-def round_to_f32(value: float) -> float:
+def _items(field: Field, values: object) -> Sequence[object]:
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+        raise _Misfit(f"must be a list, not {_shown(values)}")
+    _check_size(len(values), field.items, "items")
+    return values
+
+
+def _encode_enum(field: Field, value: object) -> int:
+    if not isinstance(field.type, type) or not isinstance(value, field.type):
+        raise _Misfit(f"is {_shown(value)}, which has no meaning")
+    return value.value
+
+
+def _decode_enum(field: Field, value: object) -> IntEnum:
+    number = _integer(field, value)
+    kind = cast(type[IntEnum], field.type)
+    try:
+        return kind(number)
+    except ValueError:
+        raise _Misfit(f"is {number}, which has no meaning") from None
+
+
+def _encode_record(field: Field, value: object) -> list[object]:
+    if RECORDS.get(type(value)) is not field.type:
+        raise _Misfit(f"must be a {cast(Layout, field.type).name}, not {_shown(value)}")
+    return encode_record(value)
+
+
+def _decode_record(field: Field, value: object) -> object:
+    return decode(cast(Layout, field.type), value)
+
+
+_BOTH: dict[str, Callable[[Field, object], object]] = {
+    "any": _any,
+    "bool": _bool,
+    "u8": _integer,
+    "u16": _integer,
+    "u32": _integer,
+    "u64": _integer,
+    "f32": _f32,
+    "bin": _bin,
+    "[u32]": _integers,
+    "[bin]": _bins,
+}
+_ENCODERS = _BOTH | {"str": _encode_str, "enum": _encode_enum, "record": _encode_record}
+_DECODERS = _BOTH | {"str": _decode_str, "enum": _decode_enum, "record": _decode_record}
+
+
+def _round_to_f32(value: float) -> float:
     """The nearest float32; infinite where the value is beyond its range."""
     try:
         rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
@@ -105,132 +223,26 @@ def round_to_f32(value: float) -> float:
     return rounded
 
 
-def _inside(value: float, minimum: float | None, maximum: float | None) -> bool:
-    # The bounds are rounded as well: what a device may send as its largest float32 must pass.
-    return (minimum is None or round_to_f32(minimum) <= value) and (
-        maximum is None or value <= round_to_f32(maximum)
-    )
+def _check_range(value: float, compared: float, least: float, most: float) -> None:
+    if not least <= compared <= most:
+        raise _Misfit(f"is {_number(value)}; it must be from {_number(least)} to {_number(most)}")
 
 
-def _check_size(name: str, size: int, maximum: int, unit: str) -> None:
-    if size > maximum:
-        raise InvalidValue(f"{name} has {size} {unit}; at most {maximum} are possible.")
+def _check_size(size: int, most: float | None, unit: str) -> None:
+    if most is not None and size > most:
+        raise _Misfit(f"has {size:,} {unit}; at most {_number(most)} are possible")
 
 
-class FieldReader:
-    """Takes the fields of `message` from a positional array, one after another.
+def _number(number: float) -> str:
+    """A number as a person writes it: 16,777,216, 0.001, 2^64 - 1."""
+    if isinstance(number, float):
+        return f"{number:,.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
+    if number > _LARGEST_WRITTEN_OUT and number & (number + 1) == 0:
+        return f"2^{number.bit_length()} - 1"
+    return f"{number:,}"
 
-    Fields that a newer peer has appended are left; one that an older peer did not send has its
-    default, if it has one.
-    """
 
-    __slots__ = ("_fields", "_message", "_next")
-
-    def __init__(self, message: str, value: object) -> None:
-        self._message = message
-        self._next = 0
-        if not isinstance(value, list | tuple):
-            raise ProtocolError(f"The device sent {message} as {type(value).__name__}.")
-        self._fields: Sequence[object] = value
-
-    def integer(self, name: str, minimum: int, maximum: int, *, default: int | None = None) -> int:
-        if default is not None and self._ended():
-            return default
-        return self._integer(name, self._take(name), minimum, maximum)
-
-    def enum(self, name: str, kind: type[EnumT], *, default: EnumT | None = None) -> EnumT:
-        if default is not None and self._ended():
-            return default
-        value = self._integer(name, self._take(name), 0, 0xFF)
-        try:
-            return kind(value)
-        except ValueError:
-            raise self._wrong(name, f"{value}, which has no meaning") from None
-
-    def boolean(self, name: str, *, default: bool | None = None) -> bool:
-        if default is not None and self._ended():
-            return default
-        value = self._take(name)
-        if not isinstance(value, bool):
-            raise self._wrong(name, f"{type(value).__name__} in place of bool")
-        return value
-
-    def f32(
-        self,
-        name: str,
-        minimum: float | None = None,
-        maximum: float | None = None,
-        *,
-        default: float | None = None,
-    ) -> float:
-        if default is not None and self._ended():
-            return default
-        value = self._take(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise self._wrong(name, f"{type(value).__name__} in place of a number")
-        rounded = round_to_f32(value)
-        if not _inside(rounded, minimum, maximum):
-            raise self._wrong(name, f"{value}, outside {minimum} to {maximum}")
-        return rounded
-
-    def string(self, name: str, max_bytes: int, *, default: str | None = None) -> str:
-        if default is not None and self._ended():
-            return default
-        value = self._take(name)
-        if not isinstance(value, str):
-            raise self._wrong(name, f"{type(value).__name__} in place of text")
-        # Text that is not UTF-8 has been decoded with surrogates; they count as the bytes they are.
-        size_bytes = len(value.encode(errors="surrogateescape"))
-        self._check_size(name, size_bytes, max_bytes, "bytes")
-        return value
-
-    def binary(self, name: str, max_bytes: int) -> bytes:
-        return self._binary(name, self._take(name), max_bytes)
-
-    def integers(self, name: str, max_items: int) -> tuple[int, ...]:
-        items = self._items(name, max_items)
-        return tuple(self._integer(name, item, 0, U32_MAX) for item in items)
-
-    def binaries(self, name: str, max_items: int, max_bytes: int) -> tuple[bytes, ...]:
-        items = self._items(name, max_items)
-        return tuple(self._binary(name, item, max_bytes) for item in items)
-
-    def record(self, name: str, from_wire: Callable[[object], RecordT]) -> RecordT:
-        return from_wire(self._take(name))
-
-    def _ended(self) -> bool:
-        return self._next >= len(self._fields)
-
-    def _take(self, name: str) -> object:
-        if self._ended():
-            raise ProtocolError(f"The device sent {self._message} without {name}.")
-        value = self._fields[self._next]
-        self._next += 1
-        return value
-
-    def _items(self, name: str, max_items: int) -> Sequence[object]:
-        value = self._take(name)
-        if not isinstance(value, list | tuple):
-            raise self._wrong(name, f"{type(value).__name__} in place of an array")
-        self._check_size(name, len(value), max_items, "items")
-        return value
-
-    def _integer(self, name: str, value: object, minimum: int, maximum: int) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self._wrong(name, f"{type(value).__name__} in place of an integer")
-        if not minimum <= value <= maximum:
-            raise self._wrong(name, f"{value}, outside {minimum} to {maximum}")
-        return value
-
-    def _binary(self, name: str, value: object, max_bytes: int) -> bytes:
-        if not isinstance(value, bytes):
-            raise self._wrong(name, f"{type(value).__name__} in place of bytes")
-        self._check_size(name, len(value), max_bytes, "bytes")
-        return value
-
-    def _check_size(self, name: str, size: int, maximum: int, unit: str) -> None:
-        if size > maximum:
-            raise self._wrong(name, f"{size} {unit}, more than {maximum}")
-
-    def _wrong(self, name: str, what: str) -> ProtocolError:
-        return ProtocolError(f"The device sent {self._message}.{name} as {what}.")
+def _shown(value: object) -> str:
+    """A value of the wrong type, or only its type where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"a {type(value).__name__}"

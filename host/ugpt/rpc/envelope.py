@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import msgpack
 
-from ..errors import ProtocolError
-from .codec import U32_MAX, FieldReader, Request
+from .codec import decode, encode_params
+from .errors import ProtocolError
+from .schema import Call, Field, Layout
 
 
 class MessageType(IntEnum):
@@ -21,7 +23,7 @@ class MessageType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The answer to a request that was obeyed; `result` is for `Request.decode_result`."""
+    """The answer to a request that was obeyed; `result` is for `codec.decode_result`."""
 
     id: int
     result: object
@@ -39,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something the device says unasked; `params` are for the `from_wire` of its class."""
+    """Something the device says unasked; `params` are for `codec.decode`."""
 
     name: str
     params: object
@@ -50,10 +52,31 @@ Message = Response | Failure | Notification
 MESSAGE_MAX_BYTES = 512
 """The longest message of an error, and the longest name of a notification."""
 
+_TYPE = Field("type", "u8")
+_ANY_MESSAGE = Layout("a message", (_TYPE,), int)
+_NOTIFICATION = Layout(
+    "a notification",
+    (_TYPE, Field("name", "str", most=MESSAGE_MAX_BYTES), Field("params", "any")),
+    lambda _, name, params: Notification(name, params),
+)
+_RESPONSE = Layout(
+    "a response",
+    (_TYPE, Field("id", "u32"), Field("error", "any"), Field("result", "any")),
+    lambda _, number, error, result: (
+        Response(number, result) if error is None else _failure(number, error)
+    ),
+)
+_ERROR = Layout(
+    "an error",
+    (Field("code", "u8"), Field("message", "str", most=MESSAGE_MAX_BYTES), Field("detail", "u32")),
+    lambda *fields: fields,
+)
+_LAYOUTS = {MessageType.RESPONSE: _RESPONSE, MessageType.NOTIFICATION: _NOTIFICATION}
 
-def encode_request(request_id: int, request: Request[object]) -> bytes:
+
+def encode_request(request_id: int, call: Call[object]) -> bytes:
     """The body of a request; raises InvalidValue for params outside their ranges."""
-    items = [MessageType.REQUEST.value, request_id, request.METHOD, request.to_wire()]
+    items = [MessageType.REQUEST.value, request_id, call.method.name, encode_params(call)]
     return bytes(msgpack.packb(items, use_single_float=True))
 
 
@@ -67,28 +90,12 @@ def decode_body(body: bytes) -> Message:
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         # TypeError: a map whose key is a map.
         raise ProtocolError(f"The device sent a body that is not MessagePack: {error}.") from None
-    fields = FieldReader("message", value)
-    kind = fields.integer("type", 0, 0xFF)
-    if kind == MessageType.NOTIFICATION:
-        name = fields.string("name", MESSAGE_MAX_BYTES)
-        return Notification(name, fields.record("params", _as_it_is))
-    if kind != MessageType.RESPONSE:
+    kind = cast(int, decode(_ANY_MESSAGE, value))
+    if kind not in _LAYOUTS:
         raise ProtocolError(f"The device sent a message of type {kind}.")
-    request_id = fields.integer("id", 0, U32_MAX)
-    failure = fields.record("error", _as_it_is)
-    result = fields.record("result", _as_it_is)
-    return Response(request_id, result) if failure is None else _failure(request_id, failure)
+    return cast(Message, decode(_LAYOUTS[MessageType(kind)], value))
 
 
-def _failure(request_id: int, value: object) -> Failure:
-    fields = FieldReader("error", value)
-    return Failure(
-        id=request_id,
-        code=fields.integer("code", 0, 0xFF),
-        message=fields.string("message", MESSAGE_MAX_BYTES),
-        detail=fields.integer("detail", 0, U32_MAX),
-    )
-
-
-def _as_it_is(value: object) -> object:
-    return value
+def _failure(number: int, error: object) -> Failure:
+    code, message, detail = cast(tuple[int, str, int], decode(_ERROR, error))
+    return Failure(number, code, message, detail)

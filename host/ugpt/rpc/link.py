@@ -1,7 +1,7 @@
 """The conversation with a device: requests and their answers over a line that may lose bytes.
 
 Every command of the protocol may be repeated without harm, so this link simply asks again, with
-the same id, until an answer comes or its patience ends. No other module knows about repetition.
+the same id, until an answer comes or the time is up. No other module knows about repetition.
 """
 
 from __future__ import annotations
@@ -14,49 +14,45 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from ..errors import (
+from ..errors import InvalidValue, UgptError
+from . import baud, codec, envelope, messages
+from .envelope import Failure, Notification, Response
+from .errors import (
     DOWNLOAD_MARK,
     DeviceRestarted,
-    HelloFirst,
-    InvalidValue,
+    HandshakeRequired,
     LinkClosed,
     NoAnswer,
     PortLost,
     ProtocolError,
-    UgptError,
     VersionMismatch,
     WrongVersion,
     device_error,
-    no_greeting,
+    no_handshake,
     silent_device,
 )
-from . import baud, envelope
-from .codec import Request
-from .envelope import Failure, Notification, Response
 from .frames import FrameDecoder, Text, encode_frame
 from .messages import (
-    ERROR_ADVICE,
     FIRST_BAUD,
     FRAME_MAX_BYTES,
     FRAME_MIN_BYTES,
+    NOTIFICATIONS,
     PROTOCOL_MAJOR,
     PROTOCOL_MINOR,
-    TRAINER_METHODS,
     ErrorCode,
     Hello,
-    HelloRequest,
+    Log,
     LogLevel,
-    LogNotification,
-    PingRequest,
 )
+from .schema import Call, Method, Task
 from .stats import LinkStats, RoundTrip
 from .transport import Transport
 
 ResultT = TypeVar("ResultT")
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 """How long a silent device is asked again."""
-TRAINER_PATIENCE_S = 120.0
+TRAINER_TIMEOUT_S = 120.0
 """How long a device that answers pings may work on one request of the trainer."""
 PROBE_ID = 0
 """Id of the pings that ask only whether the device is alive."""
@@ -70,7 +66,7 @@ _RESTART_MARKS = re.compile(r"rst:0x|Guru Meditation|abort\(\)")
 class LinkState(Enum):
     CLOSED = "closed"
     OPENING = "opening"
-    GREETING = "greeting"  # bytes flow; the device wants a hello before anything else
+    HANDSHAKE = "handshake"  # bytes flow; the device wants a hello before anything else
     READY = "ready"
     LOST = "lost"  # the port is gone
 
@@ -105,10 +101,10 @@ class Link:
         self._decoder = FrameDecoder(FRAME_MAX_BYTES)
         self._reader: asyncio.Task[None] | None = None
         self._error: UgptError = LinkClosed()
-        self._greeting = asyncio.Lock()
+        self._handshake = asyncio.Lock()
         self._session = 0  # changes with every start of the device: its old requests are void
         self._slots = asyncio.Semaphore(1)
-        self._waiting: dict[int, _Waiting] = {}
+        self._pending: dict[int, _PendingCall] = {}
         # Random: a device may still hold the answer to an id of the program before this one.
         self._last_id = secrets.randbits(31)
         self._round_trip = RoundTrip(0.25, 2.0)
@@ -118,9 +114,9 @@ class Link:
         self._silence: asyncio.TimerHandle | None = None
 
     async def open(self, timeout_s: float) -> Hello:
-        """Starts listening and greets the device."""
+        """Starts listening and makes the handshake."""
         self.start()
-        return await self.greet(timeout_s)
+        return await self.handshake(timeout_s)
 
     def start(self) -> None:
         """Starts listening, and sends nothing."""
@@ -137,14 +133,14 @@ class Link:
             await asyncio.wait({self._reader})
         await self._transport.close()
 
-    async def greet(self, timeout_s: float = PATIENCE_S) -> Hello:
+    async def handshake(self, timeout_s: float = TIMEOUT_S) -> Hello:
         """Opens a conversation where there is none: after `open` and after a restart."""
-        async with self._greeting:
+        async with self._handshake:
             if self.state is LinkState.READY and self.hello is not None:
                 return self.hello
             if self.state in (LinkState.CLOSED, LinkState.LOST):
                 raise self._error
-            self.state = LinkState.GREETING
+            self.state = LinkState.HANDSHAKE
             if self.stats.baud:
                 await self.set_line_baud(FIRST_BAUD)
             hello = await self._say_hello(timeout_s)
@@ -152,19 +148,18 @@ class Link:
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
-                except (HelloFirst, NoAnswer):  # it restarted meanwhile
+                except (HandshakeRequired, NoAnswer):  # it restarted meanwhile
                     await self.set_line_baud(FIRST_BAUD)
                     hello = await self._say_hello(timeout_s)
             self._start_session(hello)
             return hello
 
-    async def request(
-        self, request: Request[ResultT], *, patience_s: float = PATIENCE_S
-    ) -> ResultT:
+    async def call(self, call: Call[ResultT], *, timeout_s: float = TIMEOUT_S) -> ResultT:
         """Asks the device, keeping to its window.
 
-        Raises DeviceError where it refuses, NoAnswer after `patience_s` of silence, DeviceRestarted
-        where it started anew since the last greeting, and PortLost.
+        Raises InvalidValue for params outside their ranges, DeviceError if the device refuses,
+        NoAnswer after `timeout_s` of silence, DeviceRestarted if it has started anew since the last
+        handshake, and PortLost.
         """
         session = self._session
         if self.state is not LinkState.READY:
@@ -172,27 +167,27 @@ class Link:
         async with self._slots:
             if session != self._session:
                 raise self._error
-            return await self.exchange(request, patience_s)
+            return await self.ask(call, timeout_s)
 
-    async def exchange(self, request: Request[ResultT], patience_s: float) -> ResultT:
-        """Asks, outside the window; for greetings and the agreement on a rate."""
+    async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT:
+        """Asks, outside the window; for the handshake and the agreement on a rate."""
         self._last_id = self._last_id % 0xFFFFFFFF + 1
         number = self._last_id
-        body = envelope.encode_request(number, request)
+        body = envelope.encode_request(number, call)
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
             raise InvalidValue(
-                f"The request {request.METHOD} takes {len(body)} bytes, the device {limit}."
+                f"The request {call.method.name} takes {len(body)} bytes, the device {limit}."
             )
-        waiting = _Waiting(request.METHOD, encode_frame(body))
-        self._waiting[number] = waiting
+        pending = _PendingCall(call.method, encode_frame(body))
+        self._pending[number] = pending
         self.stats.requests += 1
         try:
-            answer = await self._ask(waiting, patience_s)
+            answer = await self._ask_until_answered(pending, timeout_s)
         finally:
-            del self._waiting[number]
-            waiting.abandon()
-        return request.decode_result(answer)
+            del self._pending[number]
+            pending.abandon()
+        return codec.decode_result(call, answer)
 
     async def set_line_baud(self, baud: int) -> None:
         """Changes the rate of this side."""
@@ -204,46 +199,46 @@ class Link:
         """The device was told to restart or is seen to: every answer still awaited is void."""
         if self.state is LinkState.READY:
             boot = self.hello.boot if self.hello else None
-            self._fail(DeviceRestarted(boot), LinkState.GREETING)
+            self._fail(DeviceRestarted(boot), LinkState.HANDSHAKE)
 
     # Asking
 
-    async def _ask(self, waiting: _Waiting, patience_s: float) -> object:
+    async def _ask_until_answered(self, pending: _PendingCall, timeout_s: float) -> object:
         loop = asyncio.get_running_loop()
-        by_trainer = waiting.method in TRAINER_METHODS
+        by_trainer = pending.method.task is Task.TRAINER
         round_trip = self._trainer_round_trip if by_trainer else self._round_trip
         started = loop.time()
         wait_s = round_trip.timeout_s + self._line_s()
-        await self._send(waiting.frame, patience_s)
-        while not await waiting.answered(wait_s):
+        await self._send(pending.frame, timeout_s)
+        while not await pending.answered(wait_s):
             now = loop.time()
             # A link that is alive excuses a trainer that is busy, but nothing else.
             silent_since = max(started, self._heard_at) if by_trainer else started
-            if now - silent_since > patience_s:
+            if now - silent_since > timeout_s:
                 if not await self._found_again():
-                    raise silent_device(self._transport.name, waiting.method, patience_s)
+                    raise silent_device(self._transport.name, pending.method.name, timeout_s)
                 started = loop.time()
-            if now - started > max(patience_s, TRAINER_PATIENCE_S):
+            if now - started > max(timeout_s, TRAINER_TIMEOUT_S):
                 raise NoAnswer(
-                    f"The device is alive but did not finish {waiting.method} in "
+                    f"The device is alive but did not finish {pending.method.name} in "
                     f"{now - started:.0f} seconds.",
                     "Reset the board.",
                 )
-            waiting.tries += 1
+            pending.tries += 1
             self.stats.repeats += 1
             if by_trainer:
                 wait_s = max(wait_s, min(1.25 * wait_s, 1.0))
-                await self._send(_PROBE, patience_s)
-            await self._send(waiting.frame, patience_s)
-        if waiting.tries == 1:
+                await self._send(_PROBE, timeout_s)
+            await self._send(pending.frame, timeout_s)
+        if pending.tries == 1:
             round_trip.measured(loop.time() - started)
             if not by_trainer:
                 self.stats.round_trips_s.append(loop.time() - started)
-        return waiting.answer()
+        return pending.answer()
 
-    async def _send(self, frame: bytes, patience_s: float) -> None:
+    async def _send(self, frame: bytes, timeout_s: float) -> None:
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 await self._transport.write(frame)
         except TimeoutError:
             raise NoAnswer(
@@ -259,14 +254,14 @@ class Link:
         if not self.stats.baud:
             return 0.0
         answer_bytes = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
-        in_flight = sum(len(other.frame) + answer_bytes for other in self._waiting.values())
+        in_flight = sum(len(other.frame) + answer_bytes for other in self._pending.values())
         return in_flight * BITS_PER_BYTE / self.stats.baud
 
     async def _found_again(self) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""
         if self.state is not LinkState.READY:
             return False
-        async with self._greeting:
+        async with self._handshake:
             if self.state is not LinkState.READY or self.hello is None:
                 return False
             raised = self.stats.baud
@@ -280,28 +275,27 @@ class Link:
                 await self.set_line_baud(raised)
                 return False
             if now != before:
-                self._fail(DeviceRestarted(before, now), LinkState.GREETING)
+                self._fail(DeviceRestarted(before, now), LinkState.HANDSHAKE)
             return True
 
-    # Greeting
+    # The handshake
 
     async def _say_hello(self, timeout_s: float) -> Hello:
-        request = HelloRequest(major=PROTOCOL_MAJOR, minor=PROTOCOL_MINOR)
         received = self.stats.bytes_received
         self._first_text = ""
         try:
-            result = await self.exchange(request, timeout_s)
+            hello = await self.ask(messages.hello(PROTOCOL_MAJOR, PROTOCOL_MINOR), timeout_s)
         except NoAnswer:
             self._flush()
             bytes_came = self.stats.bytes_received > received
-            raise no_greeting(
+            raise no_handshake(
                 self._transport.name, timeout_s, bytes_came, self._first_text
             ) from None
         except WrongVersion as error:
             raise VersionMismatch(PROTOCOL_MAJOR, error.detail or None) from error
-        if result.hello.major != PROTOCOL_MAJOR:
-            raise VersionMismatch(PROTOCOL_MAJOR, result.hello.major, result.hello.build)
-        return result.hello
+        if hello.major != PROTOCOL_MAJOR:
+            raise VersionMismatch(PROTOCOL_MAJOR, hello.major, hello.build)
+        return hello
 
     def _start_session(self, hello: Hello) -> None:
         self.hello = hello
@@ -355,28 +349,27 @@ class Link:
     def _take_answer(self, message: Response | Failure) -> None:
         if isinstance(message, Failure) and message.code == ErrorCode.HELLO_FIRST:
             self.expect_restart()
-        waiting = self._waiting.get(message.id)
-        if waiting is None or waiting.done():
+        pending = self._pending.get(message.id)
+        if pending is None or pending.done():
             if message.id != PROBE_ID:
                 self.stats.late_replies += 1
         elif isinstance(message, Response):
-            waiting.future.set_result(message.result)
+            pending.future.set_result(message.result)
         else:
-            advice = ERROR_ADVICE.get(ErrorCode(message.code), "") if _known(message.code) else ""
-            waiting.future.set_exception(
-                device_error(message.code, message.message, message.detail, advice)
-            )
+            error = device_error(message.code, message.message, message.detail)
+            pending.future.set_exception(error)
 
     def _take_notification(self, message: Notification) -> None:
-        # Others may come from a newer firmware.
-        if message.name != LogNotification.NAME:
-            return
+        layout = NOTIFICATIONS.get(message.name)
+        if layout is None:
+            return  # of a newer firmware
         try:
-            log = LogNotification.from_wire(message.params)
+            note = codec.decode(layout, message.params)
         except ProtocolError as error:
             self._log(LogLine(error.message, None))
-        else:
-            self._log(LogLine(log.text, log.level))
+            return
+        if isinstance(note, Log):
+            self._log(LogLine(note.text, note.level))
 
     def _take_text(self, text: str) -> None:
         if not self._first_text or DOWNLOAD_MARK in text:
@@ -398,15 +391,15 @@ class Link:
         self.state = state
         self._error = error
         self._session += 1
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.future.set_exception(error)
+        for pending in self._pending.values():
+            if not pending.done():
+                pending.future.set_exception(error)
 
 
-class _Waiting:
+class _PendingCall:
     """A request that has not been answered."""
 
-    def __init__(self, method: str, frame: bytes) -> None:
+    def __init__(self, method: Method, frame: bytes) -> None:
         self.method = method
         self.frame = frame
         self.tries = 1
@@ -428,8 +421,4 @@ class _Waiting:
             self.future.exception()
 
 
-def _known(code: int) -> bool:
-    return code in ErrorCode._value2member_map_
-
-
-_PROBE = encode_frame(envelope.encode_request(PROBE_ID, PingRequest(payload=b"")))
+_PROBE = encode_frame(envelope.encode_request(PROBE_ID, messages.ping(b"")))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..data.dataset import Dataset, Vocabulary
 from ..device.client import Device, Progress
 from ..device.tensors import encode_data_set, encode_tokens
-from ..errors import BadData, NoRoom
+from ..rpc.errors import BadData, NoRoom
 from ..rpc.messages import BLOCK_SIZE_MAX, DataSet, ErrorCode
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..device.client import Device, Progress
-from ..errors import NoRoom
+from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
 from .dataset_upload import push_data

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ..concurrency import run_together
 from ..device.client import Device, Losses
-from ..errors import Gap, OtherRun, ProtocolError, device_error
-from ..rpc.messages import ERROR_ADVICE, ERROR_DOC, DeviceState, ErrorCode, Status
+from ..rpc.errors import Gap, OtherRun, ProtocolError, device_error
+from ..rpc.messages import ERRORS, DeviceState, ErrorCode, Status
 from .session import Session
 
 _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
@@ -153,6 +153,6 @@ class DocumentFeeder:
 def require_no_error(status: Status) -> None:
     """Raises the error that has stopped the training, if one has."""
     if status.error:
-        code = ErrorCode(status.error)
-        message = f"Training stopped after step {status.step:,}: {ERROR_DOC[code]}"
-        raise device_error(code, message, 0, ERROR_ADVICE[code])
+        text = ERRORS.get(status.error)
+        reason = text.doc if text else f"error {status.error}."
+        raise device_error(status.error, f"Training stopped after step {status.step:,}: {reason}")

@@ -8,7 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from ..device.client import Device
-from ..errors import DoesNotFit, InvalidValue
+from ..errors import InvalidValue
+from ..rpc.codec import encode_record
+from ..rpc.errors import DoesNotFit
 from ..rpc.messages import ErrorCode, Plan, Recipe, Shape
 
 LAYERS_MAX = 64
@@ -24,7 +26,7 @@ class Planned(NamedTuple):
 
 def check_shape(shape: Shape) -> None:
     """Raises InvalidValue where the numbers contradict each other or no device could take them."""
-    shape.to_wire()
+    encode_record(shape)
     if shape.n_embd % shape.n_head:
         below = shape.n_embd - shape.n_embd % shape.n_head
         widths = [str(width) for width in (below, below + shape.n_head) if 0 < width <= WIDTH_MAX]

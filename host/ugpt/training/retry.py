@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from ..device.client import Device
-from ..errors import DeviceRestarted, LinkClosed, NoAnswer, PortError, UgptError
+from ..errors import UgptError
+from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, PortError
 from .events import Interrupted, OnEvent
 
 T = TypeVar("T")

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ..device.client import Device
-from ..errors import DeviceRestarted, FlashFailed, NoRoom, UgptError
+from ..errors import UgptError
+from ..rpc.errors import DeviceRestarted, FlashFailed, NoRoom
 from .events import History, Notice, Restored, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit

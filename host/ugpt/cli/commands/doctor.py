@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ...device.ports import choose_port
 from ...diagnostics.doctor import Finding, State, examine
-from ...errors import SeveralPorts
+from ...rpc.errors import SeveralPorts
 from ...view.output import console, print_json
 from ...view.style import QUIET
 from ..options import Json, NoReset, Port, run

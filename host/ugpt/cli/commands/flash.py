@@ -15,10 +15,11 @@ from rich.status import Status as Spinner
 
 from ...device.ports import choose_port
 from ...device.target import Target
-from ...errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
+from ...errors import InvalidValue
 from ...firmware.build import build, require_environment, require_project
 from ...firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
 from ...firmware.image import FirmwareImage, read_image
+from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count

@@ -7,7 +7,7 @@ import dataclasses
 from ...data.dataset import Vocabulary
 from ...device.client import Device
 from ...device.target import Target
-from ...errors import NoModel
+from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, ModelInfo
 from ...view.output import print_fields, print_json
 from ...view.style import byte_count, printable

@@ -7,7 +7,7 @@ import dataclasses
 from rich.text import Text
 
 from ...device.ports import VIRTUAL, choose_port, list_ports
-from ...errors import SeveralPorts
+from ...rpc.errors import SeveralPorts
 from ...view.output import console, print_json
 from ...view.style import ACCENT, QUIET
 from ..options import Json

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...device import virtual
-from ...errors import DeviceProgramError
+from ...rpc.errors import DeviceProgramError
 from ...view.output import console, say
 from ..options import END_SIGNALS, Board, Flash, run
 

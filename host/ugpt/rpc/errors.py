@@ -1,0 +1,316 @@
+"""What can go wrong between the host and a device: its port, the conversation, a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ..errors import UgptError
+from .messages import ERRORS, ErrorCode
+
+
+class PortError(UgptError):
+    """The port cannot be used."""
+
+
+class PortNotFound(PortError):
+    """There is no such port, or nothing listens at the address."""
+
+    def __init__(self, port: str, reason: str, advice: str) -> None:
+        super().__init__(f"Port {port} cannot be opened: {reason}.", advice)
+        self.port = port
+
+
+class PortBusy(PortError):
+    """Another program holds the port."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(
+            f"Port {port} is in use by another program.",
+            "Close the other ugpt, serial monitor or modem service and try again.",
+        )
+        self.port = port
+
+
+class PortPermission(PortError):
+    """This user may not open the port; `group` is the group that may, where one is known."""
+
+    def __init__(self, port: str, group: str | None) -> None:
+        advice = (
+            f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again."
+            if group
+            else "Ask for read and write access to it."
+        )
+        super().__init__(f"Port {port} may not be opened by this user.", advice)
+        self.port = port
+        self.group = group
+
+
+class PortLost(PortError):
+    """The port went away while it was in use."""
+
+    def __init__(self, port: str, reason: str) -> None:
+        super().__init__(
+            f"Port {port} was lost: {reason}.", "Check the cable and the power, then connect again."
+        )
+        self.port = port
+
+
+class SeveralPorts(PortError):
+    """More than one board is plugged in, and none was named."""
+
+    def __init__(self, ports: Sequence[str]) -> None:
+        super().__init__(
+            f"Several boards are plugged in: {', '.join(ports)}.",
+            f"Name one: --port {ports[0]}",
+        )
+        self.ports = tuple(ports)
+
+
+class DeviceProgramError(PortError):
+    """The program that runs as the virtual device is missing or ended on its own."""
+
+
+class LinkError(UgptError):
+    """The port works, but the conversation does not."""
+
+
+class NoAnswer(LinkError):
+    """Nothing, or something that is not a ugpt device, answers."""
+
+
+def silent_device(port: str, method: str, timeout_s: float) -> NoAnswer:
+    """A device that has answered a hello has stopped answering."""
+    return NoAnswer(
+        f"The device on {port} did not answer {method} for {timeout_s:.0f} seconds.",
+        "Check the cable, or reset the board and connect again.",
+    )
+
+
+DOWNLOAD_MARK = "waiting for download"
+"""What the ROM of a chip says when it starts in download mode."""
+
+
+def no_handshake(port: str, timeout_s: float, bytes_came: bool, text: str) -> NoAnswer:
+    """No device answers a hello; `text` is a line that came instead, if any did."""
+    if DOWNLOAD_MARK in text:
+        return NoAnswer(
+            f"The board on {port} is in download mode: it waits for firmware.",
+            "Press its reset button without holding BOOT, or write the firmware: ugpt flash.",
+        )
+    if text:
+        said = text if len(text) < 60 else text[:57] + "..."
+        message = f"Something else than ugpt answers on {port}: {said!r}."
+    elif bytes_came:
+        message = f"What comes from {port} is not the ugpt protocol."
+    else:
+        return NoAnswer(
+            f"Nothing answers on {port} within {timeout_s:.0f} seconds.",
+            "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
+            "and try again.",
+        )
+    return NoAnswer(
+        message, "Choose another port, or put the ugpt firmware on the board: ugpt flash."
+    )
+
+
+class ProtocolError(LinkError):
+    """The device sent a message that contradicts the protocol."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Update host and firmware to the same version.")
+
+
+class VersionMismatch(LinkError):
+    """Host and firmware speak different major versions; `device_major` is None where unknown."""
+
+    def __init__(self, host_major: int, device_major: int | None, build: str = "") -> None:
+        theirs = "another version" if device_major is None else f"version {device_major}"
+        firmware = f"The firmware {build}".rstrip()
+        super().__init__(
+            f"{firmware} speaks {theirs} of the protocol, this program version {host_major}.",
+            "Install the ugpt release that matches the firmware, "
+            "or flash the firmware of this release.",
+        )
+        self.host_major = host_major
+        self.device_major = device_major
+
+
+class DeviceRestarted(LinkError):
+    """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
+
+    `boot_before` and `boot_now` are its boot numbers, None where not known (yet).
+    """
+
+    def __init__(self, boot_before: int | None, boot_now: int | None = None) -> None:
+        super().__init__(
+            "The device restarted.", "What was not in a checkpoint is lost; resume the run."
+        )
+        self.boot_before = boot_before
+        self.boot_now = boot_now
+
+
+class LinkClosed(LinkError):
+    """The connection is not open."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to the device is closed.", "Connect again.")
+
+
+class DeviceError(UgptError):
+    """The device refused a request. `detail` is a number whose meaning depends on the code."""
+
+    CODE: ClassVar[ErrorCode]
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        super().__init__(message if message.endswith(".") else f"{message}.", advice)
+        self.code = code
+        self.detail = detail
+
+
+class BadMessage(DeviceError):
+    """The request was not understood at all."""
+
+    CODE = ErrorCode.BAD_MESSAGE
+
+
+class UnknownMethod(DeviceError):
+    """The firmware is older than this program."""
+
+    CODE = ErrorCode.UNKNOWN_METHOD
+
+
+class BadParams(DeviceError):
+    """A parameter lies outside its range."""
+
+    CODE = ErrorCode.BAD_PARAMS
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        super().__init__(code, f"The device refused a parameter: {message}", detail, advice)
+
+
+class WrongVersion(DeviceError):
+    """The firmware speaks another major version."""
+
+    CODE = ErrorCode.WRONG_VERSION
+
+
+class Busy(DeviceError):
+    """The command needs an idle trainer."""
+
+    CODE = ErrorCode.BUSY
+
+
+class NoModel(DeviceError):
+    """The device holds no model."""
+
+    CODE = ErrorCode.NO_MODEL
+
+
+class DoesNotFit(DeviceError):
+    """The model needs more memory than there is."""
+
+    CODE = ErrorCode.DOES_NOT_FIT
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail:
+            message = f"The model needs {detail:,} bytes more memory than the device has."
+        super().__init__(code, message, detail, advice)
+
+    @property
+    def missing_bytes(self) -> int:
+        """By how much it does not fit."""
+        return self.detail
+
+
+class BadShape(DeviceError):
+    """The numbers of the shape contradict each other."""
+
+    CODE = ErrorCode.BAD_SHAPE
+
+
+class Gap(DeviceError):
+    """Documents were sent that start after the next one the device needs."""
+
+    CODE = ErrorCode.GAP
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        message = f"The documents start after document {detail}, which the device needs next."
+        super().__init__(code, message, detail, advice)
+
+    @property
+    def wanted(self) -> int:
+        """Index of the document the device needs next."""
+        return self.detail
+
+
+class BadToken(DeviceError):
+    """A token lies outside the vocabulary."""
+
+    CODE = ErrorCode.BAD_TOKEN
+
+
+class UnknownTensor(DeviceError):
+    """The model has no such tensor or range."""
+
+    CODE = ErrorCode.UNKNOWN_TENSOR
+
+
+class FlashFailed(DeviceError):
+    """Reading, erasing or writing the flash failed."""
+
+    CODE = ErrorCode.FLASH_FAILED
+
+
+class NoRoom(DeviceError):
+    """The flash region is too small."""
+
+    CODE = ErrorCode.NO_ROOM
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail:
+            message = f"The flash of the device is {detail:,} bytes too small."
+        super().__init__(code, message, detail, advice)
+
+    @property
+    def missing_bytes(self) -> int:
+        """By how much the region is too small."""
+        return self.detail
+
+
+class NotFinite(DeviceError):
+    """The loss became infinite or not a number."""
+
+    CODE = ErrorCode.NOT_FINITE
+
+
+class OtherRun(DeviceError):
+    """The device holds another run."""
+
+    CODE = ErrorCode.OTHER_RUN
+
+
+class HandshakeRequired(DeviceError):
+    """The device has seen no `hello` since it started."""
+
+    CODE = ErrorCode.HELLO_FIRST
+
+
+class BadData(DeviceError):
+    """The data set in flash is absent, incomplete or damaged."""
+
+    CODE = ErrorCode.BAD_DATA
+
+
+_BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
+
+
+def device_error(code: int, message: str = "", detail: int = 0) -> DeviceError:
+    """The exception for an error reply; a code that is not known becomes a plain DeviceError.
+
+    An empty message stands for what the schema says of the code.
+    """
+    text = ERRORS.get(code)
+    if text is None:
+        return DeviceError(code, message or f"The device reports error {code}.", detail)
+    return _BY_CODE[code](code, message or text.doc, detail, text.advice)

@@ -1,0 +1,92 @@
+"""The protocol as data: what the rows of the generated tables in `messages` are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Generic, NamedTuple, TypeVar
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+class Task(Enum):
+    """Who answers a method: the link task at once, or the trainer between two training steps."""
+
+    LINK = "link"
+    TRAINER = "trainer"
+
+
+class Required(Enum):
+    """What stands for the default of a field that has none."""
+
+    REQUIRED = "required"
+
+
+REQUIRED = Required.REQUIRED
+
+
+class Field(NamedTuple):
+    """One field of a message."""
+
+    name: str
+    type: str | type[IntEnum] | Layout
+    """As the schema writes it ("any": left as it is), or the enum or record itself."""
+    least: float | None = None
+    """The smallest number; None: that of the type."""
+    most: float | None = None
+    """The largest number, or the most bytes of a str or bin; None: that of the type."""
+    items: int = 0
+    """The most items of an array."""
+    default: object = REQUIRED
+    """Stands in for a field that an older peer does not send."""
+    optional: bool = False
+    """Whether None, nil on the wire, is a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The fields of a message in the order of the wire."""
+
+    name: str
+    """As errors call it."""
+    fields: tuple[Field, ...]
+    make: Callable[..., object]
+    """Builds the value from those of the fields, in their order."""
+
+
+class Method(NamedTuple):
+    """One row of the table of methods."""
+
+    name: str
+    task: Task
+    params: tuple[Field, ...]
+    result: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[ResultT_co]):
+    """A method and its params, in the order of the schema; `Link.call` returns its result."""
+
+    method: Method
+    params: tuple[object, ...]
+
+
+def method(
+    name: str,
+    task: Task,
+    params: tuple[Field, ...],
+    result: tuple[Field, ...],
+    make: Callable[..., object] | None = None,
+) -> Method:
+    """A row of the table; without `make` the result is its only field, or None."""
+    return Method(name, task, params, Layout(f"the result of {name}", result, make or _only))
+
+
+def table(*methods: Method) -> dict[str, Method]:
+    """Methods by name."""
+    return {method.name: method for method in methods}
+
+
+def _only(*values: object) -> object:
+    return values[0] if values else None
