@@ -25,7 +25,7 @@ void on_received(usj_select_notif_t what, BaseType_t* task_woken) {
 
 }  // namespace
 
-UsbSerial::UsbSerial(std::size_t receive_bytes) {
+UsbSerial::UsbSerial(std::size_t receive_bytes, std::uint32_t) {
     link_task = xTaskGetCurrentTaskHandle();
     usb_serial_jtag_driver_config_t config{kSendBytes,
                                            static_cast<std::uint32_t>(receive_bytes)};
