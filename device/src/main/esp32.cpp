@@ -48,7 +48,9 @@ port::esp32::RingLog& device_log() {
     return log;
 }
 
-void run_trainer(void* device) { static_cast<app::Device*>(device)->run_trainer(); }
+void run_trainer(void* device) {
+    static_cast<app::Device*>(device)->run_trainer();
+}
 
 }  // namespace
 

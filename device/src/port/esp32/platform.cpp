@@ -59,16 +59,22 @@ std::optional<float> ChipPlatform::temperature_c() {
     return celsius;
 }
 #else
-std::optional<float> ChipPlatform::temperature_c() { return {}; }
+std::optional<float> ChipPlatform::temperature_c() {
+    return {};
+}
 #endif
 
 Health ChipPlatform::health() {
     return {esp_get_free_heap_size(), esp_get_minimum_free_heap_size(), temperature_c()};
 }
 
-std::uint64_t ChipPlatform::now_us() { return static_cast<std::uint64_t>(esp_timer_get_time()); }
+std::uint64_t ChipPlatform::now_us() {
+    return static_cast<std::uint64_t>(esp_timer_get_time());
+}
 
-std::uint32_t ChipPlatform::ticks() { return esp_cpu_get_cycle_count(); }
+std::uint32_t ChipPlatform::ticks() {
+    return esp_cpu_get_cycle_count();
+}
 
 // The generator mixes in noise of the radio, which is off, or of the source that is switched on
 // here; without either its numbers can be the same after every start.
@@ -79,6 +85,8 @@ std::uint32_t ChipPlatform::entropy() {
     return number;
 }
 
-void ChipPlatform::restart() { esp_restart(); }
+void ChipPlatform::restart() {
+    esp_restart();
+}
 
 }  // namespace ugpt::port::esp32

@@ -66,7 +66,9 @@ void UartSerial::wake() {
     xQueueSend(events_, &event, 0);
 }
 
-void UartSerial::flush() { uart_wait_tx_done(kPort, kFlushTicks); }
+void UartSerial::flush() {
+    uart_wait_tx_done(kPort, kFlushTicks);
+}
 
 bool UartSerial::set_baud(std::uint32_t baud) {
     flush();

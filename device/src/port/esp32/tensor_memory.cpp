@@ -40,8 +40,8 @@ TensorMemory::TensorMemory() {
 void TensorMemory::add_largest(std::uint32_t capabilities, std::size_t reserve_bytes) {
     const std::size_t free_bytes = heap_caps_get_free_size(capabilities);
     if (free_bytes <= reserve_bytes) return;
-    const std::size_t size = std::min(heap_caps_get_largest_free_block(capabilities),
-                                      free_bytes - reserve_bytes);
+    const std::size_t size =
+        std::min(heap_caps_get_largest_free_block(capabilities), free_bytes - reserve_bytes);
     add(static_cast<std::byte*>(heap_caps_malloc(size, capabilities)), size);
 }
 
