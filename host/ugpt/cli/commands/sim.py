@@ -11,7 +11,8 @@ import typer
 from ...device import virtual
 from ...rpc.errors import DeviceProgramError
 from ...view.output import console, say
-from ..options import END_SIGNALS, Board, Flash, run
+from ..options import Board, Flash, run
+from ..signals import on_end_signals
 
 EXAMPLES = [
     "ugpt sim",
@@ -47,12 +48,17 @@ async def _simulate(arguments: list[str], board: str) -> None:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
+    asked_to_stop = asyncio.Event()
+    with on_end_signals(asked_to_stop.set):
+        await _watch(process, asked_to_stop, board)
+
+
+async def _watch(
+    process: asyncio.subprocess.Process, asked_to_stop: asyncio.Event, board: str
+) -> None:
+    """Until the device ends, or is to end."""
     assert process.stdout is not None
     assert process.stderr is not None
-    asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in END_SIGNALS:
-        loop.add_signal_handler(number, asked_to_stop.set)
     try:
         address = (await process.stdout.readline()).decode().strip()
         if address:
