@@ -29,8 +29,9 @@ set(UGPT_STORE_SOURCES
 )
 
 set(UGPT_RPC_SOURCES
+    rpc/codec.cpp
     rpc/envelope.cpp
-    rpc/fields.cpp
+    rpc/field_error.cpp
     rpc/frame.cpp
     rpc/messages.cpp
     rpc/msgpack.cpp
