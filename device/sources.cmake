@@ -28,6 +28,9 @@ set(UGPT_STORE_SOURCES
     store/loss_history.cpp
 )
 
+# The plain reference that the engine is held to: for tests on the host, in no firmware.
+set(UGPT_REFERENCE_SOURCES engine/reference/model.cpp engine/reference/training.cpp)
+
 set(UGPT_RPC_SOURCES
     rpc/codec.cpp
     rpc/envelope.cpp

@@ -19,13 +19,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = ROOT / "build" / "same-bits"
+_DRIVER = "engine-driver"
 _JOBS = 2
 _TIMEOUT_S = 900
 
 
 @dataclass(frozen=True)
 class Build:
-    """One way to compile the engine's test driver."""
+    """One way to compile the engine's test programs."""
 
     name: str
     compiler: str
@@ -42,9 +43,9 @@ class Build:
                 return f"{program} is not installed"
         return ""
 
-    def command(self) -> list[str]:
-        """Runs the driver, once it is built."""
-        program = str(self._folder / "tests" / "engine" / "engine-driver")
+    def command(self, name: str) -> list[str]:
+        """Runs the program `name`, once it is built."""
+        program = str(self._folder / "tests" / "engine" / name)
         return [self.emulator, program] if self.emulator else [program]
 
     def make(self) -> None:
@@ -63,10 +64,15 @@ class Build:
                 "CMAKE_SYSTEM_PROCESSOR": self.processor,
                 "CMAKE_EXE_LINKER_FLAGS": "-static",
             }
-        folder = str(self._folder)
         set_definitions = [f"-D{name}={value}" for name, value in definitions.items()]
+        folder = str(self._folder)
         run(tool("cmake"), "-S", str(ROOT), "-B", folder, "-G", "Ninja", *set_definitions)
-        run(tool("cmake"), "--build", folder, "--target", "engine-driver", "--parallel", "1")
+        self.make_program(_DRIVER)
+
+    def make_program(self, name: str) -> None:
+        """Builds another program, after the driver."""
+        folder = str(self._folder)
+        run(tool("cmake"), "--build", folder, "--target", name, "--parallel", "1")
 
     @property
     def _folder(self) -> Path:
@@ -96,14 +102,16 @@ def engine_sources() -> list[str]:
 
 
 class Workshop:
-    """Makes all builds side by side; `command` waits for one of them."""
+    """Makes all builds side by side; `command` waits for one of them, or builds what it lacks."""
 
     def __init__(self, jobs: dict[Build, Future[None]]) -> None:
         self._jobs = jobs
 
-    def command(self, build: Build) -> list[str]:
+    def command(self, build: Build, name: str = _DRIVER) -> list[str]:
         self._jobs[build].result(_TIMEOUT_S)
-        return build.command()
+        if name != _DRIVER:
+            build.make_program(name)
+        return build.command(name)
 
 
 @contextmanager

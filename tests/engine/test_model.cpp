@@ -129,8 +129,11 @@ TEST(absurd_shapes_do_not_fit) {
     const std::array<std::size_t, 1> size{1u << 30};
     for (const Shape& shape :
          {Shape{1, 65536, 1, 65536, 65536}, Shape{4'000'000'000u, 16, 4, 16, 27},
-          Shape{1, 4'000'000'000u, 1, 4'000'000'000u, 4'000'000'000u}}) {
-        CHECK(!Model::plan(shape, {}, Arena::measuring(size)).fits());
+          Shape{1, 4'000'000'000u, 1, 4'000'000'000u, 4'000'000'000u},
+          Shape{65536, 65536, 65536, 65536, 65536}}) {
+        const Plan plan = Model::plan(shape, {.batch = 2}, Arena::measuring(size));
+        CHECK(!plan.fits());
+        CHECK(plan.total_bytes > 100'000'000 && plan.missing_bytes > plan.total_bytes / 2);
     }
 }
 

@@ -11,7 +11,7 @@ import pytest
 import ugpt
 from ugpt import Device, Recipe, Shape, Source
 from ugpt.diagnostics import benchmark
-from ugpt.errors import Busy, DoesNotFit
+from ugpt.rpc.errors import Busy, DoesNotFit
 
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
 RECIPE = Recipe(learning_rate=0.01, beta1=0.85, beta2=0.99, epsilon=1e-8, total_steps=10**6)

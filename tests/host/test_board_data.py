@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ugpt
-from ugpt.data.dataset import Dataset, training_order
-from ugpt.errors import BadData, NoRoom
-from ugpt.training.dataset_upload import push_data
+from ugpt import Device
+from ugpt.data.dataset import Dataset, split_documents, training_order
+from ugpt.rpc.errors import BadData, NoRoom
+from ugpt.training.dataset_upload import Stored, push_data
 
 
 def dataset(folder: Path, text: str) -> Dataset:
@@ -25,11 +27,16 @@ def region_of(flash: Path, content: bytes) -> bool:
     return content in flash.read_bytes()
 
 
+async def push(device: Device, data: Dataset, seed: int, **options: Any) -> Stored:
+    documents = split_documents(data.documents, seed, 0).training
+    return await push_data(device, documents, data, **options)
+
+
 async def test_documents_are_stored_in_training_order(tmp_path: Path) -> None:
     data = dataset(tmp_path, "anna\nbea\nçaéd\n" * 7)
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
         heard: list[tuple[int, int]] = []
-        stored = await push_data(device, data, 7, progress=lambda *it: heard.append(it))
+        stored = await push(device, data, 7, progress=lambda *it: heard.append(it))
         assert await device.data_info() == stored.data
     assert not stored.was_there
     order = training_order(data.documents, random.Random(7))
@@ -45,18 +52,18 @@ async def test_documents_are_stored_in_training_order(tmp_path: Path) -> None:
 async def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
     data = dataset(tmp_path, "anna\nbea\n")
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
-        await push_data(device, data, 7)
+        await push(device, data, 7)
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
         heard: list[int] = []
-        assert (await push_data(device, data, 7, progress=lambda n, _: heard.append(n))).was_there
+        assert (await push(device, data, 7, progress=lambda n, _: heard.append(n))).was_there
         assert not heard
-        assert not (await push_data(device, data, 8)).was_there
+        assert not (await push(device, data, 8)).was_there
 
 
 async def test_two_byte_tokens(tmp_path: Path) -> None:
     text = "".join(chr(0x4E00 + i) + "\n" for i in range(400))
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
-        stored = await push_data(device, dataset(tmp_path, text), 1)
+        stored = await push(device, dataset(tmp_path, text), 1)
     assert stored.data.token_bytes == 2
     assert stored.data.size_bytes == 400 * 4
 
@@ -65,10 +72,10 @@ async def test_long_documents_are_cut_where_they_need_the_room(tmp_path: Path) -
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
         lines = device.hello.data_bytes // 200
         data = dataset(tmp_path, ("ab" * 125 + "\n") * lines)
-        stored = await push_data(device, data, 1, block_size=16)
+        stored = await push(device, data, 1, block_size=16)
         assert stored.data.size_bytes == lines * 18
         with pytest.raises(NoRoom, match="too small") as raised:
-            await push_data(device, data, 2)
+            await push(device, data, 2)
         assert "use a smaller text" in raised.value.advice
         assert await device.data_info() == stored.data
 

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from ugpt.runs.smoothing import trailing_mean
 from ugpt.training.events import (
     Event,
     Finished,
@@ -24,10 +25,11 @@ from ugpt.training.events import (
     StepLosses,
     Validated,
 )
-from ugpt.view.chart import MARK, loss_chart, nice_step, trailing_mean
-from ugpt.view.dashboard import DashboardState, byte_count, duration, printable, render
+from ugpt.view.chart import MARK, loss_chart, nice_step
+from ugpt.view.dashboard import DashboardState, render
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
 from ugpt.view.screen import Screen
+from ugpt.view.style import byte_count, duration, printable
 
 STARTED = Started(
     run=Path("runs/names-1"),

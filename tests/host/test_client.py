@@ -17,7 +17,9 @@ import ugpt
 from tests.support.devices import listening_device
 from tests.support.faults import faulty_proxy
 from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind
-from ugpt.errors import (
+from ugpt.errors import InvalidValue
+from ugpt.rpc import messages
+from ugpt.rpc.errors import (
     BadData,
     BadShape,
     BadToken,
@@ -25,7 +27,6 @@ from ugpt.errors import (
     DeviceRestarted,
     DoesNotFit,
     Gap,
-    InvalidValue,
     NoAnswer,
     NoModel,
     NoRoom,
@@ -33,7 +34,6 @@ from ugpt.errors import (
     PortNotFound,
     UnknownTensor,
 )
-from ugpt.rpc import messages
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)

@@ -14,7 +14,8 @@ from ugpt.data.dataset import (
     split_documents,
     training_order,
 )
-from ugpt.errors import DataError, InvalidValue
+from ugpt.data.errors import DataError
+from ugpt.errors import InvalidValue
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
@@ -85,11 +86,11 @@ def test_holding_out_keeps_the_order_of_the_others() -> None:
     documents = Dataset.load(NAMES).documents
     whole = split_documents(documents, 42, 0)
     assert whole.training == training_order(documents, random.Random(42))
-    assert not whole.held_out
+    assert not whole.validation
     part = split_documents(documents, 42, 500)
     assert part.training == whole.training[:-500]
-    assert part.held_out == whole.training[-500:]
-    assert part.held_out != split_documents(documents, 43, 500).held_out
+    assert part.validation == whole.training[-500:]
+    assert part.validation != split_documents(documents, 43, 500).validation
 
 
 @pytest.mark.parametrize(

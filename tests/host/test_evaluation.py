@@ -16,9 +16,9 @@ import ugpt
 from tests.support.sessions import NAMES, Session, once
 from ugpt import Device, MomentFormat, Recipe, Schedule, Shape, encode_tokens
 from ugpt.data.dataset import Dataset, positions, split_documents
-from ugpt.errors import BadToken, NoModel
+from ugpt.rpc.errors import BadToken, NoModel
 from ugpt.training.events import Finished, Interrupted, Notice, Restored, Stopped, Validated
-from ugpt.training.session import Outcome
+from ugpt.training.trainer import Outcome
 
 HELD_OUT = 500
 PLAIN = Recipe(0.01, 0.85, 0.99, 1e-8, 2000)
@@ -157,7 +157,7 @@ def test_tokens_count_all_documents_of_a_step(straight: Session) -> None:
 
 async def test_the_last_evaluation_is_that_of_the_final_weights(straight: Session) -> None:
     dataset = Dataset.load(NAMES)
-    held_out = split_documents(dataset.documents, 42, HELD_OUT).held_out[:100]
+    held_out = split_documents(dataset.documents, 42, HELD_OUT).validation[:100]
     async with straight.connect() as device:
         losses = (await device.evaluate(encoded(list(held_out)))).losses
     weights = [positions(text, 16) for text in held_out]

@@ -11,17 +11,17 @@ import pytest
 
 from tests.support.faults import BAD_LINE, FaultySide
 from tests.support.peer import HELLO, Peer, Refused
-from ugpt.errors import (
+from ugpt.errors import InvalidValue
+from ugpt.rpc import messages
+from ugpt.rpc.errors import (
     Busy,
     DeviceRestarted,
-    InvalidValue,
     LinkClosed,
     NoAnswer,
     PortLost,
     ProtocolError,
     VersionMismatch,
 )
-from ugpt.rpc import messages
 from ugpt.rpc.link import Link, LinkState, LogLine
 from ugpt.rpc.messages import ErrorCode, LogLevel
 

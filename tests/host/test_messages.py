@@ -14,10 +14,11 @@ from typing import Any
 import msgpack
 import pytest
 
-from ugpt.errors import InvalidValue, ProtocolError
+from ugpt.errors import InvalidValue
 from ugpt.rpc import messages
 from ugpt.rpc.codec import decode, decode_result, encode_fields, encode_record
 from ugpt.rpc.envelope import Failure, Notification, Response, decode_body, encode_request
+from ugpt.rpc.errors import ProtocolError
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import ERRORS
 from ugpt.rpc.schema import Call, Field, Layout, Task

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ugpt.errors import ToolError
 from ugpt.firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
+from ugpt.firmware.errors import ToolError
 
 SOURCE = """\
 int depth;

@@ -12,9 +12,9 @@ from types import ModuleType
 
 import pytest
 
-from ugpt.errors import ProtocolError
 from ugpt.rpc import codec
 from ugpt.rpc.codec import decode
+from ugpt.rpc.errors import ProtocolError
 from ugpt.rpc.schema import Layout
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,10 @@ import pytest
 import safetensors
 
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
-from ugpt.errors import RunError
-from ugpt.runs.folder import Checkpoint, Init, Run, RunConfig, Tensors, default_path
+from ugpt.runs.checkpoint import Checkpoint, Tensors
+from ugpt.runs.config import Init, RunConfig
+from ugpt.runs.errors import RunError
+from ugpt.runs.folder import Run, default_path
 from ugpt.runs.metrics import Metrics
 
 SHAPE = Shape(1, 8, 2, 4, 6)

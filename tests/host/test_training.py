@@ -11,7 +11,8 @@ from tests.support.devices import listening_device
 from tests.support.faults import Faults, faulty_proxy
 from tests.support.sessions import STEPS, Session, once
 from ugpt import Recipe, Shape
-from ugpt.errors import DoesNotFit, OtherRun, PortNotFound, RunError
+from ugpt.rpc.errors import DoesNotFit, OtherRun, PortNotFound
+from ugpt.runs.errors import RunError
 from ugpt.training.events import (
     Finished,
     Interrupted,
@@ -24,7 +25,7 @@ from ugpt.training.events import (
     StepLosses,
     Stopped,
 )
-from ugpt.training.session import Outcome
+from ugpt.training.trainer import Outcome
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ugpt.device import virtual
-from ugpt.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
+from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
 from ugpt.rpc.transport import Transport, open_error, open_serial, open_socket, spawn
 
 BIG = bytes(range(256)) * 2000

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgpack
 
-from ugpt.errors import PortError
 from ugpt.rpc.codec import encode_record
+from ugpt.rpc.errors import PortError
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
 

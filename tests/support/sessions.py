@@ -11,9 +11,11 @@ from pathlib import Path
 import ugpt
 from ugpt import Device, Recipe, Shape
 from ugpt.data.dataset import Dataset
-from ugpt.runs.folder import Init, Run, RunConfig
+from ugpt.runs.config import Init, RunConfig
+from ugpt.runs.folder import Run
+from ugpt.training import session as training_session
 from ugpt.training.events import Event, Finished, StepLosses
-from ugpt.training.session import Outcome, Training
+from ugpt.training.trainer import Outcome, Training
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 6000
@@ -57,7 +59,7 @@ class Session:
                     4711, "", "test", self.held_out, self.eval_every, 100,
                 ),
             )  # fmt: skip
-        return Training(self.connect, run, dataset, self._hear)
+        return Training(self.connect, training_session.Session(run, dataset, self._hear))
 
     async def train(self) -> Outcome:
         async with asyncio.timeout(60.0):

@@ -4,7 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <span>
+#include <type_traits>
 
 namespace ugpt::engine {
 
@@ -20,13 +23,22 @@ class Arena {
     explicit Arena(std::span<const std::span<std::byte>> blocks);
     static Arena measuring(std::span<const std::size_t> block_sizes);
 
-    // Takes `size` bytes. Returns nullptr where no block has room, and always while measuring;
-    // what did not fit adds up in `missing_bytes`.
+    // Takes `size` bytes. Returns nullptr if no block has room, and always while measuring; what
+    // did not fit adds up in `missing_bytes`.
     [[nodiscard]] std::byte* take(std::uint64_t size);
+    // Takes room for `count` values and makes them: T{} each. Empty if no block has room, and while
+    // measuring.
     template <typename T>
-    [[nodiscard]] std::span<T> take_array(std::size_t count) {
-        auto* first = reinterpret_cast<T*>(take(std::uint64_t{count} * sizeof(T)));
-        return first == nullptr ? std::span<T>{} : std::span<T>{first, count};
+    [[nodiscard]] std::span<T> take_array(std::uint64_t count) {
+        static_assert(alignof(T) <= kAlignment);
+        static_assert(std::is_trivially_destructible_v<T>);  // `clear` destroys nothing
+        std::byte* memory = take(count * sizeof(T));
+        if (memory == nullptr) {
+            return {};
+        }
+        const auto size = static_cast<std::size_t>(count);
+        std::uninitialized_value_construct_n(reinterpret_cast<T*>(memory), size);
+        return {std::launder(reinterpret_cast<T*>(memory)), size};
     }
     void clear();  // takes everything back
 

@@ -1,4 +1,4 @@
-"""The command line: one module for each command, thin above the library."""
+"""The command line: a file for each command in `commands/`, thin above the library."""
 
 from __future__ import annotations
 
@@ -7,56 +7,27 @@ import sys
 
 import typer
 
-from .. import errors
-from ..view.output import error_console, show_error, version
-from . import (
-    attach,
-    autorun,
-    bench,
-    data,
-    doctor,
-    flash,
-    info,
-    monitor,
-    plan,
-    ports,
-    reset,
-    sample,
-    sim,
-    train,
-)
+from ..errors import UgptError
+from ..view.output import error_console
+from .group import CommandGroup
+from .messages import show_error, version
 
 app = typer.Typer(
     name="ugpt",
+    cls=CommandGroup,
     help="Train a GPT from scratch on an ESP32, and have it write.",
-    epilog="\n\n".join(
-        [
-            "Start with:",
-            "ugpt train data/names.txt",
-            "ugpt sample -n 20",
-        ]
-    ),
+    epilog="\n\n".join(["Start with:", "ugpt train data/names.txt", "ugpt sample -n 20"]),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_COMMANDS = (
-    train, sample, info, ports, plan, sim, attach, autorun, flash, monitor, reset, doctor,
-    bench,
-)  # fmt: skip
-
-for _module in _COMMANDS:
-    app.command(epilog="\n\n".join(["Examples:", *_module.EXAMPLES]))(_module.command)
-    app.registered_commands[-1].name = _module.__name__.rpartition(".")[2]
-app.add_typer(data.app, name="data")
-
 
 @app.callback()
 def _options(
     show_version: bool = typer.Option(
-        False, "--version", help="Print the version and leave.", is_eager=True, callback=version
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=version
     ),
 ) -> None:
     """Train a GPT from scratch on an ESP32, and have it write."""
@@ -66,7 +37,7 @@ def main() -> None:
     """Entry point: every error ends in one sentence, never in a traceback."""
     try:
         app(prog_name="ugpt")
-    except errors.UgptError as error:
+    except UgptError as error:
         show_error(error)
         sys.exit(1)
     except Exception as error:

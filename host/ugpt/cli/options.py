@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..rpc.messages import BLOCK_SIZE_MAX
+from .numbers import whole_number
 
 T = TypeVar("T")
 
@@ -22,69 +23,67 @@ Port = Annotated[
     typer.Option(
         "--port",
         "-p",
-        help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual' for the virtual "
-        "device. Default: the one ESP32 that is plugged in, else the virtual device.",
+        help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual'. Default: the ESP32 "
+        "that is plugged in, or the virtual device if there is none.",
         metavar="PORT",
-        rich_help_panel=_CONNECTION,
     ),
 ]
 Baud = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
-        help="Highest rate to use. Default: the best that both ends and the line can do.",
-        min=9600,
-        max=5_000_000,
+        help="Highest baud rate to use. Default: the highest that works.",
         rich_help_panel=_CONNECTION,
+        **whole_number(9600, 5_000_000),
     ),
 ]
 NoReset = Annotated[
     bool,
     typer.Option(
         "--no-reset",
-        help="Leave the control lines of the port alone when it is closed, so that opening it the "
-        "next time does not restart the board.",
+        help="Keep the control lines of the port as they are, so that the next connection does not "
+        "restart the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
-Plain = Annotated[bool, typer.Option("--plain", help="Text lines, no dashboard.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Print text lines instead of the dashboard.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 NLayer = Annotated[
     int,
-    typer.Option(metavar="N", help="Transformer blocks.", min=1, max=64, rich_help_panel=_SHAPE),
+    typer.Option(
+        help="Number of transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)
+    ),
 ]
 NEmbd = Annotated[
     int,
     typer.Option(
-        metavar="N",
         help="Width of the residual stream; a multiple of --n-head.",
-        min=1,
-        max=1024,
         rich_help_panel=_SHAPE,
+        **whole_number(1, 1024),
     ),
 ]
 NHead = Annotated[
     int,
     typer.Option(
-        metavar="N", help="Attention heads in a block.", min=1, max=64, rich_help_panel=_SHAPE
+        help="Attention heads per block.",
+        rich_help_panel=_SHAPE,
+        **whole_number(1, 64),
     ),
 ]
 BlockSize = Annotated[
     int,
     typer.Option(
-        metavar="N",
-        help="Longest context, in characters.",
-        min=1,
-        max=BLOCK_SIZE_MAX,
+        help="Context length in characters.",
         rich_help_panel=_SHAPE,
+        **whole_number(1, BLOCK_SIZE_MAX),
     ),
 ]
-Board = Annotated[str, typer.Option(help="The board the virtual device is to be.", metavar="BOARD")]
+Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
 Flash = Annotated[
     Path | None,
     typer.Option(
-        help="File that is the flash of the virtual device; made if absent.", metavar="FILE"
+        help="File with the flash of the virtual device; created if needed.",
+        metavar="FILE",
     ),
 ]
 

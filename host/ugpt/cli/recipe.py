@@ -11,6 +11,7 @@ from ..data.dataset import count_held_out
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule
+from .numbers import decimal_number, whole_number
 
 _PANEL = "How it is trained"
 _EVALUATION = "Validation"
@@ -36,78 +37,63 @@ class MomentsName(StrEnum):
 
 
 Steps = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        help="Training steps, each of --batch documents.",
-        min=1,
-        max=16_777_216,
-        rich_help_panel=_PANEL,
-    ),
+    int, typer.Option(help="Number of training steps.", **whole_number(1, 16_777_216))
 ]
 LearningRate = Annotated[
     float,
     typer.Option(
-        metavar="X",
-        help="The highest; --warmup and --schedule decide when it is lower.",
-        min=0.0,
-        max=10.0,
+        "--learning-rate",
+        "--lr",
+        help="Peak learning rate; see --warmup and --schedule.",
         rich_help_panel=_PANEL,
+        **decimal_number(0.0, 10.0),
     ),
 ]
 Batch = Annotated[
     int,
     typer.Option(
-        metavar="N",
-        help="Documents a step; their gradients are averaged.",
-        min=1,
-        max=1024,
+        help="Documents per step; their gradients are averaged.",
         rich_help_panel=_PANEL,
+        **whole_number(1, 1024),
     ),
 ]
 ScheduleOption = Annotated[
     ScheduleName,
     typer.Option(
-        help="How the learning rate changes after the warm-up: it falls to zero in a straight line "
-        "or along half a cosine, or stays.",
+        help="Learning rate after the warm-up: falls to zero linearly or along a cosine, or stays "
+        "constant.",
         rich_help_panel=_PANEL,
     ),
 ]
 Warmup = Annotated[
     int,
     typer.Option(
-        metavar="STEPS",
-        help="Let the learning rate rise from zero over so many steps.",
-        min=0,
-        max=16_777_216,
+        help="Steps over which the learning rate rises from zero.",
         rich_help_panel=_PANEL,
+        **whole_number(0, 16_777_216),
     ),
 ]
 WeightDecay = Annotated[
     float,
     typer.Option(
-        metavar="X",
-        help="Each step takes this times the learning rate off every weight, as AdamW does.",
-        min=0.0,
-        max=1.0,
+        help="Decoupled weight decay, as in AdamW.",
         rich_help_panel=_PANEL,
+        **decimal_number(0.0, 1.0),
     ),
 ]
 Clip = Annotated[
     float,
     typer.Option(
-        metavar="NORM",
-        help="Scale a gradient with a larger norm down to it; 0 for no limit.",
-        min=0.0,
-        max=1e6,
+        help="Clip the gradient to this norm; 0 disables clipping.",
         rich_help_panel=_PANEL,
+        **decimal_number(0.0, 1e6),
     ),
 ]
 Moments = Annotated[
     MomentsName,
     typer.Option(
-        help="How Adam's moments are kept: 4, 2 or about 1 byte a value. `ugpt plan --largest` "
-        "shows what that buys.",
+        help="Format of Adam's moments: 4, 2 or about 1 byte per value. `ugpt plan --largest` "
+        "compares them.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -115,7 +101,7 @@ Recompute = Annotated[
     bool,
     typer.Option(
         "--recompute",
-        help="Compute activations again in the backward pass: less memory, more time.",
+        help="Recompute activations in the backward pass: less memory, more time.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -123,8 +109,8 @@ Holdout = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Do not train on this part of the file, such as 10% or 500 documents, but compute a "
-        "validation loss from it: the last ones in the shuffled order of the seed.",
+        help="Set aside this part of the file, such as 10% or 500 documents, and compute a "
+        "validation loss from it.",
         show_default=False,
         rich_help_panel=_EVALUATION,
     ),
@@ -132,22 +118,20 @@ Holdout = Annotated[
 EvalEvery = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
-        help="Compute the validation loss after every so many steps, and at the end. Default: 20 "
-        "times in a run. With --detach only at the end, by `ugpt attach`.",
-        min=1,
+        help="Compute the validation loss every so many steps. Default: 20 times in a run. With "
+        "--detach, only `ugpt attach` computes it, at the end.",
         show_default=False,
         rich_help_panel=_EVALUATION,
+        **whole_number(1),
     ),
 ]
 EvalDocuments = Annotated[
     int | None,
     typer.Option(
-        metavar="N",
-        help=f"Use at most so many of the documents held out. Default: {_EVAL_DOCUMENTS}.",
-        min=1,
+        help=f"Most documents to compute the validation loss from. Default: {_EVAL_DOCUMENTS}.",
         show_default=False,
         rich_help_panel=_EVALUATION,
+        **whole_number(1),
     ),
 ]
 

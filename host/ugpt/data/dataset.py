@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import DataError, InvalidValue
+from ..errors import InvalidValue
+from .errors import DataError
 
 VOCABULARY_LIMIT = 65534
 """The most characters a vocabulary can hold: token ids are 16 bits wide, and BOS takes one."""
@@ -104,10 +105,10 @@ def positions(text: str, block_size: int) -> int:
 
 @dataclass(frozen=True)
 class Split:
-    """Documents to train on, in that order, and others to try the model on."""
+    """Documents to train on, in that order, and those of the validation."""
 
     training: Sequence[str]
-    held_out: Sequence[str]
+    validation: Sequence[str]
 
 
 def split_documents(documents: Sequence[str], seed: int, held_out: int) -> Split:

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..errors import PortNotFound
+from ..rpc.errors import PortNotFound
 from ..rpc.link import Link, LogLine
 from ..rpc.messages import Hello
 from ..rpc.transport import Transport, open_serial, open_socket
 from . import ports, virtual
 from .client import Device
+
+OPEN_TIMEOUT_S = 4.0
+"""How long a device may take to answer its first greeting."""
 
 
 @asynccontextmanager
@@ -24,7 +27,7 @@ async def connect(
     window: int | None = None,
     no_reset: bool = False,
     on_log: Callable[[LogLine], None] | None = None,
-    open_timeout_s: float = 4.0,
+    open_timeout_s: float = OPEN_TIMEOUT_S,
 ) -> AsyncIterator[Device]:
     """Opens a device, greets it, and closes it at the end of the block.
 

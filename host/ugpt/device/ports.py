@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from serial.tools import list_ports as pyserial_ports
 
-from ..errors import SeveralPorts
+from ..rpc.errors import SeveralPorts
 
 VIRTUAL = "virtual"
 """The name of the virtual device where a port is asked for."""

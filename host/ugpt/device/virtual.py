@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from ..errors import DeviceProgramError
+from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
 
 PROGRAM_VARIABLE = "UGPT_DEVICE"

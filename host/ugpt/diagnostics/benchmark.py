@@ -17,7 +17,7 @@ from ..concurrency import run_together
 from ..data.microgpt_random import DEVIATION
 from ..device.client import Device
 from ..device.tensors import encode_tokens
-from ..errors import Busy, NoRoom
+from ..rpc.errors import Busy, NoRoom
 from ..rpc.messages import ErrorCode, Profile, Recipe, Shape, Source, TensorKind
 from ..training.fit import require_fit
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from ..device import virtual
 from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
-from ..errors import PortError, UgptError
+from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import messages
+from ..rpc.errors import PortError
 from ..rpc.link import Link
 from ..rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
-from ..errors import DeviceRestarted, LinkError, NoAnswer, PortError
 from ..rpc import messages
+from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
 from ..rpc.link import Link, LinkState, LogLine
 from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
 

@@ -1,37 +1,37 @@
-"""Restarts a board, by a command or, where none is understood, by the control lines of its port."""
+"""Restarts a board, by a command or, if none is understood, by the control lines of its port."""
 
 from __future__ import annotations
 
 import asyncio
 
-import serial
-
-from ..device.connect import connect
 from ..device.ports import choose_port
-from ..errors import NoAnswer
+from ..device.target import Target
+from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
 
 _RESET_S = 0.1
 
 
-async def restart(port: str | None, no_reset: bool = False) -> tuple[str, Hello, Status]:
+async def restart(target: Target) -> tuple[str, Hello, Status]:
     """Returns the description of the device, its greeting and its status afterwards.
 
-    Raises NoAnswer where no ugpt firmware answers even after a reset by the control lines.
+    Raises NoAnswer if no ugpt firmware answers even after a reset by the control lines.
     """
     try:
-        async with connect(port, no_reset=no_reset) as device:
+        async with target.connect() as device:
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
-        if not await _pulse_reset(choose_port(port).port):
+        if not await _pulse_reset(choose_port(target.port).port):
             raise
-    async with connect(port, no_reset=no_reset) as device:
+    async with target.connect() as device:
         return device.description, device.hello, await device.status()
 
 
 async def _pulse_reset(path: str) -> bool:
-    """Holds a chip in reset for a moment; False where the port has no line for that."""
+    """Holds a chip in reset for a moment; False if the port has no line for that."""
+    import serial
+
     line = serial.Serial()
     line.port = path
     line.dtr = False

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InvalidValue, ToolError
+from ..errors import InvalidValue
+from .errors import ToolError
 
 _FILE = "platformio.ini"
 _LINES_KEPT = 400

@@ -14,8 +14,10 @@ from functools import cache
 from typing import Any, Protocol
 
 from ..device.ports import NATIVE_USB, list_ports
-from ..errors import ImageError, NoAnswer, PortBusy, PortError, PortNotFound, UgptError
+from ..errors import UgptError
+from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound
 from ..rpc.transport import open_error
+from .errors import ImageError
 from .image import FirmwareImage, Part
 
 BAUD = 460_800

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ImageError
+from .errors import ImageError
 
 CHIPS = {
     0: "ESP32",

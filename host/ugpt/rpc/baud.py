@@ -6,9 +6,8 @@ import contextlib
 import random
 from typing import Protocol, TypeVar
 
-from ..errors import PortError
 from . import messages
-from .errors import DeviceError, NoAnswer
+from .errors import DeviceError, NoAnswer, PortError
 from .messages import BAUD_TRIAL_MS, FIRST_BAUD, FRAME_MIN_BYTES
 from .schema import Call
 from .stats import LinkStats

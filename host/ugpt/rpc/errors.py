@@ -1,11 +1,74 @@
-"""What a conversation with a device can fail with."""
+"""What can go wrong between the host and a device: its port, the conversation, a request."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import UgptError
 from .messages import ERRORS, ErrorCode
+
+
+class PortError(UgptError):
+    """The port cannot be used."""
+
+
+class PortNotFound(PortError):
+    """There is no such port, or nothing listens at the address."""
+
+    def __init__(self, port: str, reason: str, advice: str) -> None:
+        super().__init__(f"Port {port} cannot be opened: {reason}.", advice)
+        self.port = port
+
+
+class PortBusy(PortError):
+    """Another program holds the port."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(
+            f"Port {port} is in use by another program.",
+            "Close the other ugpt, serial monitor or modem service and try again.",
+        )
+        self.port = port
+
+
+class PortPermission(PortError):
+    """This user may not open the port; `group` is the group that may, where one is known."""
+
+    def __init__(self, port: str, group: str | None) -> None:
+        advice = (
+            f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again."
+            if group
+            else "Ask for read and write access to it."
+        )
+        super().__init__(f"Port {port} may not be opened by this user.", advice)
+        self.port = port
+        self.group = group
+
+
+class PortLost(PortError):
+    """The port went away while it was in use."""
+
+    def __init__(self, port: str, reason: str) -> None:
+        super().__init__(
+            f"Port {port} was lost: {reason}.", "Check the cable and the power, then connect again."
+        )
+        self.port = port
+
+
+class SeveralPorts(PortError):
+    """More than one board is plugged in, and none was named."""
+
+    def __init__(self, ports: Sequence[str]) -> None:
+        super().__init__(
+            f"Several boards are plugged in: {', '.join(ports)}.",
+            f"Name one: --port {ports[0]}",
+        )
+        self.ports = tuple(ports)
+
+
+class DeviceProgramError(PortError):
+    """The program that runs as the virtual device is missing or ended on its own."""
 
 
 class LinkError(UgptError):

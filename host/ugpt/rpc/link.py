@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from ..errors import InvalidValue, PortLost, UgptError
+from ..errors import InvalidValue, UgptError
 from . import baud, codec, envelope, messages
 from .envelope import Failure, Notification, Response
 from .errors import (
@@ -23,6 +23,7 @@ from .errors import (
     HandshakeRequired,
     LinkClosed,
     NoAnswer,
+    PortLost,
     ProtocolError,
     VersionMismatch,
     WrongVersion,

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import serial
 import serial_asyncio
 
-from ..errors import DeviceProgramError, PortBusy, PortError, PortLost, PortNotFound, PortPermission
+from .errors import DeviceProgramError, PortBusy, PortError, PortLost, PortNotFound, PortPermission
 
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..view.chart import trailing_mean
+from .smoothing import trailing_mean
 
 
 def loss_png(losses: Sequence[float], val_losses: Mapping[int, float], title: str) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ..data.dataset import Dataset, Vocabulary, split_documents
+from ..data.dataset import Dataset, Vocabulary
 from ..device.client import Device, Progress
 from ..device.tensors import encode_data_set, encode_tokens
-from ..errors import BadData, NoRoom
+from ..rpc.errors import BadData, NoRoom
 from ..rpc.messages import BLOCK_SIZE_MAX, DataSet, ErrorCode
 
 
@@ -23,20 +23,17 @@ class Stored:
 
 async def push_data(
     device: Device,
+    documents: Sequence[str],
     dataset: Dataset,
-    seed: int,
     *,
-    held_out: int = 0,
     block_size: int = BLOCK_SIZE_MAX,
     progress: Progress | None = None,
 ) -> Stored:
-    """Stores the documents in the training order of `seed`, unless they are there already.
+    """Stores documents of `dataset` in the order given, unless they are there already.
 
-    The last `held_out` of them are left out. The others are cut to `block_size` tokens, the most a
-    model looks at, only where they need the room. Raises NoRoom, leaving the flash as it was, where
-    even that does not help.
+    They are cut to `block_size` tokens, the most a model looks at, only if they would not fit
+    otherwise. Raises NoRoom, leaving the flash as it was, if even that does not help.
     """
-    documents = split_documents(dataset.documents, seed, held_out).training
     encoded, data = _encode(documents, dataset.vocabulary, BLOCK_SIZE_MAX)
     if data.size_bytes > device.hello.data_bytes:
         encoded, data = _encode(documents, dataset.vocabulary, block_size)

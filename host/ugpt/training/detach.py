@@ -6,17 +6,16 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.dataset import Dataset
 from ..device.client import Device, Progress
-from ..errors import NoRoom
+from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
-from ..runs.folder import Run
 from ..runs.registry import remember
 from .dataset_upload import push_data
 from .events import Event
 from .feeder import require_no_error
 from .fit import require_fit
 from .restore import place
+from .session import Session
 
 SAVE_PERIOD_S = 60.0
 """How much work a power cut may cost at most, where the user does not say."""
@@ -37,34 +36,30 @@ class Detached(Event):
     """Steps from one checkpoint to the next, at most."""
 
 
-async def detach(
-    device: Device, run: Run, dataset: Dataset, progress: Progress | None = None
-) -> Detached:
+async def detach(device: Device, session: Session, progress: Progress | None = None) -> Detached:
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
     The weights it ends with are those of the same run with a host. `progress` hears of the data
     set on its way. Raises DoesNotFit or NoRoom, leaving the board as it was, where the run cannot
     live on it.
     """
-    config = run.config
-    vocabulary_bytes = len(dataset.vocabulary.characters.encode())
-    plan = await require_fit(device, config.shape, config.recipe, vocabulary_bytes)
+    run, config = session.run, session.run.config
+    plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
     await push_data(
         device,
-        dataset,
-        config.seed,
-        held_out=config.held_out,
+        session.split.training,
+        session.dataset,
         block_size=config.shape.block_size,
         progress=progress,
     )
     run.begin(device.description)
-    placement = await place(device, run, dataset)
-    total_steps = config.recipe.total_steps
+    point = await place(device, session)
+    total_steps = session.total_steps
     await device.train(total_steps, config.save_every, Source.FLASH)
-    status = await _see_it_go(device, placement.step)
+    status = await _see_it_go(device, point.step)
     every = config.save_every
     if not every:
         every = min(_steps_between_saves(status), total_steps)

@@ -8,13 +8,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from ..concurrency import run_together
-from ..data.dataset import Vocabulary
 from ..device.client import Device, Losses
-from ..device.tensors import encode_tokens
 from ..rpc.errors import Gap, OtherRun, ProtocolError, device_error
 from ..rpc.messages import ERRORS, DeviceState, ErrorCode, Status
-from ..runs.folder import Run
-from .loss_history import TokenCounts
+from .session import Session
 
 _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
 _MESSAGE_BYTES = 128  # of a `documents_write` around its documents, at most
@@ -24,25 +21,22 @@ _IDLE_MAX_S = 0.2
 _PATIENCE = 0.4  # share of the documents on the device that may be used up between two looks
 
 
-class Stream:
-    """Feeds one device that holds `run` and follows its losses."""
+class DocumentFeeder:
+    """Feeds one device that holds a run and follows its losses."""
 
     def __init__(
         self,
         device: Device,
-        run: Run,
-        documents: Sequence[str],
-        vocabulary: Vocabulary,
-        tokens: TokenCounts,
+        session: Session,
         on_losses: Callable[[int, Sequence[float], Sequence[int]], None],
     ) -> None:
-        """`documents` are in training order; `on_losses` gets (first step, losses, tokens)."""
+        """`on_losses` gets (first step, losses, tokens)."""
         self._device = device
-        self._run = run
-        self._documents = documents
-        self._vocabulary = vocabulary
-        self._tokens = tokens
-        self._batch = run.config.recipe.batch
+        self._session = session
+        self._run = session.run
+        self._documents = session.split.training
+        self._tokens = session.token_counts
+        self._batch = session.run.config.recipe.batch
         self._on_losses = on_losses
         self._room = 0
         self._next = 0
@@ -132,8 +126,7 @@ class Stream:
         return batches
 
     def _encode(self, index: int) -> bytes:
-        text = self._documents[index % len(self._documents)][: self._run.config.shape.block_size]
-        return encode_tokens(self._vocabulary.encode(text), self._vocabulary.size)
+        return self._session.encode(self._documents[index % len(self._documents)])
 
     def _check(self, status: Status) -> None:
         if status.run_id != self._run.config.run_id:

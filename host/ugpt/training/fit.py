@@ -8,8 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from ..device.client import Device
-from ..errors import DoesNotFit, InvalidValue
+from ..errors import InvalidValue
 from ..rpc.codec import encode_record
+from ..rpc.errors import DoesNotFit
 from ..rpc.messages import ErrorCode, Plan, Recipe, Shape
 
 LAYERS_MAX = 64

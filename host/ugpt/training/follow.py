@@ -7,24 +7,24 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from ..data.dataset import Dataset
 from ..device.client import Device
-from ..errors import DeviceRestarted, LinkClosed, NoAnswer, PortError, RunError, UgptError
 from ..rpc.messages import DeviceState, Source, Status
+from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import forget
-from .events import History, Interrupted, Notice, OnEvent, Restored, StepLosses
+from .events import History, Notice, OnEvent, Restored, StepLosses
 from .feeder import require_no_error
 from .fit import require_fit
 from .lifecycle import describe_start, finish_run
-from .loss_history import TokenCounts, pull_curve
-from .reporter import Rounds
-from .restore import Placement
-from .session import RETRY_DELAYS_S, Connect
-from .throughput import Speedometer
+from .loss_history import pull_loss_history
+from .reporter import ProgressReporter
+from .restore import ResumePoint
+from .retry import Connect, Retry
+from .session import Session
+from .throughput import Throughput
 
-OpenRun = Callable[[int], tuple[Run, Dataset]]
-"""Finds the folder and the data set of the run of a number."""
+OpenSession = Callable[[int], Session]
+"""Finds the run of a number, with its data set."""
 
 _LOOK_S = 0.2
 _LOSSES_BETWEEN_LOOKS = 400  # a board holds 1,024 at least
@@ -34,7 +34,7 @@ class Following(Enum):
     """How following a run ended."""
 
     FINISHED = "finished"
-    STANDING = "standing"  # still, before its last step: somebody paused it
+    PAUSED = "paused"  # before its last step, by somebody
 
 
 class Attachment:
@@ -43,14 +43,17 @@ class Attachment:
     Leaving early does it no harm: the board goes on, and so does the folder from where it was.
     """
 
-    def __init__(self, connect: Connect, open_run: OpenRun, on_event: OnEvent) -> None:
-        self._connect = connect
-        self._open_run = open_run
-        self._emit = on_event
+    def __init__(self, connect: Connect, open_session: OpenSession, emit: OnEvent) -> None:
+        self._open_session = open_session
         self._started_s = time.monotonic()
         self._follower: _Follower | None = None
-        self._failures = 0
-        self._failed_at = -1
+        self._retry = Retry(
+            connect,
+            emit,
+            step=lambda: self._follower.run.metrics.step if self._follower else 0,
+            begun=lambda: self._follower is not None,
+            stop=asyncio.Event(),  # leaving needs no ceremony
+        )
 
     @property
     def run_followed(self) -> Run | None:
@@ -58,61 +61,39 @@ class Attachment:
         return self._follower.run if self._follower else None
 
     async def run(self) -> Following:
-        """Follows to the last step. Raises UgptError where that is not possible."""
-        while True:
-            try:
-                async with self._connect() as device:
-                    return await self._converse(device)
-            except (PortError, NoAnswer, LinkClosed) as error:
-                if self._follower is None:
-                    raise
-                await self._wait_to_retry(error)
+        """Follows to the last step. Raises UgptError if that is not possible."""
+        outcome = await self._retry.run(self._converse)
+        assert outcome is not None
+        return outcome
 
     async def _converse(self, device: Device) -> Following:
-        """Follows over one connection, which outlives restarts of the board."""
-        while True:
-            try:
-                if self._follower is None:
-                    run, dataset = await self._find(device)
-                    self._follower = _Follower(run, dataset, self._started_s, self._emit)
-                return await self._follower.follow(device)
-            except DeviceRestarted as error:
-                await self._wait_to_retry(error)
-                await device.greet()
+        if self._follower is None:
+            self._follower = _Follower(await self._find(device), self._started_s)
+        return await self._follower.follow(device)
 
-    async def _find(self, device: Device) -> tuple[Run, Dataset]:
+    async def _find(self, device: Device) -> Session:
         status = await device.status()
         if status.state is DeviceState.EMPTY:
             raise RunError("The board holds no run.", "Start one: ugpt train FILE --detach")
-        run, dataset = self._open_run(status.run_id)
-        if run.config.run_id != status.run_id:
+        session = self._open_session(status.run_id)
+        if session.run.config.run_id != status.run_id:
             raise RunError(
-                f"The board holds another run (number {status.run_id:08x}) than {run.path}.",
+                f"The board holds another run (number {status.run_id:08x}) than "
+                f"{session.run.path}.",
                 "Name the folder of that run: ugpt attach --run DIR",
             )
-        return run, dataset
-
-    async def _wait_to_retry(self, error: UgptError) -> None:
-        """Raises `error` where trying again has led nowhere for long."""
-        step = self._follower.run.metrics.step if self._follower else 0
-        self._failures = self._failures + 1 if step == self._failed_at else 0
-        self._failed_at = step
-        if self._failures >= len(RETRY_DELAYS_S):
-            raise error
-        self._emit(Interrupted(error.message))
-        await asyncio.sleep(RETRY_DELAYS_S[self._failures])
+        return session
 
 
 class _Follower:
     """Keeps a run folder level with the board, over one connection or several."""
 
-    def __init__(self, run: Run, dataset: Dataset, started_s: float, emit: OnEvent) -> None:
-        self.run = run
-        self._dataset = dataset
+    def __init__(self, session: Session, started_s: float) -> None:
+        self.run = session.run
+        self._session = session
         self._started_s = started_s
-        self._emit = emit
-        self._tokens = TokenCounts(run, dataset)
-        self._total_steps = run.config.recipe.total_steps
+        self._emit = session.emit
+        self._total_steps = session.total_steps
         self._shown = False
         self._given_up = 0
 
@@ -126,60 +107,61 @@ class _Follower:
         await self._show(device, status)
         await self._catch_up(device, None)
         step = self.run.metrics.step
-        speed = Speedometer(device, step, self._total_steps, self._started_s)
-        rounds = Rounds(device, self.run, step, speed, self._emit)
+        throughput = Throughput(device, step, self._total_steps, self._started_s)
+        reporter = ProgressReporter(device, self._session, step, throughput)
         while True:
             before, looked_s = self.run.metrics.step, time.monotonic()
-            status = await self._catch_up(device, speed)
+            status = await self._catch_up(device, throughput)
             step = self.run.metrics.step
             if status.state is DeviceState.IDLE and step >= status.step:
                 break
-            await rounds.after_each(step)
+            await reporter.after_each(step)
             await asyncio.sleep(_pause_s(step - before, time.monotonic() - looked_s))
-        rounds.report(step)
+        reporter.report(step)
         if status.step < self._total_steps:
-            return Following.STANDING
+            return Following.PAUSED
         if self._given_up:
             self._emit(Notice(f"The losses of {self._given_up:,} steps were not kept."))
-        await finish_run(device, self.run, self._dataset, None, self._emit)
+        await finish_run(device, self._session, None)
         forget(self.run)
         return Following.FINISHED
 
     async def _show(self, device: Device, status: Status) -> None:
         """Tells what is already known when a board is taken up, or taken up again."""
-        placement = Placement(status.step, "its own flash")
+        point = ResumePoint(status.step, "its own flash")
         if self._shown:
-            self._emit(Restored(status.step, placement.source))
+            self._emit(Restored(status.step, point.source))
             return
         self._shown = True
         config = self.run.config
-        vocabulary_bytes = len(self._dataset.vocabulary.characters.encode())
-        plan = await require_fit(device, config.shape, config.recipe, vocabulary_bytes)
-        self._emit(describe_start(device, self.run, self._dataset, plan, placement))
+        plan = await require_fit(
+            device, config.shape, config.recipe, self._session.vocabulary_bytes
+        )
+        self._emit(describe_start(device, self._session, plan, point))
         if self.run.metrics.step:
             self._emit(History(self.run.metrics.losses, self.run.metrics.val_losses))
 
-    async def _catch_up(self, device: Device, speed: Speedometer | None) -> Status:
+    async def _catch_up(self, device: Device, throughput: Throughput | None) -> Status:
         """Records every loss that can be had; returns the status before.
 
-        `speed` is to count the tokens, unless they were trained on while nobody looked.
+        `throughput` is to count the tokens, unless they were trained on while nobody looked.
         """
         status = await self._look(device)
         while (first := self.run.metrics.step + 1) <= status.step:
             losses = await device.losses(first)
             if not losses.values or losses.first > first:
-                async for older in pull_curve(device, self.run, self._tokens):
+                async for older in pull_loss_history(device, self.run, self._session.token_counts):
                     self._emit(older)
                 self._give_up(losses.first - 1 if losses.values else status.step)
             if losses.values:
                 tokens = self._record(losses.first, losses.values)
-                if speed:
-                    speed.count(sum(tokens))
+                if throughput:
+                    throughput.count(sum(tokens))
         return status
 
     def _record(self, first: int, losses: tuple[float, ...]) -> list[int]:
         """Returns the number of tokens of each step."""
-        tokens = self._tokens.of(first, len(losses))
+        tokens = self._session.token_counts.of(first, len(losses))
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
             self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from ..data.dataset import Dataset
 from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Plan
-from ..runs.folder import Init, Run
+from ..runs.config import Init
 from ..runs.plot import loss_png
-from .events import Finished, OnEvent, Saved, Started
-from .restore import Placement, fetch_checkpoint
+from .events import Finished, Saved, Started
+from .restore import ResumePoint, fetch_checkpoint
 from .sampling import sample_like_microgpt, sample_texts
+from .session import Session
 from .validation import Validation
 
 SAMPLES = 20
 """Texts drawn at the end of a run."""
 
 
-def describe_start(
-    device: Device, run: Run, dataset: Dataset, plan: Plan, placement: Placement
-) -> Started:
+def describe_start(device: Device, session: Session, plan: Plan, point: ResumePoint) -> Started:
     """The event that begins or takes up a run."""
+    run, dataset = session.run, session.dataset
     shape = run.config.shape
     return Started(
         run=run.path,
@@ -36,35 +35,33 @@ def describe_start(
         parameters=plan.parameters,
         memory_bytes=plan.total_bytes,
         memory_available_bytes=plan.available_bytes,
-        step=placement.step,
+        step=point.step,
         total_steps=run.config.recipe.total_steps,
-        source=placement.source,
+        source=point.source,
         held_out=run.config.held_out,
     )
 
 
-async def save_run(device: Device, run: Run, dataset: Dataset, step: int, emit: OnEvent) -> str:
+async def save_run(device: Device, session: Session, step: int) -> str:
     """Keeps an idle device's state in the run folder; it has saved itself to its flash.
 
     Returns the digest of the weights.
     """
-    checkpoint = await fetch_checkpoint(device, step, run.config.shape)
-    digest = run.write_checkpoint(checkpoint, dataset.vocabulary.characters)
-    emit(Saved(step, on_device=(await device.status()).saved_step == step))
+    checkpoint = await fetch_checkpoint(device, step, session.run.config.shape)
+    digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
+    session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
 
 
-async def finish_run(
-    device: Device, run: Run, dataset: Dataset, elapsed_s: float | None, emit: OnEvent
-) -> None:
+async def finish_run(device: Device, session: Session, elapsed_s: float | None) -> None:
     """Completes the folder of a run whose last step is done."""
-    step = run.config.recipe.total_steps
-    await Validation(run, dataset, emit).after(device, step)
-    digest = await save_run(device, run, dataset, step, emit)
-    texts = await _last_samples(device, run, dataset)
+    run, step = session.run, session.total_steps
+    await Validation(session).after(device, step)
+    digest = await save_run(device, session, step)
+    texts = await _last_samples(device, session)
     run.write_samples(texts)
     run.write_plot(loss_png(run.metrics.losses, run.metrics.val_losses, run.path.name))
-    emit(
+    session.emit(
         Finished(
             run=run.path,
             step=step,
@@ -77,13 +74,13 @@ async def finish_run(
     )
 
 
-async def _last_samples(device: Device, run: Run, dataset: Dataset) -> list[str]:
-    config = run.config
+async def _last_samples(device: Device, session: Session) -> list[str]:
+    config = session.run.config
     if config.init is not Init.MICROGPT:
         return [text.text async for text in sample_texts(device, SAMPLES, seed=config.seed)]
     generator = MicrogptRandom(config.seed)
-    generator.shuffle(dataset.documents)
+    generator.shuffle(session.dataset.documents)
     generator.weights(tensor_shapes(config.shape))
     return await sample_like_microgpt(
-        device, SAMPLES, dataset.vocabulary, config.shape.block_size, generator
+        device, SAMPLES, session.vocabulary, config.shape.block_size, generator
     )

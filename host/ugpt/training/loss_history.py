@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import accumulate, pairwise
 
-from ..data.dataset import Dataset, positions, split_documents
+from ..data.dataset import positions
 from ..device.client import Device
 from ..runs.folder import Run
 from .events import StepLosses
@@ -14,11 +14,9 @@ from .events import StepLosses
 class TokenCounts:
     """How many positions each step of a run trains."""
 
-    def __init__(self, run: Run, dataset: Dataset) -> None:
-        config = run.config
-        documents = split_documents(dataset.documents, config.seed, config.held_out).training
-        self._batch = config.recipe.batch
-        block_size = config.shape.block_size
+    def __init__(self, documents: Sequence[str], block_size: int, batch: int) -> None:
+        """`documents` are in training order."""
+        self._batch = batch
         counts = (positions(text, block_size) for text in documents)
         self._sums = list(accumulate(counts, initial=0))
 
@@ -33,7 +31,9 @@ class TokenCounts:
         return rounds * self._sums[-1] + self._sums[rest]
 
 
-async def pull_curve(device: Device, run: Run, tokens: TokenCounts) -> AsyncIterator[StepLosses]:
+async def pull_loss_history(
+    device: Device, run: Run, tokens: TokenCounts
+) -> AsyncIterator[StepLosses]:
     """Records the losses that the board has kept in flash and the run folder lacks."""
     while True:
         first = run.metrics.step + 1

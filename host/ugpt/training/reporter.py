@@ -6,28 +6,26 @@ import math
 import time
 
 from ..device.client import Device
-from ..runs.folder import Run
-from .events import OnEvent, Preview
+from .events import Preview
 from .sampling import sample_texts
-from .throughput import Speedometer
+from .session import Session
+from .throughput import Throughput
 
 _PREVIEWS = 10
 _PREVIEW_TEXTS = 5
 _PROGRESS_PERIOD_S = 0.2
 
 
-class Rounds:
+class ProgressReporter:
     """Tells of a run that `metrics.jsonl` follows from step `step` on."""
 
-    def __init__(
-        self, device: Device, run: Run, step: int, speed: Speedometer, emit: OnEvent
-    ) -> None:
+    def __init__(self, device: Device, session: Session, step: int, throughput: Throughput) -> None:
         self._device = device
-        self._run = run
-        self._speed = speed
-        self._emit = emit
+        self._run = session.run
+        self._throughput = throughput
+        self._emit = session.emit
         self._reported_s = 0.0
-        self._preview_steps = max(run.config.recipe.total_steps // _PREVIEWS, 1)
+        self._preview_steps = max(session.total_steps // _PREVIEWS, 1)
         self._previewed = step // self._preview_steps
 
     async def after_each(self, step: int) -> None:
@@ -42,7 +40,7 @@ class Rounds:
     def report(self, step: int) -> None:
         """Tells how fast it goes."""
         loss = self._run.metrics.losses[step - 1] if step else math.nan
-        self._emit(self._speed.read(step, loss if math.isfinite(loss) else None))
+        self._emit(self._throughput.read(step, loss if math.isfinite(loss) else None))
         self._reported_s = time.monotonic()
 
     async def _preview(self, step: int, first: int) -> None:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.dataset import Dataset
 from ..data.microgpt_random import DEVIATION, MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, TensorKind
-from ..runs.folder import Checkpoint, Init, Run, Tensors
-from .loss_history import TokenCounts, pull_curve
+from ..runs.checkpoint import Checkpoint, Tensors
+from ..runs.config import Init
+from .loss_history import pull_loss_history
+from .session import Session
 
 
 @dataclass(frozen=True)
-class Placement:
+class ResumePoint:
     """Where a run goes on."""
 
     step: int
@@ -25,20 +26,21 @@ class Placement:
     """What held them, for the user."""
 
 
-async def place(device: Device, run: Run, dataset: Dataset) -> Placement:
+async def place(device: Device, session: Session) -> ResumePoint:
     """Makes the device ready to go on with `run` from as late a step as possible.
 
-    What the device holds is used where it is of this run and nothing in between is lost, else the
-    checkpoint of the run folder, else the run begins anew. Training is paused afterwards.
+    What the device holds is used if it is of this run and nothing in between is lost; otherwise the
+    checkpoint of the run folder, if there is one; otherwise the run begins anew. Training is
+    paused afterwards.
     """
-    config = run.config
+    run, config = session.run, session.run.config
     matrices = tensor_shapes(config.shape)
     status = await device.status()
     if status.state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
         status = await device.status()
     if status.run_id == config.run_id and status.source is Source.FLASH:
-        async for _ in pull_curve(device, run, TokenCounts(run, dataset)):
+        async for _ in pull_loss_history(device, run, session.token_counts):
             pass  # it has been recorded
     checkpoint = run.read_checkpoint(matrices)
     if checkpoint and checkpoint.step > run.metrics.step:
@@ -50,20 +52,20 @@ async def place(device: Device, run: Run, dataset: Dataset) -> Placement:
         and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
     )
     if held and (checkpoint is None or checkpoint.step <= status.step):
-        return Placement(status.step, "the memory of the device")
+        return ResumePoint(status.step, "the memory of the device")
 
-    await device.create(config.run_id, config.shape, config.recipe, dataset.vocabulary.characters)
+    await device.create(config.run_id, config.shape, config.recipe, session.vocabulary.characters)
     if checkpoint:
         # Step 0 marks a model that is not whole, should the connection break on the way.
         await device.seek(0)
         await _send_checkpoint(device, checkpoint)
-        return Placement(checkpoint.step, "the checkpoint in the run folder")
+        return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, DEVIATION)
     if config.init is Init.MICROGPT:
         generator = MicrogptRandom(config.seed)
-        generator.shuffle(dataset.documents)
+        generator.shuffle(session.dataset.documents)
         await device.write_tensors(_to_bytes(generator.weights(matrices)), TensorKind.WEIGHTS)
-    return Placement(0, "the start")
+    return ResumePoint(0, "the start")
 
 
 async def fetch_checkpoint(device: Device, step: int, shape: Shape) -> Checkpoint:

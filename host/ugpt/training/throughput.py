@@ -21,7 +21,7 @@ class _Mark:
     received_bytes: int
 
 
-class Speedometer:
+class Throughput:
     """Rates over the last seconds, of one connection."""
 
     def __init__(self, device: Device, step: int, total_steps: int, started_s: float) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..data.dataset import Dataset, positions, split_documents
+from ..data.dataset import positions
 from ..device.client import Device
-from ..device.tensors import encode_tokens
-from ..runs.folder import Run
-from .events import OnEvent, Validated
+from .events import Validated
+from .session import Session
 
 
 class Validation:
@@ -17,21 +16,16 @@ class Validation:
     It is the same documents every time: the first of those held out, in the order of the seed.
     """
 
-    def __init__(self, run: Run, dataset: Dataset, emit: OnEvent) -> None:
-        config = run.config
-        held_out = split_documents(dataset.documents, config.seed, config.held_out).held_out
-        texts = held_out[: config.eval_documents]
-        block_size = config.shape.block_size
-        vocabulary = dataset.vocabulary
-        self._documents = [
-            encode_tokens(vocabulary.encode(text[:block_size]), vocabulary.size) for text in texts
-        ]
-        self._positions = [positions(text, block_size) for text in texts]
-        self._run = run
-        self._emit = emit
+    def __init__(self, session: Session) -> None:
+        config = session.run.config
+        texts = session.split.validation[: config.eval_documents]
+        self._documents = [session.encode(text) for text in texts]
+        self._positions = [positions(text, config.shape.block_size) for text in texts]
+        self._run = session.run
+        self._emit = session.emit
 
     async def after(self, device: Device, step: int) -> None:
-        """Evaluates a device that stands after `step`, where that is due and has not been done."""
+        """Evaluates a device that stands after `step`, if that is due and has not been done."""
         metrics = self._run.metrics
         if not self._run.config.evaluates_after(step) or step in metrics.val_losses:
             return

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-Floats = NDArray[np.float64]
+from ..runs.smoothing import Floats, trailing_mean
 
 RAW_STYLE = "bright_black"
 SMOOTHED_STYLE = "bold bright_cyan"
@@ -21,21 +21,6 @@ _DOTS_PER_COLUMN = 4  # of raw losses at most: more would blacken the curve
 _OUTLIERS_PERCENT = 0.5  # at either end, left out of the picture
 _BRAILLE = 0x2800
 _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-
-
-def trailing_mean(values: Floats, window: int) -> Floats:
-    """At each index the mean of the last `window` values up to it, or of as many as there are.
-
-    Those that are not a number do not count; a window without any other has none for its mean.
-    """
-    known = ~np.isnan(values)
-    sums = np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0))))
-    counts = np.concatenate(([0], np.cumsum(known)))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - window, 0)
-    count = (counts[ends] - counts[starts]).astype(np.float64)
-    count[count == 0] = np.nan
-    return np.asarray((sums[ends] - sums[starts]) / count, dtype=np.float64)
 
 
 def nice_step(span: float, count: int) -> float:

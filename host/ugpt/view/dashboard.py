@@ -26,10 +26,7 @@ from ..training.events import (
     Validated,
 )
 from .chart import MARK, MARK_STYLE, RAW_STYLE, SMOOTHED_STYLE, loss_chart
-
-ACCENT = "bright_cyan"
-QUIET = "bright_black"
-WARNING = "yellow"
+from .style import ACCENT, QUIET, WARNING, bar, byte_count, duration, printable, rate
 
 _CHART_MIN_LINES = 5
 
@@ -121,35 +118,6 @@ def render(state: DashboardState, width: int, height: int) -> list[Text]:
     return lines
 
 
-def printable(text: str) -> str:
-    """`text` without characters that would move the cursor or change the terminal."""
-    return "".join(character if character.isprintable() else "·" for character in text)
-
-
-def duration(seconds: float) -> str:
-    """Such as `7 s`, `3:05` or `2:03:05`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def rate(per_s: float) -> str:
-    """Such as `0.42`, `8.1` or `5,780`."""
-    return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.1f}" if per_s >= 1 else f"{per_s:.2f}"
-
-
-def byte_count(size: float) -> str:
-    """Such as `640 B`, `12.5 KiB` or `1.2 MiB`."""
-    for unit in ("B", "KiB"):
-        if size < 1024:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} KiB"
-        size /= 1024
-    return f"{size:.1f} MiB"
-
-
 def shape_summary(started: Started) -> str:
     layers = "1 layer" if started.n_layer == 1 else f"{started.n_layer} layers"
     heads = "1 head" if started.n_head == 1 else f"{started.n_head} heads"
@@ -157,12 +125,6 @@ def shape_summary(started: Started) -> str:
         f"{started.parameters:,} parameters: {layers}, {started.n_embd} wide, {heads}, "
         f"context {started.block_size}"
     )
-
-
-def bar(share: float, width: int, style: str) -> Text:
-    """A bar of `width` columns, filled by `share` (0..1)."""
-    filled = round(min(max(share, 0.0), 1.0) * width)
-    return Text.assemble(("━" * filled, style), ("─" * (width - filled), QUIET))
 
 
 def _title_line(started: Started, width: int) -> Text:

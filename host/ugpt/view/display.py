@@ -29,18 +29,10 @@ from ..training.events import (
     StepLosses,
     Validated,
 )
-from .dashboard import (
-    QUIET,
-    DashboardState,
-    byte_count,
-    duration,
-    printable,
-    rate,
-    render,
-    shape_summary,
-)
+from .dashboard import DashboardState, render, shape_summary
 from .output import console, print_json
 from .screen import Screen
+from .style import QUIET, byte_count, duration, printable, rate
 
 _FRAME_S = 0.1
 _LINE_SHARE = 20  # text lines in a run, and steps apart

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import metadata
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import UgptError
-from .dashboard import ACCENT, QUIET
+from .style import ACCENT, QUIET
 
 
 def console() -> Console:
@@ -22,10 +19,6 @@ def console() -> Console:
 
 def error_console() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
-
-
-def show_error(error: UgptError) -> None:
-    error_console().print(Text.assemble(("error: ", "bold red"), str(error)))
 
 
 def say(text: str) -> None:
@@ -44,14 +37,3 @@ def print_fields(fields: dict[str, str]) -> None:
     width = max(len(name) for name in fields) + 2
     for name, value in fields.items():
         console().print(Text.assemble((f"{name:<{width}}", ACCENT), value))
-
-
-def program_version() -> str:
-    return metadata.version("ugpt")
-
-
-def version(wanted: bool) -> None:
-    """Callback of `--version`."""
-    if wanted:
-        typer.echo(f"ugpt {program_version()}")
-        raise typer.Exit

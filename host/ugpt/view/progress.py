@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from .dashboard import ACCENT, QUIET
 from .output import error_console
+from .style import ACCENT, QUIET
 
 
 @contextmanager

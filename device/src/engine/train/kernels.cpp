@@ -81,8 +81,7 @@ const Kernels& best_kernels(std::size_t stride) {
     return *list.sets[i];
 }
 
-SelfTest run_self_test() {
-    const KernelList list = available_kernels();
+SelfTest test_kernels(const KernelList& list) {
     LanesTest tests[KernelList::kMost];
     std::size_t count = 0;
     for (; list.sets[count] != nullptr; ++count) {
@@ -90,5 +89,7 @@ SelfTest run_self_test() {
     }
     return test_arithmetic({tests, count});
 }
+
+SelfTest run_self_test() { return test_kernels(available_kernels()); }
 
 }  // namespace ugpt::engine

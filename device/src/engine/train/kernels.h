@@ -31,4 +31,7 @@ KernelList available_kernels();
 // The best one for a network with this stride.
 const Kernels& best_kernels(std::size_t stride);
 
+// Tests the arithmetic of every set of `list`.
+SelfTest test_kernels(const KernelList& list);
+
 }  // namespace ugpt::engine

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "engine/engine.h"
@@ -9,19 +8,25 @@
 #include "engine/train/layout.h"
 #include "engine/train/model_state.h"
 #include "engine/train/moments.h"
+#include "engine/train/parts.h"
 
 namespace ugpt::engine {
 
 namespace {
 
-constexpr ModelState kNoModel;
+constexpr ModelState kNoModel{};
 
 void clear_moments(const ModelState& model) {
-    for_each_matrix(model.network, [&](const Matrix& matrix) {
-        const auto words =
-            static_cast<std::size_t>(moment_words(model.recipe.moments, matrix.size()));
-        std::memset(matrix.first_moment, 0, words * sizeof(std::uint32_t));
-        std::memset(matrix.second_moment, 0, words * sizeof(std::uint32_t));
+    const MomentFormat format = model.recipe.moments;
+    for_each_matrix(model.network, [format](const Matrix& matrix) {
+        const auto words = static_cast<std::size_t>(moment_words(format, matrix.size()));
+        for (const Moments& moments : {matrix.first_moment, matrix.second_moment}) {
+            if (format == MomentFormat::f32) {
+                std::fill_n(moments.values, words, 0.0f);
+            } else {
+                std::fill_n(moments.words, words, 0u);
+            }
+        }
     });
 }
 
@@ -31,8 +36,8 @@ void flush_tiny(const ModelState& model) {
         return;
     }
     for_each_matrix(model.network, [](const Matrix& matrix) {
-        auto* first = reinterpret_cast<float*>(matrix.first_moment);
-        auto* second = reinterpret_cast<float*>(matrix.second_moment);
+        float* first = matrix.first_moment.values;
+        float* second = matrix.second_moment.values;
         for (std::size_t i = 0; i < matrix.size(); ++i) {
             first[i] = first[i] < AdamStep::kTinyFirst && -first[i] < AdamStep::kTinyFirst
                            ? 0.0f

@@ -37,7 +37,7 @@ constexpr std::size_t values_together(MomentFormat format) {
     return 1;
 }
 
-// Words for `count` moments of one kind.
+// Floats, or words, for `count` moments of one kind.
 constexpr std::uint64_t moment_words(MomentFormat format, std::uint64_t count) {
     switch (format) {
         case MomentFormat::f32: return count;
@@ -47,6 +47,12 @@ constexpr std::uint64_t moment_words(MomentFormat format, std::uint64_t count) {
     }
     return 0;
 }
+
+// The moments of a matrix of one kind, as the recipe's format says.
+union Moments {
+    float* values = nullptr;  // f32
+    std::uint32_t* words;     // all others
+};
 
 // What is added to bits before they are cut: half of the last place that stays, or a fraction of it
 // that depends on the value's index and the step. Multiples of the golden ratio are spread evenly
@@ -236,47 +242,38 @@ struct ExponentPlace {
 // values_together on. In q8 they must lie in one block, and packing them sets the whole block:
 // `count` reaches its end.
 template <Moment kMoment>
-void unpack_moments(MomentFormat format, const std::uint32_t* packed, std::size_t total,
-                    std::size_t begin, std::size_t count, float* values) {
+void unpack_moments(MomentFormat format, Moments moments, std::size_t total, std::size_t begin,
+                    std::size_t count, float* values) {
     switch (format) {
-        case MomentFormat::f32:
-            for (std::size_t i = 0; i < count; ++i) {
-                values[i] = float_of(packed[begin + i]);
-            }
-            break;
-        case MomentFormat::bf16: unpack_bf16(packed + begin / 2, count, values); break;
+        case MomentFormat::f32: std::copy_n(moments.values + begin, count, values); break;
+        case MomentFormat::bf16: unpack_bf16(moments.words + begin / 2, count, values); break;
         case MomentFormat::q8: {
             const ExponentPlace place(total, begin);
-            const std::uint32_t exponent = packed[place.word] >> place.shift & 0xffu;
-            unpack_q8<kMoment>(packed + begin / 4, exponent, count, values);
+            const std::uint32_t exponent = moments.words[place.word] >> place.shift & 0xffu;
+            unpack_q8<kMoment>(moments.words + begin / 4, exponent, count, values);
             break;
         }
     }
 }
 
 template <Moment kMoment>
-void pack_moments(MomentFormat format, std::uint32_t* packed, std::size_t total,
-                  std::size_t begin, std::size_t count, const float* values,
-                  const Dither& dither) {
+void pack_moments(MomentFormat format, Moments moments, std::size_t total, std::size_t begin,
+                  std::size_t count, const float* values, const Dither& dither) {
     const DitherRun run(dither, kMoment, begin);
     switch (format) {
-        case MomentFormat::f32:
-            for (std::size_t i = 0; i < count; ++i) {
-                packed[begin + i] = bits_of(values[i]);
-            }
-            break;
+        case MomentFormat::f32: std::copy_n(values, count, moments.values + begin); break;
         case MomentFormat::bf16:
-            pack_bf16<kMoment>(packed + begin / 2, count, values, run);
+            pack_bf16<kMoment>(moments.words + begin / 2, count, values, run);
             break;
         case MomentFormat::q8: {
             const ExponentPlace place(total, begin);
             const std::uint32_t exponent = largest_exponent<kMoment>(values, count);
-            packed[place.word] = (packed[place.word] & ~(0xffu << place.shift)) |
-                                 exponent << place.shift;
+            std::uint32_t& word = moments.words[place.word];
+            word = (word & ~(0xffu << place.shift)) | exponent << place.shift;
             if (exponent == 0) {
-                std::fill_n(packed + begin / 4, (count + 3) / 4, 0u);
+                std::fill_n(moments.words + begin / 4, (count + 3) / 4, 0u);
             } else {
-                pack_q8<kMoment>(packed + begin / 4, exponent, count, values, run);
+                pack_q8<kMoment>(moments.words + begin / 4, exponent, count, values, run);
             }
             break;
         }

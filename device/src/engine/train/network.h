@@ -2,12 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <span>
-#include <string_view>
 
 #include "engine/config.h"
 #include "engine/phase.h"
@@ -27,11 +25,11 @@ constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
 }
 
-// A weight matrix [rows x cols] with Adam's moments, packed as Network::moments says.
+// A weight matrix [rows x cols] with Adam's moments, in the format of Network::moments.
 struct Matrix {
     float* weights = nullptr;
-    std::uint32_t* first_moment = nullptr;
-    std::uint32_t* second_moment = nullptr;
+    Moments first_moment{};
+    Moments second_moment{};
     float* gradient = nullptr;  // [rows x cols]; nullptr where gradients are used as they are born
     std::size_t rows = 0;
     std::size_t cols = 0;
@@ -98,37 +96,6 @@ constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     const std::size_t unit = together / std::gcd(together, cols);
     const std::size_t rows = std::max(kWeights / cols, kLeastRows);
     return std::max(rows / unit, std::size_t{1}) * unit;
-}
-
-// The parameter matrices in canonical order: those of the model, then those of each layer.
-struct GlobalMatrix {
-    std::string_view name;
-    Matrix Network::*place;
-};
-struct LayerMatrix {
-    std::string_view name;
-    Matrix Layer::*place;
-};
-inline constexpr std::array<GlobalMatrix, 3> kGlobalMatrices{{
-    {"wte", &Network::wte}, {"wpe", &Network::wpe}, {"lm_head", &Network::lm_head}}};
-inline constexpr std::array<LayerMatrix, 6> kLayerMatrices{{{"attn_wq", &Layer::wq},
-                                                            {"attn_wk", &Layer::wk},
-                                                            {"attn_wv", &Layer::wv},
-                                                            {"attn_wo", &Layer::wo},
-                                                            {"mlp_fc1", &Layer::fc1},
-                                                            {"mlp_fc2", &Layer::fc2}}};
-
-// f(matrix) for every matrix in canonical order.
-template <typename Function>
-void for_each_matrix(const Network& net, Function f) {
-    for (const GlobalMatrix& matrix : kGlobalMatrices) {
-        f(net.*matrix.place);
-    }
-    for (const Layer& layer : net.layers) {
-        for (const LayerMatrix& matrix : kLayerMatrices) {
-            f(layer.*matrix.place);
-        }
-    }
 }
 
 // What becomes of gradients.

@@ -4,16 +4,17 @@
 #include "engine/engine.h"
 #include "engine/train/model_state.h"
 #include "engine/train/moments.h"
+#include "engine/train/parts.h"
 
 namespace ugpt::engine {
 
 namespace {
 
 const Matrix& matrix_at(const Network& net, std::size_t index) {
-    if (index < kGlobalMatrices.size()) {
-        return net.*kGlobalMatrices[index].place;
+    if (index < kModelMatrices.size()) {
+        return net.*kModelMatrices[index].place;
     }
-    index -= kGlobalMatrices.size();
+    index -= kModelMatrices.size();
     const Layer& layer = net.layers[index / kLayerMatrices.size()];
     return layer.*kLayerMatrices[index % kLayerMatrices.size()].place;
 }
@@ -55,7 +56,7 @@ bool strip_number(std::string_view& text, std::size_t& number) {
 
 std::size_t Model::parameter_count() const {
     return empty() ? 0
-                   : kGlobalMatrices.size() + state_->network.layers.size() * kLayerMatrices.size();
+                   : kModelMatrices.size() + state_->network.layers.size() * kLayerMatrices.size();
 }
 
 Parameter Model::parameter(std::size_t index) const {
@@ -70,8 +71,8 @@ std::optional<Parameter> Model::find(std::string_view name) const {
     if (empty()) {
         return std::nullopt;
     }
-    for (std::size_t i = 0; i < kGlobalMatrices.size(); ++i) {
-        if (name == kGlobalMatrices[i].name) {
+    for (std::size_t i = 0; i < kModelMatrices.size(); ++i) {
+        if (name == kModelMatrices[i].name) {
             return parameter(i);
         }
     }
@@ -82,7 +83,7 @@ std::optional<Parameter> Model::find(std::string_view name) const {
     }
     for (std::size_t i = 0; i < kLayerMatrices.size(); ++i) {
         if (name == kLayerMatrices[i].name) {
-            return parameter(kGlobalMatrices.size() + layer * kLayerMatrices.size() + i);
+            return parameter(kModelMatrices.size() + layer * kLayerMatrices.size() + i);
         }
     }
     return std::nullopt;
@@ -97,12 +98,12 @@ void Model::read(const Parameter& parameter, TensorKind kind, std::size_t offset
     const bool is_first = kind == TensorKind::first_moment;
     const auto unpack = is_first ? unpack_moments<Moment::first> : unpack_moments<Moment::second>;
     const Matrix& matrix = matrix_at(state_->network, parameter.index);
-    std::uint32_t* packed = is_first ? matrix.first_moment : matrix.second_moment;
+    const Moments moments = is_first ? matrix.first_moment : matrix.second_moment;
     float* next = out.data();
     for_each_block(offset, out.size(), [&](std::size_t begin, std::size_t count) {
         float block[kMomentBlock];
         const std::size_t skipped = begin % kMomentBlock;
-        unpack(state_->recipe.moments, packed, matrix.size(), begin - skipped, skipped + count, block);
+        unpack(state_->recipe.moments, moments, matrix.size(), begin - skipped, skipped + count, block);
         next = std::copy_n(block + skipped, count, next);
     });
 }
@@ -116,9 +117,9 @@ void Model::write(const Parameter& parameter, TensorKind kind, std::size_t offse
     const bool is_first = kind == TensorKind::first_moment;
     const auto pack = is_first ? pack_moments<Moment::first> : pack_moments<Moment::second>;
     const Matrix& matrix = matrix_at(state_->network, parameter.index);
-    std::uint32_t* packed = is_first ? matrix.first_moment : matrix.second_moment;
+    const Moments moments = is_first ? matrix.first_moment : matrix.second_moment;
     for_each_block(offset, values.size(), [&](std::size_t begin, std::size_t count) {
-        pack(state_->recipe.moments, packed, matrix.size(), begin, count,
+        pack(state_->recipe.moments, moments, matrix.size(), begin, count,
              values.data() + (begin - offset), Dither{});
     });
 }

@@ -4,6 +4,7 @@
 #include "engine/train/adam.h"
 #include "engine/train/moments.h"
 #include "engine/train/network.h"
+#include "engine/train/parts.h"
 
 namespace ugpt::engine {
 namespace {
@@ -42,8 +43,8 @@ void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix
         step_packed<Lanes>(net.moments, step, matrix, begin, count, gradient);
         return;
     }
-    auto* first = reinterpret_cast<float*>(matrix.first_moment) + begin;
-    auto* second = reinterpret_cast<float*>(matrix.second_moment) + begin;
+    float* first = matrix.first_moment.values + begin;
+    float* second = matrix.second_moment.values + begin;
     adam<Lanes>(step, {weights, first, second, gradient}, count);
 }
 
@@ -65,7 +66,7 @@ void use_gradient(const Network& net, const Update& update, const Matrix& matrix
 
 // The sum of the squares of all gradients kept: sixteen chains, element i of a matrix in chain
 // i mod 16, over the matrices in canonical order; then one chain over the sixteen.
-float sum_of_squares(const Network& net) {
+[[maybe_unused]] float sum_of_squares(const Network& net) {
     constexpr std::size_t kChains = 16;
     float sums[kChains] = {};
     for_each_matrix(net, [&sums](const Matrix& matrix) {

@@ -1,4 +1,8 @@
-"""`ugpt attach`: watch a run that the board does by itself."""
+"""Watch a run that was started with --detach.
+
+Shows the whole loss curve and completes the run folder at the end. Ctrl-C stops watching; the
+board keeps training.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,19 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..data.dataset import Dataset
-from ..device.ports import choose_port
-from ..errors import DataError, RunError
-from ..runs.folder import Run
-from ..runs.registry import find_run
-from ..training.detach import Detached
-from ..training.follow import Attachment, Following
-from ..view.display import Display, choose_mode, make_display
-from ..view.output import console, say
-from .options import Baud, Json, NoReset, Plain, Port, run
+from ...device.ports import choose_port
+from ...device.target import Target
+from ...runs.errors import RunError
+from ...runs.folder import Run
+from ...runs.registry import find_run
+from ...training.detach import Detached
+from ...training.events import OnEvent
+from ...training.follow import Attachment, Following
+from ...training.reopen import load_dataset
+from ...training.session import Session
+from ...view.display import Display, choose_mode, make_display
+from ...view.output import console, say
+from ..options import Baud, Json, NoReset, Plain, Port, run
 
 EXAMPLES = [
     "ugpt train data/names.txt --detach",
@@ -41,56 +47,53 @@ def command(
         Path | None,
         typer.Option(
             "--run",
-            help="Folder of the run. Default: the one of the run that the board does.",
+            help="Run folder. Default: the folder of the run on the board.",
             metavar="DIR",
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="The text of the run, where it has moved.", metavar="FILE"),
+        typer.Option(help="Training text of the run, if the file has moved.", metavar="FILE"),
     ] = None,
     no_reset: NoReset = False,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Show a run that the board does by itself, with its whole loss curve.
-
-    At the end the run folder is completed. Ctrl-C only leaves; the board goes on.
-    """
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     display = make_display(choose_mode(plain, json))
+    target = Target(port, baud, no_reset)
     attachment = Attachment(
-        partial(connect, port, baud=baud, no_reset=no_reset),
-        partial(_open, folder, data),
+        target.connect,
+        partial(_open, folder, data, display.show),
         display.show,
     )
     try:
         ending = run(_attach(attachment, display))
     except typer.Exit:
         if followed := attachment.run_followed:
-            again = _attach_again(port)
+            again = _attach_again(target)
             say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
-            _remark_on_virtual(port)
+            _remark_on_virtual(target)
         raise
-    if ending is Following.STANDING and (followed := attachment.run_followed):
+    if ending is Following.PAUSED and (followed := attachment.run_followed):
         raise RunError(
             f"The run was paused after step {followed.metrics.step:,}.",
             f"Go on with it: ugpt train --resume {followed.path} --detach",
         )
 
 
-def say_detached(started: Detached, port: str | None) -> None:
+def say_detached(started: Detached, target: Target) -> None:
     """What somebody should know who has just started a run and leaves it alone."""
     out = console()
     out.print(f"started on {started.device}")
     out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.print(f"watch it: {_attach_again(port)}")
+    out.print(f"watch it: {_attach_again(target)}")
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
     )
-    _remark_on_virtual(port)
+    _remark_on_virtual(target)
 
 
 async def _attach(attachment: Attachment, display: Display) -> Following:
@@ -102,7 +105,7 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
         return await attachment.run()
 
 
-def _open(folder: Path | None, data: Path | None, run_id: int) -> tuple[Run, Dataset]:
+def _open(folder: Path | None, data: Path | None, emit: OnEvent, run_id: int) -> Session:
     """The folder and the text of the run on the board."""
     found = Run.open(folder) if folder else find_run(run_id)
     if found is None:
@@ -110,23 +113,13 @@ def _open(folder: Path | None, data: Path | None, run_id: int) -> tuple[Run, Dat
             f"No run folder here belongs to the run on the board (number {run_id:08x}).",
             "Name it: ugpt attach --run DIR",
         )
-    try:
-        dataset = Dataset.load(data or found.config.data)
-    except DataError as error:
-        advice = "If the file moved, name it: ugpt attach --data FILE"
-        raise DataError(error.message, error.advice if data else advice) from None
-    if dataset.sha256 != found.config.data_sha256:
-        raise RunError(
-            f"{dataset.path} is not the text this run began with.",
-            "Restore the file, or name it: ugpt attach --data FILE",
-        )
-    return found, dataset
+    return Session(found, load_dataset(found, data, "ugpt attach --data FILE"), emit)
 
 
-def _attach_again(port: str | None) -> str:
-    return "ugpt attach" + (f" --port {port}" if port else "")
+def _attach_again(target: Target) -> str:
+    return f"ugpt attach{target.option}"
 
 
-def _remark_on_virtual(port: str | None) -> None:
-    if choose_port(port).is_virtual:
+def _remark_on_virtual(target: Target) -> None:
+    if choose_port(target.port).is_virtual:
         say(VIRTUAL_REMARK)

@@ -1,4 +1,4 @@
-"""`ugpt data`: the data set in the flash of a board."""
+"""Manage the data set in the flash of the board."""
 
 from __future__ import annotations
 
@@ -8,59 +8,63 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..data.dataset import Dataset
-from ..rpc.messages import DataSet
-from ..training.dataset_upload import push_data
-from ..view.dashboard import byte_count
-from ..view.output import console, print_fields, print_json, say
-from ..view.progress import byte_progress
-from .options import SEED_MAX, Baud, Json, NoReset, Port, run
+from ...data.dataset import Dataset, split_documents
+from ...device.target import Target
+from ...rpc.messages import DataSet
+from ...training.dataset_upload import push_data
+from ...view.output import console, print_fields, print_json, say
+from ...view.progress import byte_progress
+from ...view.style import byte_count
+from ..group import PlainCommand, PlainGroup
+from ..numbers import whole_number
+from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
 
 app = typer.Typer(
-    help="Keep a data set in the flash of the board, for training without a host.",
+    cls=PlainGroup,
+    help=__doc__,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
 )
 
 
-@app.command(epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
+@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
 def push(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="UTF-8 text with one document a line.")
+        Path, typer.Argument(metavar="FILE", help="UTF-8 text, one document per line.")
     ],
     port: Port = None,
     baud: Baud = None,
     seed: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Of the order of documents, as in `ugpt train`.", min=0, max=SEED_MAX
+            help="Seed for the order of the documents, as in `ugpt train`.",
+            **whole_number(0, SEED_MAX),
         ),
     ] = 42,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Put a data set on the board; `ugpt train --detach` does that too where it is missing."""
-    run(_push(Dataset.load(file), seed, port, baud, no_reset, json))
+    """Store a data set on the board; `ugpt train --detach` does this if needed."""
+    run(_push(Dataset.load(file), seed, Target(port, baud, no_reset), json))
 
 
-@app.command(epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
+@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
 def info(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
-    """Describe the data set that is on the board."""
-    run(_info(port, baud, no_reset, json))
+    """Describe the data set on the board."""
+    run(_info(Target(port, baud, no_reset), json))
 
 
-async def _push(
-    dataset: Dataset, seed: int, port: str | None, baud: int | None, no_reset: bool, json: bool
-) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None:
+    async with target.connect() as device:
         say(device.description)
         with byte_progress(f"{dataset.path.name} to the board") as progress:
-            stored = await push_data(device, dataset, seed, progress=progress)
+            documents = split_documents(dataset.documents, seed, 0).training
+            stored = await push_data(device, documents, dataset, progress=progress)
         if json:
             room = {"room_bytes": device.hello.data_bytes, "was_there": stored.was_there}
             print_json({**dataclasses.asdict(stored.data), **room})
@@ -72,8 +76,8 @@ async def _push(
         )
 
 
-async def _info(port: str | None, baud: int | None, no_reset: bool, json: bool) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _info(target: Target, json: bool) -> None:
+    async with target.connect() as device:
         data = await device.data_info()
         if json:
             print_json({**dataclasses.asdict(data), "room_bytes": device.hello.data_bytes})

@@ -1,4 +1,4 @@
-"""`ugpt sample`: texts from the model on the board."""
+"""Let the model on the board write."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..device.client import Device
-from ..training.sampling import TEMPERATURE, sample_texts
-from ..view.output import print_json, say
-from .options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
+from ...device.client import Device
+from ...device.target import Target
+from ...training.sampling import TEMPERATURE, sample_texts
+from ...view.output import print_json, say
+from ..numbers import decimal_number, whole_number
+from ..options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
 
 NUMBERS = 2**32
 """How many texts a seed has."""
@@ -29,41 +30,39 @@ EXAMPLES = [
 
 def command(
     count: Annotated[
-        int, typer.Option("-n", "--count", metavar="N", help="How many texts.", min=1)
+        int, typer.Option("-n", "--count", help="How many texts.", **whole_number(1))
     ] = 20,
     port: Port = None,
     baud: Baud = None,
     temperature: Annotated[
         float,
         typer.Option(
-            metavar="X", help="Low: safe and alike; high: daring and odd.", min=0.001, max=100.0
+            help="Low values play safe, high ones take risks.",
+            **decimal_number(0.001, 100.0),
         ),
     ] = TEMPERATURE,
     seed: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
-            help="The same seed gives the same texts. Default: another one each time, and it is "
-            "told.",
-            min=0,
-            max=SEED_MAX,
+            help="The same seed gives the same texts. Default: a random one, which is printed.",
             show_default=False,
+            **whole_number(0, SEED_MAX),
         ),
     ] = None,
     start: Annotated[
         int,
-        typer.Option(metavar="N", help="Begin with this text of the seed; 0 is the first.", min=0),
+        typer.Option(
+            help="Number of the first text, counted from 0.",
+            **whole_number(0),
+        ),
     ] = 0,
-    prompt: Annotated[str, typer.Option(help="What every text begins with.")] = "",
-    forever: Annotated[
-        bool, typer.Option("--forever", help="Go on until Ctrl-C, in place of a number of texts.")
-    ] = False,
+    prompt: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
+    forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Draw texts from the model on the board, also after it was restarted."""
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    connecting = connect(port, baud=baud, no_reset=no_reset)
+    connecting = Target(port, baud, no_reset).connect()
     if not forever:
         run(_sample(connecting, count, temperature, chosen, start, prompt, json))
         return

@@ -1,17 +1,17 @@
-"""`ugpt info`: who answers, and what it holds."""
+"""Show the connected device, its memory and its model."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from .. import connect
-from ..data.dataset import Vocabulary
-from ..device.client import Device
-from ..errors import NoModel
-from ..rpc.messages import DeviceState, ModelInfo
-from ..view.dashboard import byte_count, printable
-from ..view.output import print_fields, print_json
-from .options import Baud, Json, NoReset, Port, run
+from ...data.dataset import Vocabulary
+from ...device.client import Device
+from ...device.target import Target
+from ...rpc.errors import NoModel
+from ...rpc.messages import DeviceState, ModelInfo
+from ...view.output import print_fields, print_json
+from ...view.style import byte_count, printable
+from ..options import Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 
@@ -19,12 +19,11 @@ EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 def command(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
-    """Show the device, its memory and the model it holds."""
-    run(_info(port, baud, no_reset, json))
+    run(_info(Target(port, baud, no_reset), json))
 
 
-async def _info(port: str | None, baud: int | None, no_reset: bool, json: bool) -> None:
-    async with connect(port, baud=baud, no_reset=no_reset) as device:
+async def _info(target: Target, json: bool) -> None:
+    async with target.connect() as device:
         await device.ping(bytes(64))
         try:
             model: ModelInfo | None = await device.model_info()

@@ -1,4 +1,8 @@
-"""`ugpt train`: train a model on a text file, or go on with a run."""
+"""Train a model on the board.
+
+At the end the model writes 20 texts. Ctrl-C stops after the current step and saves the run;
+--resume continues it.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,28 @@ import datetime
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .. import connect
-from ..data.dataset import Dataset
-from ..errors import DataError, RunError
-from ..rpc.messages import DeviceState, Shape
-from ..runs.folder import Init, Run, RunConfig, default_path, require_absent
-from ..training.detach import detach
-from ..training.events import Notice
-from ..training.fit import check_shape
-from ..training.session import Connect, Outcome, Training
-from ..view.display import Display, choose_mode, make_display
-from ..view.output import print_json, program_version, say
-from ..view.progress import byte_progress
-from .attach import say_detached
-from .options import (
+from ... import __version__
+from ...data.dataset import Dataset
+from ...device.target import Target
+from ...rpc.messages import DeviceState, Shape
+from ...runs.config import Init, RunConfig
+from ...runs.folder import Run, default_path, require_absent
+from ...training.detach import detach
+from ...training.events import Notice
+from ...training.fit import check_shape
+from ...training.reopen import load_dataset
+from ...training.session import Session
+from ...training.trainer import Outcome, Training
+from ...view.display import Display, choose_mode, make_display
+from ...view.output import print_json, say
+from ...view.progress import byte_progress
+from ..numbers import whole_number
+from ..options import (
     END_SIGNALS,
     SEED_MAX,
     Baud,
@@ -40,7 +46,7 @@ from .options import (
     Port,
     run,
 )
-from .recipe import (
+from ..recipe import (
     Batch,
     Clip,
     EvalDocuments,
@@ -58,6 +64,7 @@ from .recipe import (
     evaluation,
     recipe,
 )
+from .attach import say_detached
 
 EXAMPLES = [
     "ugpt train data/names.txt",
@@ -80,17 +87,54 @@ def command(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="UTF-8 text with one document (a name, say) a line.",
+            help="UTF-8 text, one document (such as a name) per line.",
             show_default=False,
         ),
     ] = None,
-    port: Port = None,
-    baud: Baud = None,
     steps: Steps = 1000,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
+    port: Port = None,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
+    ] = None,
+    detached: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
+            "progress.",
+        ),
+    ] = False,
+    save_every: Annotated[
+        int,
+        typer.Option(
+            help="Save a checkpoint every so many steps; 0 saves at the end only.",
+            **whole_number(0),
+        ),
+    ] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Seed for the order of the documents and the initial weights.",
+            **whole_number(0, SEED_MAX),
+        ),
+    ] = 42,
+    init: Annotated[
+        Init,
+        typer.Option(
+            help="Source of the initial weights: the device, or this computer exactly as in "
+            "Karpathy's microgpt.py."
+        ),
+    ] = Init.DEVICE,
+    plain: Plain = False,
+    json: Json = False,
+    baud: Baud = None,
+    no_reset: NoReset = False,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -99,58 +143,20 @@ def command(
     clip: Clip = 0.0,
     moments: Moments = MomentsName.F32,
     recompute: Recompute = False,
+    n_layer: NLayer = 1,
+    n_embd: NEmbd = 16,
+    n_head: NHead = 4,
+    block_size: BlockSize = 16,
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Of the order of documents and of the weights.", min=0, max=SEED_MAX
-        ),
-    ] = 42,
-    init: Annotated[
-        Init,
-        typer.Option(
-            help="Who draws the initial weights: the device, or this computer exactly as "
-            "Karpathy's microgpt.py does."
-        ),
-    ] = Init.DEVICE,
-    run_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", help="Folder to make for the run. Default: one under runs/.", metavar="DIR"
-        ),
-    ] = None,
-    save_every: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Also save after every so many steps; 0 for the end only.", min=0
-        ),
-    ] = 0,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder.", metavar="DIR")
-    ] = None,
-    detached: Annotated[
-        bool,
-        typer.Option(
-            "--detach",
-            help="Put the data set on the board too, start it and leave: it trains by itself, also "
-            "after a power cut. `ugpt attach` shows how far it is.",
-        ),
-    ] = False,
-    no_reset: NoReset = False,
-    plain: Plain = False,
-    json: Json = False,
 ) -> None:
-    """Train a model on the board, and end with 20 texts of its own.
-
-    Ctrl-C stops it at a step boundary and keeps everything; --resume goes on from there.
-    """
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     if resume:
         _refuse_beside_resume(context)
-        prepared, dataset = _reopen(resume, file)
+        prepared = Run.open(resume)
+        dataset = load_dataset(prepared, file, f"ugpt train --resume {resume} FILE")
     elif file:
         if run_folder:
             require_absent(run_folder)
@@ -178,7 +184,7 @@ def command(
             save_every=save_every,
             run_id=1 + secrets.randbelow(2**32 - 1),
             device="",
-            ugpt=program_version(),
+            ugpt=__version__,
             held_out=held.held_out,
             eval_every=held.eval_every,
             eval_documents=held.eval_documents,
@@ -186,37 +192,36 @@ def command(
         prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
         raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
-    connecting = partial(connect, port, baud=baud, no_reset=no_reset)
+    target = Target(port, baud, no_reset)
     if detached:
-        run(_detach(prepared, dataset, connecting, port, json))
+        run(_detach(prepared, dataset, target, json))
         return
     display = make_display(choose_mode(plain, json))
-    if run(_train(prepared, dataset, connecting, display)) is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}" + (f" --port {port}" if port else "")
+    if run(_train(prepared, dataset, target, display)) is Outcome.STOPPED:
+        again = f"ugpt train --resume {prepared.path}{target.option}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
 
-async def _train(prepared: Run, dataset: Dataset, connecting: Connect, display: Display) -> Outcome:
-    training = Training(connecting, prepared, dataset, display.show)
+async def _train(prepared: Run, dataset: Dataset, target: Target, display: Display) -> Outcome:
+    training = Training(target.connect, Session(prepared, dataset, display.show))
     async with display:
         with _ending_on_signals(training, display):
             return await training.run()
 
 
-async def _detach(
-    prepared: Run, dataset: Dataset, connecting: Connect, port: str | None, json: bool
-) -> None:
-    async with connecting() as device:
+async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
+    async with target.connect() as device:
         status = await device.status()
         if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
             say(f"This ends the run on the board after step {status.step:,} of its own.")
         with byte_progress(f"{dataset.path.name} to the board") as progress:
-            started = await detach(device, prepared, dataset, progress)
+            session = Session(prepared, dataset, lambda event: None)
+            started = await detach(device, session, progress)
     if json:
         print_json(started.to_json())
     else:
-        say_detached(started, port)
+        say_detached(started, target)
 
 
 @contextmanager
@@ -248,19 +253,3 @@ def _refuse_beside_resume(context: typer.Context) -> None:
         if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
             option = "--run" if name == "run_folder" else "--" + name.replace("_", "-")
             raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)
-
-
-def _reopen(folder: Path, file: Path | None) -> tuple[Run, Dataset]:
-    """A run and its data set, which `file` names where it has moved."""
-    prepared = Run.open(folder)
-    try:
-        dataset = Dataset.load(file or prepared.config.data)
-    except DataError as error:
-        advice = f"If the file moved, name it: ugpt train --resume {folder} FILE"
-        raise DataError(error.message, error.advice if file else advice) from None
-    if dataset.sha256 != prepared.config.data_sha256:
-        raise RunError(
-            f"{dataset.path} is not the text this run began with.",
-            "Restore the file, or start a new run.",
-        )
-    return prepared, dataset

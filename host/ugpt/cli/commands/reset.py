@@ -1,23 +1,23 @@
-"""`ugpt reset`: start the board anew."""
+"""Restart the board, as its reset button does.
+
+Anything that is not in a checkpoint is lost. A detached run continues from its checkpoint.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
-from ..diagnostics.reset import restart
-from ..rpc.messages import DeviceState
-from ..view.output import console, print_json
-from .options import Json, NoReset, Port, run
+from ...device.target import Target
+from ...diagnostics.reset import restart
+from ...rpc.messages import DeviceState
+from ...view.output import console, print_json
+from ..options import Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt reset", "ugpt reset --port /dev/ttyUSB0"]
 
 
 def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
-    """Restart the board, as its reset button does, and say what runs then.
-
-    What is not in a checkpoint is lost; a run that the board does by itself goes on.
-    """
-    description, hello, status = run(restart(port, no_reset))
+    description, hello, status = run(restart(Target(port, no_reset=no_reset)))
     if json:
         print_json({"device": description, "hello": dataclasses.asdict(hello)})
         return

@@ -1,4 +1,8 @@
-"""`ugpt flash`: put the firmware on a board."""
+"""Build the firmware and write it to a board.
+
+Checkpoints, data set and settings on the board are kept. Without --image this needs PlatformIO,
+which downloads its compiler the first time.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,18 @@ from typing import Annotated
 import typer
 from rich.status import Status as Spinner
 
-from .. import connect
-from ..device.ports import choose_port
-from ..errors import InvalidValue, LinkError, NoAnswer, PortError, PortNotFound
-from ..firmware.build import build, require_environment, require_project
-from ..firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
-from ..firmware.image import FirmwareImage, read_image
-from ..view.dashboard import QUIET, byte_count
-from ..view.output import console, error_console, say
-from ..view.progress import byte_progress
-from .options import Port, run
+from ...device.ports import choose_port
+from ...device.target import Target
+from ...errors import InvalidValue
+from ...firmware.build import build, require_environment, require_project
+from ...firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
+from ...firmware.image import FirmwareImage, read_image
+from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
+from ...view.output import console, error_console, say
+from ...view.progress import byte_progress
+from ...view.style import QUIET, byte_count
+from ..numbers import whole_number
+from ..options import Port, run
 
 EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",
@@ -36,35 +42,32 @@ def command(
         str | None,
         typer.Option(
             "--env",
-            help="PlatformIO environment to build, such as esp32dev. Default: by the chip found.",
+            help="PlatformIO environment, such as esp32dev. Default: by the chip.",
             metavar="ENV",
         ),
     ] = None,
     image: Annotated[
         Path | None,
         typer.Option(
-            help="Write this image of a release, or this build folder, and build nothing.",
+            help="Write this release image or build folder instead of building.",
             metavar="FILE",
         ),
     ] = None,
     erase: Annotated[
         bool,
         typer.Option(
-            "--erase", help="Erase everything first: checkpoints, data set and settings too."
+            "--erase",
+            help="Erase the whole flash first, checkpoints and settings too.",
         ),
     ] = False,
     baud: Annotated[
-        int, typer.Option(metavar="N", help="Rate to write at.", min=9600, max=5_000_000)
+        int, typer.Option(help="Baud rate for writing.", **whole_number(9600, 5_000_000))
     ] = BAUD,
     no_reset: Annotated[
         bool,
-        typer.Option("--no-reset", help="The board is in download mode already: do not reset it."),
+        typer.Option("--no-reset", help="Do not reset the board into download mode."),
     ] = False,
 ) -> None:
-    """Build the firmware and write it to a board; what the board has learnt stays.
-
-    Without --image this needs PlatformIO, which downloads its compiler the first time.
-    """
     if image and environment:
         raise typer.BadParameter("an image is built already; leave --env out", param_hint="--env")
     target = _target(port)
@@ -128,7 +131,7 @@ async def _shake_hands(port: str) -> None:
     deadline = asyncio.get_running_loop().time() + _APPEAR_S
     while True:
         try:
-            async with connect(port, open_timeout_s=_BOOT_S) as device:
+            async with Target(port).connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
                 console().print(
                     f"{device.description} runs ugpt {hello.build}, protocol "

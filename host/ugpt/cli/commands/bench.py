@@ -1,21 +1,27 @@
-"""`ugpt bench`: how fast a device trains, writes and talks."""
+"""Measure the speed of training, sampling and the line.
+
+The model on the board is left as it is: the board works in its memory only, and starts afresh
+afterwards.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from .. import connect
-from ..diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
-from ..rpc.messages import Shape
-from ..training.fit import check_shape
-from ..view.dashboard import ACCENT, QUIET, bar, byte_count, rate
-from ..view.output import console, print_fields, print_json, say
-from .options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
+from ...device.target import Target
+from ...diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
+from ...rpc.messages import Shape
+from ...training.fit import check_shape
+from ...view.output import console, print_fields, print_json, say
+from ...view.style import ACCENT, QUIET, bar, byte_count, rate
+from ..numbers import decimal_number
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
 
 EXAMPLES = [
     "ugpt bench",
@@ -40,34 +46,31 @@ def command(
     n_head: NHead = 4,
     block_size: BlockSize = 16,
     seconds: Annotated[
-        float, typer.Option(metavar="X", help="For each measurement.", min=0.1, max=600.0)
+        float,
+        typer.Option(
+            help="Duration of each measurement.",
+            **decimal_number(0.1, 600.0),
+        ),
     ] = 2.0,
     json: Json = False,
 ) -> None:
-    """Measure training, sampling and the line, and where the time of a step goes.
-
-    The model on the board is left as it is: the board works in its memory only, and starts afresh
-    afterwards.
-    """
     shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
     check_shape(shape)
-    measured = run(_bench(port, baud, shape, seconds, json))
+    measured = run(_bench(Target(port, baud), shape, seconds, json))
     if json:
         print_json(measured.to_json())
     else:
         _show(measured)
 
 
-async def _bench(
-    port: str | None, baud: int | None, shape: Shape, seconds: float, json: bool
-) -> Measurement:
+async def _bench(target: Target, shape: Shape, seconds: float, json: bool) -> Measurement:
     def on_part(part: str) -> None:
         if not json:
             say(f"measuring {_PART_NAMES[part]} ...")
 
     # Should it be the virtual device, it gets a flash of its own.
     with tempfile.TemporaryDirectory() as folder:
-        async with connect(port, baud=baud, flash=Path(folder) / "flash") as device:
+        async with replace(target, flash=Path(folder) / "flash").connect() as device:
             return await measure(device, shape, seconds, on_part)
 
 

@@ -1,4 +1,4 @@
-"""`ugpt sim`: a virtual device for others to connect to."""
+"""Run a virtual device that other programs can connect to."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ..device import virtual
-from ..errors import DeviceProgramError
-from ..view.output import console, say
-from .options import END_SIGNALS, Board, Flash, run
+from ...device import virtual
+from ...rpc.errors import DeviceProgramError
+from ...view.output import console, say
+from ..options import END_SIGNALS, Board, Flash, run
 
 EXAMPLES = [
     "ugpt sim",
@@ -24,18 +24,15 @@ _STOP_TIMEOUT_S = 5.0
 
 def command(
     pty: Annotated[
-        bool, typer.Option("--pty", help="Be a pseudo-terminal. This is the default.")
+        bool, typer.Option("--pty", help="Offer a pseudo-terminal. This is the default.")
     ] = False,
     listen: Annotated[
         str | None,
-        typer.Option(
-            help="Accept TCP connections instead; port 0 takes a free one.", metavar="HOST:PORT"
-        ),
+        typer.Option(help="Listen on TCP instead; port 0 picks a free port.", metavar="HOST:PORT"),
     ] = None,
     board: Board = "esp32",
     flash: Flash = None,
 ) -> None:
-    """Run a virtual device until Ctrl-C, and say where to connect."""
     if pty and listen:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--listen", listen] if listen else ["--pty"]

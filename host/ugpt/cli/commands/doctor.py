@@ -1,4 +1,7 @@
-"""`ugpt doctor`: what is wrong, and what to do."""
+"""Check the port, the chip, the firmware and the line, and say what to do.
+
+Identifying the chip restarts the board, unless --no-reset is given.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import dataclasses
 import typer
 from rich.text import Text
 
-from ..device.ports import choose_port
-from ..diagnostics.doctor import Finding, State, examine
-from ..errors import SeveralPorts
-from ..view.dashboard import QUIET
-from ..view.output import console, print_json
-from .options import Json, NoReset, Port, run
+from ...device.ports import choose_port
+from ...diagnostics.doctor import Finding, State, examine
+from ...rpc.errors import SeveralPorts
+from ...view.output import console, print_json
+from ...view.style import QUIET
+from ..options import Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt doctor", "ugpt doctor --port /dev/ttyUSB0 --no-reset"]
 
@@ -26,10 +29,6 @@ _NAME_WIDTH = 15
 
 
 def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
-    """Check the port, the chip, the firmware and the line between, and say what to do.
-
-    A board on a serial port is restarted for a look at its chip, unless --no-reset.
-    """
     if run(_examine(port, no_reset, json)):
         raise typer.Exit(1)
 

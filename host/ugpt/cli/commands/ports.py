@@ -1,4 +1,4 @@
-"""`ugpt ports`: which ports there are."""
+"""List the serial ports, and mark the one that is used by default."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import dataclasses
 
 from rich.text import Text
 
-from ..device.ports import VIRTUAL, choose_port, list_ports
-from ..errors import SeveralPorts
-from ..view.dashboard import ACCENT, QUIET
-from ..view.output import console, print_json
-from .options import Json
+from ...device.ports import VIRTUAL, choose_port, list_ports
+from ...rpc.errors import SeveralPorts
+from ...view.output import console, print_json
+from ...view.style import ACCENT, QUIET
+from ..options import Json
 
 EXAMPLES = ["ugpt ports", "ugpt ports --json"]
 
 
 def command(json: Json = False) -> None:
-    """List the serial ports, and say which one is used without --port."""
     found = list_ports()
     try:
         chosen = choose_port(None, found).port

@@ -1,4 +1,7 @@
-"""`ugpt monitor`: what the board says."""
+"""Show the log and the output of the board until Ctrl-C.
+
+Decodes the addresses of a crash, and waits if the port disappears.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ..concurrency import run_together
-from ..device.ports import choose_port
-from ..diagnostics.monitor import Monitor
-from ..errors import ToolError
-from ..firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
-from ..firmware.build import find_project
-from ..rpc.link import LogLine
-from ..rpc.messages import LogLevel
-from ..view.dashboard import QUIET, WARNING, printable
-from ..view.output import console, say
-from .options import NoReset, Port, run, until_interrupted
+from ...concurrency import run_together
+from ...device.ports import choose_port
+from ...diagnostics.monitor import Monitor
+from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
+from ...firmware.build import find_project
+from ...firmware.errors import ToolError
+from ...rpc.link import LogLine
+from ...rpc.messages import LogLevel
+from ...view.output import console, say
+from ...view.style import QUIET, WARNING, printable
+from ..options import NoReset, Port, run, until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",
@@ -36,21 +39,17 @@ def command(
     elf: Annotated[
         Path | None,
         typer.Option(
-            help="The ELF file of the firmware, to name the source lines of a panic. Default: the "
-            "last one built here.",
+            help="ELF file of the firmware, to show the source lines of a crash. Default: the "
+            "newest build.",
             metavar="FILE",
         ),
     ] = None,
     listen_only: Annotated[
         bool,
-        typer.Option("--listen-only", help="Send the board nothing: no log, only plain text."),
+        typer.Option("--listen-only", help="Send nothing to the board, and show plain text only."),
     ] = False,
     no_reset: NoReset = False,
 ) -> None:
-    """Show the log of the board, what it writes by itself, and its last words, until Ctrl-C.
-
-    A port that vanishes is waited for.
-    """
     symbols = Symbols(elf) if elf else _built_symbols()
     run(until_interrupted(_monitor(port, symbols, listen_only, no_reset)))
 

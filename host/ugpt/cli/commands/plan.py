@@ -1,11 +1,11 @@
-"""`ugpt plan`: whether a shape fits a board, and what takes the room."""
+"""Say whether a model fits the board, and what uses the memory."""
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +13,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .. import connect
-from ..data.dataset import Dataset
-from ..device.client import Device
-from ..device.ports import VIRTUAL
-from ..rpc.messages import MomentFormat, Plan, Recipe, Shape
-from ..training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
-from ..view.dashboard import ACCENT, QUIET, bar, byte_count
-from ..view.output import console, print_json, say
-from .options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
-from .recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
+from ...data.dataset import Dataset
+from ...device.client import Device
+from ...device.ports import VIRTUAL
+from ...device.target import Target
+from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
+from ...training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
+from ...view.output import console, print_json, say
+from ...view.style import ACCENT, QUIET, bar, byte_count
+from ..numbers import whole_number
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
+from ..recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
 
 EXAMPLES = [
     "ugpt plan",
@@ -41,14 +42,14 @@ def command(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FILE", help="Text file whose vocabulary to plan for.", show_default=False
+            metavar="FILE", help="Text file to take the vocabulary from.", show_default=False
         ),
     ] = None,
     port: Port = None,
     baud: Baud = None,
     board: Annotated[
         str | None,
-        typer.Option(help="Ask a virtual board instead of the one plugged in, such as esp32."),
+        typer.Option(help="Plan for a virtual board, such as esp32."),
     ] = None,
     n_layer: NLayer = 1,
     n_embd: NEmbd = 16,
@@ -57,7 +58,8 @@ def command(
     vocab_size: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Characters and one, where no file is given.", min=2, max=65535
+            help="Number of characters plus one, if no file is given.",
+            **whole_number(2, 65535),
         ),
     ] = 27,
     batch: Batch = 1,
@@ -68,13 +70,12 @@ def command(
         bool,
         typer.Option(
             "--largest",
-            help="Find the depth and width with the most parameters, for each way to keep moments.",
+            help="Find the largest model that fits, for each format of the moments.",
         ),
     ] = False,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Say whether a model of this shape fits a board, and what takes the room."""
     if board and port:
         raise typer.BadParameter("name a board or a port, not both", param_hint="--board")
     characters = "a" * (vocab_size - 1)
@@ -92,8 +93,8 @@ def command(
     if largest:
         _refuse_beside_largest(context)
     answer = _answer_largest if largest else _answer
-    with _asked(port, baud, no_reset, board) as connection:
-        if not run(_ask(connection, question, answer)):
+    with _board_to_ask(Target(port, baud, no_reset), board) as target:
+        if not run(_ask(target, question, answer)):
             raise typer.Exit(1)
 
 
@@ -108,27 +109,21 @@ class _Question:
 
 
 @contextmanager
-def _asked(
-    port: str | None, baud: int | None, no_reset: bool, board: str | None
-) -> Iterator[AbstractAsyncContextManager[Device]]:
+def _board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
+    """The device at `target`, or a virtual `board` with a flash of its own."""
+    if board is None:
+        yield target
+        return
     with tempfile.TemporaryDirectory() as folder:
-        # A board that is only asked must not touch the flash of the one that is used.
-        virtual = board is not None
-        yield connect(
-            VIRTUAL if virtual else port,
-            baud=baud,
-            board=board or "esp32",
-            flash=Path(folder) / "flash" if virtual else None,
-            no_reset=no_reset,
-        )
+        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
 async def _ask(
-    connection: AbstractAsyncContextManager[Device],
+    target: Target,
     question: _Question,
     answer: Callable[[Device, _Question], Awaitable[bool]],
 ) -> bool:
-    async with connection as device:
+    async with target.connect() as device:
         say(device.description)
         return await answer(device, question)
 

@@ -1,0 +1,1 @@
+"""The commands, a file each; the first line of a file is the line that `ugpt --help` shows."""

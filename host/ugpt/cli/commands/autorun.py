@@ -1,0 +1,65 @@
+"""Enable autorun: the board writes texts by itself from power-up.
+
+Any serial monitor shows them at 115,200 baud, and so does `ugpt monitor`. The setting is stored in
+the flash of the board.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ...device.target import Target
+from ...rpc.messages import DeviceState
+from ...training.sampling import TEMPERATURE
+from ...view.output import console, say
+from ..numbers import decimal_number
+from ..options import Baud, NoReset, Port, run
+
+EXAMPLES = [
+    "ugpt autorun on",
+    "ugpt autorun on --temperature 0.8 --port /dev/ttyUSB0",
+    "ugpt autorun off",
+]
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+def command(
+    switch: Annotated[
+        Switch,
+        typer.Argument(
+            help="Enable or disable autorun.",
+            show_default=False,
+        ),
+    ],
+    port: Port = None,
+    baud: Baud = None,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            help="Low values play safe, high ones take risks.",
+            **decimal_number(0.001, 100.0),
+        ),
+    ] = TEMPERATURE,
+    no_reset: NoReset = False,
+) -> None:
+    run(_autorun(switch, Target(port, baud, no_reset), temperature))
+
+
+async def _autorun(switch: Switch, target: Target, temperature: float) -> None:
+    async with target.connect() as device:
+        await device.autorun(switch is Switch.ON, temperature)
+        if switch is Switch.OFF:
+            console().print(f"{device.description} no longer writes by itself")
+            return
+        console().print(f"{device.description} writes by itself from its next start on")
+        if (await device.status()).state is DeviceState.EMPTY:
+            say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
+        else:
+            say(f"See it: ugpt monitor{target.option}")

@@ -1,0 +1,107 @@
+"""Finds the commands by their files and imports only the one that is run.
+
+A listing (help, or a Tab) needs names and summaries: a file's name, and its first line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+FOLDER = Path(__file__).parent / "commands"
+FIRST = ("train", "sample", "attach", "plan", "info", "flash", "doctor")
+"""What people use most; the others follow in alphabetical order."""
+
+
+def command_names() -> list[str]:
+    """Every command, in the order in which help lists them."""
+    names = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
+def summary(name: str) -> str:
+    """The first line of the command's file, without its quotes."""
+    with (FOLDER / f"{name}.py").open(encoding="utf-8") as file:
+        return file.readline().strip().strip('"')
+
+
+class _PlainFlags:
+    """A flag takes no value, so help shows none."""
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+
+class PlainCommand(_PlainFlags, TyperCommand):
+    """One command."""
+
+
+class PlainGroup(_PlainFlags, TyperGroup):
+    """Commands in one file."""
+
+
+class CommandGroup(PlainGroup):
+    """The commands of `commands/`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return command_names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in command_names():
+            return None
+        if self._listing:
+            return TyperCommand(cmd_name, help=summary(cmd_name))
+        return load_command(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        with self._only_listing():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        with self._only_listing():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _only_listing(self) -> Iterator[None]:
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
+
+
+def load_command(name: str) -> Any:
+    """Imports a command's file: it holds `command`, or an `app` with commands of its own."""
+    module = import_module(f"{__package__}.commands.{name}")
+    if hasattr(module, "app"):
+        command = typer.main.get_command(module.app)
+        command.name = name
+    else:
+        app = typer.Typer(
+            rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
+        )
+        examples = "\n\n".join(["Examples:", *module.EXAMPLES])
+        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__ or ""), epilog=examples)(
+            module.command
+        )
+        command = typer.main.get_command(app)
+    return command
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs without the line breaks of the source, for terminals of any width."""
+    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))

@@ -1,0 +1,51 @@
+"""Numbers as options: bounds that are checked, and shown as a person writes them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import typer
+
+
+def whole_number(least: int, most: int | None = None) -> dict[str, Any]:
+    """Arguments of `typer.Option` for an integer between bounds."""
+    shown = bounds(least, most)
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a whole number ({shown})") from None
+        if number < least or (most is not None and number > most):
+            raise typer.BadParameter(f"{text} is not in the range {shown}")
+        return number
+
+    return {"parser": parse, "metavar": shown}
+
+
+def decimal_number(least: float, most: float) -> dict[str, Any]:
+    """Arguments of `typer.Option` for a real number between bounds."""
+    shown = bounds(least, most)
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a number ({shown})") from None
+        if math.isnan(number) or not least <= number <= most:
+            raise typer.BadParameter(f"{text} is not in the range {shown}")
+        return number
+
+    return {"parser": parse, "metavar": shown}
+
+
+def bounds(least: float, most: float | None) -> str:
+    """Such as `1 to 1,024`, `0 to 2^64 - 1` or `1 or more`."""
+    return f"{_person(least)} or more" if most is None else f"{_person(least)} to {_person(most)}"
+
+
+def _person(number: float) -> str:
+    if isinstance(number, int) and number > 10**9 and (number + 1).bit_count() == 1:
+        return f"2^{number.bit_length()} - 1"
+    return f"{number:,}" if isinstance(number, int) or number % 1 else f"{int(number):,}"

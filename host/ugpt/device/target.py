@@ -1,0 +1,47 @@
+"""How a device is reached, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..rpc.link import LogLine
+from .client import Device
+from .connect import OPEN_TIMEOUT_S, connect
+
+
+@dataclass(frozen=True)
+class Target:
+    """A port and what to mind when it is opened; the fields are arguments of `connect`."""
+
+    port: str | None = None
+    baud: int | None = None
+    no_reset: bool = False
+    board: str = "esp32"
+    flash: Path | None = None
+    window: int | None = None
+
+    def connect(
+        self,
+        *,
+        on_log: Callable[[LogLine], None] | None = None,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+    ) -> AbstractAsyncContextManager[Device]:
+        """Opens the device; called again for each new connection."""
+        return connect(
+            self.port,
+            baud=self.baud,
+            board=self.board,
+            flash=self.flash,
+            window=self.window,
+            no_reset=self.no_reset,
+            on_log=on_log,
+            open_timeout_s=open_timeout_s,
+        )
+
+    @property
+    def option(self) -> str:
+        """The part of a command line that names the port, with a blank before it; may be empty."""
+        return f" --port {self.port}" if self.port else ""

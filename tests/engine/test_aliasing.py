@@ -1,0 +1,34 @@
+"""Memory has one type: nothing is stored as one and read as another, which optimisers rely on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from engine_builds import ROOT, engine_sources, run
+from test_broken_contract import FUSED, OPTIONS
+
+NEEDED = {"adam_step", "soft_fma"}  # by test_aliasing.cpp
+CONTRACT = ("-ffp-contract=off", *FUSED)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("level", ["-O2", "-O3"])
+def test_what_a_step_stores_is_read_back(tmp_path: Path, compiler: str, level: str) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    program = tmp_path / "test-aliasing"
+    test = ROOT / "tests" / "engine" / "test_aliasing.cpp"
+    needed = [source for source in engine_sources() if Path(source).stem in NEEDED]
+    run(compiler, *OPTIONS, *CONTRACT, level, f"-I{ROOT / 'tests'}", str(test), *needed,
+        "-o", str(program))  # fmt: skip
+    run(str(program))
+
+
+def test_no_pointer_changes_its_type() -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed: clang has no such warning")
+    for source in engine_sources():
+        run("g++", *OPTIONS, *CONTRACT, "-Wall", "-Wextra", "-Wstrict-aliasing=1", "-Werror",
+            "-fsyntax-only", source)  # fmt: skip

@@ -1,0 +1,91 @@
+"""What a command imports: nothing heavy before it is known which one is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ugpt.cli import group
+
+HEAVY = ("asyncio", "matplotlib", "msgpack", "numpy", "platformdirs", "safetensors", "serial")
+
+_PROGRAM = """
+import sys
+from ugpt.cli import main
+try:
+    main()
+except SystemExit as end:
+    status = end.code
+print("status", status, file=sys.stderr)
+print("imported", *sys.modules, file=sys.stderr)
+"""
+
+
+def run(*arguments: str, **variables: str) -> tuple[str, set[str]]:
+    """Standard output, and the names of the modules that were imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "COLUMNS": "100", **variables},
+    )
+    status, imported = done.stderr.splitlines()[-2:]
+    assert status == "status 0", done.stderr
+    return done.stdout, set(imported.split()[1:])
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("-h",)])
+def test_version_and_help_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    shown, imported = run(*arguments)
+    assert shown.strip()
+    assert not imported & set(HEAVY)
+    assert not any(name.startswith("ugpt.cli.commands") for name in imported)
+
+
+def test_a_tab_imports_nothing_heavy() -> None:
+    shown, imported = run(_UGPT_COMPLETE="complete_bash", COMP_WORDS="ugpt s", COMP_CWORD="1")
+    assert shown.split() == ["sample", "sim"]
+    assert not imported & set(HEAVY)
+
+
+def test_the_package_imports_what_is_used() -> None:
+    program = (
+        "import sys, ugpt\n"
+        f"assert not set(sys.modules) & set({HEAVY!r})\n"
+        "for name in ugpt.__all__: getattr(ugpt, name)\n"
+        "from ugpt import *\n"
+        "assert connect.__name__ == 'connect' and 'connect' in dir(ugpt)\n"
+        "try: ugpt.nothing\n"
+        "except AttributeError as error: assert 'nothing' in str(error)\n"
+        "else: raise AssertionError\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", group.command_names())
+def test_every_command_has_a_summary_and_examples(name: str) -> None:
+    command = group.load_command(name)
+    assert command.name == name
+    assert command.help.startswith(group.summary(name))
+    assert group.summary(name).endswith(".")
+    assert len(group.summary(name)) <= 72
+
+
+@pytest.mark.parametrize("name", group.command_names())
+def test_help_reads_well(name: str) -> None:
+    shown, _ = run(name, "--help", COLUMNS="200")
+    for odd in ("<bool>", "<=x<=", "x>=", "x<=", "Whether it shall"):
+        assert odd not in shown
+
+
+def test_help_lists_every_command_and_the_most_used_first() -> None:
+    shown, _ = run("--help")
+    listed = [line.split()[1] for line in shown.splitlines() if line.startswith("│ ")]
+    listed = [word for word in listed if not word.startswith("--")]
+    assert [name for name in listed if name in group.command_names()] == group.command_names()
+    assert group.command_names()[0] == "train"
