@@ -69,7 +69,8 @@ def own_regions(regions: list[Region]) -> list[Region]:
 def header(regions: list[Region]) -> str:
     """The text of regions.h."""
     own = own_regions(regions)
-    names = "\n".join(f"    {r.label},  // {r.purpose}" for r in own)
+    width = max(len(r.label) for r in own) + 1
+    names = "\n".join(f"    {r.label + ',':{width}}  // {r.purpose}" for r in own)
     rows = "\n".join(f'    {{"{r.label}", {r.offset:#x}, {r.size_bytes:#x}}},' for r in own)
     return f"""\
 // Generated from device/partitions.csv by device/regions.py. Do not edit.

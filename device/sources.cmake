@@ -52,19 +52,20 @@ set(UGPT_APP_SOURCES
 
 set(UGPT_POSIX_SOURCES
     main/posix.cpp
+    main/posix_options.cpp
     port/posix/board.cpp
     port/posix/flash.cpp
-    port/posix/options.cpp
     port/posix/platform.cpp
     port/posix/serial.cpp
 )
 
 set(UGPT_ESP32_SOURCES
     main/esp32.cpp
+    main/esp32_memory.cpp
     port/esp32/flash.cpp
     port/esp32/log.cpp
-    port/esp32/memory.cpp
     port/esp32/platform.cpp
+    port/esp32/tensor_memory.cpp
 )
 
 # One of the two, by the port of the board.

@@ -1,18 +1,24 @@
 // What version 0.1.0 left in flash is still read: records as that version wrote them.
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "app/fakes.h"
 #include "base/bytes.h"
+#include "base/crc32.h"
 #include "check.h"
 #include "store/checkpoint.h"
 #include "store/data_set.h"
 #include "store/settings.h"
+#include "store/slot_pair.h"
 
 using namespace ugpt;
 using test::MemoryFlash;
@@ -36,6 +42,31 @@ const std::vector<std::byte> kInfo = from_hex(
     "010000001000000004000000100000001b000000"
     "0ad7233c9a99593fa4707d3f77cc2b322c0100000100000001010006"
     "0500000000000000000000001a000000");
+
+// A record of nothing but words, to write what the stores themselves would not.
+template <std::size_t kWords>
+struct RawRecord {
+    static constexpr std::uint32_t kBytes = 4 * kWords;
+    std::array<std::uint32_t, kWords> words{};
+
+    void encode(base::ByteWriter& writer) const {
+        for (const std::uint32_t word : words) writer.u32(word);
+    }
+    static std::optional<RawRecord> decode(base::ByteReader& reader) {
+        RawRecord record;
+        for (std::uint32_t& word : record.words) word = reader.u32();
+        return record;
+    }
+};
+
+// Settings as words in a slot whose checksum holds.
+store::Settings load_settings(std::uint32_t autorun, float temperature) {
+    MemoryFlash flash(kRegionBytes);
+    store::SlotPair<RawRecord<2>> slots(flash, port::Region::settings_a, port::Region::settings_b,
+                                        0x31455375);
+    CHECK(slots.begin(0) && slots.commit({{autorun, std::bit_cast<std::uint32_t>(temperature)}}));
+    return store::SettingsStore(flash).load();
+}
 
 }  // namespace
 
@@ -70,12 +101,28 @@ TEST(a_record_is_written_as_0_1_0_wrote_it_but_for_the_padding) {
 }
 
 TEST(values_that_make_no_sense_are_refused) {
-    // source, n_head, vocab_size, schedule, moments, recompute, batch
-    for (const std::size_t at : {16, 28, 36, 64, 65, 66, 60}) {
+    struct Change {
+        const char* what;
+        std::size_t at;
+        std::uint32_t value;
+    };
+    constexpr std::array changes{
+        Change{"source", 16, 2},          Change{"n_layer", 20, 0},
+        Change{"n_layer", 20, 1u << 17},  Change{"n_embd", 24, 17},
+        Change{"n_head", 28, 0},          Change{"block_size", 32, UINT32_MAX},
+        Change{"vocab_size", 36, 1},      Change{"batch", 60, 0},
+        Change{"batch", 60, UINT32_MAX},  // more documents than can be counted
+        Change{"schedule", 64, 3},        Change{"moments", 64, 3 << 8},
+        Change{"recompute", 64, 2 << 16},
+    };
+    for (const Change& change : changes) {
         std::vector<std::byte> bytes = kInfo;
-        bytes[at] = at == 60 || at == 28 || at == 36 ? std::byte{0} : std::byte{9};
+        const auto changed = std::span(bytes).subspan(change.at);
+        base::ByteWriter writer(changed);
+        writer.u32(change.value);
         base::ByteReader reader(bytes);
-        CHECK(!store::CheckpointInfo::decode(reader));
+        if (!CHECK(!store::CheckpointInfo::decode(reader)))
+            std::printf("    %s = %u\n", change.what, static_cast<unsigned>(change.value));
     }
 }
 
@@ -88,10 +135,61 @@ TEST(settings_of_0_1_0_are_read) {
 }
 
 TEST(a_data_set_of_0_1_0_is_found) {
-    MemoryFlash flash(kRegionBytes);
+    MemoryFlash flash(64 * 1024);
     CHECK(flash.erase(port::Region::documents, 0, port::Flash::kSectorBytes));
     CHECK(flash.write(port::Region::documents, 0,
                       from_hex("754453312b14000045a100000100000040eaeec608dbf9d5")));
     const auto found = store::DataSetStore(flash).find();
     CHECK((found == store::DataSet{5163, 0xA145, 1, 0xC6EEEA40}));
+}
+
+TEST(settings_that_make_no_sense_are_those_of_a_new_board) {
+    constexpr float kInfinite = std::numeric_limits<float>::infinity();
+    CHECK((load_settings(1, 0.75f) == store::Settings{true, 0.75f}));
+    CHECK(load_settings(2, 0.75f) == store::Settings{});
+    for (const float temperature :
+         {0.0f, -1.0f, kInfinite, std::numeric_limits<float>::quiet_NaN()})
+        CHECK(load_settings(1, temperature) == store::Settings{});
+}
+
+// A checkpoint whose length is not that of its model's tensors is none, whatever its checksum says.
+TEST(a_checkpoint_of_another_length_is_refused) {
+    const std::uint64_t size = store::CheckpointStore::size_bytes({1, 16, 4, 16, 27}, 26);
+    const auto header = static_cast<std::uint32_t>(8 + store::CheckpointInfo::kBytes + 8 + 4);
+    const auto payload = static_cast<std::uint32_t>(size) - header;
+    for (const std::uint32_t bytes : {payload, payload - 4, payload + 4, 0u}) {
+        MemoryFlash flash(64 * 1024);
+        store::SlotPair<RawRecord<23>> slots(flash, port::Region::checkpoint_a,
+                                             port::Region::checkpoint_b, 0x31504375);
+        RawRecord<23> record;
+        base::ByteReader reader(kInfo);
+        for (std::size_t i = 0; i < 21; ++i) record.words[i] = reader.u32();
+        record.words[21] = bytes;
+        record.words[22] = base::crc32(std::vector<std::byte>(bytes));
+        CHECK(slots.begin(bytes));
+        CHECK(flash.write(slots.next(), header, std::vector<std::byte>(bytes)));
+        CHECK(slots.commit(record));
+        CHECK(store::CheckpointStore(flash).find_newest().has_value() == (bytes == payload));
+    }
+}
+
+TEST(a_data_set_that_makes_no_sense_is_refused) {
+    const std::uint32_t room = kRegionBytes - port::Flash::kSectorBytes;
+    struct Header {
+        std::uint32_t documents, size_bytes, token_bytes;
+        bool sound;
+    };
+    for (const Header& wanted :
+         {Header{3, room, 1, true}, Header{3, room, 2, true}, Header{3, room + 1, 1, false},
+          Header{3, room, 3, false}, Header{3, room, 0, false}, Header{0, room, 1, false}}) {
+        MemoryFlash flash(kRegionBytes);
+        std::array<std::byte, 24> header{};
+        base::ByteWriter writer(header);
+        for (const std::uint32_t word :
+             {0x31534475u, wanted.documents, wanted.size_bytes, wanted.token_bytes, 0u})
+            writer.u32(word);
+        writer.u32(base::crc32(std::span(header).first(20)));
+        CHECK(flash.write(port::Region::documents, 0, header));
+        CHECK(store::DataSetStore(flash).find().has_value() == wanted.sound);
+    }
 }

@@ -38,7 +38,7 @@ struct Progress {
     std::uint32_t autorun = 0;
 };
 
-// Where the rings lie.
+// Where the queues lie.
 struct QueueMemory {
     std::array<base::Word, LossBuffer::kCapacity> losses;
     std::array<base::Word, DocumentQueue::kCapacity> documents;

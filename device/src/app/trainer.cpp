@@ -23,7 +23,7 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       log_(log),
       shared_(shared),
       checkpoints_(flash),
-      curve_(flash),
+      loss_history_(flash),
       documents_(flash),
       settings_(flash),
       autorun_(settings_, platform.entropy()),
@@ -34,7 +34,8 @@ void Trainer::boot() {
     autorun_.load();
     const auto found = checkpoints_.find_newest();
     if (found && !resume(*found)) {
-        log_.write(port::LogLevel::error, "the checkpoint in flash could not be loaded");
+        log_.write(port::LogLevel::error,
+                   "the checkpoint in flash does not fit into memory: it is kept, create a model");
         model_ = {};
         arena_.clear();
     }
@@ -43,7 +44,9 @@ void Trainer::boot() {
 }
 
 bool Trainer::resume(const store::CheckpointInfo& run) {
-    if (!allocate(run) || !checkpoints_.load(model_, vocabulary_)) return false;
+    if (run.shape.block_size > rpc::kBlockSizeMax || !allocate(run) ||
+        !checkpoints_.load(model_, vocabulary_))
+        return false;
     run_ = run;
     model_.seek(run.step);
     saved_step_ = run.step;
@@ -68,7 +71,7 @@ bool Trainer::allocate(const store::CheckpointInfo& run) {
 void Trainer::begin_generation(std::uint32_t step) {
     ++generation_;
     generation_step_ = step;
-    curve_step_ = step;
+    stored_losses_step_ = step;
     accumulated_ = 0;
     run_.step = step;
     run_.target_step = step;
@@ -155,7 +158,7 @@ rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_ever
     publish(TrainerState::training);
     if (source == store::Source::host) return rpc::ErrorCode::none;
     // From here on a power cut must find something to go on from.
-    if (!curve_.begin(run_.run_id)) return rpc::ErrorCode::flash_failed;
+    if (!loss_history_.begin(run_.run_id)) return rpc::ErrorCode::flash_failed;
     return save();
 }
 
@@ -171,8 +174,8 @@ rpc::ErrorCode Trainer::pause() {
 rpc::ErrorCode Trainer::save() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     publish(TrainerState::saving);
-    const store::Result result = store_curve() ? checkpoints_.save(run_, model_, vocabulary_)
-                                                   : store::Result::flash_failed;
+    const store::Result result = store_losses() ? checkpoints_.save(run_, model_, vocabulary_)
+                                                : store::Result::flash_failed;
     if (result == store::Result::ok) saved_step_ = run_.step;
     publish(resting_state());
     if (result == store::Result::no_room)
@@ -224,19 +227,19 @@ std::uint32_t Trainer::idle_wait_ms() const {
     return autorun_.enabled() ? AutorunSampler::kIntervalMs : kIdleWaitMs;
 }
 
-std::size_t Trainer::read_curve(std::uint32_t first, std::span<float> out) {
-    return curve_.read(run_.run_id, first, out);
+std::size_t Trainer::read_loss_history(std::uint32_t first, std::span<float> out) {
+    return loss_history_.read(run_.run_id, first, out);
 }
 
 // Losses since the last checkpoint: what a power cut takes back is run again and stored then.
-bool Trainer::store_curve() {
+bool Trainer::store_losses() {
     if (run_.source != store::Source::flash) return true;
     std::array<float, 64> losses;
-    while (curve_step_ < run_.step) {
-        std::uint32_t first = curve_step_ + 1;
+    while (stored_losses_step_ < run_.step) {
+        std::uint32_t first = stored_losses_step_ + 1;
         const std::size_t count = shared_.losses.read(first, losses);
-        if (!curve_.write(first, std::span(losses).first(count))) return false;
-        curve_step_ = first + static_cast<std::uint32_t>(count) - 1;
+        if (!loss_history_.write(first, std::span(losses).first(count))) return false;
+        stored_losses_step_ = first + static_cast<std::uint32_t>(count) - 1;
     }
     return true;
 }
@@ -244,8 +247,9 @@ bool Trainer::store_curve() {
 bool Trainer::save_is_due() const {
     if (!training()) return true;
     if (run_.save_every > 0 && run_.step % run_.save_every == 0) return true;
-    // The ring must not lose what the curve in flash still lacks.
-    return run_.source == store::Source::flash && run_.step - curve_step_ >= LossBuffer::kCapacity / 2;
+    // The buffer must not lose what the loss history still lacks.
+    return run_.source == store::Source::flash &&
+           run_.step - stored_losses_step_ >= LossBuffer::kCapacity / 2;
 }
 
 bool Trainer::next_document(std::span<engine::Token> out, std::size_t& length) {

@@ -48,7 +48,7 @@ class Trainer {
     // The profile starts from zero when it is switched on.
     void set_profiling(bool enabled);
     [[nodiscard]] const StepProfile& profile() const { return profile_; }
-    [[nodiscard]] std::size_t read_curve(std::uint32_t first, std::span<float> out);
+    [[nodiscard]] std::size_t read_loss_history(std::uint32_t first, std::span<float> out);
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
@@ -65,7 +65,7 @@ class Trainer {
     bool resume(const store::CheckpointInfo& run);
     bool next_document(std::span<engine::Token> out, std::size_t& length);
     [[nodiscard]] bool save_is_due() const;
-    bool store_curve();
+    bool store_losses();
     void complete_step(float loss);
     void begin_generation(std::uint32_t step);
     void stop_with(rpc::ErrorCode error);
@@ -76,7 +76,7 @@ class Trainer {
     port::Log& log_;
     Shared& shared_;
     store::CheckpointStore checkpoints_;
-    store::LossHistory curve_;
+    store::LossHistory loss_history_;
     store::DataSetStore documents_;
     store::SettingsStore settings_;
     AutorunSampler autorun_;
@@ -88,7 +88,7 @@ class Trainer {
     store::CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
     std::uint32_t accumulated_ = 0;  // documents of the next step that are dealt with
-    std::uint32_t curve_step_ = 0;  // losses up to this step are in flash
+    std::uint32_t stored_losses_step_ = 0;  // losses up to this step are in flash
     std::uint32_t generation_ = 0;
     std::uint32_t generation_step_ = 0;
     std::uint64_t positions_ = 0;

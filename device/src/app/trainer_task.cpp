@@ -280,7 +280,7 @@ Refusal TrainerTask::evaluate(const rpc::EvaluateParams& params, rpc::EvaluateRe
 }
 
 Refusal TrainerTask::curve(const rpc::CurveParams& params, rpc::CurveResult& result) {
-    const std::size_t count = trainer_.read_curve(
+    const std::size_t count = trainer_.read_loss_history(
         params.first,
         std::span(values_).first(std::min(values_.size(), std::size_t{params.count})));
     result.values = bytes_of(std::as_bytes(std::span(values_).first(count)));

@@ -8,7 +8,7 @@
 
 namespace ugpt::base {
 
-// Part of a chip's memory faults on anything but a whole word. The rings between the tasks keep to
+// Part of a chip's memory faults on anything but a whole word. The queues between the tasks keep to
 // whole words, so they can lie there and leave the rest to the tensors.
 using Word = std::atomic<std::uint32_t>;
 

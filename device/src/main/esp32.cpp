@@ -9,12 +9,14 @@
 #include "esp_system.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
+#include "main/esp32_memory.h"
 #include "port/esp32/flash.h"
 #include "port/esp32/log.h"
-#include "port/esp32/memory.h"
 #include "port/esp32/platform.h"
 #include "port/esp32/signal.h"
+#include "port/esp32/tensor_memory.h"
 #include "rpc/frame.h"
+#include "rpc/messages.h"
 #include "sdkconfig.h"
 #if CONFIG_UGPT_LINK_USB_SERIAL_JTAG
 #include "port/esp32/serial_usb_jtag.h"
@@ -25,7 +27,7 @@
 namespace {
 
 using namespace ugpt;
-using port::esp32::kLimits;
+using main::kLimits;
 
 // What a host that keeps to the window can have sent while the link task is busy.
 constexpr std::size_t kReceiveBytes = kLimits.window * rpc::frame_capacity(kLimits.frame_bytes);
@@ -46,21 +48,23 @@ port::esp32::RingLog& device_log() {
     return log;
 }
 
-void run_trainer(void* device) { static_cast<app::Device*>(device)->run_trainer(); }
+void run_trainer(void* device) {
+    static_cast<app::Device*>(device)->run_trainer();
+}
 
 }  // namespace
 
 // ESP-IDF runs this on core 0, in a task that becomes the link task: it needs no stack beside it.
 extern "C" void app_main() {
     vTaskPrioritySet(nullptr, kLinkPriority);
-    static port::esp32::LinkSerial serial(kReceiveBytes);
+    static port::esp32::LinkSerial serial(kReceiveBytes, rpc::kFirstBaud);
     // From now on the line carries frames; what is logged goes into them.
     esp_log_set_vprintf([](const char* format, va_list arguments) {
         return device_log().take_formatted(format, arguments);
     });
     static port::esp32::PartitionFlash flash;
     static port::esp32::TaskSignal trainer_signal;
-    const app::DeviceMemory device_memory = port::esp32::take_device_memory();
+    const app::DeviceMemory device_memory = main::take_device_memory();
     static port::esp32::TensorMemory memory;
     static port::esp32::ChipPlatform platform(memory);
     static app::Device device({platform, serial, flash, trainer_signal, device_log()}, kLimits,

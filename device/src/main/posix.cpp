@@ -15,16 +15,15 @@
 #include <vector>
 
 #include "app/device.h"
-#include "port/posix/board.h"
+#include "main/posix_options.h"
 #include "port/posix/flash.h"
-#include "port/posix/options.h"
 #include "port/posix/platform.h"
 #include "port/posix/serial.h"
 
 namespace {
 
 using namespace ugpt;
-using port::posix::Options;
+using main::Options;
 
 // Written by the signal handler; a process-wide handler can reach nothing else.
 int signal_pipe[2] = {-1, -1};
@@ -99,9 +98,9 @@ int fail(const std::string& error) {
 int main(int argc, char** argv) {
     Options options;
     std::string error;
-    if (!port::posix::parse_options(argc, argv, options, error)) return fail(error);
+    if (!main::parse_options(argc, argv, options, error)) return fail(error);
     if (options.help) {
-        std::fputs(port::posix::kUsage, stdout);
+        std::fputs(main::kUsage, stdout);
         return EXIT_SUCCESS;
     }
     if (!catch_signals()) return fail("cannot catch signals");

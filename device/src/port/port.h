@@ -29,7 +29,7 @@ class Serial {
     virtual void wake() = 0;
     // Returns when everything queued has left.
     virtual void flush() = 0;
-    // Flushes, then changes the rate; false where the rate cannot be had.
+    // Flushes, then changes the rate; false if the port cannot have that rate.
     virtual bool set_baud(std::uint32_t baud) = 0;
 };
 
@@ -106,6 +106,7 @@ class Platform {
     [[nodiscard]] virtual std::uint64_t now_us() = 0;
     // The finest counter there is, of cycles on a chip; wraps round. Each core may have its own.
     [[nodiscard]] virtual std::uint32_t ticks() = 0;
+    // At start only, before anything else uses the chip's analog converter.
     [[nodiscard]] virtual std::uint32_t entropy() = 0;
     // Starts over; does not return on a chip. A host process returns and ends its tasks.
     virtual void restart() = 0;

@@ -11,11 +11,11 @@ namespace ugpt::port {
 enum class Region : std::uint8_t {
     checkpoint_a,  // One of two checkpoints, written in turn.
     checkpoint_b,  // The other checkpoint.
-    settings_a,  // What the board does by itself; one of two copies.
-    settings_b,  // The other copy of the settings.
+    settings_a,    // What the board does by itself; one of two copies.
+    settings_b,    // The other copy of the settings.
     loss_history,  // The losses of a run that needs no host.
-    documents,  // The documents of a run that needs no host.
-    model,  // A pretrained model.
+    documents,     // The documents of a run that needs no host.
+    model,         // A pretrained model.
 };
 inline constexpr std::size_t kRegionCount = 7;
 inline constexpr std::uint8_t kRegionType = 0x40;

@@ -15,6 +15,8 @@ static_assert(std::endian::native == std::endian::little, "flash holds little-en
 constexpr std::uint32_t kMark = 0x31504375;  // "uCP1"; another layout takes another digit
 constexpr std::array kKinds{engine::TensorKind::weights, engine::TensorKind::first_moment,
                             engine::TensorKind::second_moment};
+// Tokens are 16-bit numbers, and no other dimension of a model that fits a slot comes near.
+constexpr std::uint32_t kLargestDimension = 1u << 16;
 constexpr std::uint32_t kCopyBytes = 256;
 constexpr std::size_t kCopyValues = kCopyBytes / sizeof(float);
 
@@ -41,25 +43,30 @@ bool for_each_part(const engine::Model& model, Visit&& visit) {
     return true;
 }
 
-constexpr std::uint32_t padded(std::uint32_t size) { return (size + 3u) & ~3u; }
+// The vocabulary is filled up to whole words.
+constexpr std::uint64_t padded(std::uint64_t size) {
+    return (size + 3) & ~std::uint64_t{3};
+}
 
 void encode_shape(base::ByteWriter& writer, const engine::Shape& shape) {
-    for (const std::uint32_t value : {shape.n_layer, shape.n_embd, shape.n_head, shape.block_size,
-                                      shape.vocab_size})
+    for (const std::uint32_t value :
+         {shape.n_layer, shape.n_embd, shape.n_head, shape.block_size, shape.vocab_size})
         writer.u32(value);
 }
 
-engine::Shape decode_shape(base::ByteReader& reader) {
+std::optional<engine::Shape> decode_shape(base::ByteReader& reader) {
     engine::Shape shape;
-    for (std::uint32_t* value : {&shape.n_layer, &shape.n_embd, &shape.n_head, &shape.block_size,
-                                 &shape.vocab_size})
+    bool in_range = true;
+    for (std::uint32_t* value :
+         {&shape.n_layer, &shape.n_embd, &shape.n_head, &shape.block_size, &shape.vocab_size}) {
         *value = reader.u32();
-    return shape;
+        in_range = in_range && *value <= kLargestDimension;
+    }
+    return in_range && shape.valid() ? std::optional(shape) : std::nullopt;
 }
 
 void encode_recipe(base::ByteWriter& writer, const engine::Recipe& recipe) {
-    for (const float value :
-         {recipe.learning_rate, recipe.beta1, recipe.beta2, recipe.epsilon})
+    for (const float value : {recipe.learning_rate, recipe.beta1, recipe.beta2, recipe.epsilon})
         writer.f32(value);
     writer.u32(recipe.total_steps);
     writer.u32(recipe.batch);
@@ -85,7 +92,9 @@ std::optional<engine::Recipe> decode_recipe(base::ByteReader& reader) {
     recipe.warmup_steps = reader.u32();
     recipe.weight_decay = reader.f32();
     recipe.clip_norm = reader.f32();
-    if (!schedule || !moments || recompute > 1 || recipe.batch == 0) return {};
+    if (!schedule || !moments || recompute > 1 || recipe.batch == 0 ||
+        recipe.total_steps > UINT32_MAX / recipe.batch)
+        return {};
     recipe.schedule = *schedule;
     recipe.moments = *moments;
     recipe.recompute = recompute == 1;
@@ -107,11 +116,12 @@ std::optional<CheckpointInfo> CheckpointInfo::decode(base::ByteReader& reader) {
     for (std::uint32_t* value : {&info.run_id, &info.step, &info.target_step, &info.save_every})
         *value = reader.u32();
     const auto source = enumerator(reader.u32(), Source::flash);
-    info.shape = decode_shape(reader);
+    const auto shape = decode_shape(reader);
     const auto recipe = decode_recipe(reader);
     info.vocabulary_bytes = reader.u32();
-    if (!source || !info.shape.valid() || !recipe) return {};
+    if (!source || !shape || !recipe) return {};
     info.source = *source;
+    info.shape = *shape;
     info.recipe = *recipe;
     return info;
 }
@@ -131,13 +141,11 @@ std::optional<CheckpointStore::Record> CheckpointStore::Record::decode(base::Byt
 }
 
 CheckpointStore::CheckpointStore(port::Flash& flash)
-    : flash_(flash),
-      slots_(flash, port::Region::checkpoint_a, port::Region::checkpoint_b, kMark) {}
+    : flash_(flash), slots_(flash, port::Region::checkpoint_a, port::Region::checkpoint_b, kMark) {}
 
 std::uint64_t CheckpointStore::size_bytes(const engine::Shape& shape,
                                           std::uint32_t vocabulary_bytes) {
-    const std::uint64_t parameters =
-        engine::Model::plan(shape, {}, engine::Arena{}).parameters;
+    const std::uint64_t parameters = engine::Model::plan(shape, {}, engine::Arena{}).parameters;
     return SlotPair<Record>::kHeaderBytes + padded(vocabulary_bytes) +
            kKinds.size() * parameters * sizeof(float);
 }
@@ -148,12 +156,14 @@ std::uint32_t CheckpointStore::slot_bytes() const {
 
 bool CheckpointStore::payload_is_whole(port::Region region, const Record& record) {
     constexpr std::uint32_t kHeaderBytes = SlotPair<Record>::kHeaderBytes;
-    if (record.payload_bytes > flash_.size_bytes(region) - kHeaderBytes) return false;
+    const std::uint64_t size = std::uint64_t{kHeaderBytes} + record.payload_bytes;
+    if (size != size_bytes(record.info.shape, record.info.vocabulary_bytes) ||
+        size > flash_.size_bytes(region))
+        return false;
     std::array<std::byte, kCopyBytes> copy;
     std::uint32_t crc = 0;
     for (std::uint32_t done = 0; done < record.payload_bytes;) {
-        const auto part =
-            std::span(copy).first(std::min(record.payload_bytes - done, kCopyBytes));
+        const auto part = std::span(copy).first(std::min(record.payload_bytes - done, kCopyBytes));
         if (!flash_.read(region, kHeaderBytes + done, part)) return false;
         crc = base::crc32(part, crc);
         done += static_cast<std::uint32_t>(part.size());
@@ -172,7 +182,7 @@ bool CheckpointStore::load(engine::Model& model, std::span<std::byte> vocabulary
     const port::Region region = slots_.newest();
     std::uint32_t offset = SlotPair<Record>::kHeaderBytes;
     if (!flash_.read(region, offset, vocabulary)) return false;
-    offset += padded(static_cast<std::uint32_t>(vocabulary.size()));
+    offset += static_cast<std::uint32_t>(padded(vocabulary.size()));
     return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
                                     std::size_t at, std::size_t count) {
         std::array<float, kCopyValues> values;
@@ -193,10 +203,9 @@ bool CheckpointStore::write_payload(const engine::Model& model,
         offset += static_cast<std::uint32_t>(bytes.size());
         return flash_.write(slots_.next(), at, bytes);
     };
-    const auto size = static_cast<std::uint32_t>(vocabulary.size());
     constexpr std::array<std::byte, 4> kPadding{};
-    if (!append(vocabulary) || !append(std::span(kPadding).first(padded(size) - size)))
-        return false;
+    const auto padding = static_cast<std::size_t>(padded(vocabulary.size()) - vocabulary.size());
+    if (!append(vocabulary) || !append(std::span(kPadding).first(padding))) return false;
     return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
                                     std::size_t at, std::size_t count) {
         std::array<float, kCopyValues> values;
@@ -207,7 +216,7 @@ bool CheckpointStore::write_payload(const engine::Model& model,
 }
 
 Result CheckpointStore::save(const CheckpointInfo& info, const engine::Model& model,
-                                 std::span<const std::byte> vocabulary) {
+                             std::span<const std::byte> vocabulary) {
     const std::uint64_t size = size_bytes(info.shape, info.vocabulary_bytes);
     if (size > slot_bytes()) return Result::no_room;
     Record record{info, static_cast<std::uint32_t>(size) - SlotPair<Record>::kHeaderBytes, 0};

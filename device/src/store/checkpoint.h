@@ -48,7 +48,7 @@ class CheckpointStore {
     bool load(engine::Model& model, std::span<std::byte> vocabulary);
     // Writes to the slot that does not hold the newest checkpoint, and reads it back.
     Result save(const CheckpointInfo& info, const engine::Model& model,
-                    std::span<const std::byte> vocabulary);
+                std::span<const std::byte> vocabulary);
 
   private:
     struct Record {

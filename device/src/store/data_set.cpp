@@ -49,31 +49,27 @@ Result DataSetStore::begin(const DataSet& set, std::uint32_t& missing_bytes) {
     window_size_ = 0;
     constexpr std::uint32_t kSector = port::Flash::kSectorBytes;
     const std::uint32_t sectors = (kContent + set.size_bytes + kSector - 1) / kSector;
-    return flash_.erase(kRegion, 0, sectors * kSector) ? Result::ok
-                                                       : Result::flash_failed;
+    return flash_.erase(kRegion, 0, sectors * kSector) ? Result::ok : Result::flash_failed;
 }
 
 Result DataSetStore::write(std::uint32_t offset, std::span<const std::uint8_t> bytes) {
     if (valid_ || offset > set_.size_bytes || bytes.size() > set_.size_bytes - offset)
         return Result::out_of_range;
-    return flash_.write(kRegion, kContent + offset, std::as_bytes(bytes))
-               ? Result::ok
-               : Result::flash_failed;
+    return flash_.write(kRegion, kContent + offset, std::as_bytes(bytes)) ? Result::ok
+                                                                          : Result::flash_failed;
 }
 
 Result DataSetStore::commit() {
     if (valid_) return Result::ok;  // repeated
     if (set_.documents == 0 || !content_is_whole(set_)) return Result::not_whole;
-    if (!flash_.write(kRegion, 0, encode_header(set_)) || !find())
-        return Result::flash_failed;
+    if (!flash_.write(kRegion, 0, encode_header(set_)) || !find()) return Result::flash_failed;
     return Result::ok;
 }
 
 bool DataSetStore::content_is_whole(const DataSet& set) {
     std::uint32_t crc = 0;
     for (std::uint32_t done = 0; done < set.size_bytes;) {
-        const auto part =
-            view(done, std::min<std::size_t>(set.size_bytes - done, window_.size()));
+        const auto part = view(done, std::min<std::size_t>(set.size_bytes - done, window_.size()));
         if (part.empty()) return false;
         crc = base::crc32(part, crc);
         done += static_cast<std::uint32_t>(part.size());
@@ -86,7 +82,7 @@ std::optional<DataSet> DataSetStore::find() {
     HeaderBytes header;
     if (!flash_.read(kRegion, 0, header)) return {};
     const auto found = decode_header(header);
-    if (!found) return {};
+    if (!found || found->size_bytes > room_bytes(flash_)) return {};
     set_ = *found;
     valid_ = true;
     index_ = 0;
@@ -118,8 +114,7 @@ bool DataSetStore::document_at(std::uint32_t offset, std::uint32_t& tokens) {
     return true;
 }
 
-bool DataSetStore::read(std::uint32_t index, std::span<engine::Token> out,
-                         std::size_t& length) {
+bool DataSetStore::read(std::uint32_t index, std::span<engine::Token> out, std::size_t& length) {
     if (!find()) return false;
     index %= set_.documents;
     if (index < index_) index_ = offset_ = 0;

@@ -59,9 +59,9 @@ class DataSetStore {
     bool document_at(std::uint32_t offset, std::uint32_t& tokens);
 
     port::Flash& flash_;
-    DataSet set_;           // found or begun
-    bool valid_ = false;    // set_ is committed
-    std::uint32_t index_ = 0;   // of the document at offset_
+    DataSet set_;              // found or begun
+    bool valid_ = false;       // set_ is committed
+    std::uint32_t index_ = 0;  // of the document at offset_
     std::uint32_t offset_ = 0;
     std::array<std::uint8_t, 512> window_{};
     std::uint32_t window_offset_ = 0;

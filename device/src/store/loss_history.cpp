@@ -32,8 +32,7 @@ bool LossHistory::begin(std::uint32_t run_id) {
     base::ByteWriter writer(header);
     writer.u32(kMark);
     writer.u32(run_id);
-    return flash_.erase(kRegion, 0, flash_.size_bytes(kRegion)) &&
-           flash_.write(kRegion, 0, header);
+    return flash_.erase(kRegion, 0, flash_.size_bytes(kRegion)) && flash_.write(kRegion, 0, header);
 }
 
 bool LossHistory::write(std::uint32_t first, std::span<const float> losses) {

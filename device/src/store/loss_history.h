@@ -1,5 +1,5 @@
 // The losses of a run that needs no host, kept in flash so that a host that comes later can show
-// the whole curve.
+// all of them.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ class LossHistory {
   public:
     explicit LossHistory(port::Flash& flash) : flash_(flash) {}
 
-    // Makes room for the losses of `run_id`; keeps what is there where it belongs to that run.
+    // Makes room for the losses of `run_id`; keeps what is there if it belongs to that run.
     bool begin(std::uint32_t run_id);
     // Losses of consecutive steps from `first` (1-based). Those beyond the room are dropped.
     bool write(std::uint32_t first, std::span<const float> losses);
@@ -24,8 +24,8 @@ class LossHistory {
     std::size_t read(std::uint32_t run_id, std::uint32_t first, std::span<float> out);
 
   private:
-    static constexpr std::uint32_t kMark = 0x31564375;  // "uCV1"
-    static constexpr std::uint32_t kHeaderBytes = 8;  // mark and run_id
+    static constexpr std::uint32_t kMark = 0x31564375;                   // "uCV1"
+    static constexpr std::uint32_t kHeaderBytes = 8;                     // mark and run_id
     static constexpr std::uint32_t kValues = port::Flash::kSectorBytes;  // offset of the first
 
     [[nodiscard]] bool belongs_to(std::uint32_t run_id);

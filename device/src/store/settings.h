@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "base/bytes.h"
@@ -25,7 +26,8 @@ struct Settings {
     static std::optional<Settings> decode(base::ByteReader& reader) {
         const std::uint32_t autorun = reader.u32();
         const float temperature = reader.f32();
-        if (autorun > 1 || !(temperature > 0.0f)) return {};
+        const bool finite = temperature <= std::numeric_limits<float>::max();
+        if (autorun > 1 || !(temperature > 0.0f) || !finite) return {};
         return Settings{autorun == 1, temperature};
     }
 };

@@ -41,8 +41,7 @@ bool PartitionFlash::read(Region region, std::uint32_t offset, std::span<std::by
     return true;
 }
 
-bool PartitionFlash::write(Region region, std::uint32_t offset,
-                           std::span<const std::byte> bytes) {
+bool PartitionFlash::write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) {
     const Place& place = find(region);
     return place.partition != nullptr &&
            esp_partition_write(place.partition, offset, bytes.data(), bytes.size()) == ESP_OK;

@@ -1,4 +1,5 @@
-// The regions of the flash: partitions found by type and subtype, as device/partitions.csv has them.
+// The regions of the flash: partitions found by type and subtype, as device/partitions.csv has
+// them.
 #pragma once
 
 #include <array>

@@ -38,27 +38,43 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     chip_.tick_hz = chip_.clock_hz;
     chip_.device_id = mac_address();
     chip_.flash_bytes = flash_bytes();
-#if SOC_TEMP_SENSOR_SUPPORTED
-    const temperature_sensor_config_t range = TEMPERATURE_SENSOR_CONFIG_DEFAULT(-10, 80);
-    if (temperature_sensor_install(&range, &sensor_) != ESP_OK ||
-        temperature_sensor_enable(sensor_) != ESP_OK)
-        sensor_ = nullptr;
-#endif
 }
+
+#if SOC_TEMP_SENSOR_SUPPORTED
+// Not before the first look: `entropy`, which is for the start, uses the same converter.
+std::optional<float> ChipPlatform::temperature_c() {
+    if (!sensor_tried_) {
+        sensor_tried_ = true;
+        temperature_sensor_config_t config{};
+        config.range_min = -10;
+        config.range_max = 80;  // of the five ranges the one with the smallest error
+        config.clk_src = TEMPERATURE_SENSOR_CLK_SRC_DEFAULT;
+        if (temperature_sensor_install(&config, &sensor_) != ESP_OK ||
+            temperature_sensor_enable(sensor_) != ESP_OK)
+            sensor_ = nullptr;
+    }
+    float celsius = 0.0f;
+    if (sensor_ == nullptr || temperature_sensor_get_celsius(sensor_, &celsius) != ESP_OK)
+        return {};
+    return celsius;
+}
+#else
+std::optional<float> ChipPlatform::temperature_c() {
+    return {};
+}
+#endif
 
 Health ChipPlatform::health() {
-    Health health{esp_get_free_heap_size(), esp_get_minimum_free_heap_size(), {}};
-#if SOC_TEMP_SENSOR_SUPPORTED
-    float celsius = 0.0f;
-    if (sensor_ != nullptr && temperature_sensor_get_celsius(sensor_, &celsius) == ESP_OK)
-        health.temperature_c = celsius;
-#endif
-    return health;
+    return {esp_get_free_heap_size(), esp_get_minimum_free_heap_size(), temperature_c()};
 }
 
-std::uint64_t ChipPlatform::now_us() { return static_cast<std::uint64_t>(esp_timer_get_time()); }
+std::uint64_t ChipPlatform::now_us() {
+    return static_cast<std::uint64_t>(esp_timer_get_time());
+}
 
-std::uint32_t ChipPlatform::ticks() { return esp_cpu_get_cycle_count(); }
+std::uint32_t ChipPlatform::ticks() {
+    return esp_cpu_get_cycle_count();
+}
 
 // The generator mixes in noise of the radio, which is off, or of the source that is switched on
 // here; without either its numbers can be the same after every start.
@@ -69,6 +85,8 @@ std::uint32_t ChipPlatform::entropy() {
     return number;
 }
 
-void ChipPlatform::restart() { esp_restart(); }
+void ChipPlatform::restart() {
+    esp_restart();
+}
 
 }  // namespace ugpt::port::esp32

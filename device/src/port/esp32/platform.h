@@ -1,11 +1,12 @@
-// Clock, randomness, memory and restart of the chip.
+// Identity, clock, randomness, memory, health and restart of the chip.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
-#include "port/esp32/memory.h"
+#include "port/esp32/tensor_memory.h"
 #include "port/port.h"
 #include "soc/soc_caps.h"
 #if SOC_TEMP_SENSOR_SUPPORTED
@@ -29,10 +30,13 @@ class ChipPlatform : public Platform {
     void restart() override;
 
   private:
+    std::optional<float> temperature_c();
+
     Chip chip_;
     const TensorMemory& memory_;
 #if SOC_TEMP_SENSOR_SUPPORTED
-    temperature_sensor_handle_t sensor_ = nullptr;  // nullptr: it could not be started
+    temperature_sensor_handle_t sensor_ = nullptr;  // nullptr: it is not running
+    bool sensor_tried_ = false;
 #endif
 };
 

@@ -6,7 +6,6 @@
 #include "esp_err.h"
 #include "esp_intr_alloc.h"
 #include "esp_task_wdt.h"
-#include "rpc/messages.h"
 
 namespace ugpt::port::esp32 {
 namespace {
@@ -23,9 +22,9 @@ constexpr TickType_t kFlushTicks = pdMS_TO_TICKS(1000);
 
 }  // namespace
 
-UartSerial::UartSerial(std::size_t receive_bytes) {
+UartSerial::UartSerial(std::size_t receive_bytes, std::uint32_t baud) {
     uart_config_t config{};
-    config.baud_rate = static_cast<int>(rpc::kFirstBaud);
+    config.baud_rate = static_cast<int>(baud);
     config.data_bits = UART_DATA_8_BITS;
     config.parity = UART_PARITY_DISABLE;
     config.stop_bits = UART_STOP_BITS_1;
@@ -67,7 +66,9 @@ void UartSerial::wake() {
     xQueueSend(events_, &event, 0);
 }
 
-void UartSerial::flush() { uart_wait_tx_done(kPort, kFlushTicks); }
+void UartSerial::flush() {
+    uart_wait_tx_done(kPort, kFlushTicks);
+}
 
 bool UartSerial::set_baud(std::uint32_t baud) {
     flush();

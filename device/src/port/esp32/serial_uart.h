@@ -15,7 +15,7 @@ class UartSerial : public Serial {
   public:
     // `receive_bytes` is what the host may have under way at once. To be made by the link task:
     // its core gets the interrupt, and the watchdog watches it from now on.
-    explicit UartSerial(std::size_t receive_bytes);
+    UartSerial(std::size_t receive_bytes, std::uint32_t baud);
     UartSerial(const UartSerial&) = delete;
     UartSerial& operator=(const UartSerial&) = delete;
 

@@ -25,10 +25,9 @@ void on_received(usj_select_notif_t what, BaseType_t* task_woken) {
 
 }  // namespace
 
-UsbSerial::UsbSerial(std::size_t receive_bytes) {
+UsbSerial::UsbSerial(std::size_t receive_bytes, std::uint32_t) {
     link_task = xTaskGetCurrentTaskHandle();
-    usb_serial_jtag_driver_config_t config{kSendBytes,
-                                           static_cast<std::uint32_t>(receive_bytes)};
+    usb_serial_jtag_driver_config_t config{kSendBytes, static_cast<std::uint32_t>(receive_bytes)};
     ESP_ERROR_CHECK(usb_serial_jtag_driver_install(&config));
     usb_serial_jtag_set_select_notif_callback(on_received);
     ESP_ERROR_CHECK(esp_task_wdt_add(nullptr));
@@ -59,8 +58,12 @@ void UsbSerial::wait(std::uint32_t timeout_ms) {
     ulTaskNotifyTake(pdTRUE, pdMS_TO_TICKS(timeout_ms));
 }
 
-void UsbSerial::wake() { xTaskNotifyGive(link_task); }
+void UsbSerial::wake() {
+    xTaskNotifyGive(link_task);
+}
 
-void UsbSerial::flush() { usb_serial_jtag_wait_tx_done(kWritePatience); }
+void UsbSerial::flush() {
+    usb_serial_jtag_wait_tx_done(kWritePatience);
+}
 
 }  // namespace ugpt::port::esp32

@@ -12,8 +12,8 @@ namespace ugpt::port::esp32 {
 class UsbSerial : public Serial {
   public:
     // `receive_bytes` is what the host may have under way at once. To be made by the link task:
-    // its core gets the interrupt, and the watchdog watches it from now on.
-    explicit UsbSerial(std::size_t receive_bytes);
+    // its core gets the interrupt, and the watchdog watches it from now on. USB has no rate.
+    UsbSerial(std::size_t receive_bytes, std::uint32_t baud);
     UsbSerial(const UsbSerial&) = delete;
     UsbSerial& operator=(const UsbSerial&) = delete;
 
@@ -22,7 +22,6 @@ class UsbSerial : public Serial {
     void wait(std::uint32_t timeout_ms) override;
     void wake() override;
     void flush() override;
-    // USB has no rate.
     bool set_baud(std::uint32_t) override { return true; }
 
   private:

@@ -63,7 +63,9 @@ bool FileFlash::load_device_id() {
     return store(kIdentityPosition, bytes);
 }
 
-FileFlash::~FileFlash() { close(fd_); }
+FileFlash::~FileFlash() {
+    close(fd_);
+}
 
 std::uint32_t FileFlash::size_bytes(Region region) const {
     return kRegions[static_cast<std::size_t>(region)].size_bytes;
@@ -90,7 +92,7 @@ bool FileFlash::read(Region region, std::uint32_t offset, std::span<std::byte> o
 
 // A hole in the file would read as zeros: what lies before `at` is written as erased.
 bool FileFlash::fill_up_to(std::int64_t at) {
-    struct stat status {};
+    struct stat status{};
     if (fstat(fd_, &status) != 0) return false;
     Chunk erased;
     erased.fill(std::byte{0xFF});

@@ -1,4 +1,4 @@
-// The memory of the chip, dealt out once at start.
+// The memory of the chip that tensors get.
 #pragma once
 
 #include <array>
@@ -6,19 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "app/device.h"
-#include "app/link_task.h"
-#include "sdkconfig.h"
-
 namespace ugpt::port::esp32 {
 
-inline constexpr app::LinkLimits kLimits{.frame_bytes = CONFIG_UGPT_FRAME_BYTES,
-                                         .window = CONFIG_UGPT_WINDOW};
-
-// To be called once. The firmware stops with a message where there is not enough.
-[[nodiscard]] app::DeviceMemory take_device_memory();
-
-// The blocks for tensors.
 class TensorMemory {
   public:
     // To be made when drivers and buffers have what they need.

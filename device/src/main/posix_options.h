@@ -7,7 +7,7 @@
 #include "app/device.h"
 #include "port/posix/board.h"
 
-namespace ugpt::port::posix {
+namespace ugpt::main {
 
 struct Options {
     enum class Link : std::uint8_t { standard_streams, pseudo_terminal, tcp };
@@ -15,7 +15,7 @@ struct Options {
     Link link = Link::standard_streams;
     std::string listen_address;
     std::string flash_path;
-    const Board* board = nullptr;
+    const port::posix::Board* board = nullptr;
     app::LinkLimits limits;
     std::uint64_t power_cut_bytes = 0;  // 0: the power stays
     bool help = false;
@@ -23,7 +23,7 @@ struct Options {
 
 extern const char* const kUsage;
 
-// False and a filled `error` where the arguments make no sense.
+// False and a filled `error` if the arguments make no sense.
 bool parse_options(int argc, char** argv, Options& options, std::string& error);
 
-}  // namespace ugpt::port::posix
+}  // namespace ugpt::main

@@ -1,12 +1,8 @@
-#include "port/esp32/memory.h"
+#include "port/esp32/tensor_memory.h"
 
 #include <algorithm>
-#include <array>
-#include <new>
 
-#include "esp_attr.h"
 #include "esp_heap_caps.h"
-#include "esp_system.h"
 #include "heap_memory_layout.h"
 #include "sdkconfig.h"
 
@@ -16,42 +12,19 @@ namespace {
 #if CONFIG_IDF_TARGET_ESP32
 // The heap rounds large requests up to its size classes, 8 KiB at this size. So the two blocks are
 // left out of the heap when the firmware is linked, and their sizes are the same in every build.
-// ESP-IDF refuses to start where static data reaches into them. docs/memory.md has the map.
+// ESP-IDF refuses to start if static data reaches into them. docs/memory.md has the map.
 constexpr std::uintptr_t kDramEnd = 0x3FFE0000;
 constexpr std::uintptr_t kDramBlock = kDramEnd - 168 * 1024;
 constexpr std::uintptr_t kDiramBlock = 0x3FFE4350;  // behind the data of the ROM of core 1
 constexpr std::uintptr_t kDiramEnd = 0x40000000;
 SOC_RESERVE_MEMORY_REGION(kDramBlock, kDramEnd, tensors_dram);
 SOC_RESERVE_MEMORY_REGION(kDiramBlock, kDiramEnd, tensors_diram);
-
-// The memory of the real-time clock is slow, but a line is slower.
-RTC_NOINIT_ATTR std::array<std::uint8_t, app::DeviceMemory::exchange_bytes(kLimits)> exchanges;
 #else
 // For what is allocated afterwards: the trainer's stack, and what drivers take for a while.
 constexpr std::size_t kHeapReserveBytes = 24 * 1024;
 #endif
 
-void* take(std::size_t size, std::uint32_t capabilities) {
-    void* memory = heap_caps_malloc(size, capabilities);
-    if (memory == nullptr) esp_system_abort("ugpt: the memory is too small for this firmware");
-    return memory;
-}
-
-std::span<std::uint8_t> take_bytes(std::size_t size) {
-    return {static_cast<std::uint8_t*>(take(size, MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL)), size};
-}
-
 }  // namespace
-
-app::DeviceMemory take_device_memory() {
-#if !CONFIG_IDF_TARGET_ESP32
-    const auto exchanges = take_bytes(app::DeviceMemory::exchange_bytes(kLimits));
-#endif
-    const auto scratch = take_bytes(app::DeviceMemory::scratch_bytes(kLimits));
-    // Rings keep to whole words: on a plain ESP32 they get memory that allows nothing else.
-    void* words = take(sizeof(app::QueueMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
-    return {exchanges, scratch, *new (words) app::QueueMemory};
-}
 
 void TensorMemory::add(std::byte* first, std::size_t size_bytes) {
     if (count_ < kMaxBlocks && size_bytes > 0) blocks_[count_++] = {first, size_bytes};
@@ -67,8 +40,8 @@ TensorMemory::TensorMemory() {
 void TensorMemory::add_largest(std::uint32_t capabilities, std::size_t reserve_bytes) {
     const std::size_t free_bytes = heap_caps_get_free_size(capabilities);
     if (free_bytes <= reserve_bytes) return;
-    const std::size_t size = std::min(heap_caps_get_largest_free_block(capabilities),
-                                      free_bytes - reserve_bytes);
+    const std::size_t size =
+        std::min(heap_caps_get_largest_free_block(capabilities), free_bytes - reserve_bytes);
     add(static_cast<std::byte*>(heap_caps_malloc(size, capabilities)), size);
 }
 

@@ -1,4 +1,4 @@
-#include "port/posix/options.h"
+#include "main/posix_options.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -7,7 +7,7 @@
 
 #include "rpc/messages.h"
 
-namespace ugpt::port::posix {
+namespace ugpt::main {
 
 const char* const kUsage =
     "usage: ugpt-device --flash FILE [--stdio | --pty | --listen HOST:PORT] [options]\n"
@@ -48,7 +48,7 @@ std::string quoted(std::string_view text) {
     return result.append(1, '\'');
 }
 
-// Applies an option that has a value; false and a filled `error` where it is unknown or wrong.
+// Applies an option that has a value; false and a filled `error` if it is unknown or wrong.
 bool apply(std::string_view name, std::string_view value, Options& options, std::string& error) {
     std::uint64_t number = 0;
     if (name == "--listen") {
@@ -57,10 +57,10 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
     } else if (name == "--flash") {
         options.flash_path = value;
     } else if (name == "--board") {
-        options.board = find_board(value);
+        options.board = port::posix::find_board(value);
         if (options.board != nullptr) return true;
         error = "there is no board " + quoted(value) + "; there are:";
-        for (const Board& board : boards()) error.append(1, ' ').append(board.name);
+        for (const auto& board : port::posix::boards()) error.append(1, ' ').append(board.name);
         return false;
     } else if (name == "--frame-bytes" &&
                parse_number(value, rpc::kFrameMinBytes, rpc::kFrameMaxBytes, number)) {
@@ -79,7 +79,7 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
 }  // namespace
 
 bool parse_options(int argc, char** argv, Options& options, std::string& error) {
-    options.board = find_board("esp32");
+    options.board = port::posix::find_board("esp32");
     for (int i = 1; i < argc; ++i) {
         const std::string_view name = argv[i];
         if (name == "--help") {
@@ -104,4 +104,4 @@ bool parse_options(int argc, char** argv, Options& options, std::string& error) 
     return true;
 }
 
-}  // namespace ugpt::port::posix
+}  // namespace ugpt::main

@@ -1,0 +1,43 @@
+#include "main/esp32_memory.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+
+#include "esp_attr.h"
+#include "esp_heap_caps.h"
+#include "esp_system.h"
+
+namespace ugpt::main {
+namespace {
+
+#if CONFIG_IDF_TARGET_ESP32
+// The memory of the real-time clock is slow, but a line is slower.
+RTC_NOINIT_ATTR std::array<std::uint8_t, app::DeviceMemory::exchange_bytes(kLimits)> exchanges;
+#endif
+
+void* take(std::size_t size, std::uint32_t capabilities) {
+    void* memory = heap_caps_malloc(size, capabilities);
+    if (memory == nullptr) esp_system_abort("ugpt: the memory is too small for this firmware");
+    return memory;
+}
+
+std::span<std::uint8_t> take_bytes(std::size_t size) {
+    return {static_cast<std::uint8_t*>(take(size, MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL)), size};
+}
+
+}  // namespace
+
+app::DeviceMemory take_device_memory() {
+#if !CONFIG_IDF_TARGET_ESP32
+    const auto exchanges = take_bytes(app::DeviceMemory::exchange_bytes(kLimits));
+#endif
+    const auto scratch = take_bytes(app::DeviceMemory::scratch_bytes(kLimits));
+    // The queues keep to whole words: on a plain ESP32 they get memory that allows nothing else.
+    void* words = take(sizeof(app::QueueMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
+    return {exchanges, scratch, *new (words) app::QueueMemory};
+}
+
+}  // namespace ugpt::main
