@@ -32,8 +32,9 @@ set(UGPT_STORE_SOURCES
 set(UGPT_REFERENCE_SOURCES engine/reference/model.cpp engine/reference/training.cpp)
 
 set(UGPT_RPC_SOURCES
+    rpc/codec.cpp
     rpc/envelope.cpp
-    rpc/fields.cpp
+    rpc/field_error.cpp
     rpc/frame.cpp
     rpc/messages.cpp
     rpc/msgpack.cpp

@@ -31,6 +31,7 @@ def outputs(root: Path = ROOT) -> dict[Path, str]:
         root / "docs/protocol.md": reference.page(schema),
         root / "protocol/golden.json": golden.to_json(golden_text, cases),
         root / "tests/rpc/golden.inc": golden.cpp_cases(cases, schema),
+        root / "tests/rpc/every_message.inc": cpp.message_list(schema),
     }
 
 

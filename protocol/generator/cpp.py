@@ -10,10 +10,7 @@ from .schema import EnumType, Field, Kind, Schema
 HEADER = """\
 // Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit.
 //
-// Every message as a struct with `decode` and `encode`. Text and bytes are views into the decoded
-// body, which must outlive them. `decode` returns false when a field is missing, has the wrong
-// type or lies outside its range, and then says which in `error`; `out` is undefined after that.
-// `encode` does not check ranges; a body that does not fit shows in `writer.ok()`.
+// Every message as a struct, for `decode` and `encode` of codec.h.
 #pragma once
 
 #include <array>
@@ -22,9 +19,7 @@ HEADER = """\
 #include <span>
 #include <string_view>
 
-#include "rpc/arrays.h"
-#include "rpc/fields.h"
-#include "rpc/msgpack.h"
+#include "rpc/codec.h"
 
 namespace ugpt::rpc {
 """
@@ -33,12 +28,19 @@ SOURCE = """\
 // Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit.
 #include "rpc/messages.h"
 
+#include <cstddef>
+
+// The row of a member.
+#define UGPT_FIELD(Struct, member, ...) \\
+    field<decltype(Struct::member)>(#member, offsetof(Struct, member) __VA_OPT__(, ) __VA_ARGS__)
+
 namespace ugpt::rpc {
 """
 
 FOOTER = "\n}  // namespace ugpt::rpc\n"
 
 FIND = """\
+
 std::optional<Method> find_method(std::string_view name) {
     for (std::size_t i = 0; i < kMethods.size(); ++i) {
         if (kMethods[i].name == name) {
@@ -77,10 +79,8 @@ def header(schema: Schema) -> str:
 
 def source(schema: Schema) -> str:
     """The text of messages.cpp."""
-    parts = [SOURCE + "\n" + _error_text(schema), FIND]
-    for name, fields in messages(schema):
-        parts.append(_decode(name, fields))
-        parts.append(_encode(name, fields))
+    parts = [SOURCE + "\n" + _error_text(schema) + FIND]
+    parts += [_layout(name, fields) for name, fields in messages(schema)]
     return "\n".join(parts) + FOOTER
 
 
@@ -92,6 +92,12 @@ def messages(schema: Schema) -> list[tuple[str, Sequence[Field]]]:
         found.append((f"{pascal(method.name)}Params", method.params))
     found += [(f"{pascal(note.name)}Notification", note.params) for note in schema.notifications]
     return found
+
+
+def message_list(schema: Schema) -> str:
+    """The text of every_message.inc."""
+    lines = ["// Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit."]
+    return _block([*lines, *(f"UGPT_MESSAGE({name})" for name, _ in messages(schema))])
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
@@ -119,16 +125,11 @@ def _enum(enum: EnumType) -> str:
     for value in enum.values:
         lines += _comment(value.doc, "    ")
         lines.append(f"    {value.name} = {value.value},")
-    cases = [f"        case {enum.name}::{value.name}:" for value in enum.values]
+    known = sum(1 << value.value for value in enum.values)
     lines += [
         "};",
-        f"[[nodiscard]] constexpr bool is_known({enum.name} value) {{",
-        "    switch (value) {",
-        *cases,
-        "            return true;",
-        "    }",
-        "    return false;",
-        "}",
+        "template <>",
+        f"inline constexpr std::uint32_t kKnownValues<{enum.name}> = {known:#x};",
     ]
     return _block(lines)
 
@@ -208,19 +209,15 @@ def _struct(
 ) -> str:
     lines = [*_comment(doc), f"struct {name} {{"]
     lines += [f"    {extra}" for extra in extras]
-    if extras and fields:
+    lines.append("    static const Layout kLayout;")
+    if fields:
         lines.append("")
     for field in fields:
         lines += _comment(f"{field.doc}{_range_note(field)}", "    ")
         lines.append(f"    {_type(field)} {field.name}{_initialiser(field)};")
     if fields and _comparable(fields, schema):
         lines += ["", f"    bool operator==(const {name}&) const = default;"]
-    lines += [
-        "};",
-        f"[[nodiscard]] bool decode(Reader& reader, {name}& out, FieldError& error);",
-        f"void encode(Writer& writer, const {name}& in);",
-    ]
-    return _block(lines)
+    return _block([*lines, "};"])
 
 
 def _range_note(field: Field) -> str:
@@ -290,71 +287,28 @@ def float_literal(value: float) -> str:
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 
-def _decode(name: str, fields: Sequence[Field]) -> str:
-    unused = "" if fields else "[[maybe_unused]] "
-    lines = [
-        f"bool decode(Reader& reader, {unused}{name}& out, FieldError& error) {{",
-        "    FieldReader fields(reader, error);",
-    ]
-    for field in fields:
-        read = f"fields.read({', '.join(_read_arguments(field))});"
-        if field.default is None:
-            lines.append(f"    {read}")
-            continue
-        lines += [
-            "    if (fields.more()) {",
-            f"        {read}",
-            "    } else {",
-            f"        out.{field.name} = {_constant(field)};",
-            "    }",
-        ]
-    lines += ["    return fields.finish();", "}"]
+def _layout(name: str, fields: Sequence[Field]) -> str:
+    if not fields:
+        return f"constinit const Layout {name}::kLayout{{}};\n"
+    required = sum(field.default is None for field in fields)
+    rows = f"k{name}Fields"
+    lines = [f"static constexpr Field {rows}[]{{"]
+    lines += [f"    UGPT_FIELD({', '.join([name, f.name, *_limits(f)])})," for f in fields]
+    lines += ["};", f"constinit const Layout {name}::kLayout{{{rows}, {required}}};"]
     return _block(lines)
 
 
-def _read_arguments(field: Field) -> list[str]:
-    arguments = [f'"{field.name}"', f"out.{field.name}"]
+def _limits(field: Field) -> list[str]:
     low, high = field.minimum, field.maximum
-    match field.kind:
-        case Kind.INTEGER if high is not None:
-            arguments += [str(low or 0), str(high)]
-        case Kind.INTEGER if low is not None:
-            arguments.append(str(low))
-        case Kind.F32 if low is not None and high is not None:
-            bounds = f"{float_literal(float(low))}, {float_literal(float(high))}"
-            arguments.append(f'FloatRange{{{bounds}, "{low}", "{high}"}}')
-        case Kind.STR | Kind.BIN:
-            arguments.append(str(field.max_bytes))
-        case Kind.BIN_ARRAY:
-            arguments += [str(field.max_items), str(field.max_bytes)]
-    return arguments
+    if low is not None or high is not None:
+        if high is None:
+            high = 2**field.bits - 1
+        return [f"range({_number(field, low or 0)}, {_number(field, high)})"]
+    if field.max_items:
+        each = f", {field.max_bytes}" if field.max_bytes else ""
+        return [f"max_items({field.max_items}{each})"]
+    return [f"max_bytes({field.max_bytes})"] if field.max_bytes else []
 
 
-def _encode(name: str, fields: Sequence[Field]) -> str:
-    unused = "" if fields else "[[maybe_unused]] "
-    lines = [f"void encode(Writer& writer, {unused}const {name}& in) {{"]
-    lines.append(f"    writer.array({len(fields)});")
-    for field in fields:
-        lines.append(f"    {_write(field)};")
-    lines.append("}")
-    return _block(lines)
-
-
-def _write(field: Field) -> str:
-    value = f"in.{field.name}"
-    match field.kind:
-        case Kind.INTEGER:
-            return f"writer.uint({value})"
-        case Kind.BOOL:
-            return f"writer.boolean({value})"
-        case Kind.F32:
-            return f"writer.f32({value})"
-        case Kind.STR:
-            return f"writer.str({value})"
-        case Kind.BIN:
-            return f"writer.bin({value})"
-        case Kind.ENUM:
-            return f"writer.uint(static_cast<std::uint8_t>({value}))"
-        case Kind.RECORD:
-            return f"encode(writer, {value})"
-    return f"write_array(writer, {value})"
+def _number(field: Field, value: float) -> str:
+    return float_literal(float(value)) if field.kind is Kind.F32 else f"{int(value)}u"

@@ -206,7 +206,8 @@ def _enum(name: str, entry: dict[str, Any]) -> EnumType:
     for value in entry["values"]:
         checks.keys(where, value, required={"name", "value", "doc"})
         checks.snake_case(where, value["name"])
-        number = checks.integer(f"{where}.{value['name']}", value["value"], 0xFF)
+        # The firmware keeps the known values as the bits of a word.
+        number = checks.integer(f"{where}.{value['name']}", value["value"], 31)
         values.append(EnumValue(value["name"], number, value["doc"]))
     if not values:
         raise SchemaError(f"{where}: has no values")
@@ -301,6 +302,8 @@ def _check_bounds(where: str, entry: dict[str, Any], kind: Kind) -> None:
         Kind.BIN_ARRAY: {"max_items", "max_bytes"},
         Kind.RECORD: set[str](),
     }[kind]
+    if entry["type"] == "u64":
+        allowed = {"default"}  # the tables of the firmware hold bounds of four bytes
     for key in ("min", "max", "max_bytes", "max_items", "default"):
         if key in entry and key not in allowed:
             raise SchemaError(f"{where}: a {entry['type']} has no `{key}`")

@@ -122,6 +122,7 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
         "host/ugpt/rpc/messages.py",
         "docs/protocol.md",
         "tests/rpc/golden.inc",
+        "tests/rpc/every_message.inc",
     ):
         assert (tmp_path / name).read_text("utf-8") == (ROOT / name).read_text("utf-8")
     page = tmp_path / "docs" / "protocol.md"
@@ -156,7 +157,8 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
         ('name = "y"', 'name = "class"', "a keyword of C++ or Python"),
         ('name = "y"', 'name = "Y"', "not a snake_case name"),
         ("value = 4", "value = 0", "0 appears twice"),
-        ("value = 4", "value = 256", "must be an integer from 0 to 255"),
+        ("value = 4", "value = 32", "must be an integer from 0 to 31"),
+        ('type = "u16"', 'type = "u64"', "a u64 has no `min`"),
         ("code = 1", "code = 0", "code 0 means"),
         ('advice = "Buy some."', "", "`advice` is missing"),
         ('advice = "Buy some."', 'advice = ""', "must be a sentence"),
@@ -211,7 +213,7 @@ def test_defaults_stand_in_for_missing_fields_in_cpp(generator: ModuleType, tmp_
     (tmp_path / "rpc" / "messages.h").write_text(cpp.header(schema), "utf-8")
     (tmp_path / "rpc" / "messages.cpp").write_text(cpp.source(schema), "utf-8")
     (tmp_path / "main.cpp").write_text(CPP_TEST, "utf-8")
-    sources = ["main.cpp", "rpc/messages.cpp", "rpc/fields.cpp", "rpc/msgpack.cpp"]
+    sources = ["main.cpp", "rpc/codec.cpp", "rpc/messages.cpp", "rpc/msgpack.cpp"]
     command = [COMPILER, "-std=c++20", "-I.", *sources, "-o", "example"]
     built = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False

@@ -8,23 +8,23 @@
 namespace ugpt::rpc {
 namespace {
 
-// Decodes params of a method; what is accepted must survive being encoded and decoded again.
-template <typename Params>
-void decode_params(Reader reader) {
-    Params params;
+// Decodes a message; what is accepted must survive being encoded and decoded again.
+template <typename Message>
+void decode_message(Reader reader) {
+    Message message;
     FieldError error;
-    if (!decode(reader, params, error)) {
+    if (!decode(reader, message, error)) {
         CHECK(error.fault != FieldFault::none);
         return;
     }
     CHECK(error.fault == FieldFault::none);
     Bytes room(2 * kFrameMaxBytes);
     Writer writer(room);
-    encode(writer, params);
+    encode(writer, message);
     CHECK(writer.ok());
     const Bytes once = copy(writer.written());
     Reader again(once);
-    Params same;
+    Message same;
     CHECK(decode(again, same, error));
     Bytes second_room(2 * kFrameMaxBytes);
     Writer second(second_room);
@@ -33,19 +33,9 @@ void decode_params(Reader reader) {
 }
 
 void decode_all(Reader reader) {
-    decode_params<HelloParams>(reader);
-    decode_params<HelloResult>(reader);
-    decode_params<PingParams>(reader);
-    decode_params<StatusResult>(reader);
-    decode_params<LossesResult>(reader);
-    decode_params<CreateParams>(reader);
-    decode_params<PlanResult>(reader);
-    decode_params<ModelInfoResult>(reader);
-    decode_params<TensorWriteParams>(reader);
-    decode_params<DocumentsWriteParams>(reader);
-    decode_params<SampleParams>(reader);
-    decode_params<SampleResult>(reader);
-    decode_params<LogNotification>(reader);
+#define UGPT_MESSAGE(Message) decode_message<Message>(reader);
+#include "every_message.inc"
+#undef UGPT_MESSAGE
 }
 
 // Valid messages with which mutation starts.

@@ -1,6 +1,10 @@
 // What `decode` and `parse_request` refuse, and the words they have for it.
 #include <array>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "bytes.h"
 #include "check.h"
@@ -39,10 +43,33 @@ TEST(a_field_outside_its_range_is_named_with_its_bound) {
 
 TEST(a_float_outside_its_range_is_named_with_its_bound) {
     CHECK(refusal<InitWeightsParams>("9200ca41200000") == "");
-    CHECK(refusal<InitWeightsParams>("9200ca41200001") == "deviation is above 10.0");
-    CHECK(refusal<InitWeightsParams>("9200cabf800000") == "deviation is below 0.0");
-    CHECK(refusal<InitWeightsParams>("9200ca7f800000") == "deviation is above 10.0");
+    CHECK(refusal<InitWeightsParams>("9200ca41200001") == "deviation: 10.000001 is above 10");
+    CHECK(refusal<InitWeightsParams>("9200cabf800000") == "deviation: -1 is below 0");
+    CHECK(refusal<InitWeightsParams>("9200ca7f800000") == "deviation: inf is above 10");
     CHECK(refusal<InitWeightsParams>("9200ca7fc00000") == "deviation is not a number");
+    CHECK(refusal<SampleParams>("950000ca3a83126fc400c400") == "");
+    CHECK(refusal<SampleParams>("950000ca3a83126ec400c400") ==
+          "temperature: 0.0009999999 is below 0.001");
+}
+
+TEST(floats_are_written_so_that_they_can_be_read_back) {
+    std::array<char, 96> text;
+    const auto written = [&](float value) {
+        const FieldError error{"x", FieldFault::above, value, 1.0f};
+        const std::string all(describe(error, text));
+        return all.substr(3, all.find(" is above") - 3);
+    };
+    for (const auto& [value, expected] :
+         {std::pair{0.0f, "0"}, {1.0f, "1"}, {-1.5f, "-1.5"}, {0.9999f, "0.9999"}, {1e-10f, "1e-10"},
+          {0.00012345f, "0.00012345"}, {123456792.0f, "123456790"}, {1e6f, "1000000"},
+          {1.5e9f, "1.5e+9"}, {1e17f, "1e+17"}, {3.4e38f, "3.4e+38"}, {1e-45f, "1.4013e-45"}})
+        CHECK(written(value) == expected);
+    std::mt19937 random(14);
+    for (int round = 0; round < 20000; ++round) {
+        const float value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+        if (!std::isfinite(value) || std::abs(value) < 1e-37f) continue;
+        CHECK(std::strtof(written(value).c_str(), nullptr) == value);
+    }
 }
 
 TEST(lengths_counts_and_enums_are_bounded) {
@@ -50,7 +77,7 @@ TEST(lengths_counts_and_enums_are_bounded) {
     CHECK(refusal<TensorWriteParams>(long_name) == "name: 33 bytes are more than 32");
     CHECK(refusal<TensorWriteParams>("94a0" "0200c400") == "");
     CHECK(refusal<TensorWriteParams>("94a0" "0300c400") == "kind: 3 has no meaning");
-    CHECK(refusal<TensorWriteParams>("94a0" "cd010000c400") == "kind: 256 is above 255");
+    CHECK(refusal<TensorWriteParams>("94a0" "cd010000c400") == "kind: 256 has no meaning");
     CHECK(refusal<PingParams>("91c51f41" + std::string(2 * 8001, '0')) ==
           "payload: 8001 bytes are more than 8000");
     CHECK(refusal<DocumentsWriteParams>("9200dc0401" + std::string(4 * 1025, 'a')) ==
@@ -72,7 +99,7 @@ TEST(missing_fields_and_wrong_types_are_named) {
 }
 
 TEST(a_description_is_cut_to_its_room) {
-    const FieldError error{"n_embd", FieldFault::above, 2000, 1024, {}};
+    const FieldError error{"n_embd", FieldFault::above, std::uint64_t{2000}, std::uint64_t{1024}};
     std::array<char, 96> text;
     const std::string whole(describe(error, text));
     for (std::size_t size = 0; size < whole.size(); ++size) {

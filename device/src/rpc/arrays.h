@@ -1,4 +1,4 @@
-// The two arrays that messages contain.
+// The members of messages that C++ has no fitting type for.
 #pragma once
 
 #include <array>
@@ -11,11 +11,23 @@
 
 namespace ugpt::rpc {
 
+// A value or nil. Unlike std::optional it is of standard layout, so that a table can name its
+// place: the flag comes right after the value.
+template <typename T>
+struct Optional {
+    T value{};
+    bool present = false;
+
+    constexpr Optional() = default;
+    constexpr Optional(T value) : value(value), present(true) {}
+    bool operator==(const Optional&) const = default;
+};
+
 // Up to `kCapacity` values in place.
 template <typename T, std::size_t kCapacity>
 struct SmallArray {
+    std::uint32_t count = 0;
     std::array<T, kCapacity> items{};
-    std::size_t count = 0;
 
     [[nodiscard]] static constexpr std::size_t capacity() { return kCapacity; }
     [[nodiscard]] constexpr std::span<const T> values() const { return {items.data(), count}; }
@@ -30,7 +42,7 @@ struct SmallArray {
 };
 
 // Byte strings as they lie in a body: a view of their encoded forms, one after another, which is
-// what `FieldReader` has checked or a `Writer` has written. A range of std::span.
+// what `decode` has checked or a `Writer` has written. A range of std::span.
 class BinArray {
   public:
     class Iterator {

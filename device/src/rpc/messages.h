@@ -1,9 +1,6 @@
 // Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit.
 //
-// Every message as a struct with `decode` and `encode`. Text and bytes are views into the decoded
-// body, which must outlive them. `decode` returns false when a field is missing, has the wrong
-// type or lies outside its range, and then says which in `error`; `out` is undefined after that.
-// `encode` does not check ranges; a body that does not fit shows in `writer.ok()`.
+// Every message as a struct, for `decode` and `encode` of codec.h.
 #pragma once
 
 #include <array>
@@ -12,9 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "rpc/arrays.h"
-#include "rpc/fields.h"
-#include "rpc/msgpack.h"
+#include "rpc/codec.h"
 
 namespace ugpt::rpc {
 
@@ -48,17 +43,8 @@ enum class DeviceState : std::uint8_t {
     // A checkpoint is being written to flash.
     saving = 4,
 };
-[[nodiscard]] constexpr bool is_known(DeviceState value) {
-    switch (value) {
-        case DeviceState::empty:
-        case DeviceState::idle:
-        case DeviceState::training:
-        case DeviceState::waiting:
-        case DeviceState::saving:
-            return true;
-    }
-    return false;
-}
+template <>
+inline constexpr std::uint32_t kKnownValues<DeviceState> = 0x1f;
 
 // Which values of a parameter matrix are meant.
 enum class TensorKind : std::uint8_t {
@@ -69,15 +55,8 @@ enum class TensorKind : std::uint8_t {
     // Adam's second moment, without its factor (1 - beta2).
     second_moment = 2,
 };
-[[nodiscard]] constexpr bool is_known(TensorKind value) {
-    switch (value) {
-        case TensorKind::weights:
-        case TensorKind::first_moment:
-        case TensorKind::second_moment:
-            return true;
-    }
-    return false;
-}
+template <>
+inline constexpr std::uint32_t kKnownValues<TensorKind> = 0x7;
 
 // How serious a log line is.
 enum class LogLevel : std::uint8_t {
@@ -88,15 +67,8 @@ enum class LogLevel : std::uint8_t {
     // Something happened.
     info = 2,
 };
-[[nodiscard]] constexpr bool is_known(LogLevel value) {
-    switch (value) {
-        case LogLevel::error:
-        case LogLevel::warning:
-        case LogLevel::info:
-            return true;
-    }
-    return false;
-}
+template <>
+inline constexpr std::uint32_t kKnownValues<LogLevel> = 0x7;
 
 // Where the documents of a run come from.
 enum class Source : std::uint8_t {
@@ -105,14 +77,8 @@ enum class Source : std::uint8_t {
     // The data set in the device's flash; training needs no host and goes on after a power cut.
     flash = 1,
 };
-[[nodiscard]] constexpr bool is_known(Source value) {
-    switch (value) {
-        case Source::host:
-        case Source::flash:
-            return true;
-    }
-    return false;
-}
+template <>
+inline constexpr std::uint32_t kKnownValues<Source> = 0x3;
 
 // How the learning rate changes after the warm-up.
 enum class Schedule : std::uint8_t {
@@ -123,15 +89,8 @@ enum class Schedule : std::uint8_t {
     // Stays.
     constant = 2,
 };
-[[nodiscard]] constexpr bool is_known(Schedule value) {
-    switch (value) {
-        case Schedule::linear:
-        case Schedule::cosine:
-        case Schedule::constant:
-            return true;
-    }
-    return false;
-}
+template <>
+inline constexpr std::uint32_t kKnownValues<Schedule> = 0x7;
 
 // How Adam's moments are kept.
 enum class MomentFormat : std::uint8_t {
@@ -142,15 +101,8 @@ enum class MomentFormat : std::uint8_t {
     // A byte a value and a scale for each block of values.
     q8 = 2,
 };
-[[nodiscard]] constexpr bool is_known(MomentFormat value) {
-    switch (value) {
-        case MomentFormat::f32:
-        case MomentFormat::bf16:
-        case MomentFormat::q8:
-            return true;
-    }
-    return false;
-}
+template <>
+inline constexpr std::uint32_t kKnownValues<MomentFormat> = 0x7;
 
 // Why a request was refused.
 enum class ErrorCode : std::uint8_t {
@@ -275,6 +227,8 @@ inline constexpr std::array<MethodInfo, 29> kMethods{{
 
 // The shape of a transformer.
 struct Shape {
+    static const Layout kLayout;
+
     // Transformer blocks. (1 to 64.)
     std::uint16_t n_layer = 0;
     // Width of the residual stream; a multiple of n_head. (1 to 1024.)
@@ -288,12 +242,12 @@ struct Shape {
 
     bool operator==(const Shape&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, Shape& out, FieldError& error);
-void encode(Writer& writer, const Shape& in);
 
 // How the weights are trained: Adam, and by default microgpt's learning rate, which falls linearly
 // to zero.
 struct Recipe {
+    static const Layout kLayout;
+
     // Of the first step. (0.0 to 10.0.)
     float learning_rate = 0.0f;
     // Decay of the first moment. (0.0 to 0.9999.)
@@ -323,11 +277,11 @@ struct Recipe {
 
     bool operator==(const Recipe&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, Recipe& out, FieldError& error);
-void encode(Writer& writer, const Recipe& in);
 
 // Who answers.
 struct Hello {
+    static const Layout kLayout;
+
     // Protocol version of the firmware; a different one is refused.
     std::uint16_t major = 0;
     // Additions since that version.
@@ -359,11 +313,11 @@ struct Hello {
     // Room in flash for the content of a data set.
     std::uint32_t data_bytes = 0;
 };
-[[nodiscard]] bool decode(Reader& reader, Hello& out, FieldError& error);
-void encode(Writer& writer, const Hello& in);
 
 // A snapshot of the trainer; reading it never waits for a training step.
 struct Status {
+    static const Layout kLayout;
+
     // What the trainer is doing.
     DeviceState state{};
     // The run in memory; 0 where there is none.
@@ -397,11 +351,11 @@ struct Status {
 
     bool operator==(const Status&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, Status& out, FieldError& error);
-void encode(Writer& writer, const Status& in);
 
 // What a model costs in bytes.
 struct Plan {
+    static const Layout kLayout;
+
     // Number of weights.
     std::uint32_t parameters = 0;
     // The weights.
@@ -427,12 +381,12 @@ struct Plan {
 
     bool operator==(const Plan&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, Plan& out, FieldError& error);
-void encode(Writer& writer, const Plan& in);
 
 // A data set in flash. Its content is each document's length in tokens as two bytes, then its
 // tokens, in the form of `documents_write`, all little-endian.
 struct DataSet {
+    static const Layout kLayout;
+
     // Number of documents; document i of the training order is number i modulo this. (At least 1.)
     std::uint32_t documents = 0;
     // Of the content. (At least 3.)
@@ -444,11 +398,11 @@ struct DataSet {
 
     bool operator==(const DataSet&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, DataSet& out, FieldError& error);
-void encode(Writer& writer, const DataSet& in);
 
 // The model in memory.
 struct ModelInfo {
+    static const Layout kLayout;
+
     // The run it belongs to, chosen by the host.
     std::uint32_t run_id = 0;
     // Its shape.
@@ -462,12 +416,12 @@ struct ModelInfo {
 
     bool operator==(const ModelInfo&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, ModelInfo& out, FieldError& error);
-void encode(Writer& writer, const ModelInfo& in);
 
 // Where the time of training goes: ticks of a counter in each part of a step, forward and backward
 // pass together.
 struct Profile {
+    static const Layout kLayout;
+
     // Ticks a second: the clock of the core, where it counts its cycles. (At least 1.)
     std::uint32_t tick_hz = 0;
     // Training steps counted.
@@ -485,21 +439,20 @@ struct Profile {
 
     bool operator==(const Profile&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, Profile& out, FieldError& error);
-void encode(Writer& writer, const Profile& in);
 
 // What `hello` returns.
 struct HelloResult {
+    static const Layout kLayout;
+
     // Who answers.
     Hello hello{};
 };
-[[nodiscard]] bool decode(Reader& reader, HelloResult& out, FieldError& error);
-void encode(Writer& writer, const HelloResult& in);
 
 // Opens a conversation; the first request on every connection.
 struct HelloParams {
     static constexpr Method kMethod = Method::hello;
     using Result = HelloResult;
+    static const Layout kLayout;
 
     // Protocol version of the host.
     std::uint16_t major = 0;
@@ -508,98 +461,92 @@ struct HelloParams {
 
     bool operator==(const HelloParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, HelloParams& out, FieldError& error);
-void encode(Writer& writer, const HelloParams& in);
 
 // What `ping` returns.
 struct PingResult {
+    static const Layout kLayout;
+
     // The same bytes. (At most 8000 bytes.)
     std::span<const std::uint8_t> payload{};
 };
-[[nodiscard]] bool decode(Reader& reader, PingResult& out, FieldError& error);
-void encode(Writer& writer, const PingResult& in);
 
 // Returns what it is given.
 struct PingParams {
     static constexpr Method kMethod = Method::ping;
     using Result = PingResult;
+    static const Layout kLayout;
 
     // Any bytes. (At most 8000 bytes.)
     std::span<const std::uint8_t> payload{};
 };
-[[nodiscard]] bool decode(Reader& reader, PingParams& out, FieldError& error);
-void encode(Writer& writer, const PingParams& in);
 
 // What `set_baud` returns.
 struct SetBaudResult {
+    static const Layout kLayout;
+
     // The rate from now on.
     std::uint32_t baud = 0;
 
     bool operator==(const SetBaudResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, SetBaudResult& out, FieldError& error);
-void encode(Writer& writer, const SetBaudResult& in);
 
 // Changes the rate of the UART after the reply has left; the device goes back when no valid frame
 // follows in time.
 struct SetBaudParams {
     static constexpr Method kMethod = Method::set_baud;
     using Result = SetBaudResult;
+    static const Layout kLayout;
 
     // The new rate. (9600 to 5000000.)
     std::uint32_t baud = 0;
 
     bool operator==(const SetBaudParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, SetBaudParams& out, FieldError& error);
-void encode(Writer& writer, const SetBaudParams& in);
 
 // What `reset` returns.
 struct ResetResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, ResetResult& out, FieldError& error);
-void encode(Writer& writer, const ResetResult& in);
 
 // Restarts the device after the reply has left. What is not in a checkpoint is lost.
 struct ResetParams {
     static constexpr Method kMethod = Method::reset;
     using Result = ResetResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, ResetParams& out, FieldError& error);
-void encode(Writer& writer, const ResetParams& in);
 
 // What `status` returns.
 struct StatusResult {
+    static const Layout kLayout;
+
     // The snapshot.
     Status status{};
 
     bool operator==(const StatusResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, StatusResult& out, FieldError& error);
-void encode(Writer& writer, const StatusResult& in);
 
 // Reads the status snapshot.
 struct StatusParams {
     static constexpr Method kMethod = Method::status;
     using Result = StatusResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, StatusParams& out, FieldError& error);
-void encode(Writer& writer, const StatusParams& in);
 
 // What `losses` returns.
 struct LossesResult {
+    static const Layout kLayout;
+
     // Step of the first value: later than asked for where older ones are no longer held.
     std::uint32_t first = 0;
     // Losses of consecutive steps as little-endian float32. (At most 8000 bytes.)
     std::span<const std::uint8_t> values{};
 };
-[[nodiscard]] bool decode(Reader& reader, LossesResult& out, FieldError& error);
-void encode(Writer& writer, const LossesResult& in);
 
 // Reads losses of completed steps; reading never waits for a training step.
 struct LossesParams {
     static constexpr Method kMethod = Method::losses;
     using Result = LossesResult;
+    static const Layout kLayout;
 
     // The first step (1-based) wanted. (At least 1.)
     std::uint32_t first = 0;
@@ -608,23 +555,22 @@ struct LossesParams {
 
     bool operator==(const LossesParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, LossesParams& out, FieldError& error);
-void encode(Writer& writer, const LossesParams& in);
 
 // What `plan` returns.
 struct PlanResult {
+    static const Layout kLayout;
+
     // The bytes of each part.
     Plan plan{};
 
     bool operator==(const PlanResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, PlanResult& out, FieldError& error);
-void encode(Writer& writer, const PlanResult& in);
 
 // Says what a model would cost, without creating it.
 struct PlanParams {
     static constexpr Method kMethod = Method::plan;
     using Result = PlanResult;
+    static const Layout kLayout;
 
     // The shape asked about.
     Shape shape{};
@@ -635,24 +581,23 @@ struct PlanParams {
 
     bool operator==(const PlanParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, PlanParams& out, FieldError& error);
-void encode(Writer& writer, const PlanParams& in);
 
 // What `create` returns.
 struct CreateResult {
+    static const Layout kLayout;
+
     // What it takes.
     Plan plan{};
 
     bool operator==(const CreateResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, CreateResult& out, FieldError& error);
-void encode(Writer& writer, const CreateResult& in);
 
 // Makes a model with zero weights and moments at step 0; does nothing where the same run, shape and
 // recipe are in memory already.
 struct CreateParams {
     static constexpr Method kMethod = Method::create;
     using Result = CreateResult;
+    static const Layout kLayout;
 
     // Chosen by the host; names the run from now on. (At least 1.)
     std::uint32_t run_id = 0;
@@ -665,37 +610,34 @@ struct CreateParams {
 
     bool operator==(const CreateParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, CreateParams& out, FieldError& error);
-void encode(Writer& writer, const CreateParams& in);
 
 // What `model_info` returns.
 struct ModelInfoResult {
+    static const Layout kLayout;
+
     // The model.
     ModelInfo model{};
 
     bool operator==(const ModelInfoResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, ModelInfoResult& out, FieldError& error);
-void encode(Writer& writer, const ModelInfoResult& in);
 
 // Describes the model in memory.
 struct ModelInfoParams {
     static constexpr Method kMethod = Method::model_info;
     using Result = ModelInfoResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, ModelInfoParams& out, FieldError& error);
-void encode(Writer& writer, const ModelInfoParams& in);
 
 // What `init_weights` returns.
 struct InitWeightsResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, InitWeightsResult& out, FieldError& error);
-void encode(Writer& writer, const InitWeightsResult& in);
 
 // Draws every weight from the device's own generator; the moments and the step become zero.
 struct InitWeightsParams {
     static constexpr Method kMethod = Method::init_weights;
     using Result = InitWeightsResult;
+    static const Layout kLayout;
 
     // Of the generator.
     std::uint64_t seed = 0;
@@ -704,40 +646,37 @@ struct InitWeightsParams {
 
     bool operator==(const InitWeightsParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, InitWeightsParams& out, FieldError& error);
-void encode(Writer& writer, const InitWeightsParams& in);
 
 // What `vocabulary_write` returns.
 struct VocabularyWriteResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, VocabularyWriteResult& out, FieldError& error);
-void encode(Writer& writer, const VocabularyWriteResult& in);
 
 // Stores part of the vocabulary: the characters in id order as UTF-8 text, BOS left out.
 struct VocabularyWriteParams {
     static constexpr Method kMethod = Method::vocabulary_write;
     using Result = VocabularyWriteResult;
+    static const Layout kLayout;
 
     // In bytes.
     std::uint32_t offset = 0;
     // The bytes from there on. (At most 8000 bytes.)
     std::span<const std::uint8_t> data{};
 };
-[[nodiscard]] bool decode(Reader& reader, VocabularyWriteParams& out, FieldError& error);
-void encode(Writer& writer, const VocabularyWriteParams& in);
 
 // What `vocabulary_read` returns.
 struct VocabularyReadResult {
+    static const Layout kLayout;
+
     // The bytes from there on. (At most 8000 bytes.)
     std::span<const std::uint8_t> data{};
 };
-[[nodiscard]] bool decode(Reader& reader, VocabularyReadResult& out, FieldError& error);
-void encode(Writer& writer, const VocabularyReadResult& in);
 
 // Reads part of the vocabulary.
 struct VocabularyReadParams {
     static constexpr Method kMethod = Method::vocabulary_read;
     using Result = VocabularyReadResult;
+    static const Layout kLayout;
 
     // In bytes.
     std::uint32_t offset = 0;
@@ -746,19 +685,17 @@ struct VocabularyReadParams {
 
     bool operator==(const VocabularyReadParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, VocabularyReadParams& out, FieldError& error);
-void encode(Writer& writer, const VocabularyReadParams& in);
 
 // What `tensor_write` returns.
 struct TensorWriteResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, TensorWriteResult& out, FieldError& error);
-void encode(Writer& writer, const TensorWriteResult& in);
 
 // Stores part of a tensor.
 struct TensorWriteParams {
     static constexpr Method kMethod = Method::tensor_write;
     using Result = TensorWriteResult;
+    static const Layout kLayout;
 
     // Such as `wte` or `layer0.attn_wq`. (At most 32 bytes.)
     std::string_view name{};
@@ -770,21 +707,20 @@ struct TensorWriteParams {
     // moments are kept in blocks. (At most 8000 bytes.)
     std::span<const std::uint8_t> data{};
 };
-[[nodiscard]] bool decode(Reader& reader, TensorWriteParams& out, FieldError& error);
-void encode(Writer& writer, const TensorWriteParams& in);
 
 // What `tensor_read` returns.
 struct TensorReadResult {
+    static const Layout kLayout;
+
     // Little-endian float32 values. (At most 1024 bytes.)
     std::span<const std::uint8_t> data{};
 };
-[[nodiscard]] bool decode(Reader& reader, TensorReadResult& out, FieldError& error);
-void encode(Writer& writer, const TensorReadResult& in);
 
 // Reads part of a tensor.
 struct TensorReadParams {
     static constexpr Method kMethod = Method::tensor_read;
     using Result = TensorReadResult;
+    static const Layout kLayout;
 
     // Such as `wte` or `layer0.attn_wq`. (At most 32 bytes.)
     std::string_view name{};
@@ -795,31 +731,29 @@ struct TensorReadParams {
     // The most values wanted. (1 to 256.)
     std::uint16_t count = 0;
 };
-[[nodiscard]] bool decode(Reader& reader, TensorReadParams& out, FieldError& error);
-void encode(Writer& writer, const TensorReadParams& in);
 
 // What `seek` returns.
 struct SeekResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, SeekResult& out, FieldError& error);
-void encode(Writer& writer, const SeekResult& in);
 
 // Sets the number of completed steps, after tensors have been restored; documents and losses are
 // taken up from there.
 struct SeekParams {
     static constexpr Method kMethod = Method::seek;
     using Result = SeekResult;
+    static const Layout kLayout;
 
     // Steps completed. (At most 16777216.)
     std::uint32_t step = 0;
 
     bool operator==(const SeekParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, SeekParams& out, FieldError& error);
-void encode(Writer& writer, const SeekParams& in);
 
 // What `documents_write` returns.
 struct DocumentsWriteResult {
+    static const Layout kLayout;
+
     // Index of the next document to send.
     std::uint32_t next = 0;
     // Documents there is room for.
@@ -827,14 +761,13 @@ struct DocumentsWriteResult {
 
     bool operator==(const DocumentsWriteResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, DocumentsWriteResult& out, FieldError& error);
-void encode(Writer& writer, const DocumentsWriteResult& in);
 
 // Sends documents of the training order by index; those the device already has are passed over,
 // those it has no room for are left out.
 struct DocumentsWriteParams {
     static constexpr Method kMethod = Method::documents_write;
     using Result = DocumentsWriteResult;
+    static const Layout kLayout;
 
     // Index of the first document; step s (0-based) is trained on documents s * batch to s * batch
     // + batch - 1.
@@ -843,41 +776,38 @@ struct DocumentsWriteParams {
     // endian. (At most 1024 items of at most 512 bytes.)
     BinArray documents{};
 };
-[[nodiscard]] bool decode(Reader& reader, DocumentsWriteParams& out, FieldError& error);
-void encode(Writer& writer, const DocumentsWriteParams& in);
 
 // What `evaluate` returns.
 struct EvaluateResult {
+    static const Layout kLayout;
+
     // Steps completed.
     std::uint32_t step = 0;
     // The mean loss of each document's positions, as little-endian float32. (At most 1024 bytes.)
     std::span<const std::uint8_t> losses{};
 };
-[[nodiscard]] bool decode(Reader& reader, EvaluateResult& out, FieldError& error);
-void encode(Writer& writer, const EvaluateResult& in);
 
 // Computes the loss of documents the model is not trained on; changes nothing.
 struct EvaluateParams {
     static constexpr Method kMethod = Method::evaluate;
     using Result = EvaluateResult;
+    static const Layout kLayout;
 
     // In the form of `documents_write`. (At most 256 items of at most 512 bytes.)
     BinArray documents{};
 };
-[[nodiscard]] bool decode(Reader& reader, EvaluateParams& out, FieldError& error);
-void encode(Writer& writer, const EvaluateParams& in);
 
 // What `train` returns.
 struct TrainResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, TrainResult& out, FieldError& error);
-void encode(Writer& writer, const TrainResult& in);
 
 // Sets the step at which training stops and returns at once; a target that has been reached changes
 // nothing.
 struct TrainParams {
     static constexpr Method kMethod = Method::train;
     using Result = TrainResult;
+    static const Layout kLayout;
 
     // Training stops when this many steps are completed, and the model is saved. (At most
     // 16777216.)
@@ -889,59 +819,56 @@ struct TrainParams {
 
     bool operator==(const TrainParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, TrainParams& out, FieldError& error);
-void encode(Writer& writer, const TrainParams& in);
 
 // What `pause` returns.
 struct PauseResult {
+    static const Layout kLayout;
+
     // Steps completed.
     std::uint32_t step = 0;
 
     bool operator==(const PauseResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, PauseResult& out, FieldError& error);
-void encode(Writer& writer, const PauseResult& in);
 
 // Stops training at the next step boundary.
 struct PauseParams {
     static constexpr Method kMethod = Method::pause;
     using Result = PauseResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, PauseParams& out, FieldError& error);
-void encode(Writer& writer, const PauseParams& in);
 
 // What `save` returns.
 struct SaveResult {
+    static const Layout kLayout;
+
     // The step that was saved.
     std::uint32_t step = 0;
 
     bool operator==(const SaveResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, SaveResult& out, FieldError& error);
-void encode(Writer& writer, const SaveResult& in);
 
 // Writes a checkpoint to flash.
 struct SaveParams {
     static constexpr Method kMethod = Method::save;
     using Result = SaveResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, SaveParams& out, FieldError& error);
-void encode(Writer& writer, const SaveParams& in);
 
 // What `sample` returns.
 struct SampleResult {
+    static const Layout kLayout;
+
     // The tokens drawn, prompt and BOS left out. (At most 512 bytes.)
     std::span<const std::uint8_t> tokens{};
     // Whether BOS was drawn, rather than the context filled.
     bool ended = false;
 };
-[[nodiscard]] bool decode(Reader& reader, SampleResult& out, FieldError& error);
-void encode(Writer& writer, const SampleResult& in);
 
 // Draws one text from the model. The same seed and number give the same text.
 struct SampleParams {
     static constexpr Method kMethod = Method::sample;
     using Result = SampleResult;
+    static const Layout kLayout;
 
     // Of the generator.
     std::uint64_t seed = 0;
@@ -955,92 +882,84 @@ struct SampleParams {
     // empty to use it. (At most 1024 bytes.)
     std::span<const std::uint8_t> uniforms{};
 };
-[[nodiscard]] bool decode(Reader& reader, SampleParams& out, FieldError& error);
-void encode(Writer& writer, const SampleParams& in);
 
 // What `data_begin` returns.
 struct DataBeginResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, DataBeginResult& out, FieldError& error);
-void encode(Writer& writer, const DataBeginResult& in);
 
 // Erases the data set in flash and makes room for another, whose content is sent next.
 struct DataBeginParams {
     static constexpr Method kMethod = Method::data_begin;
     using Result = DataBeginResult;
+    static const Layout kLayout;
 
     // What will be sent.
     DataSet data{};
 
     bool operator==(const DataBeginParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, DataBeginParams& out, FieldError& error);
-void encode(Writer& writer, const DataBeginParams& in);
 
 // What `data_write` returns.
 struct DataWriteResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, DataWriteResult& out, FieldError& error);
-void encode(Writer& writer, const DataWriteResult& in);
 
 // Stores part of the content of the data set.
 struct DataWriteParams {
     static constexpr Method kMethod = Method::data_write;
     using Result = DataWriteResult;
+    static const Layout kLayout;
 
     // In bytes.
     std::uint32_t offset = 0;
     // The bytes from there on. (At most 8000 bytes.)
     std::span<const std::uint8_t> content{};
 };
-[[nodiscard]] bool decode(Reader& reader, DataWriteParams& out, FieldError& error);
-void encode(Writer& writer, const DataWriteParams& in);
 
 // What `data_commit` returns.
 struct DataCommitResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, DataCommitResult& out, FieldError& error);
-void encode(Writer& writer, const DataCommitResult& in);
 
 // Checks the content against what `data_begin` announced; from then on the set can be trained on.
 struct DataCommitParams {
     static constexpr Method kMethod = Method::data_commit;
     using Result = DataCommitResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, DataCommitParams& out, FieldError& error);
-void encode(Writer& writer, const DataCommitParams& in);
 
 // What `data_info` returns.
 struct DataInfoResult {
+    static const Layout kLayout;
+
     // The data set.
     DataSet data{};
 
     bool operator==(const DataInfoResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, DataInfoResult& out, FieldError& error);
-void encode(Writer& writer, const DataInfoResult& in);
 
 // Describes the data set in flash; `bad_data` where there is none.
 struct DataInfoParams {
     static constexpr Method kMethod = Method::data_info;
     using Result = DataInfoResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, DataInfoParams& out, FieldError& error);
-void encode(Writer& writer, const DataInfoParams& in);
 
 // What `curve` returns.
 struct CurveResult {
+    static const Layout kLayout;
+
     // Losses of consecutive steps as little-endian float32; none where none are stored. (At most
     // 8000 bytes.)
     std::span<const std::uint8_t> values{};
 };
-[[nodiscard]] bool decode(Reader& reader, CurveResult& out, FieldError& error);
-void encode(Writer& writer, const CurveResult& in);
 
 // Reads losses that a run from flash has stored with its checkpoints.
 struct CurveParams {
     static constexpr Method kMethod = Method::curve;
     using Result = CurveResult;
+    static const Layout kLayout;
 
     // The first step (1-based) wanted. (At least 1.)
     std::uint32_t first = 0;
@@ -1049,20 +968,18 @@ struct CurveParams {
 
     bool operator==(const CurveParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, CurveParams& out, FieldError& error);
-void encode(Writer& writer, const CurveParams& in);
 
 // What `autorun` returns.
 struct AutorunResult {
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, AutorunResult& out, FieldError& error);
-void encode(Writer& writer, const AutorunResult& in);
 
 // Makes the device print samples by itself, as plain text, from power-up on while no host speaks to
 // it.
 struct AutorunParams {
     static constexpr Method kMethod = Method::autorun;
     using Result = AutorunResult;
+    static const Layout kLayout;
 
     // Whether it shall; kept in flash.
     bool enabled = false;
@@ -1071,11 +988,11 @@ struct AutorunParams {
 
     bool operator==(const AutorunParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, AutorunParams& out, FieldError& error);
-void encode(Writer& writer, const AutorunParams& in);
 
 // What `self_test` returns.
 struct SelfTestResult {
+    static const Layout kLayout;
+
     // Of all results.
     std::uint32_t digest = 0;
     // What every right processor gives.
@@ -1083,26 +1000,23 @@ struct SelfTestResult {
     // The operations whose results differ, between commas. (At most 256 bytes.)
     std::string_view failed = "";
 };
-[[nodiscard]] bool decode(Reader& reader, SelfTestResult& out, FieldError& error);
-void encode(Writer& writer, const SelfTestResult& in);
 
 // Runs the arithmetic the engine is built on and returns a digest of the results.
 struct SelfTestParams {
     static constexpr Method kMethod = Method::self_test;
     using Result = SelfTestResult;
+    static const Layout kLayout;
 };
-[[nodiscard]] bool decode(Reader& reader, SelfTestParams& out, FieldError& error);
-void encode(Writer& writer, const SelfTestParams& in);
 
 // What `profile` returns.
 struct ProfileResult {
+    static const Layout kLayout;
+
     // What has been counted.
     Profile profile{};
 
     bool operator==(const ProfileResult&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, ProfileResult& out, FieldError& error);
-void encode(Writer& writer, const ProfileResult& in);
 
 // Switches the profile of training steps on or off, and reads it. It starts from zero when it is
 // switched on, and keeps its counts when it is switched off; switching it to what it is changes
@@ -1110,25 +1024,23 @@ void encode(Writer& writer, const ProfileResult& in);
 struct ProfileParams {
     static constexpr Method kMethod = Method::profile;
     using Result = ProfileResult;
+    static const Layout kLayout;
 
     // Whether it shall be on.
     bool enabled = false;
 
     bool operator==(const ProfileParams&) const = default;
 };
-[[nodiscard]] bool decode(Reader& reader, ProfileParams& out, FieldError& error);
-void encode(Writer& writer, const ProfileParams& in);
 
 // A line of the device log.
 struct LogNotification {
     static constexpr std::string_view kName = "log";
+    static const Layout kLayout;
 
     // How serious it is.
     LogLevel level{};
     // The line. (At most 512 bytes.)
     std::string_view text{};
 };
-[[nodiscard]] bool decode(Reader& reader, LogNotification& out, FieldError& error);
-void encode(Writer& writer, const LogNotification& in);
 
 }  // namespace ugpt::rpc
