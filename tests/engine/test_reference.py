@@ -1,7 +1,7 @@
 """The plain reference (device/src/engine/reference) against the golden runs, and every set of
 kernels against the plain reference: bit for bit, step by step (test_reference.cpp).
 
-tests/test_native.py runs the same program with sanitizers.
+tests/support/cpp_cases.py runs the same program with sanitizers.
 """
 
 from __future__ import annotations

@@ -37,13 +37,14 @@ def command(
     if pty and listen:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--listen", listen] if listen else ["--pty"]
-    run(_simulate(virtual.command(board, flash, extra), board))
+    # However this process ends, the device is not left behind, holding its port and its flash.
+    run(_simulate(virtual.command(board, flash, [*extra, "--end-with-stdin"]), board))
 
 
 async def _simulate(arguments: list[str], board: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
