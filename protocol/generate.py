@@ -14,7 +14,7 @@ PROTOCOL = Path(__file__).resolve().parent
 ROOT = PROTOCOL.parent
 sys.path.insert(0, str(PROTOCOL))
 
-from generator import cpp, golden, python, reference  # noqa: E402
+from generator import cpp, dispatch, golden, python, reference  # noqa: E402
 from generator.checks import SchemaError  # noqa: E402
 from generator.schema import load  # noqa: E402
 
@@ -27,6 +27,8 @@ def outputs(root: Path = ROOT) -> dict[Path, str]:
     return {
         root / "device/src/rpc/messages.h": cpp.header(schema),
         root / "device/src/rpc/messages.cpp": cpp.source(schema),
+        root / "device/src/app/handlers.h": dispatch.header(schema),
+        root / "device/src/app/handlers.cpp": dispatch.source(schema),
         root / "host/ugpt/rpc/messages.py": python.module(schema),
         root / "docs/protocol.md": reference.page(schema),
         root / "protocol/golden.json": golden.to_json(golden_text, cases),
