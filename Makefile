@@ -16,7 +16,7 @@ test: $(VENV)/installed-test
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	for platform in linux darwin win32; do $(BIN)/mypy --platform $$platform || exit 1; done
 
 # The package is installed in place: Python changes need no new installation, firmware ones do.
 $(VENV)/installed: pyproject.toml $(FIRMWARE) | $(VENV)/created

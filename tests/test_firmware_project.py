@@ -9,7 +9,6 @@ import platform
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.tools import ROOT, run, tool
+
 DEVICE = ROOT / "device"
 SOURCE = DEVICE / "src"
 ENVIRONMENTS = {
@@ -35,29 +35,6 @@ FIRST_FREE = 0x9000  # behind the bootloader and the partition table
 REGION_TYPE = "0x40"
 
 
-def tool(name: str) -> str:
-    """The program `name` of this Python's environment."""
-    return str(Path(sysconfig.get_path("scripts")) / name)
-
-
-def run(
-    command: list[str], timeout_s: float = 60, cwd: Path | None = None, **variables: str
-) -> str:
-    """The standard output of a command that succeeds; fails the test with its output else."""
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, **variables},
-    )
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}", pytrace=False)
-    return done.stdout
-
-
 # PlatformIO
 
 
@@ -65,9 +42,9 @@ def run(
 def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
     core = tmp_path_factory.mktemp("platformio")
     output = run(
-        [tool("pio"), "project", "config", "-d", str(DEVICE), "--json-output"],
-        PLATFORMIO_CORE_DIR=str(core),
-    )
+        tool("pio"), "project", "config", "-d", DEVICE, "--json-output",
+        variables={"PLATFORMIO_CORE_DIR": str(core)},
+    )  # fmt: skip
     sections = {name: dict(options) for name, options in json.loads(output)}
     return {
         name.removeprefix("env:"): options
@@ -109,12 +86,13 @@ def test_workflows_build_every_environment() -> None:
 @pytest.fixture(scope="module")
 def component_sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What device/src/CMakeLists.txt hands to ESP-IDF, for each port of the link."""
-    script = tmp_path_factory.mktemp("component") / "list.cmake"
+    folder = tmp_path_factory.mktemp("component")
+    script, listed = folder / "list.cmake", folder / "sources"
     script.write_text(
         f"""
         function(idf_component_register)
             cmake_parse_arguments(ARG "" "" "SRCS;INCLUDE_DIRS;PRIV_REQUIRES" ${{ARGN}})
-            message(NOTICE "sources=${{ARG_SRCS}}")
+            file(WRITE {listed} "${{ARG_SRCS}}")
         endfunction()
         function(target_compile_definitions)
         endfunction()
@@ -126,16 +104,8 @@ def component_sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set
     )
     found = {}
     for link in ("UART", "USB_SERIAL_JTAG"):
-        done = subprocess.run(
-            [tool("cmake"), f"-DCONFIG_UGPT_LINK_{link}=y", "-P", str(script)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        match = re.search(r"sources=(\S+)", done.stdout + done.stderr)
-        assert match is not None
-        found[link] = set(match[1].split(";"))
+        run(tool("cmake"), f"-DCONFIG_UGPT_LINK_{link}=y", "-P", script)
+        found[link] = set(listed.read_text().split(";"))
     return found
 
 
@@ -144,10 +114,8 @@ def native_sources(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """What the native build compiles."""
     build = tmp_path_factory.mktemp("native")
     run(
-        [
-            tool("cmake"), "-S", str(ROOT), "-B", str(build), "-G", "Ninja",
-            f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
-        ],
+        tool("cmake"), "-S", ROOT, "-B", build, "-G", "Ninja",
+        f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
         timeout_s=300,
     )  # fmt: skip
     commands = json.loads((build / "compile_commands.json").read_text())
@@ -243,7 +211,7 @@ def test_a_model_can_be_mapped(partitions: list[Partition]) -> None:
 
 
 def test_what_follows_from_the_table_is_up_to_date() -> None:
-    run([sys.executable, str(DEVICE / "regions.py"), "--check"])
+    run(sys.executable, DEVICE / "regions.py", "--check")
 
 
 def test_names_of_regions_suggest_no_other_type(partitions: list[Partition]) -> None:
@@ -293,11 +261,9 @@ def test_the_component_compiles(idf: Path, tmp_path: Path) -> None:
         pytest.skip("xtensa-esp32-elf-g++ is not in PATH; source ESP-IDF's export.sh")
     python = Path(os.environ.get("IDF_PYTHON_ENV_PATH", sysconfig.get_path("data"))) / "bin/python"
     run(
-        [
-            tool("cmake"), "-S", str(DEVICE), "-B", str(tmp_path), "-G", "Ninja",
-            f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DIDF_TARGET=esp32", "-DESP_PLATFORM=1",
-            "-DPYTHON_DEPS_CHECKED=1", f"-DPYTHON={python}", f"-DSDKCONFIG={tmp_path}/sdkconfig",
-        ],
+        tool("cmake"), "-S", DEVICE, "-B", tmp_path, "-G", "Ninja",
+        f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DIDF_TARGET=esp32", "-DESP_PLATFORM=1",
+        "-DPYTHON_DEPS_CHECKED=1", f"-DPYTHON={python}", f"-DSDKCONFIG={tmp_path}/sdkconfig",
         timeout_s=600,
     )  # fmt: skip
     commands = json.loads((tmp_path / "compile_commands.json").read_text())
@@ -308,4 +274,4 @@ def test_the_component_compiles(idf: Path, tmp_path: Path) -> None:
         assert {"-Wall", "-Wextra", "-Werror", "-ffp-contract=off"} <= set(arguments)
         at = arguments.index("-o")
         del arguments[at : at + 2]
-        run([*arguments, "-fsyntax-only"], timeout_s=300, cwd=tmp_path)
+        run(*arguments, "-fsyntax-only", timeout_s=300, cwd=tmp_path)

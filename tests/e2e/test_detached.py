@@ -90,9 +90,11 @@ async def test_init_of_microgpt(cli: CommandLine, tmp_path: Path, names: Path) -
 @contextmanager
 def device_process(flash: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A virtual device that can be killed, and its address."""
-    listen = ["--listen", f"127.0.0.1:{port}"]
+    listen = ["--listen", f"127.0.0.1:{port}", "--end-with-stdin"]
     command = virtual.command("esp32", flash, listen)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline().strip()

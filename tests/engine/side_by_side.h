@@ -37,6 +37,7 @@ class SideBySide {
     // Whether all have given the same bits so far. Once they have not, the rest does nothing.
     [[nodiscard]] bool same() const { return same_; }
     [[nodiscard]] std::size_t contestants() const { return contestants_.size(); }
+    [[nodiscard]] const reference::Training& reference() const { return reference_; }
 
     // A training step, after which every weight and moment is compared, and the loss.
     float train(std::span<const engine::Token> text);

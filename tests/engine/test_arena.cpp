@@ -52,6 +52,19 @@ TEST(the_end_of_a_block_can_be_used) {
     CHECK(arena.take(1) == nullptr);
 }
 
+TEST(a_part_can_begin_at_a_cache_line) {
+    const std::array blocks{std::span<std::byte>(memory, 250),
+                            std::span<std::byte>(memory + 1024, 512)};
+    Arena arena(blocks);
+    CHECK(arena.skip_to_cache_line() == 0);
+    CHECK(arena.take(200) == memory);
+    CHECK(arena.take(300) == memory + 1024);
+    // To the end of the first block, and to 320 in the second.
+    CHECK(arena.skip_to_cache_line() == (250 - 208) + (320 - 304));
+    CHECK(arena.take(1) == memory + 1024 + 320);
+    CHECK(arena.taken_bytes() == 250 + 336);
+}
+
 TEST(measuring_counts_like_allocating) {
     const std::array blocks{std::span<std::byte>(memory, 640), std::span<std::byte>(memory + 1024, 512)};
     const std::array<std::size_t, 2> sizes{640, 512};

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check.h"
+#include "engine/numeric/bits.h"
 #include "engine/numeric/random.h"
 #include "engine/train/kernels.h"
 #include "side_by_side.h"
@@ -84,7 +85,7 @@ Start random_start(std::uint64_t number) {
                     .total_steps = start.completed_steps + any(10, 3, 20),
                     .schedule = static_cast<Schedule>(any(11, 0, 2)),
                     .warmup_steps = any(12, 0, 1) * (start.completed_steps + 2),
-                    .weight_decay = pick(std::array{0.0f, 0.1f}, 10 + number, 13)};
+                    .weight_decay = pick(std::array{0.0f, 0.1f, 7.0f}, 10 + number, 13)};
     return start;
 }
 
@@ -152,6 +153,38 @@ TEST(prompts_of_every_length) {
     }
     CHECK(both.same());
     CHECK(drawn > 5 * shape.block_size);  // most texts are long
+}
+
+// The largest uniform that draws a token up to some one, and the float above it: what a difference in
+// the last bit of a probability would move.
+TEST(borders_between_tokens) {
+    const Shape shape{1, 6, 2, 1, 12};
+    SideBySide both({.shape = shape, .recipe = {}, .init_std = 1.0f});
+    both.train(std::vector<Token>{3});
+    for (std::uint64_t number = 0; number < 200; ++number) {
+        const Token token = static_cast<Token>(random_number(5, number, shape.vocab_size - 1));
+        const float temperature = 0.5f + random_uniform(6, 0, number);
+        const auto passes = [&](float uniform) {
+            const auto drawn = ugpt::reference::draw_text(
+                both.reference().shape, both.reference().weights,
+                {.temperature = temperature, .prompt = {}, .uniforms = {uniform}});
+            return drawn.empty() || drawn[0] > token;  // empty: BOS, the last token
+        };
+        std::uint32_t below = 0;
+        std::uint32_t above = bits_of(1.0f);
+        while (above - below > 1) {
+            const std::uint32_t middle = below + (above - below) / 2;
+            (passes(float_of(middle)) ? above : below) = middle;
+        }
+        for (const float uniform : {float_of(below), float_of(above)}) {
+            both.sample({.seed = 0,
+                         .number = static_cast<std::uint32_t>(number),
+                         .temperature = temperature,
+                         .prompt = {},
+                         .uniforms = {&uniform, 1}});
+        }
+    }
+    CHECK(both.same());
 }
 
 // Some tokens are seen in the first steps only, so that their moments fall below what is kept.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ugpt import Shape, tensor_shapes
-from ugpt.data.microgpt_random import DEVIATION, MicrogptRandom
+from ugpt.data.microgpt_random import INIT_STD, MicrogptRandom
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_draws_in_the_order_of_the_program(shape: Shape) -> None:
         assert values.dtype == np.float32
         np.testing.assert_array_equal(values, np.array(expected, dtype=np.float32))
     assert ours.peek_uniforms(12) == [float(np.float32(uniform)) for uniform in uniforms]
-    assert DEVIATION == 0.08
+    assert INIT_STD == 0.08
 
 
 def test_uniforms_are_taken_as_they_are_used() -> None:

@@ -15,7 +15,9 @@ async def listening_device(form: str, flash: Path, *extra: str) -> AsyncIterator
     """Runs a device with `--pty` or `--listen`, and gives the port to connect to."""
     link = ["--pty"] if form == "pty" else ["--listen", "127.0.0.1:0"]
     process = await asyncio.create_subprocess_exec(
-        *virtual.command("esp32", flash, [*link, *extra]), stdout=asyncio.subprocess.PIPE
+        *virtual.command("esp32", flash, [*link, "--end-with-stdin", *extra]),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     try:

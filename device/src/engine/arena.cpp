@@ -42,6 +42,19 @@ std::byte* Arena::take(std::uint64_t size) {
     return nullptr;
 }
 
+std::size_t Arena::skip_to_cache_line() {
+    std::size_t skipped = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        Block& block = blocks_[i];
+        const std::size_t left = block.size - block.used;
+        const std::size_t wanted = (kCacheLine - block.used % kCacheLine) % kCacheLine;
+        const std::size_t taken = wanted < left ? wanted : left;
+        block.used += taken;
+        skipped += taken;
+    }
+    return skipped;
+}
+
 void Arena::clear() {
     for (std::size_t i = 0; i < count_; ++i) {
         blocks_[i].used = 0;

@@ -18,6 +18,7 @@ class Arena {
   public:
     static constexpr std::size_t kMaxBlocks = 4;
     static constexpr std::size_t kAlignment = 16;
+    static constexpr std::size_t kCacheLine = 64;
 
     Arena() = default;
     explicit Arena(std::span<const std::span<std::byte>> blocks);
@@ -40,6 +41,9 @@ class Arena {
         std::uninitialized_value_construct_n(reinterpret_cast<T*>(memory), size);
         return {std::launder(reinterpret_cast<T*>(memory)), size};
     }
+    // Leaves out up to 48 bytes of each block, so that the next part of it begins at a multiple of
+    // kCacheLine from its start. Returns how many bytes were left out.
+    std::size_t skip_to_cache_line();
     void clear();  // takes everything back
 
     [[nodiscard]] std::size_t taken_bytes() const;

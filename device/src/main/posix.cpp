@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -57,6 +58,31 @@ std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options,
     return StreamSerial::standard_streams(error);
 }
 
+// Whether standard input has ended. A process that starts a device holds the other end of a pipe,
+// which the system closes however that process ends; what comes through it means nothing.
+bool stdin_ended() {
+    std::array<char, 64> ignored;
+    const ssize_t count = read(STDIN_FILENO, ignored.data(), ignored.size());
+    return count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN);
+}
+
+// Waits until the device is to restart or the process to end; true for a restart.
+bool wait_for_end(const Options& options, const port::posix::StreamSerial& serial,
+                  const std::atomic<bool>& restart) {
+    constexpr int kLookMs = 100;  // how often the serial port is asked whether it has ended
+    std::array<pollfd, 2> ends{pollfd{signal_pipe[0], POLLIN, 0}, pollfd{-1, POLLIN, 0}};
+    const bool speaks_over_stdin = options.link == Options::Link::standard_streams;
+    if (options.end_with_stdin && !speaks_over_stdin) ends[1].fd = STDIN_FILENO;
+    while (!serial.ended()) {
+        if (poll(ends.data(), ends.size(), kLookMs) <= 0) continue;
+        if (ends[1].revents != 0 && stdin_ended()) return false;
+        if (ends[0].revents == 0) continue;
+        char drained = 0;
+        return read(signal_pipe[0], &drained, 1) == 1 && restart;
+    }
+    return false;
+}
+
 // One life of the device, from power-up to a restart (true) or the end of the process (false).
 bool live(const Options& options, port::posix::StreamSerial& serial,
           port::posix::FileFlash& flash) {
@@ -77,15 +103,11 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });
-    pollfd ends{signal_pipe[0], POLLIN, 0};
-    while (!serial.ended() && poll(&ends, 1, 100) <= 0) {
-    }
-    char drained = 0;
-    if ((ends.revents & POLLIN) != 0 && read(signal_pipe[0], &drained, 1) < 0) restart = false;
+    const bool lives_again = wait_for_end(options, serial, restart);
     device->stop();
     link.join();
     trainer.join();
-    return restart;
+    return lives_again;
 }
 
 int fail(const std::string& error) {

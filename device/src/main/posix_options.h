@@ -18,6 +18,7 @@ struct Options {
     const port::posix::Board* board = nullptr;
     app::LinkLimits limits;
     std::uint64_t power_cut_bytes = 0;  // 0: the power stays
+    bool end_with_stdin = false;
     bool help = false;
 };
 

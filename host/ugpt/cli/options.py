@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -96,22 +95,3 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ask a command to end in good order: Ctrl-C, a service manager, a terminal that is closed."""
-
-
-async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Does work that has no end; Ctrl-C is the good way out of it."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in END_SIGNALS:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await asyncio.wait({task})
-    finally:
-        for number in END_SIGNALS:
-            loop.remove_signal_handler(number)
-    if not task.cancelled():
-        task.result()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .dataset import training_order
 
-DEVIATION = 0.08
+INIT_STD = 0.08
 """Standard deviation of the initial weights."""
 
 _BELOW_ONE = float(np.nextafter(np.float32(1), np.float32(0)))
@@ -35,7 +35,7 @@ class MicrogptRandom:
         gauss = self._generator.gauss
         return {
             name: np.array(
-                [[gauss(0, DEVIATION) for _ in range(columns)] for _ in range(rows)],
+                [[gauss(0, INIT_STD) for _ in range(columns)] for _ in range(rows)],
                 dtype=np.float32,
             )
             for name, (rows, columns) in matrices.items()

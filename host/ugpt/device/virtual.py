@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -16,11 +17,11 @@ from ..rpc.transport import ProcessTransport, spawn
 PROGRAM_VARIABLE = "UGPT_DEVICE"
 """Environment variable with the path of another device program."""
 
-_PROGRAM = "ugpt-device.exe" if os.name == "nt" else "ugpt-device"
+_PROGRAM = "ugpt-device"
 
 
 def program() -> Path:
-    """The device program; raises DeviceProgramError where there is none."""
+    """The device program; raises DeviceProgramError if there is none."""
     named = os.environ.get(PROGRAM_VARIABLE)
     if named:
         if not os.access(named, os.X_OK):
@@ -29,6 +30,11 @@ def program() -> Path:
                 "Correct the variable or remove it.",
             )
         return Path(named)
+    if sys.platform == "win32":
+        raise DeviceProgramError(
+            "The virtual device needs Linux or macOS.",
+            "Connect a board and name its port (--port COM3), or run ugpt in WSL.",
+        )
     for path in _places():
         if os.access(path, os.X_OK):
             return path

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..concurrency import run_together
-from ..data.microgpt_random import DEVIATION
 from ..device.client import Device
 from ..device.tensors import encode_tokens
 from ..rpc.errors import Busy, NoRoom
 from ..rpc.messages import ErrorCode, Profile, Recipe, Shape, Source, TensorKind
 from ..training.fit import require_fit
+from ..training.restore import INIT_STD
 
 PHASES = ("embedding", "attention", "mlp", "loss", "adam")
 VOCABULARY = string.ascii_lowercase
@@ -214,7 +214,7 @@ async def _measure_phases(device: Device, shape: Shape, duration_s: float) -> Ph
 async def _train(device: Device, shape: Shape, duration_s: float) -> tuple[int, float]:
     """Trains a new model for up to `_STEPS` steps; returns their number and the time they took."""
     documents = list(itertools.islice(_documents(shape), _STEPS))
-    await device.init_weights(_SEED, DEVIATION)
+    await device.init_weights(_SEED, INIT_STD)
     started_s = time.perf_counter()
     await device.train(_TOTAL_STEPS)
     sent = step = 0

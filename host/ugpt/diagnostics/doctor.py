@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -81,9 +82,9 @@ def _examine_permissions(choice: Choice) -> Finding:
     if "://" in choice.port:
         return Finding(name, State.SKIPPED, "an address needs none")
     path = Path(choice.port)
-    if os.name == "posix" and not path.exists():
+    if sys.platform != "win32" and not path.exists():
         return Finding(name, State.FAIL, f"there is no {path}", "`ugpt ports` lists the ports.")
-    if os.name != "posix" or os.access(path, os.R_OK | os.W_OK):
+    if sys.platform == "win32" or os.access(path, os.R_OK | os.W_OK):
         return Finding(name, State.OK, f"{path} may be read and written")
     group = path.group()
     return Finding(

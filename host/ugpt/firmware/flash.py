@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -271,7 +272,7 @@ def _translated(port: str) -> Iterator[_Phase]:
 
 
 def _require_openable(port: str) -> None:
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     try:
         os.close(os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))

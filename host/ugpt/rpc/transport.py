@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -270,7 +271,9 @@ def open_error(path: str, error: OSError | ValueError) -> PortError:
 
 
 def _group(path: str) -> str | None:
-    """The group that may open the port, where there is such a thing."""
+    """The group that may open the port, if there is such a thing."""
+    if sys.platform == "win32":
+        return None
     try:
         import grp
 
@@ -279,7 +282,7 @@ def _group(path: str) -> str | None:
         if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
             return None
         return grp.getgrgid(status.st_gid).gr_name
-    except (ImportError, OSError, KeyError):
+    except (OSError, KeyError):
         return None
 
 
@@ -294,10 +297,10 @@ def _has_modem_lines(port: serial.Serial) -> bool:
 
 def _keep_lines_at_close(descriptor: int) -> None:
     """Clears HUPCL, on systems that have it."""
-    try:
-        import termios
-    except ImportError:
+    if sys.platform == "win32":
         return
+    import termios
+
     settings: list[Any] = termios.tcgetattr(descriptor)
     settings[2] &= ~termios.HUPCL
     termios.tcsetattr(descriptor, termios.TCSANOW, settings)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.microgpt_random import DEVIATION, MicrogptRandom
+from ..data.microgpt_random import INIT_STD as INIT_STD
+from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, TensorKind
@@ -60,7 +61,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
         await device.seek(0)
         await _send_checkpoint(device, checkpoint)
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
-    await device.init_weights(config.seed, DEVIATION)
+    await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:
         generator = MicrogptRandom(config.seed)
         generator.shuffle(session.dataset.documents)

@@ -205,9 +205,8 @@ float sum_of_powers(float beta, std::uint32_t steps) {
     return static_cast<float>(sum) * 0x1p-32f;
 }
 
-// w - rate m / (sqrt(v) + epsilon) where epsilon is a small part: a guess from the bits and two
-// Newton steps whose constants centre the error, let the scale drift by kScale, and carry epsilon
-// to first order.
+// w - rate m / (sqrt(v) + epsilon) for a small epsilon: a guess from the bits and two Newton steps
+// whose constants centre the error, let the scale drift by kScale, and carry epsilon to first order.
 float fast_step(float w, float m, float v, float rate, float epsilon) {
     constexpr float kNewton = 0.44375431537628174f;
     constexpr float kScale = 1.0f / 0.11377891145742611f;
@@ -235,6 +234,7 @@ void adam_step(Training& training, Parameters grad) {
     const float rate = lr * reciprocal(first_sum) * root;
     const float epsilon = recipe.epsilon * root;
     const float decay_factor = fma(-lr, recipe.weight_decay, 1.0f);
+    // The fast way is exact enough if sqrt(v) is at least 2304 epsilon.
     const float border_root = epsilon * 2304.0f;
     const float border = border_root * border_root;
     const bool flush = t % 256 == 0;

@@ -60,6 +60,8 @@ class Builder {
         }
     }
 
+    void skip_to_cache_line() { plan.activations_bytes += arena_.skip_to_cache_line(); }
+
     Plan plan;
 
   private:
@@ -101,6 +103,8 @@ class Builder {
 void build_layers(Builder& build, Network& net) {
     const std::uint32_t count = net.shape.n_layer;
     Layer* layers = build.take<Layer>(count, build.plan.activations_bytes);
+    // The matrices of the standard model, and most buffers, are whole cache lines.
+    build.skip_to_cache_line();
     Layer shared;
     if (net.recompute) {
         build.place(kLayerActivations, shared);

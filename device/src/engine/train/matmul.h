@@ -59,7 +59,6 @@ class Tile {
   public:
     UGPT_LANE void compute(const Product& p, const float* a, const float* b, float* c) {
         Tile tile;
-        std::size_t depth = p.depth;
         UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) {
             tile.a_[i] = a + i * row_step(p);
         }
@@ -75,35 +74,37 @@ class Tile {
                             : Lanes::all(0.0f);
                 }
             }
+            tile.template add<false>(p, 0);
         } else {
             tile.template add<true>(p, 0);
-            tile.advance(p, 1);
-            --depth;
         }
+        // The pointers stay at what was added last: behind it there may be nothing to point to.
+        std::size_t left = p.depth - 1;
         if constexpr (kSingle) {
             // Of a single column little is computed for each k: moving on would cost a tenth more.
             constexpr std::size_t kBlock = 4;
-            for (std::size_t blocks = depth / kBlock; blocks > 0; --blocks) {
-                UGPT_UNROLL for (std::size_t k = 0; k < kBlock; ++k) {
+            for (std::size_t blocks = left / kBlock; blocks > 0; --blocks) {
+                UGPT_UNROLL for (std::size_t k = 1; k <= kBlock; ++k) {
                     tile.template add<false>(p, k);
                 }
                 tile.advance(p, kBlock);
             }
-            depth %= kBlock;
+            left %= kBlock;
         }
-        for (std::size_t pairs = depth / 2; pairs > 0; --pairs) {
-            tile.template add<false>(p, 0);
+        for (std::size_t pairs = left / 2; pairs > 0; --pairs) {
             if constexpr (kTransposed && !Known::kKnown) {
                 tile.advance(p, 1);
                 tile.template add<false>(p, 0);
                 tile.advance(p, 1);
+                tile.template add<false>(p, 0);
             } else {
                 tile.template add<false>(p, 1);
+                tile.template add<false>(p, 2);
                 tile.advance(p, 2);
             }
         }
-        if (depth % 2 != 0) {
-            tile.template add<false>(p, 0);
+        if (left % 2 != 0) {
+            tile.template add<false>(p, 1);
         }
         const float* mask = masked(p, c);
         UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
@@ -218,11 +219,14 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
         const float* b = p.b + (kB == Order::transposed ? n * Known::b(p) : n);
         float* c = p.c + m * Known::c(p) + n;
         m += tiles * kRows;
-        do {
+        for (;;) {
             Tile<Lanes, Known, kA, kB, kInto, kRows, kVectors>::compute(copy, a, b, c);
+            if (--tiles == 0) {
+                break;
+            }
             a += kRows * row_step;
             c += kRows * Known::c(copy);
-        } while (--tiles > 0);
+        }
     }
     return m;
 }
@@ -280,12 +284,15 @@ template <class Known, std::size_t kRows>
         float* c = p.c + m * Known::c(p);
         float sums[kRows];
         UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { sums[i] = c[i * Known::c(p)]; }
-        for (std::size_t k = p.depth; k > 0; --k) {
+        for (std::size_t left = p.depth;;) {
             const float factor = *b;
             if (bits_of(factor) != 0) {
                 UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
                     sums[i] = fma(a[i * Known::a(p)], factor, sums[i]);
                 }
+            }
+            if (--left == 0) {
+                break;
             }
             ++a;
             b += Known::b(p);

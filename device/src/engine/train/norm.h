@@ -26,8 +26,11 @@ void rmsnorm(const Network& net, const float* x, float* y, float* scale, std::si
         Lanes::store(scale + t, factor);
         in = x + t;
         float* out = y + t;
-        for (std::size_t left = net.shape.n_embd; left > 0; --left) {
+        for (std::size_t left = net.shape.n_embd;;) {
             Lanes::store(out, Lanes::mul(Lanes::load(in), factor));
+            if (--left == 0) {
+                break;
+            }
             in += net.stride;
             out += net.stride;
         }
@@ -53,11 +56,14 @@ void rmsnorm_backward(const Network& net, const float* y, const float* scale, co
         out = y + t;
         gradient = dy + t;
         float* result = dx + t;
-        for (std::size_t left = net.shape.n_embd; left > 0; --left) {
+        for (std::size_t left = net.shape.n_embd;;) {
             const auto centred =
                 Lanes::negative_fma(Lanes::load(out), mean, Lanes::load(gradient));
             Lanes::store(result, kAccumulate ? Lanes::fma(centred, factor, Lanes::load(result))
                                              : Lanes::mul(centred, factor));
+            if (--left == 0) {
+                break;
+            }
             out += net.stride;
             gradient += net.stride;
             result += net.stride;

@@ -95,8 +95,11 @@ UGPT_LANE void embed(const Network& net, Token token, std::size_t t, float* x) {
     const float* by_token = net.wte.weights + token * width;
     const float* by_position = net.wpe.weights + t * width;
     x += t;
-    for (std::size_t i = width; i > 0; --i) {
+    for (std::size_t left = width;;) {
         *x = *by_token++ + *by_position++;
+        if (--left == 0) {
+            break;
+        }
         x += net.stride;
     }
 }
@@ -109,8 +112,11 @@ void copy_features(const Network& net, const float* from, float* to, std::size_t
     for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
         const float* source = from + t;
         float* target = to + t;
-        for (std::size_t left = net.shape.n_embd; left > 0; --left) {
+        for (std::size_t left = net.shape.n_embd;;) {
             Lanes::store(target, Lanes::load(source));
+            if (--left == 0) {
+                break;
+            }
             source += net.stride;
             target += net.stride;
         }
@@ -227,8 +233,11 @@ UGPT_LANE void token_gradient(const Network& net, const Document& document, std:
         if (token >= row && token < row + rows) {
             float* sum = net.weight_gradient + (token - row) * width;
             const float* gradient = net.stream_gradient + t;
-            for (std::size_t left = width; left > 0; --left) {
+            for (std::size_t left = width;;) {
                 *sum = *sum + *gradient;
+                if (--left == 0) {
+                    break;
+                }
                 ++sum;
                 gradient += net.stride;
             }

@@ -27,6 +27,7 @@ from ...training.session import Session
 from ...view.display import Display, choose_mode, make_display
 from ...view.output import console, say
 from ..options import Baud, Json, NoReset, Plain, Port, run
+from ..signals import on_end_signals
 
 EXAMPLES = [
     "ugpt train data/names.txt --detach",
@@ -100,9 +101,9 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
     task = asyncio.current_task()
     assert task is not None
     # A terminated program must leave the terminal as tidy as an interrupted one.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with display:
-        return await attachment.run()
+    with on_end_signals(task.cancel, (signal.SIGTERM,)):
+        async with display:
+            return await attachment.run()
 
 
 def _open(folder: Path | None, data: Path | None, emit: OnEvent, run_id: int) -> Session:

@@ -23,7 +23,8 @@ from ...rpc.link import LogLine
 from ...rpc.messages import LogLevel
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING, printable
-from ..options import NoReset, Port, run, until_interrupted
+from ..options import NoReset, Port, run
+from ..signals import until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",

@@ -14,7 +14,8 @@ from ...device.target import Target
 from ...training.sampling import TEMPERATURE, sample_texts
 from ...view.output import print_json, say
 from ..numbers import decimal_number, whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Port, run, until_interrupted
+from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
+from ..signals import until_interrupted
 
 NUMBERS = 2**32
 """How many texts a seed has."""

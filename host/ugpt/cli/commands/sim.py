@@ -11,7 +11,8 @@ import typer
 from ...device import virtual
 from ...rpc.errors import DeviceProgramError
 from ...view.output import console, say
-from ..options import END_SIGNALS, Board, Flash, run
+from ..options import Board, Flash, run
+from ..signals import on_end_signals
 
 EXAMPLES = [
     "ugpt sim",
@@ -36,23 +37,29 @@ def command(
     if pty and listen:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--listen", listen] if listen else ["--pty"]
-    run(_simulate(virtual.command(board, flash, extra), board))
+    # However this process ends, the device is not left behind, holding its port and its flash.
+    run(_simulate(virtual.command(board, flash, [*extra, "--end-with-stdin"]), board))
 
 
 async def _simulate(arguments: list[str], board: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
+    asked_to_stop = asyncio.Event()
+    with on_end_signals(asked_to_stop.set):
+        await _watch(process, asked_to_stop, board)
+
+
+async def _watch(
+    process: asyncio.subprocess.Process, asked_to_stop: asyncio.Event, board: str
+) -> None:
+    """Until the device ends, or is to end."""
     assert process.stdout is not None
     assert process.stderr is not None
-    asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in END_SIGNALS:
-        loop.add_signal_handler(number, asked_to_stop.set)
     try:
         address = (await process.stdout.readline()).decode().strip()
         if address:

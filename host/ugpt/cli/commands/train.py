@@ -33,7 +33,6 @@ from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ..numbers import whole_number
 from ..options import (
-    END_SIGNALS,
     SEED_MAX,
     Baud,
     BlockSize,
@@ -64,6 +63,7 @@ from ..recipe import (
     evaluation,
     recipe,
 )
+from ..signals import on_end_signals
 from .attach import say_detached
 
 EXAMPLES = [
@@ -229,7 +229,6 @@ def _ending_on_signals(training: Training, display: Display) -> Iterator[None]:
     """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once."""
     task = asyncio.current_task()
     assert task is not None
-    loop = asyncio.get_running_loop()
 
     def end() -> None:
         if training.stopping or not training.placed:
@@ -238,13 +237,8 @@ def _ending_on_signals(training: Training, display: Display) -> Iterator[None]:
         training.request_stop()
         display.show(Notice("Stopping at a step boundary; Ctrl-C again leaves at once."))
 
-    for number in END_SIGNALS:
-        loop.add_signal_handler(number, end)
-    try:
+    with on_end_signals(end):
         yield
-    finally:
-        for number in END_SIGNALS:
-            loop.remove_signal_handler(number)
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:

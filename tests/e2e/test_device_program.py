@@ -1,0 +1,173 @@
+"""The virtual device as a program: when it ends, with which status, and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import CommandLine, events_until_step
+from tests.support.processes import left_running, running
+from ugpt import virtual
+
+TIMEOUT_S = 20.0
+
+
+def finished(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs the device with nothing on its standard input, until it ends by itself."""
+    return subprocess.run(
+        [virtual.program(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def device(flash: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A device, and where it says that it listens; killed at the end if it still runs."""
+    command = virtual.command("esp32", flash, ["--listen", "127.0.0.1:0", *arguments])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().strip()
+            assert port.startswith("socket://")
+            yield process, port
+        finally:
+            process.kill()
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    with device(tmp_path / "flash") as (process, _):
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_S) == 0
+
+
+def test_the_end_of_its_standard_streams_ends_it(tmp_path: Path) -> None:
+    done = finished("--flash", tmp_path / "flash", "--stdio")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_with_stdin_it_ends_when_told_to(tmp_path: Path) -> None:
+    with device(tmp_path / "flash", "--end-with-stdin") as (process, _):
+        assert process.stdin is not None
+        process.stdin.write("what comes through it means nothing\n")
+        process.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.stdin.close()
+        assert process.wait(TIMEOUT_S) == 0
+
+
+def test_without_being_told_it_outlives_its_starter(tmp_path: Path) -> None:
+    """As started from a shell by a person who then leaves."""
+    flash = tmp_path / "flash"
+    command = f'"{virtual.program()}" --pty --flash "{flash}" </dev/null >/dev/null 2>&1 &'
+    subprocess.run(["sh", "-c", command], check=True)
+    assert left_running(str(flash), timeout_s=0.5)
+    (pid,) = running(str(flash))
+    os.kill(pid, signal.SIGTERM)
+    assert not left_running(str(flash))
+
+
+# Killed starters leave nothing behind
+
+
+@pytest.mark.parametrize("link", [("--pty",), ("--listen", "127.0.0.1:0")])
+def test_killed_sim_takes_its_device_along(
+    cli: CommandLine, tmp_path: Path, link: tuple[str, ...]
+) -> None:
+    flash = tmp_path / "killed.flash"
+    with cli.running("sim", *link, "--flash", flash) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().split()[-1]
+        assert [words for words in running(str(flash)).values() if "ugpt-device" in words]
+        process.kill()
+        process.wait(TIMEOUT_S)
+        assert not left_running(str(flash))
+    if link[0] == "--listen":
+        address = port.removeprefix("socket://")
+        with cli.running("sim", "--listen", address, "--flash", flash) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().split()[-1] == port
+
+
+def test_killed_training_takes_its_device_along(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    flash = tmp_path / "killed.flash"
+    arguments = ("--steps", "1000000", "--json", "--run", "R", "--flash", flash)
+    with cli.running("train", names, *arguments) as process:
+        events_until_step(process, 200)
+        assert [words for words in running(str(flash)).values() if "ugpt-device" in words]
+        process.kill()
+        process.wait(TIMEOUT_S)
+        assert not left_running(str(flash))
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--pty"], "--flash FILE is needed; see --help"),
+        (["--flash"], "'--flash' is unknown or lacks a value; see --help"),
+        (["--flash", "F", "--loud", "1"], "'--loud 1' is not understood"),
+        (["--flash", "F", "--board", "pdp11"], "there is no board 'pdp11'; there are: esp32"),
+        (["--flash", "F", "--frame-bytes", "1279"], "'--frame-bytes 1279' is not understood"),
+        (["--flash", "F", "--frame-bytes", "8193"], "'--frame-bytes 8193' is not understood"),
+        (["--flash", "F", "--window", "0"], "'--window 0' is not understood"),
+        (["--flash", "F", "--window", "17"], "'--window 17' is not understood"),
+        (["--flash", "F", "--window", "4x"], "'--window 4x' is not understood"),
+        (["--flash", "F", "--window", "-1"], "'--window -1' is not understood"),
+        (["--flash", "F", "--power-cut-after", "0"], "'--power-cut-after 0' is not understood"),
+        (["--flash", "F", "--listen", "5555"], "5555 is not HOST:PORT"),
+        (["--flash", "F", "--listen", "127.0.0.1:none"], "cannot listen on 127.0.0.1:none"),
+        (["--flash", "absent/F"], "cannot open the flash file absent/F"),
+    ],
+)
+def test_bad_arguments_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = finished(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(rf"ugpt-device: {re.escape(reason)}.*\n", done.stderr)
+
+
+def test_help_is_no_failure() -> None:
+    done = finished("--help")
+    assert done.returncode == 0
+    assert "--power-cut-after N" in done.stdout
+
+
+def test_a_port_that_is_taken_fails(tmp_path: Path) -> None:
+    with device(tmp_path / "one") as (_, port):
+        address = port.removeprefix("socket://")
+        done = finished("--flash", tmp_path / "two", "--listen", address)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ugpt-device: cannot listen on {address}: ")
+
+
+def test_a_flash_file_belongs_to_one_device(tmp_path: Path) -> None:
+    flash = tmp_path / "flash"
+    with device(flash) as (first, _):
+        done = finished("--flash", flash)
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"ugpt-device: the flash file {flash} is in use by another virtual device\n"
+        )
+        assert first.poll() is None
+    # The lock ends with the process, however that ends.
+    assert finished("--flash", flash).returncode == 0

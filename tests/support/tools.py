@@ -1,0 +1,95 @@
+"""Build tools for tests: the environment's own CMake and Ninja, and one build folder at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sysconfig
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD_TIMEOUT_S = 1800.0
+
+# With these set, tools colour what they write even into a pipe, or take themselves for a part of
+# the `make` that runs the tests.
+_TERMINAL_VARIABLES = (
+    "CLICOLOR_FORCE", "FORCE_COLOR", "GNUMAKEFLAGS", "MAKEFLAGS", "MAKELEVEL", "MAKE_TERMERR",
+    "MAKE_TERMOUT", "MFLAGS", "PY_COLORS",
+)  # fmt: skip
+
+
+def forget_terminal(environment: MutableMapping[str, str]) -> None:
+    """Removes what a terminal, or a `make` in one, tells the programs that it starts."""
+    for name in _TERMINAL_VARIABLES:
+        environment.pop(name, None)
+
+
+def tool(name: str) -> str:
+    """The program `name` of this Python's environment, or else of the system."""
+    beside = Path(sysconfig.get_path("scripts")) / name
+    return str(beside) if beside.exists() else name
+
+
+class ToolFailed(AssertionError):
+    """A program ended with a status other than zero; the message holds all that it wrote."""
+
+
+def run(
+    *command: str | Path,
+    timeout_s: float = 60.0,
+    cwd: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """Standard output of a command that must succeed; raises ToolFailed if it does not."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **(variables or {})},
+    )
+    if done.returncode != 0:
+        words = " ".join(map(str, command))
+        raise ToolFailed(f"{words}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class BuildFolder:
+    """A folder in which the project's own CMakeLists.txt is built.
+
+    Several workers may ask for the same target; a lock file lets one build while the others wait,
+    and then find everything up to date.
+    """
+
+    def __init__(self, name: str, definitions: Mapping[str, str]) -> None:
+        self.path = ROOT / "build" / name
+        self._definitions = {"CMAKE_MAKE_PROGRAM": tool("ninja"), **definitions}
+        self._lock = FileLock(self.path.parent / f"{name}.lock", timeout=BUILD_TIMEOUT_S)
+        self._configured = False
+
+    def make(self, targets: Sequence[str], *, jobs: int = 0, keep_going: bool = False) -> None:
+        """Builds targets, by `jobs` processes (0: as many as there are cores).
+
+        With `keep_going`, a target that fails does not stop the others. Raises ToolFailed.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        arguments = [f"-j{jobs}"] if jobs else []
+        arguments += ["-k0"] if keep_going else []
+        with self._lock:
+            self._configure()
+            run(
+                tool("cmake"), "--build", self.path, "--target", *targets, "--", *arguments,
+                timeout_s=BUILD_TIMEOUT_S,
+            )  # fmt: skip
+
+    def _configure(self) -> None:
+        if self._configured:
+            return
+        definitions = [f"-D{name}={value}" for name, value in self._definitions.items()]
+        run(tool("cmake"), "-S", ROOT, "-B", self.path, "-G", "Ninja", *definitions, timeout_s=300)
+        self._configured = True

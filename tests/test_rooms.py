@@ -1,0 +1,153 @@
+"""The rooms of the code: arrows only where docs/rooms.toml has them, no cycles, pictures fresh."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from docs import rooms
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "host" / "ugpt"
+SOURCE = ROOT / "device" / "src"
+HOST = rooms.read_rooms("host")
+DEVICE = rooms.read_rooms("device")
+
+
+def test_host_arrows_are_allowed() -> None:
+    arrows = rooms.host_arrows(PACKAGE)
+    assert len(arrows) > 200
+    assert not (wrong := rooms.forbidden(arrows, HOST)), "\n".join(wrong)
+
+
+def test_device_arrows_are_allowed() -> None:
+    arrows = rooms.device_arrows(SOURCE, DEVICE)
+    assert len(arrows) > 150
+    assert not (wrong := rooms.forbidden(arrows, DEVICE)), "\n".join(wrong)
+
+
+def test_no_file_is_part_of_a_cycle() -> None:
+    assert not rooms.file_cycle(rooms.host_arrows(PACKAGE))
+    assert not rooms.file_cycle(rooms.device_arrows(SOURCE, DEVICE))
+
+
+def test_allowed_arrows_run_one_way() -> None:
+    for table in (HOST, DEVICE):
+        pairs = {(name, used) for name, room in table.items() for used in room.uses}
+        assert all(used in table for _, used in pairs)
+        rooms.floors(table, pairs)  # does not end if there is a cycle
+
+
+def test_every_file_has_a_room() -> None:
+    top = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert top | folders == set(HOST)
+    assert {rooms.device_room(SOURCE, path, DEVICE) for path in SOURCE.rglob("*.h")} <= set(DEVICE)
+
+
+def test_the_package_itself_is_small() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 6
+
+
+def test_hidden_modules_stay_in_their_rooms() -> None:
+    assert not (wrong := rooms.hidden_modules_used(rooms.host_arrows(PACKAGE))), "\n".join(wrong)
+
+
+def test_app_includes_one_header_of_the_engine() -> None:
+    outside = ("app", "store", "main", "port", "rpc", "base")
+    included = {
+        arrow.target.relative_to(SOURCE).as_posix()
+        for arrow in rooms.device_arrows(SOURCE, DEVICE)
+        if arrow.room in outside and arrow.target_room.startswith("engine")
+    }
+    assert included == {"engine/engine.h"}
+
+
+def test_only_ports_and_roots_know_a_platform() -> None:
+    for arrow in rooms.device_arrows(SOURCE, DEVICE):
+        if arrow.target.parent.name in ("posix", "esp32"):
+            assert arrow.room in ("port", "main"), f"{arrow.source}:{arrow.line}"
+
+
+def test_picture_and_tables_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "rooms.py"), "--check"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+# The checks themselves
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def small(uses: dict[str, set[str]]) -> dict[str, rooms.Room]:
+    return {name: rooms.Room(name, "", frozenset(used)) for name, used in uses.items()}
+
+
+def test_a_forbidden_import_is_named_with_its_line(tmp_path: Path) -> None:
+    package = write(
+        tmp_path / "ugpt",
+        {
+            "__init__.py": "",
+            "rpc/__init__.py": "",
+            "rpc/link.py": "import os\n\ndef f():\n    from ..view import chart\n",
+            "view/__init__.py": "",
+            "view/chart.py": "",
+        },
+    )
+    table = small({"rpc": set(), "view": {"rpc"}})
+    (line,) = rooms.forbidden(rooms.host_arrows(package), table, tmp_path)
+    assert line.startswith("ugpt/rpc/link.py:4: rpc must not use view")
+
+
+def test_a_cycle_of_imports_is_named(tmp_path: Path) -> None:
+    package = write(
+        tmp_path / "ugpt",
+        {
+            "__init__.py": "",
+            "a.py": "from .b import x\n",
+            "b.py": "if TYPE_CHECKING:\n    from . import a\n",
+        },
+    )
+    assert rooms.file_cycle(rooms.host_arrows(package), tmp_path).count("ugpt/") == 3
+
+
+def test_a_hidden_module_of_another_room_is_named(tmp_path: Path) -> None:
+    package = write(
+        tmp_path / "ugpt",
+        {
+            "__init__.py": "",
+            "a/__init__.py": "",
+            "a/_secret.py": "",
+            "a/own.py": "from . import _secret\n",
+            "b/__init__.py": "",
+            "b/c.py": "from ..a._secret import x\n",
+        },
+    )
+    (line,) = rooms.hidden_modules_used(rooms.host_arrows(package), tmp_path)
+    assert line.startswith("ugpt/b/c.py:1: _secret is hidden in a")
+
+
+def test_a_forbidden_include_is_named_with_its_line(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        {
+            "engine/engine.h": "#pragma once\n",
+            "engine/train/pass.h": '#include "rpc/frame.h"\n',
+            "rpc/frame.h": '#include <span>\n#include "engine/engine.h"\n',
+        },
+    )
+    table = small({"engine": set(), "engine/train": {"engine", "rpc"}, "rpc": set()})
+    arrows = rooms.device_arrows(source, table)
+    (line,) = rooms.forbidden(arrows, table, tmp_path)
+    assert line.startswith("rpc/frame.h:2: rpc must not use engine")
+    assert not rooms.file_cycle(arrows)
