@@ -294,6 +294,64 @@ def test_a_missing_handler_is_an_error_of_the_linker(generator: ModuleType, tmp_
     assert subprocess.run([tmp_path / "example"], timeout=10, check=False).returncode == 0
 
 
+EXAMPLES = """
+examples = [
+    { name = "a dot", id = 7, params = { point = { x = 1 }, wet = false } },
+    { name = "all dots", params = { point = { x = 255 }, title = { repeat = "t", times = 9 } } },
+    { name = "painted", result = {} },
+    { name = "an older painter", params = { point = { x = 5 } }, decode_only = true, body = "94" },
+]
+"""
+
+
+def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleType) -> None:
+    golden = sys.modules[f"{generator.__name__}.golden"]
+    parse = sys.modules[f"{generator.__name__}.schema"].parse
+    text = EXAMPLE.replace("result = []\n", f"result = []{EXAMPLES}", 1)
+    cases = golden.load("", parse(text))
+    dot, dots, painted, older = cases
+    assert dot["value"] == {
+        "point": {"x": 1, "y": 7},
+        "width": 1.5,
+        "colour": "blue",
+        "title": 'a "b"',
+        "wet": False,
+    }
+    assert dot["body"] == "940007a57061696e7495920107ca3fc0000004a56120226222c2"
+    assert dots["body"].endswith("a9" + "74" * 9 + "c3")
+    assert painted["body"] == "940101c090"
+    assert older["decode_only"]
+    assert older["body"] == "94"
+
+    kept = golden.to_json([case | {"body": "c0"} for case in cases])
+    again = golden.load(kept, parse(text))
+    assert [case["body"] for case in again] == ["c0"] * 4
+    assert [case["frame"] for case in again] == [case["frame"] for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("wet = false", "dry = false", "example 'a dot': there is no field 'dry'"),
+        ("{ x = 1 }", "{ y = 3 }", "example 'a dot': x has no default and must be given"),
+        ('"all dots"', '"a dot"', "'a dot' appears twice"),
+        ("decode_only = true, ", "", "`decode_only` and `body` go together"),
+        ("id = 7", "id = -7", "examples.a dot.id: must be an integer from 0"),
+        ("result = {}", "answer = {}", "examples.painted: `params` is missing"),
+    ],
+)
+def test_an_example_that_contradicts_the_schema_is_refused(
+    generator: ModuleType, old: str, new: str, words: str
+) -> None:
+    golden = sys.modules[f"{generator.__name__}.golden"]
+    schema = sys.modules[f"{generator.__name__}.schema"]
+    examples = EXAMPLES.replace(old, new, 1)
+    assert examples != EXAMPLES
+    with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
+        golden.load("", schema.parse(EXAMPLE.replace("result = []\n", f"result = []{examples}", 1)))
+    assert words in str(caught.value)
+
+
 def test_the_reference_page_says_everything(generator: ModuleType) -> None:
     schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
     page = sys.modules[f"{generator.__name__}.reference"].page(schema)
