@@ -43,10 +43,15 @@ set(UGPT_RPC_SOURCES
 set(UGPT_APP_SOURCES
     app/autorun_sampler.cpp
     app/device.cpp
+    app/dispatch.cpp
+    app/document_intake.cpp
     app/document_queue.cpp
+    app/handlers.cpp
+    app/link_handlers.cpp
     app/link_task.cpp
     app/planning.cpp
     app/trainer.cpp
+    app/trainer_handlers.cpp
     app/trainer_task.cpp
 )
 

@@ -1,4 +1,4 @@
-"""Writes everything that follows from `protocol/ugpt.toml` and `protocol/golden.json`.
+"""Writes everything that follows from `protocol/ugpt.toml`.
 
 `python protocol/generate.py` writes the files that are stale; with `--check` it only names them,
 and its exit status is 1 if there is any.
@@ -14,7 +14,7 @@ PROTOCOL = Path(__file__).resolve().parent
 ROOT = PROTOCOL.parent
 sys.path.insert(0, str(PROTOCOL))
 
-from generator import cpp, golden, python, reference  # noqa: E402
+from generator import cpp, dispatch, golden, python, reference  # noqa: E402
 from generator.checks import SchemaError  # noqa: E402
 from generator.schema import load  # noqa: E402
 
@@ -22,14 +22,16 @@ from generator.schema import load  # noqa: E402
 def outputs(root: Path = ROOT) -> dict[Path, str]:
     """Path and text of every generated file."""
     schema = load(root / "protocol" / "ugpt.toml")
-    golden_text = (root / "protocol/golden.json").read_text(encoding="utf-8")
-    cases = golden.load(golden_text, schema)
+    kept = root / "protocol/golden.json"
+    cases = golden.load(kept.read_text(encoding="utf-8") if kept.exists() else "", schema)
     return {
         root / "device/src/rpc/messages.h": cpp.header(schema),
         root / "device/src/rpc/messages.cpp": cpp.source(schema),
+        root / "device/src/app/handlers.h": dispatch.header(schema),
+        root / "device/src/app/handlers.cpp": dispatch.source(schema),
         root / "host/ugpt/rpc/messages.py": python.module(schema),
         root / "docs/protocol.md": reference.page(schema),
-        root / "protocol/golden.json": golden.to_json(golden_text, cases),
+        root / "protocol/golden.json": golden.to_json(cases),
         root / "tests/rpc/golden.inc": golden.cpp_cases(cases, schema),
         root / "tests/rpc/every_message.inc": cpp.message_list(schema),
     }

@@ -43,7 +43,7 @@ FIND = """\
 
 std::optional<Method> find_method(std::string_view name) {
     for (std::size_t i = 0; i < kMethods.size(); ++i) {
-        if (kMethods[i].name == name) {
+        if (kMethods[i] == name) {
             return static_cast<Method>(i);
         }
     }
@@ -175,28 +175,15 @@ def cpp_string(text: str) -> str:
 
 def _methods(schema: Schema) -> str:
     lines = [
-        "// Which task answers: the link task at once, or the trainer between two steps.",
-        "enum class Task : std::uint8_t { link, trainer };",
-        "",
         "// Numbered as in the table below; on the wire a method goes by its name.",
         "enum class Method : std::uint8_t {",
-    ]
-    lines += [f"    {method.name}," for method in schema.methods]
-    lines += [
+        *(f"    {method.name}," for method in schema.methods),
+        "};",
+        f"inline constexpr std::array<std::string_view, {len(schema.methods)}> kMethods{{",
+        *(f'    "{method.name}",' for method in schema.methods),
         "};",
         "",
-        "struct MethodInfo {",
-        "    std::string_view name;",
-        "    Task task;",
-        "};",
-        "",
-        f"inline constexpr std::array<MethodInfo, {len(schema.methods)}> kMethods{{{{",
-    ]
-    lines += [f'    {{"{method.name}", Task::{method.task}}},' for method in schema.methods]
-    lines += [
-        "}};",
-        "",
-        "[[nodiscard]] constexpr const MethodInfo& info(Method method) {",
+        "[[nodiscard]] constexpr std::string_view method_name(Method method) {",
         "    return kMethods[static_cast<std::size_t>(method)];",
         "}",
         "[[nodiscard]] std::optional<Method> find_method(std::string_view name);",

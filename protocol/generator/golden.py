@@ -1,8 +1,9 @@
 """Golden vectors: `protocol/golden.json`, and the C++ test made from it, `tests/rpc/golden.inc`.
 
-A case says what a message means (`value`) and what it looks like (`body` and `frame`, in hex, or
-size and CRC-32 where they are long). The encoders here are written for plainness and share nothing
-with those under test; they fill in a new case, and what is filled in is never written again.
+The examples of the schema say what a message means (`value`); a golden vector adds what it looks
+like (`body` and `frame`, in hex, or size and CRC-32 where they are long). The encoders here are
+written for plainness and share nothing with those under test; they fill in the bytes of a new
+example, and what is filled in is kept by its name and never written again.
 """
 
 from __future__ import annotations
@@ -10,34 +11,97 @@ from __future__ import annotations
 import json
 import textwrap
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .checks import SchemaError
 from .cpp import cpp_string, float_literal, pascal
-from .schema import Field, Kind, Schema
+from .schema import Example, Field, Kind, Schema
 
 LONGEST_HEX_BYTES = 400
+
+ABOUT = [
+    "Golden vectors of the protocol, decoded and encoded by the tests of both sides.",
+    "Generated from the examples in ugpt.toml; the bytes of an example are written once.",
+    'Bytes are hex; {"repeat": x, "times": n} is x written n times; "inf" and "nan" are floats.',
+    "`body` and `frame` are hex, or size and CRC-32 where they are long.",
+    "`decode_only` marks encodings that are valid but not what our encoders write.",
+]
 
 Case = dict[str, Any]
 Value = Mapping[str, Any]
 
 
 def load(text: str, schema: Schema) -> list[Case]:
-    """The cases, with body and frame filled in where they were missing."""
-    cases: list[Case] = json.loads(text)["cases"]
-    for case in cases:
+    """A case for each example; `text` is golden.json as it was, or empty."""
+    kept = {case["name"]: case for case in json.loads(text)["cases"]} if text else {}
+    cases = []
+    for message, example in _examples(schema):
+        case = _case(message, example, schema)
+        if any(case["name"] == earlier["name"] for earlier in cases):
+            raise SchemaError(f"examples: {case['name']!r} appears twice")
+        case |= kept_bytes(kept.get(case["name"], {}))
         if "body" not in case:
-            case["body"] = _shown(_body(case, schema))
+            case["body"] = example.body or _shown(_body(case, schema))
         if "frame" not in case:
             body = case["body"]
             encoded = bytes.fromhex(body) if isinstance(body, str) else _body(case, schema)
             case["frame"] = _shown(_frame(encoded))
+        cases.append(case)
     return cases
 
 
-def to_json(text: str, cases: Sequence[Case]) -> str:
+def kept_bytes(case: Case) -> Case:
+    return {key: case[key] for key in ("body", "frame") if key in case}
+
+
+def _examples(schema: Schema) -> Iterator[tuple[str, Example]]:
+    """Every example with the name of its method or notification."""
+    for method in schema.methods:
+        for example in method.examples:
+            yield method.name, example
+    for error in schema.errors:
+        for example in error.examples:
+            yield "", example
+    for note in schema.notifications:
+        for example in note.examples:
+            yield note.name, example
+
+
+def _case(message: str, example: Example, schema: Schema) -> Case:
+    case: Case = {"name": example.name, "kind": example.kind}
+    if message:
+        case["message"] = message
+    if example.id is not None:
+        case["id"] = example.id
+    case["value"] = example.value
+    if message:
+        where = f"example {example.name!r}"
+        case["value"] = _complete(where, example.value, fields_of(case, schema), schema)
+    if example.body:
+        case["decode_only"] = True
+    return case
+
+
+def _complete(where: str, value: Value, fields: Sequence[Field], schema: Schema) -> Value:
+    """The value with the defaults of the fields that it leaves out."""
+    unknown = sorted(value.keys() - {field.name for field in fields})
+    if unknown:
+        raise SchemaError(f"{where}: there is no field {unknown[0]!r}")
+    completed = {}
+    for field in fields:
+        if field.name not in value and field.default is None:
+            raise SchemaError(f"{where}: {field.name} has no default and must be given")
+        given = value.get(field.name, field.default)
+        if field.kind is Kind.RECORD:
+            given = _complete(where, given, schema.record(field.type).fields, schema)
+        completed[field.name] = given
+    return completed
+
+
+def to_json(cases: Sequence[Case]) -> str:
     """golden.json with these cases, one line for each key."""
-    about = json.dumps(json.loads(text)["about"], indent=4)
+    about = json.dumps(ABOUT, indent=4)
     shown = []
     for case in cases:
         lines = [f"            {json.dumps(key)}: {json.dumps(case[key])}" for key in case]

@@ -6,6 +6,7 @@ emitters can therefore trust what they are given.
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from dataclasses import dataclass
 from enum import Enum
@@ -85,12 +86,24 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A message that becomes a golden vector."""
+
+    name: str
+    kind: str  # "request", "result", "notification" or "error"
+    id: int | None
+    value: dict[str, Any]  # fields that are left out have their defaults
+    body: str  # in hex, of an encoding that is valid but not what our encoders write; else empty
+
+
+@dataclass(frozen=True)
 class Method:
     name: str
     doc: str
     task: str  # "link" or "trainer"
     params: tuple[Field, ...]
     result: tuple[Field, ...]
+    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,7 @@ class Notification:
     name: str
     doc: str
     params: tuple[Field, ...]
+    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,7 @@ class ErrorType:
     code: int
     doc: str
     advice: str
+    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -223,7 +238,7 @@ def _record(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Record:
 
 def _method(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Method:
     where = f"methods.{name}"
-    checks.keys(where, entry, required={"doc", "task", "params", "result"})
+    checks.keys(where, entry, {"doc", "task", "params", "result"}, {"examples"})
     checks.snake_case(where, name)
     if entry["task"] not in ("link", "trainer"):
         raise SchemaError(f'{where}: task is "link" or "trainer", not {entry["task"]!r}')
@@ -233,24 +248,51 @@ def _method(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Method:
         entry["task"],
         _fields(f"{where}.params", entry["params"], kinds),
         _fields(f"{where}.result", entry["result"], kinds),
+        tuple(_example(where, example) for example in entry.get("examples", ())),
     )
 
 
 def _notification(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Notification:
     where = f"notifications.{name}"
-    checks.keys(where, entry, required={"doc", "params"})
+    checks.keys(where, entry, {"doc", "params"}, {"examples"})
     checks.snake_case(where, name)
-    return Notification(name, entry["doc"], _fields(where, entry["params"], kinds))
+    examples = tuple(_example(where, example) for example in entry.get("examples", ()))
+    notified = tuple(dataclasses.replace(e, kind="notification", id=None) for e in examples)
+    return Notification(name, entry["doc"], _fields(where, entry["params"], kinds), notified)
 
 
 def _error(name: str, entry: dict[str, Any]) -> ErrorType:
     where = f"errors.{name}"
-    checks.keys(where, entry, required={"code", "doc", "advice"})
+    checks.keys(where, entry, {"code", "doc", "advice"}, {"examples"})
     checks.snake_case(where, name)
     code = checks.integer(where, entry["code"], 0xFF)
     if code == 0:
         raise SchemaError(f"{where}: code 0 means that there is no error")
-    return ErrorType(name, code, entry["doc"], entry["advice"])
+    examples = tuple(_error_example(where, name, e) for e in entry.get("examples", ()))
+    return ErrorType(name, code, entry["doc"], entry["advice"], examples)
+
+
+def _example(where: str, entry: dict[str, Any]) -> Example:
+    where = f"{where}.examples.{entry.get('name', '?')}"
+    kind = "result" if "result" in entry else "params"
+    checks.keys(where, entry, {"name", kind}, {"id", "decode_only", "body"})
+    if entry.get("decode_only", False) != ("body" in entry):
+        raise SchemaError(f"{where}: `decode_only` and `body` go together")
+    return Example(
+        name=entry["name"],
+        kind="result" if kind == "result" else "request",
+        id=checks.integer(f"{where}.id", entry.get("id", 1), 0xFFFFFFFF),
+        value=entry[kind],
+        body=entry.get("body", ""),
+    )
+
+
+def _error_example(where: str, error: str, entry: dict[str, Any]) -> Example:
+    where = f"{where}.examples.{entry.get('name', '?')}"
+    checks.keys(where, entry, {"name", "message", "detail"}, {"id"})
+    number = checks.integer(f"{where}.id", entry.get("id", 1), 0xFFFFFFFF)
+    value = {"code": error, "message": entry["message"], "detail": entry["detail"]}
+    return Example(entry["name"], "error", number, value, body="")
 
 
 def _fields(where: str, entries: list[dict[str, Any]], kinds: dict[str, Kind]) -> tuple[Field, ...]:

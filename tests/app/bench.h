@@ -24,10 +24,10 @@ class Bench {
   public:
     explicit Bench(std::shared_ptr<test::MemoryFlash> flash = nullptr)
         : flash_(flash ? flash : std::make_shared<test::MemoryFlash>(256 * 1024)),
-          exchanges_(app::DeviceMemory::exchange_bytes(limits_)),
+          calls_(app::DeviceMemory::call_bytes(limits_)),
           scratch_(app::DeviceMemory::scratch_bytes(limits_)),
           device_(app::Ports{platform, serial, *flash_, signal_, log_}, limits_,
-                  {exchanges_, scratch_, *rings_}),
+                  {calls_, scratch_, *rings_}),
           link_([this] { device_.run_link(); }),
           trainer_([this] { device_.run_trainer(); }) {}
 
@@ -56,7 +56,7 @@ class Bench {
         writer.array(4);
         writer.uint(0);
         writer.uint(id);
-        writer.str(rpc::info(Params::kMethod).name);
+        writer.str(rpc::method_name(Params::kMethod));
         encode(writer, params);
         std::array<std::uint8_t, 4200> frame;
         serial.deliver(std::span(frame).first(rpc::encode_frame(writer.written(), frame)));
@@ -94,7 +94,7 @@ class Bench {
         }
     }
 
-    void greet() {
+    void handshake() {
         rpc::HelloResult result;
         CHECK(call(rpc::HelloParams{rpc::kProtocolMajor, 0}, result) == rpc::ErrorCode::none);
     }
@@ -131,7 +131,7 @@ class Bench {
     std::shared_ptr<test::MemoryFlash> flash_;
     test::FakeSignal signal_;
     test::FakeLog log_;
-    std::vector<std::uint8_t> exchanges_;
+    std::vector<std::uint8_t> calls_;
     std::vector<std::uint8_t> scratch_;
     std::unique_ptr<app::QueueMemory> rings_ = std::make_unique<app::QueueMemory>();
     app::Device device_;

@@ -62,7 +62,7 @@ bool idle(const rpc::Status& status) { return status.state == rpc::DeviceState::
 constexpr std::uint32_t kSteps = 60;
 
 void start_run(Bench& bench) {
-    bench.greet();
+    bench.handshake();
     bench.create(9);
     push_data(bench, 23);
     CHECK(bench.call(rpc::TrainParams{kSteps, 7, rpc::Source::flash}) == rpc::ErrorCode::none);
@@ -120,7 +120,7 @@ TEST(a_data_set_that_is_not_whole_is_refused) {
 
 TEST(a_run_from_flash_needs_a_data_set) {
     Bench bench(make_flash());
-    bench.greet();
+    bench.handshake();
     bench.create();
     CHECK(bench.call(rpc::TrainParams{10, 0, rpc::Source::flash}) == rpc::ErrorCode::bad_data);
     CHECK(bench.status().step == 0 && bench.status().target_step == 0);
@@ -150,7 +150,7 @@ TEST(a_power_cut_anywhere_leads_to_the_same_weights) {
         std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
         bench.reset();  // the RAM is gone; only the flash is left
         Bench next(flash);
-        next.greet();
+        next.handshake();
         CHECK(next.reach(idle));
         CHECK(next.status().step == kSteps);
         CHECK(read_weights(next) == expected);
@@ -165,7 +165,7 @@ TEST(a_paused_run_from_flash_stays_paused_after_a_start) {
     std::uint32_t step = 0;
     {
         Bench bench(flash);
-        bench.greet();
+        bench.handshake();
         bench.create(9);
         push_data(bench, 23);
         CHECK(bench.call(rpc::TrainParams{100, 0, rpc::Source::flash}) == rpc::ErrorCode::none);
@@ -174,7 +174,7 @@ TEST(a_paused_run_from_flash_stays_paused_after_a_start) {
         step = pause.step;
     }
     Bench bench(flash);
-    bench.greet();
+    bench.handshake();
     CHECK(bench.status().step == step && bench.status().state == rpc::DeviceState::idle);
 }
 
@@ -210,7 +210,7 @@ TEST(autorun_prints_names_until_a_host_speaks) {
     const FlashPtr flash = make_flash();
     {
         Bench bench(flash);
-        bench.greet();
+        bench.handshake();
         bench.create();
         const std::array<std::uint8_t, 4> vocabulary{'a', 'b', 'c', 'd'};
         CHECK(bench.call(rpc::VocabularyWriteParams{0, vocabulary}) == rpc::ErrorCode::none);
@@ -226,7 +226,7 @@ TEST(autorun_prints_names_until_a_host_speaks) {
     }
     CHECK(std::ranges::count(printed, '\n') >= 2);
     CHECK(printed.find_first_not_of("abcd\r\n") == std::string::npos);
-    bench.greet();
+    bench.handshake();
     (void)bench.serial.collect(600);  // what was under way
     CHECK(bench.serial.collect(1200).empty());
 }

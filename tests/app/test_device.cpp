@@ -24,7 +24,7 @@ TEST(another_major_version_is_refused) {
 
 TEST(commands_that_need_a_model_say_so) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     rpc::DocumentsWriteResult documents;
     CHECK(bench.call(rpc::SampleParams{.temperature = 1.0f}) == rpc::ErrorCode::no_model);
     CHECK(bench.call(rpc::TrainParams{1, 0}) == rpc::ErrorCode::no_model);
@@ -34,7 +34,7 @@ TEST(commands_that_need_a_model_say_so) {
 
 TEST(a_shape_that_does_not_fit_leaves_the_model_as_it_was) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::Shape large = kShape;
     large.n_embd = 256;
@@ -46,7 +46,7 @@ TEST(a_shape_that_does_not_fit_leaves_the_model_as_it_was) {
 
 TEST(training_runs_to_its_target_and_no_further) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::DocumentsWriteResult documents;
     CHECK(bench.call(rpc::TrainParams{20, 0}) == rpc::ErrorCode::none);
@@ -63,7 +63,7 @@ TEST(training_runs_to_its_target_and_no_further) {
 
 TEST(a_profile_counts_while_it_is_on) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::ProfileResult before, during, after, again;
     rpc::DocumentsWriteResult documents;
@@ -92,7 +92,7 @@ TEST(a_profile_counts_while_it_is_on) {
 
 TEST(the_self_test_passes) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     rpc::SelfTestResult result;
     CHECK(bench.call(rpc::SelfTestParams{}, result) == rpc::ErrorCode::none);
     CHECK(result.digest == result.expected && result.failed.empty());
@@ -100,7 +100,7 @@ TEST(the_self_test_passes) {
 
 TEST(repeated_documents_are_passed_over_and_gaps_refused) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::DocumentsWriteResult documents;
     CHECK(bench.write_documents(0, 4, documents) == rpc::ErrorCode::none && documents.next == 4);
@@ -112,7 +112,7 @@ TEST(repeated_documents_are_passed_over_and_gaps_refused) {
 
 TEST(documents_beyond_the_room_are_left_out) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::DocumentsWriteResult documents;
     std::uint32_t next = 0;
@@ -127,7 +127,7 @@ TEST(documents_beyond_the_room_are_left_out) {
 
 TEST(a_pause_stops_at_a_boundary_and_training_goes_on_from_there) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::DocumentsWriteResult documents;
     CHECK(bench.write_documents(0, 100, documents) == rpc::ErrorCode::none);
@@ -144,7 +144,7 @@ TEST(a_new_start_takes_up_the_checkpoint) {
     std::vector<std::uint8_t> before;
     {
         Bench bench(flash);
-        bench.greet();
+        bench.handshake();
         bench.create(5);
         rpc::DocumentsWriteResult documents;
         CHECK(bench.write_documents(0, 10, documents) == rpc::ErrorCode::none);
@@ -156,7 +156,7 @@ TEST(a_new_start_takes_up_the_checkpoint) {
         before.assign(tensor.data.begin(), tensor.data.end());
     }
     Bench bench(flash);
-    bench.greet();
+    bench.handshake();
     const rpc::Status status = bench.status();
     CHECK(status.run_id == 5 && status.step == 10 && status.saved_step == 10);
     CHECK(status.documents_next == 10);
@@ -169,7 +169,7 @@ TEST(a_new_start_takes_up_the_checkpoint) {
 
 TEST(a_sample_is_the_same_again) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     rpc::SampleParams params{.seed = 4, .number = 2, .temperature = 0.8f};
     rpc::SampleResult result;
@@ -186,7 +186,7 @@ TEST(a_sample_is_the_same_again) {
 
 TEST(requests_beyond_the_window_are_answered_when_repeated) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     bench.create();
     constexpr std::uint32_t kCount = 12;
     for (std::uint32_t i = 0; i < kCount; ++i)
@@ -202,7 +202,7 @@ TEST(requests_beyond_the_window_are_answered_when_repeated) {
 
 TEST(bad_parameters_are_named) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     rpc::Shape bad = kShape;
     bad.n_embd = 9;  // not a multiple of n_head
     CHECK(bench.call(rpc::PlanParams{bad, kRecipe, 0}) == rpc::ErrorCode::bad_shape);
@@ -213,7 +213,7 @@ TEST(bad_parameters_are_named) {
 
 TEST(a_restart_is_asked_of_the_platform_after_the_reply) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     CHECK(bench.call(rpc::ResetParams{}) == rpc::ErrorCode::none);
     for (int tries = 0; tries < 500 && bench.platform.restarts == 0; ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -222,7 +222,7 @@ TEST(a_restart_is_asked_of_the_platform_after_the_reply) {
 
 TEST(a_rate_that_stays_silent_is_given_up) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     CHECK(bench.call(rpc::SetBaudParams{460800}) == rpc::ErrorCode::none);
     for (int tries = 0; tries < 1000 && bench.serial.bauds().size() < 2; ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -231,7 +231,7 @@ TEST(a_rate_that_stays_silent_is_given_up) {
 
 TEST(a_rate_that_is_used_stays) {
     Bench bench;
-    bench.greet();
+    bench.handshake();
     CHECK(bench.call(rpc::SetBaudParams{460800}) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::PingParams{}) == rpc::ErrorCode::none);
     std::this_thread::sleep_for(std::chrono::milliseconds(rpc::kBaudTrialMs + 300));

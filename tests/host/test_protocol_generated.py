@@ -51,6 +51,10 @@ result = []
 code = 1
 doc = "No paint."
 advice = "Buy some."
+[errors.bad_params]
+code = 3
+doc = "No such colour."
+advice = "Choose another."
 """
 
 CPP_TEST = """
@@ -75,6 +79,35 @@ int main() {
 """
 
 
+HANDLER_TEST = """
+#include "app/dispatch.h"
+namespace ugpt::app {
+class LinkTask { public: unsigned seen = 0; };
+#ifdef WITH_HANDLER
+CallError handle(LinkTask& link, const rpc::PaintParams& params, rpc::PaintResult&) {
+    link.seen = params.point.y;
+    return params.wet ? rpc::ErrorCode::dry : rpc::ErrorCode::none;
+}
+#endif
+}
+using namespace ugpt;
+int main() {
+    const app::Route& route = app::route(rpc::Method::paint);
+    if (route.link == nullptr || route.trainer != nullptr) return 1;
+    app::LinkTask link;
+    std::array<std::uint8_t, 256> out;
+    rpc::Request request;
+    const std::uint8_t body[] = {0x94, 0, 1, 0xa5, 'p', 'a', 'i', 'n', 't', 0x91, 0x92, 5, 8};
+    if (rpc::parse_request(body, request) != rpc::Envelope::request) return 2;
+    if (route.link(link, request, out)[3] != 0x93 || link.seen != 8) return 3;  // dry
+    const std::uint8_t bad[] = {0x94, 0, 1, 0xa5, 'p', 'a', 'i', 'n', 't', 0x91, 0x92, 5, 1};
+    if (rpc::parse_request(bad, request) != rpc::Envelope::request) return 4;
+    if (route.link(link, request, out)[4] != 3) return 5;  // bad_params
+    return link.seen == 8 ? 0 : 6;  // the handler has not seen it
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
     """protocol/generator as a module of its own name, whatever else is called so."""
@@ -88,7 +121,7 @@ def generator() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    for name in ("checks", "schema", "cpp", "python", "reference", "golden"):
+    for name in ("checks", "schema", "cpp", "dispatch", "python", "reference", "golden"):
         importlib.import_module(f"{spec.name}.{name}")
     return module
 
@@ -105,7 +138,7 @@ def test_generated_files_are_not_stale() -> None:
 
 
 def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
-    for name in ("protocol", "device/src/rpc", "host/ugpt", "docs", "tests/rpc"):
+    for name in ("protocol", "device/src/app", "device/src/rpc", "host/ugpt", "docs", "tests/rpc"):
         (tmp_path / name).mkdir(parents=True)
     shutil.copytree(PROTOCOL, tmp_path / "protocol", dirs_exist_ok=True)
 
@@ -117,6 +150,8 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
     assert generate().returncode == 0
     assert generate("--check").returncode == 0
     for name in (
+        "device/src/app/handlers.h",
+        "device/src/app/handlers.cpp",
         "device/src/rpc/messages.h",
         "device/src/rpc/messages.cpp",
         "host/ugpt/rpc/messages.py",
@@ -221,6 +256,100 @@ def test_defaults_stand_in_for_missing_fields_in_cpp(generator: ModuleType, tmp_
     assert built.returncode == 0, built.stderr
     run = subprocess.run([tmp_path / "example"], timeout=10, check=False)
     assert run.returncode == 0
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler was found")
+def test_a_missing_handler_is_an_error_of_the_linker(generator: ModuleType, tmp_path: Path) -> None:
+    assert COMPILER is not None
+    cpp, dispatch = (sys.modules[f"{generator.__name__}.{name}"] for name in ("cpp", "dispatch"))
+    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    for room in ("app", "base", "rpc"):
+        shutil.copytree(ROOT / "device" / "src" / room, tmp_path / room)
+    for name, text in {
+        "rpc/messages.h": cpp.header(schema),
+        "rpc/messages.cpp": cpp.source(schema),
+        "app/handlers.h": dispatch.header(schema),
+        "app/handlers.cpp": dispatch.source(schema),
+        "main.cpp": HANDLER_TEST,
+    }.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    sources = ["main.cpp", "app/handlers.cpp", "app/dispatch.cpp"]
+    sources += [f"rpc/{name}.cpp" for name in ("codec", "envelope", "field_error", "messages")]
+    command = [COMPILER, "-std=c++20", "-I.", *sources, "rpc/msgpack.cpp", "-o", "example"]
+
+    def build(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *options],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    without = build()
+    assert without.returncode != 0
+    assert "handle(ugpt::app::LinkTask&" in without.stderr
+    assert build("-DWITH_HANDLER").returncode == 0
+    assert subprocess.run([tmp_path / "example"], timeout=10, check=False).returncode == 0
+
+
+EXAMPLES = """
+examples = [
+    { name = "a dot", id = 7, params = { point = { x = 1 }, wet = false } },
+    { name = "all dots", params = { point = { x = 255 }, title = { repeat = "t", times = 9 } } },
+    { name = "painted", result = {} },
+    { name = "an older painter", params = { point = { x = 5 } }, decode_only = true, body = "94" },
+]
+"""
+
+
+def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleType) -> None:
+    golden = sys.modules[f"{generator.__name__}.golden"]
+    parse = sys.modules[f"{generator.__name__}.schema"].parse
+    text = EXAMPLE.replace("result = []\n", f"result = []{EXAMPLES}", 1)
+    cases = golden.load("", parse(text))
+    dot, dots, painted, older = cases
+    assert dot["value"] == {
+        "point": {"x": 1, "y": 7},
+        "width": 1.5,
+        "colour": "blue",
+        "title": 'a "b"',
+        "wet": False,
+    }
+    assert dot["body"] == "940007a57061696e7495920107ca3fc0000004a56120226222c2"
+    assert dots["body"].endswith("a9" + "74" * 9 + "c3")
+    assert painted["body"] == "940101c090"
+    assert older["decode_only"]
+    assert older["body"] == "94"
+
+    kept = golden.to_json([case | {"body": "c0"} for case in cases])
+    again = golden.load(kept, parse(text))
+    assert [case["body"] for case in again] == ["c0"] * 4
+    assert [case["frame"] for case in again] == [case["frame"] for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("wet = false", "dry = false", "example 'a dot': there is no field 'dry'"),
+        ("{ x = 1 }", "{ y = 3 }", "example 'a dot': x has no default and must be given"),
+        ('"all dots"', '"a dot"', "'a dot' appears twice"),
+        ("decode_only = true, ", "", "`decode_only` and `body` go together"),
+        ("id = 7", "id = -7", "examples.a dot.id: must be an integer from 0"),
+        ("result = {}", "answer = {}", "examples.painted: `params` is missing"),
+    ],
+)
+def test_an_example_that_contradicts_the_schema_is_refused(
+    generator: ModuleType, old: str, new: str, words: str
+) -> None:
+    golden = sys.modules[f"{generator.__name__}.golden"]
+    schema = sys.modules[f"{generator.__name__}.schema"]
+    examples = EXAMPLES.replace(old, new, 1)
+    assert examples != EXAMPLES
+    with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
+        golden.load("", schema.parse(EXAMPLE.replace("result = []\n", f"result = []{examples}", 1)))
+    assert words in str(caught.value)
 
 
 def test_the_reference_page_says_everything(generator: ModuleType) -> None:

@@ -83,7 +83,7 @@ void check_request(std::uint32_t id, const Params& value, const Expected& body,
         writer.array(4);
         writer.uint(kRequestType);
         writer.uint(id);
-        writer.str(info(Params::kMethod).name);
+        writer.str(method_name(Params::kMethod));
         encode(writer, value);
     });
     const Bytes given = check_encoding(ours, body, frame, direction);
@@ -98,7 +98,7 @@ template <typename Result>
 void check_result(std::uint32_t id, const Result& value, const Expected& body,
                   const Expected& frame, Direction direction = Direction::both) {
     Bytes room(kFrameMaxBytes);
-    const Bytes ours = copy(encode_response(room, id, value));
+    const Bytes ours = copy(encode_response(room, id, view(value)));
     const Bytes given = check_encoding(ours, body, frame, direction);
     Reader reader(given);
     CHECK(reader.array() == 4);
@@ -128,7 +128,7 @@ void check_error(std::uint32_t id, ErrorCode code, std::string_view message, std
 template <typename Notification>
 void check_notification(const Notification& value, const Expected& body, const Expected& frame) {
     Bytes room(kFrameMaxBytes);
-    const Bytes ours = copy(encode_notification(room, value));
+    const Bytes ours = copy(encode_notification(room, value.kName, view(value)));
     const Bytes given = check_encoding(ours, body, frame, Direction::both);
     Reader reader(given);
     CHECK(reader.array() == 3);

@@ -2,22 +2,22 @@
 
 namespace ugpt::app {
 
-std::span<Exchange> Device::deal(const LinkLimits& limits, std::span<std::uint8_t> memory) {
-    const auto exchanges = std::span(all_exchanges_).first(DeviceMemory::exchange_count(limits));
+std::span<PendingCall> Device::deal(const LinkLimits& limits, std::span<std::uint8_t> memory) {
+    const auto calls = std::span(all_calls_).first(DeviceMemory::call_count(limits));
     const std::size_t size = rpc::decoder_capacity(limits.frame_bytes);
-    for (Exchange& exchange : exchanges) {
-        exchange.buffer = memory.first(size);
+    for (PendingCall& call : calls) {
+        call.buffer = memory.first(size);
         memory = memory.subspan(size);
     }
-    return exchanges;
+    return calls;
 }
 
 Device::Device(const Ports& ports, const LinkLimits& limits, const DeviceMemory& memory)
     : ports_(ports),
       shared_(memory.rings),
-      exchanges_(deal(limits, memory.exchanges)),
-      link_(ports, limits, shared_, exchanges_, memory.scratch.first(limits.frame_bytes)),
-      trainer_(ports, shared_, exchanges_, memory.scratch.subspan(limits.frame_bytes)) {}
+      calls_(deal(limits, memory.calls)),
+      link_(ports, limits, shared_, calls_, memory.scratch.first(limits.frame_bytes)),
+      trainer_(ports, shared_, calls_, memory.scratch.subspan(limits.frame_bytes)) {}
 
 void Device::stop() {
     shared_.stop = true;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "app/exchange.h"
+#include "app/pending_call.h"
 #include "app/link_task.h"
 #include "app/shared.h"
 #include "app/trainer_task.h"
@@ -14,18 +14,18 @@ namespace ugpt::app {
 
 // What the two tasks pass on to each other and answer from; a chip has memory of several kinds.
 struct DeviceMemory {
-    std::span<std::uint8_t> exchanges;  // exchange_bytes(limits)
+    std::span<std::uint8_t> calls;  // call_bytes(limits)
     std::span<std::uint8_t> scratch;    // scratch_bytes(limits)
     QueueMemory& rings;
 
-    [[nodiscard]] static constexpr std::size_t exchange_bytes(const LinkLimits& limits) {
-        return exchange_count(limits) * rpc::decoder_capacity(limits.frame_bytes);
+    [[nodiscard]] static constexpr std::size_t call_bytes(const LinkLimits& limits) {
+        return call_count(limits) * rpc::decoder_capacity(limits.frame_bytes);
     }
     [[nodiscard]] static constexpr std::size_t scratch_bytes(const LinkLimits& limits) {
         return 2 * std::size_t{limits.frame_bytes};
     }
     // One for each request of the window, one for a probe beside them, one to receive into.
-    [[nodiscard]] static constexpr std::size_t exchange_count(const LinkLimits& limits) {
+    [[nodiscard]] static constexpr std::size_t call_count(const LinkLimits& limits) {
         return std::size_t{limits.window} + 2;
     }
 };
@@ -39,16 +39,16 @@ class Device {
     void stop();                            // ends both; for a process, not for a chip
 
   private:
-    static constexpr std::size_t kMaxExchanges = rpc::kWindowMax + 2;
-    static_assert(kMaxExchanges <= Shared::kMaxExchanges);
+    static constexpr std::size_t kMaxCalls = rpc::kWindowMax + 2;
+    static_assert(kMaxCalls <= Shared::kMaxCalls);
 
-    // Deals out the exchanges' buffers.
-    std::span<Exchange> deal(const LinkLimits& limits, std::span<std::uint8_t> memory);
+    // Deals out the buffers of the calls.
+    std::span<PendingCall> deal(const LinkLimits& limits, std::span<std::uint8_t> memory);
 
     const Ports ports_;
     Shared shared_;
-    std::array<Exchange, kMaxExchanges> all_exchanges_;
-    std::span<Exchange> exchanges_;
+    std::array<PendingCall, kMaxCalls> all_calls_;
+    std::span<PendingCall> calls_;
     LinkTask link_;
     TrainerTask trainer_;
 };

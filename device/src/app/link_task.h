@@ -1,12 +1,15 @@
 // The task that owns the serial port: frames in, requests answered or handed on, frames out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
-#include "app/exchange.h"
+#include "app/document_intake.h"
+#include "app/pending_call.h"
 #include "app/shared.h"
 #include "port/port.h"
+#include "rpc/envelope.h"
 #include "rpc/frame.h"
 
 namespace ugpt::app {
@@ -27,20 +30,31 @@ struct Ports {
 
 class LinkTask {
   public:
-    // `exchanges` has one entry more than there may be requests with the trainer; `scratch` holds
-    // a body.
+    // `calls` has one entry more than there may be requests with the trainer; `scratch` holds a
+    // body.
     LinkTask(const Ports& ports, const LinkLimits& limits, Shared& shared,
-             std::span<Exchange> exchanges, std::span<std::uint8_t> scratch);
+             std::span<PendingCall> calls, std::span<std::uint8_t> scratch);
 
     // Returns when `shared.stop` is set.
     void run();
+
+    // For the handlers of its methods.
+    [[nodiscard]] const Ports& ports() const { return ports_; }
+    [[nodiscard]] const LinkLimits& limits() const { return limits_; }
+    [[nodiscard]] Shared& shared() { return shared_; }
+    [[nodiscard]] DocumentIntake& documents() { return documents_; }
+    [[nodiscard]] std::uint32_t boot() const { return boot_; }
+    // Room for losses until the response is encoded.
+    [[nodiscard]] std::span<float> losses() { return losses_; }
+    // Both are carried out when the reply has left.
+    void restart_after_reply() { restart_pending_ = true; }
+    void set_baud_after_reply(std::uint32_t baud) { pending_baud_ = baud; }
 
   private:
     void receive();
     void take_body(std::span<const std::uint8_t> body);
     void take_request(const rpc::Request& request);
     void hand_to_trainer(const rpc::Request& request);
-    std::span<const std::uint8_t> answer_here(const rpc::Request& request);
     void send(std::span<const std::uint8_t> body);
     void send_answers();
     void send_log();
@@ -48,38 +62,22 @@ class LinkTask {
     void carry_out_pending();
     void watch_baud(bool bytes_arrived);
 
-    Refusal hello(const rpc::HelloParams& params, rpc::HelloResult& result);
-    Refusal set_baud(const rpc::SetBaudParams& params, rpc::SetBaudResult& result);
-    Refusal status(rpc::Status& status);
-    Refusal losses(const rpc::LossesParams& params, rpc::LossesResult& result);
-    Refusal plan(const rpc::PlanParams& params, rpc::PlanResult& result);
-    Refusal documents_write(const rpc::DocumentsWriteParams& params,
-                            rpc::DocumentsWriteResult& result);
-    void follow_generation(const Progress& progress);
-    rpc::ErrorCode push_document(std::span<const std::uint8_t> encoded, const Progress& progress,
-                                 bool& taken);
-
     static constexpr std::size_t kMaxLossesPerReply = 256;
 
     const Ports ports_;
     const LinkLimits limits_;
     Shared& shared_;
-    std::span<Exchange> exchanges_;
+    DocumentIntake documents_;
+    std::span<PendingCall> calls_;
     std::span<std::uint8_t> scratch_;
-    std::size_t receiving_ = 0;  // index of the exchange that frames are received into
+    std::size_t receiving_ = 0;  // index of the call that frames are received into
     rpc::FrameDecoder decoder_;
     std::uint32_t boot_ = 0;
     bool restart_pending_ = false;
     std::uint32_t baud_ = rpc::kFirstBaud;
     std::uint32_t pending_baud_ = 0;       // to change to when the reply has left
     std::uint64_t baud_deadline_us_ = 0;   // for a valid frame; 0: nothing is awaited
-    std::uint32_t generation_ = 0;              // of the documents sent last
-    std::uint32_t next_document_ = 0;
     std::array<float, kMaxLossesPerReply> losses_{};
 };
-
-// An engine plan and the size of its checkpoint, as the protocol puts it.
-rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& shape,
-                        const rpc::Recipe& recipe, std::uint32_t vocabulary_bytes);
 
 }  // namespace ugpt::app

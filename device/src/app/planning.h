@@ -6,6 +6,8 @@
 #include <span>
 
 #include "engine/engine.h"
+#include "port/port.h"
+#include "rpc/messages.h"
 
 namespace ugpt::app {
 
@@ -15,5 +17,12 @@ using MemoryBlocks = std::span<const std::span<std::byte>>;
 [[nodiscard]] engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
                                       const engine::Recipe& recipe,
                                       std::uint32_t vocabulary_bytes);
+
+// The same and the size of its checkpoint, as the protocol puts it.
+[[nodiscard]] rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& shape,
+                                      const rpc::Recipe& recipe, std::uint32_t vocabulary_bytes);
+
+// As a u32 of the protocol; a number that is too large becomes the largest.
+[[nodiscard]] std::uint32_t saturated(std::uint64_t value);
 
 }  // namespace ugpt::app

@@ -10,15 +10,13 @@
 #include "app/loss_buffer.h"
 #include "base/snapshot.h"
 #include "base/spsc_queue.h"
+#include "rpc/messages.h"
 
 namespace ugpt::app {
-
-enum class TrainerState : std::uint32_t { empty, idle, training, waiting, saving };
 
 // What the trainer tells of itself. A generation is one continuous line of steps: it begins when a
 // model is created, loaded, drawn anew or moved to another step.
 struct Progress {
-    TrainerState state = TrainerState::empty;
     std::uint32_t run_id = 0;
     std::uint32_t step = 0;
     std::uint32_t target_step = 0;
@@ -26,7 +24,6 @@ struct Progress {
     float loss = 0.0f;
     std::uint32_t positions_low = 0;
     std::uint32_t positions_high = 0;
-    std::uint32_t error = 0;
     std::uint32_t step_us = 0;
     std::uint32_t free_bytes = 0;
     std::uint32_t generation = 0;
@@ -34,8 +31,10 @@ struct Progress {
     std::uint32_t vocab_size = 0;
     std::uint32_t block_size = 0;
     std::uint32_t batch = 1;
-    std::uint32_t source = 0;
-    std::uint32_t autorun = 0;
+    rpc::DeviceState state = rpc::DeviceState::empty;
+    rpc::ErrorCode error = rpc::ErrorCode::none;  // what stopped the training
+    rpc::Source source = rpc::Source::host;
+    bool autorun = false;
 };
 
 // Where the queues lie.
@@ -45,18 +44,18 @@ struct QueueMemory {
 };
 
 struct Shared {
-    static constexpr std::size_t kMaxExchanges = 32;
+    static constexpr std::size_t kMaxCalls = 32;
 
     explicit Shared(QueueMemory& memory) : losses(memory.losses), documents(memory.documents) {}
 
     base::Snapshot<Progress> progress;  // trainer -> link
     LossBuffer losses;              // trainer -> link
     DocumentQueue documents;       // link -> trainer
-    // Indices of exchanges: requests for the trainer, and those it has answered.
-    base::SpscQueue<std::uint8_t, kMaxExchanges> requests;
-    base::SpscQueue<std::uint8_t, kMaxExchanges> answers;
+    // Indices of calls: requests for the trainer, and those it has answered.
+    base::SpscQueue<std::uint8_t, kMaxCalls> requests;
+    base::SpscQueue<std::uint8_t, kMaxCalls> answers;
     base::SpscQueue<TextLine, 2> texts;     // trainer -> link, for whoever watches the serial port
-    std::atomic<bool> greeted{false};  // a host speaks
+    std::atomic<bool> handshake_done{false};  // a host speaks
     std::atomic<bool> booted{false};  // the trainer has looked for a checkpoint
     std::atomic<bool> stop{false};    // both tasks shall end; a chip never asks for it
 };

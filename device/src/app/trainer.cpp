@@ -5,6 +5,7 @@
 #include <bit>
 #include <string_view>
 
+#include "app/convert.h"
 #include "app/planning.h"
 #include "app/store_errors.h"
 
@@ -80,7 +81,7 @@ void Trainer::begin_generation(std::uint32_t step) {
     shared_.losses.restart(step);
 }
 
-void Trainer::publish(TrainerState state) {
+void Trainer::publish(rpc::DeviceState state) {
     Progress progress;
     progress.state = state;
     progress.run_id = run_.run_id;
@@ -90,7 +91,7 @@ void Trainer::publish(TrainerState state) {
     progress.loss = loss_;
     progress.positions_low = static_cast<std::uint32_t>(positions_);
     progress.positions_high = static_cast<std::uint32_t>(positions_ >> 32);
-    progress.error = static_cast<std::uint32_t>(error_);
+    progress.error = error_;
     progress.step_us = step_us_;
     progress.free_bytes =
         static_cast<std::uint32_t>(arena_.available_bytes() - arena_.taken_bytes());
@@ -99,8 +100,8 @@ void Trainer::publish(TrainerState state) {
     progress.vocab_size = model_.empty() ? 0 : run_.shape.vocab_size;
     progress.batch = run_.recipe.batch;
     progress.block_size = model_.empty() ? 0 : run_.shape.block_size;
-    progress.source = static_cast<std::uint32_t>(run_.source);
-    progress.autorun = autorun_.enabled() ? 1 : 0;
+    progress.source = to_rpc(run_.source);
+    progress.autorun = autorun_.enabled();
     shared_.progress.publish(progress);
 }
 
@@ -123,7 +124,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
     run_ = run;
     saved_step_ = 0;
     begin_generation(0);
-    publish(TrainerState::idle);
+    publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }
 
@@ -132,7 +133,7 @@ rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
     if (training()) return rpc::ErrorCode::busy;
     model_.init_weights(seed, deviation);
     begin_generation(0);
-    publish(TrainerState::idle);
+    publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }
 
@@ -141,7 +142,7 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
     if (training()) return rpc::ErrorCode::busy;
     model_.seek(step);
     begin_generation(step);
-    publish(TrainerState::idle);
+    publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }
 
@@ -155,7 +156,7 @@ rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_ever
     run_.target_step = target_step;
     run_.source = source;
     error_ = rpc::ErrorCode::none;
-    publish(TrainerState::training);
+    publish(rpc::DeviceState::training);
     if (source == store::Source::host) return rpc::ErrorCode::none;
     // From here on a power cut must find something to go on from.
     if (!loss_history_.begin(run_.run_id)) return rpc::ErrorCode::flash_failed;
@@ -166,14 +167,14 @@ rpc::ErrorCode Trainer::pause() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     const bool was_training = training();
     run_.target_step = run_.step;
-    publish(TrainerState::idle);
+    publish(rpc::DeviceState::idle);
     // A run that needs no host shall stay stopped, also after a power cut.
     return was_training && run_.source == store::Source::flash ? save() : rpc::ErrorCode::none;
 }
 
 rpc::ErrorCode Trainer::save() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
-    publish(TrainerState::saving);
+    publish(rpc::DeviceState::saving);
     const store::Result result = store_losses() ? checkpoints_.save(run_, model_, vocabulary_)
                                                 : store::Result::flash_failed;
     if (result == store::Result::ok) saved_step_ = run_.step;
@@ -194,12 +195,12 @@ void Trainer::stop_with(rpc::ErrorCode error) {
     ++generation_;
     generation_step_ = run_.step;
     log_.write(port::LogLevel::error, rpc::error_text(error));
-    publish(TrainerState::idle);
+    publish(rpc::DeviceState::idle);
 }
 
-TrainerState Trainer::resting_state() const {
-    if (model_.empty()) return TrainerState::empty;
-    return training() ? TrainerState::training : TrainerState::idle;
+rpc::DeviceState Trainer::resting_state() const {
+    if (model_.empty()) return rpc::DeviceState::empty;
+    return training() ? rpc::DeviceState::training : rpc::DeviceState::idle;
 }
 
 rpc::ErrorCode Trainer::set_autorun(const store::Settings& settings) {
@@ -217,7 +218,7 @@ void Trainer::set_profiling(bool enabled) {
 
 bool Trainer::draw_autorun_text(TextLine& line) {
     if (!autorun_.enabled() || model_.empty() || training() ||
-        shared_.greeted.load(std::memory_order_relaxed))
+        shared_.handshake_done.load(std::memory_order_relaxed))
         return false;
     line = autorun_.next(model_, vocabulary_);
     return true;
@@ -271,7 +272,7 @@ bool Trainer::advance() {
     std::array<engine::Token, rpc::kBlockSizeMax> document;
     std::size_t length = 0;
     if (!next_document(document, length)) {
-        if (training()) publish(TrainerState::waiting);
+        if (training()) publish(rpc::DeviceState::waiting);
         return false;
     }
     const auto text = std::span(document).first(length);
@@ -303,7 +304,7 @@ void Trainer::complete_step(float loss) {
     if (save_is_due())
         (void)save();  // it has logged what went wrong, and the run is worth going on
     else
-        publish(TrainerState::training);
+        publish(rpc::DeviceState::training);
 }
 
 }  // namespace ugpt::app

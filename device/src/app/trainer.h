@@ -1,6 +1,7 @@
 // The owner of every tensor: a model, its vocabulary, its training run and its checkpoints.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -16,6 +17,13 @@
 #include "store/settings.h"
 
 namespace ugpt::app {
+
+// Where the results of handlers lie.
+struct ResultBuffers {
+    std::array<float, 256> values;
+    std::array<std::uint8_t, 2 * rpc::kBlockSizeMax> tokens;
+    std::array<char, 256> names;  // of operations
+};
 
 // Used by the trainer task only. Every command returns ErrorCode::none or why it was refused;
 // a refused command has changed nothing.
@@ -57,6 +65,10 @@ class Trainer {
     [[nodiscard]] std::span<std::byte> vocabulary() { return vocabulary_; }
     [[nodiscard]] bool training() const { return run_.step < run_.target_step; }
 
+    [[nodiscard]] port::Platform& platform() { return platform_; }
+    // Room for what a handler returns, until the response is encoded.
+    [[nodiscard]] ResultBuffers& results() { return results_; }
+
     // By how many bytes the last model that did not fit was too large.
     [[nodiscard]] std::uint32_t missing_bytes() const { return missing_bytes_; }
 
@@ -69,8 +81,8 @@ class Trainer {
     void complete_step(float loss);
     void begin_generation(std::uint32_t step);
     void stop_with(rpc::ErrorCode error);
-    [[nodiscard]] TrainerState resting_state() const;
-    void publish(TrainerState state);
+    [[nodiscard]] rpc::DeviceState resting_state() const;
+    void publish(rpc::DeviceState state);
 
     port::Platform& platform_;
     port::Log& log_;
@@ -96,6 +108,7 @@ class Trainer {
     std::uint32_t step_us_ = 0;
     std::uint32_t missing_bytes_ = 0;
     rpc::ErrorCode error_ = rpc::ErrorCode::none;
+    ResultBuffers results_{};
 };
 
 }  // namespace ugpt::app

@@ -15,7 +15,7 @@ namespace {
 
 #if CONFIG_IDF_TARGET_ESP32
 // The memory of the real-time clock is slow, but a line is slower.
-RTC_NOINIT_ATTR std::array<std::uint8_t, app::DeviceMemory::exchange_bytes(kLimits)> exchanges;
+RTC_NOINIT_ATTR std::array<std::uint8_t, app::DeviceMemory::call_bytes(kLimits)> calls;
 #endif
 
 void* take(std::size_t size, std::uint32_t capabilities) {
@@ -32,12 +32,12 @@ std::span<std::uint8_t> take_bytes(std::size_t size) {
 
 app::DeviceMemory take_device_memory() {
 #if !CONFIG_IDF_TARGET_ESP32
-    const auto exchanges = take_bytes(app::DeviceMemory::exchange_bytes(kLimits));
+    const auto calls = take_bytes(app::DeviceMemory::call_bytes(kLimits));
 #endif
     const auto scratch = take_bytes(app::DeviceMemory::scratch_bytes(kLimits));
     // The queues keep to whole words: on a plain ESP32 they get memory that allows nothing else.
     void* words = take(sizeof(app::QueueMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
-    return {exchanges, scratch, *new (words) app::QueueMemory};
+    return {calls, scratch, *new (words) app::QueueMemory};
 }
 
 }  // namespace ugpt::main

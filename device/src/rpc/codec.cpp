@@ -237,19 +237,19 @@ void encode_member(Writer& writer, const Field& field, const std::byte* at) {
             return writer.raw(items.encoded());
         }
         case Type::record:
-            return encode_fields(writer, *field.record, at);
+            return encode_fields(writer, {*field.record, at});
     }
 }
 
 }  // namespace
 
-bool decode_fields(Reader& reader, const Layout& layout, std::byte* out, FieldError& error) {
-    return Decoder(reader, error).message(layout, out);
+bool decode_fields(Reader& reader, MessageSlot out, FieldError& error) {
+    return Decoder(reader, error).message(out.layout, out.bytes);
 }
 
-void encode_fields(Writer& writer, const Layout& layout, const std::byte* in) {
-    writer.array(layout.fields.size());
-    for (const Field& field : layout.fields) encode_member(writer, field, in + field.offset);
+void encode_fields(Writer& writer, MessageView in) {
+    writer.array(in.layout.fields.size());
+    for (const Field& field : in.layout.fields) encode_member(writer, field, in.bytes + field.offset);
 }
 
 }  // namespace ugpt::rpc

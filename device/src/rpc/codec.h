@@ -150,25 +150,44 @@ consteval Field field(const char* name, std::size_t offset, const Limits& limits
     }
 }
 
-bool decode_fields(Reader& reader, const Layout& layout, std::byte* out, FieldError& error);
-void encode_fields(Writer& writer, const Layout& layout, const std::byte* in);
+// A message as the interpreter sees it, to be read from and to be written to.
+struct MessageView {
+    const Layout& layout;
+    const std::byte* bytes;
+};
+struct MessageSlot {
+    const Layout& layout;
+    std::byte* bytes;
+};
 
-// Reads the array of a message's fields. False if a field is missing, has the wrong type or lies
-// outside its range; `error` then says which and why, and `out` is of no use. Text and bytes are
-// views into the decoded body, which must outlive them.
 template <typename Message>
-[[nodiscard]] bool decode(Reader& reader, Message& out, FieldError& error) {
+MessageView view(const Message& message) {
     static_assert(std::is_standard_layout_v<Message> && std::is_trivially_copyable_v<Message>);
-    out = {};  // fields that an older peer does not send keep their defaults
-    return decode_fields(reader, Message::kLayout,
-                         std::as_writable_bytes(std::span(&out, 1)).data(), error);
+    return {Message::kLayout, std::as_bytes(std::span(&message, 1)).data()};
+}
+template <typename Message>
+MessageSlot slot(Message& message) {
+    static_assert(std::is_standard_layout_v<Message> && std::is_trivially_copyable_v<Message>);
+    return {Message::kLayout, std::as_writable_bytes(std::span(&message, 1)).data()};
 }
 
+// Reads the array of a message's fields into one that has its defaults: they stay if an older
+// peer does not send the field. False if a field is missing, has the wrong type or lies outside its
+// range; `error` then says which and why, and the message is of no use. Text and bytes are views
+// into the decoded body, which must outlive them.
+[[nodiscard]] bool decode_fields(Reader& reader, MessageSlot out, FieldError& error);
 // Does not check ranges; a body that does not fit shows in `writer.ok()`.
+void encode_fields(Writer& writer, MessageView in);
+
+template <typename Message>
+[[nodiscard]] bool decode(Reader& reader, Message& out, FieldError& error) {
+    out = {};
+    return decode_fields(reader, slot(out), error);
+}
+
 template <typename Message>
 void encode(Writer& writer, const Message& in) {
-    static_assert(std::is_standard_layout_v<Message> && std::is_trivially_copyable_v<Message>);
-    encode_fields(writer, Message::kLayout, std::as_bytes(std::span(&in, 1)).data());
+    encode_fields(writer, view(in));
 }
 
 }  // namespace ugpt::rpc

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kRequestItems = 4;
 constexpr std::size_t kResponseItems = 4;
+constexpr std::size_t kNotificationItems = 3;
 
 }  // namespace
 
@@ -36,11 +37,25 @@ Envelope parse_request(std::span<const std::uint8_t> body, Request& out) {
     return Envelope::request;
 }
 
-void begin_response(Writer& writer, std::uint32_t id) {
+std::span<const std::uint8_t> encode_response(std::span<std::uint8_t> out, std::uint32_t id,
+                                              MessageView result) {
+    Writer writer(out);
     writer.array(kResponseItems);
     writer.uint(kResponseType);
     writer.uint(id);
     writer.nil();
+    encode_fields(writer, result);
+    return writer.ok() ? writer.written() : std::span<const std::uint8_t>{};
+}
+
+std::span<const std::uint8_t> encode_notification(std::span<std::uint8_t> out,
+                                                  std::string_view name, MessageView params) {
+    Writer writer(out);
+    writer.array(kNotificationItems);
+    writer.uint(kNotificationType);
+    writer.str(name);
+    encode_fields(writer, params);
+    return writer.ok() ? writer.written() : std::span<const std::uint8_t>{};
 }
 
 void write_error(Writer& writer, std::uint32_t id, ErrorCode code, std::string_view message,

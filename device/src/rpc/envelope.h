@@ -33,33 +33,16 @@ enum class Envelope : std::uint8_t {
 // Reads a body as a request. `out.id` is set for `request` and `malformed`.
 [[nodiscard]] Envelope parse_request(std::span<const std::uint8_t> body, Request& out);
 
-// Starts a response that carries a result; the result is encoded next.
-void begin_response(Writer& writer, std::uint32_t id);
 // A whole response that carries an error.
 void write_error(Writer& writer, std::uint32_t id, ErrorCode code, std::string_view message,
                  std::uint32_t detail = 0);
 
-// A whole response; the body is empty where `out` is too small.
-template <typename Result>
+// A whole response that carries a result, or a whole notification; the body is empty if `out` is
+// too small.
 [[nodiscard]] std::span<const std::uint8_t> encode_response(std::span<std::uint8_t> out,
-                                                            std::uint32_t id,
-                                                            const Result& result) {
-    Writer writer(out);
-    begin_response(writer, id);
-    encode(writer, result);
-    return writer.ok() ? writer.written() : std::span<const std::uint8_t>{};
-}
-
-// A whole notification; the body is empty where `out` is too small.
-template <typename Notification>
+                                                            std::uint32_t id, MessageView result);
 [[nodiscard]] std::span<const std::uint8_t> encode_notification(std::span<std::uint8_t> out,
-                                                                const Notification& notification) {
-    Writer writer(out);
-    writer.array(3);
-    writer.uint(kNotificationType);
-    writer.str(Notification::kName);
-    encode(writer, notification);
-    return writer.ok() ? writer.written() : std::span<const std::uint8_t>{};
-}
+                                                                std::string_view name,
+                                                                MessageView params);
 
 }  // namespace ugpt::rpc

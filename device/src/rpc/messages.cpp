@@ -59,7 +59,7 @@ std::string_view error_text(ErrorCode code) {
 
 std::optional<Method> find_method(std::string_view name) {
     for (std::size_t i = 0; i < kMethods.size(); ++i) {
-        if (kMethods[i].name == name) {
+        if (kMethods[i] == name) {
             return static_cast<Method>(i);
         }
     }

@@ -147,9 +147,6 @@ enum class ErrorCode : std::uint8_t {
 // One sentence about the error; empty for `none`.
 [[nodiscard]] std::string_view error_text(ErrorCode code);
 
-// Which task answers: the link task at once, or the trainer between two steps.
-enum class Task : std::uint8_t { link, trainer };
-
 // Numbered as in the table below; on the wire a method goes by its name.
 enum class Method : std::uint8_t {
     hello,
@@ -182,45 +179,39 @@ enum class Method : std::uint8_t {
     self_test,
     profile,
 };
-
-struct MethodInfo {
-    std::string_view name;
-    Task task;
+inline constexpr std::array<std::string_view, 29> kMethods{
+    "hello",
+    "ping",
+    "set_baud",
+    "reset",
+    "status",
+    "losses",
+    "plan",
+    "create",
+    "model_info",
+    "init_weights",
+    "vocabulary_write",
+    "vocabulary_read",
+    "tensor_write",
+    "tensor_read",
+    "seek",
+    "documents_write",
+    "evaluate",
+    "train",
+    "pause",
+    "save",
+    "sample",
+    "data_begin",
+    "data_write",
+    "data_commit",
+    "data_info",
+    "curve",
+    "autorun",
+    "self_test",
+    "profile",
 };
 
-inline constexpr std::array<MethodInfo, 29> kMethods{{
-    {"hello", Task::link},
-    {"ping", Task::link},
-    {"set_baud", Task::link},
-    {"reset", Task::link},
-    {"status", Task::link},
-    {"losses", Task::link},
-    {"plan", Task::link},
-    {"create", Task::trainer},
-    {"model_info", Task::trainer},
-    {"init_weights", Task::trainer},
-    {"vocabulary_write", Task::trainer},
-    {"vocabulary_read", Task::trainer},
-    {"tensor_write", Task::trainer},
-    {"tensor_read", Task::trainer},
-    {"seek", Task::trainer},
-    {"documents_write", Task::link},
-    {"evaluate", Task::trainer},
-    {"train", Task::trainer},
-    {"pause", Task::trainer},
-    {"save", Task::trainer},
-    {"sample", Task::trainer},
-    {"data_begin", Task::trainer},
-    {"data_write", Task::trainer},
-    {"data_commit", Task::trainer},
-    {"data_info", Task::trainer},
-    {"curve", Task::trainer},
-    {"autorun", Task::trainer},
-    {"self_test", Task::trainer},
-    {"profile", Task::trainer},
-}};
-
-[[nodiscard]] constexpr const MethodInfo& info(Method method) {
+[[nodiscard]] constexpr std::string_view method_name(Method method) {
     return kMethods[static_cast<std::size_t>(method)];
 }
 [[nodiscard]] std::optional<Method> find_method(std::string_view name);
