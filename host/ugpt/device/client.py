@@ -281,6 +281,13 @@ class Device:
         """Stops training at a step boundary; returns the steps completed."""
         return await self._link.call(messages.pause())
 
+    async def stop(self) -> int:
+        """Ends training at a step boundary and saves; returns the steps completed.
+
+        Raises NoModel, and FlashFailed or NoRoom if it was stopped but could not be saved.
+        """
+        return await self._link.call(messages.stop())
+
     async def losses(self, first: int, count: int = _LOSSES_PER_REQUEST) -> Losses:
         """Losses from step `first` (1-based) on, at most those one frame holds."""
         most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
