@@ -14,7 +14,7 @@ std::span<Exchange> Device::deal(const LinkLimits& limits, std::span<std::uint8_
 
 Device::Device(const Ports& ports, const LinkLimits& limits, const DeviceMemory& memory)
     : ports_(ports),
-      shared_(memory.rings),
+      shared_(memory.queues),
       exchanges_(deal(limits, memory.exchanges)),
       link_(ports, limits, shared_, exchanges_, memory.scratch.first(limits.frame_bytes)),
       trainer_(ports, shared_, exchanges_, memory.scratch.subspan(limits.frame_bytes)) {}

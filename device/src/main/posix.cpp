@@ -70,10 +70,10 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     port::posix::MemoryLog log;
     std::vector<std::uint8_t> exchanges(app::DeviceMemory::exchange_bytes(options.limits));
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
-    const auto rings = std::make_unique<app::QueueMemory>();
+    const auto queues = std::make_unique<app::QueueMemory>();
     auto device = std::make_unique<app::Device>(
         app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits,
-        app::DeviceMemory{exchanges, scratch, *rings});
+        app::DeviceMemory{exchanges, scratch, *queues});
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });
