@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -125,8 +124,9 @@ class Device:
         # It may restart before the answer is through.
         with contextlib.suppress(DeviceRestarted, NoAnswer):
             await self._link.call(messages.reset())
-        deadline = time.monotonic() + _RESTART_TIMEOUT_S
-        while time.monotonic() < deadline:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _RESTART_TIMEOUT_S
+        while loop.time() < deadline_s:
             self._link.expect_restart()
             hello = await self._link.handshake(_RESTART_TIMEOUT_S)
             if hello.boot != before:
