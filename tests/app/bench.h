@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -79,7 +80,17 @@ class Bench {
         }
     }
 
-    bool next_body() {
+    // The id of the next response; nothing if none comes in time.
+    std::optional<std::uint32_t> next_response(std::uint32_t timeout_ms) {
+        while (next_body(timeout_ms)) {
+            rpc::Reader reader(body_);
+            if (reader.array() == 4 && reader.uint() == 1)
+                return static_cast<std::uint32_t>(reader.uint());
+        }
+        return {};
+    }
+
+    bool next_body(std::uint32_t timeout_ms = kPatienceMs) {
         for (;;) {
             while (used_ < received_.size()) {
                 std::span<const std::uint8_t> body;
@@ -89,7 +100,7 @@ class Bench {
                 return true;
             }
             used_ = 0;
-            received_ = serial.collect(kPatienceMs);
+            received_ = serial.collect(timeout_ms);
             if (received_.empty()) return false;
         }
     }

@@ -14,9 +14,10 @@ std::uint32_t MemoryFlash::size_bytes(port::Region region) const {
     return static_cast<std::uint32_t>(regions_[static_cast<std::size_t>(region)].size());
 }
 
-void MemoryFlash::spend_one() {
+bool MemoryFlash::spend_one() {
     if (budget == 0) throw PowerCut{};
     if (budget != UINT64_MAX) --budget;
+    return written++ < freeze_after;
 }
 
 bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std::byte> out) {
@@ -29,20 +30,19 @@ bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std:
 bool MemoryFlash::write(port::Region region, std::uint32_t offset,
                         std::span<const std::byte> in) {
     auto& bytes = regions_[static_cast<std::size_t>(region)];
-    if (offset > bytes.size() || in.size() > bytes.size() - offset) return false;
+    if (failing || offset > bytes.size() || in.size() > bytes.size() - offset) return false;
     for (std::size_t i = 0; i < in.size(); ++i) {
-        spend_one();
-        if (!broken) bytes[offset + i] &= in[i];
+        if (spend_one() && !broken) bytes[offset + i] &= in[i];
     }
     return true;
 }
 
 bool MemoryFlash::erase(port::Region region, std::uint32_t offset, std::uint32_t size) {
     auto& bytes = regions_[static_cast<std::size_t>(region)];
-    if ((offset | size) % kSectorBytes != 0 || offset + size > bytes.size()) return false;
+    if (failing || (offset | size) % kSectorBytes != 0 || offset + size > bytes.size())
+        return false;
     for (std::uint32_t at = offset; at < offset + size; at += kSectorBytes) {
-        spend_one();
-        std::fill_n(bytes.begin() + at, kSectorBytes, std::byte{0xFF});
+        if (spend_one()) std::fill_n(bytes.begin() + at, kSectorBytes, std::byte{0xFF});
     }
     return true;
 }
@@ -59,6 +59,7 @@ void QueueSerial::write(std::span<const std::uint8_t> bytes) {
     {
         const std::lock_guard lock(mutex_);
         from_device_.insert(from_device_.end(), bytes.begin(), bytes.end());
+        sent_bytes_ += bytes.size();
     }
     changed_.notify_all();
 }
@@ -80,6 +81,7 @@ void QueueSerial::wake() {
 
 bool QueueSerial::set_baud(std::uint32_t baud) {
     const std::lock_guard lock(mutex_);
+    if (!takes_bauds) return false;
     bauds_.push_back(baud);
     return true;
 }
@@ -102,6 +104,11 @@ std::vector<std::uint8_t> QueueSerial::collect(std::uint32_t timeout_ms) {
 std::vector<std::uint32_t> QueueSerial::bauds() {
     const std::lock_guard lock(mutex_);
     return bauds_;
+}
+
+std::size_t QueueSerial::sent_bytes() {
+    const std::lock_guard lock(mutex_);
+    return sent_bytes_;
 }
 
 void FakeSignal::set() {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <stdexcept>
@@ -22,9 +24,15 @@ struct PowerCut {};
 class MemoryFlash : public port::Flash {
   public:
     explicit MemoryFlash(std::uint32_t region_bytes);
+    MemoryFlash(const MemoryFlash& other) : regions_(other.regions_) {}  // the content alone
 
     std::uint64_t budget = UINT64_MAX;
-    bool broken = false;  // writes are taken and lost
+    std::atomic<bool> broken = false;  // writes are taken and lost
+    std::atomic<bool> failing = false;  // writes and erasures report a failure
+    // The power is cut for the flash alone: what is written beyond so many bytes is lost, while the
+    // device believes that all is well. An erased sector counts as one byte.
+    std::atomic<std::uint64_t> freeze_after = UINT64_MAX;
+    std::atomic<std::uint64_t> written = 0;  // bytes, and erased sectors
 
     [[nodiscard]] std::uint32_t size_bytes(port::Region) const override;
     bool read(port::Region region, std::uint32_t offset, std::span<std::byte> out) override;
@@ -33,7 +41,7 @@ class MemoryFlash : public port::Flash {
     bool erase(port::Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
 
   private:
-    void spend_one();
+    bool spend_one();  // false if the power is off
     std::array<std::vector<std::byte>, port::kRegionCount> regions_;
 };
 
@@ -46,10 +54,13 @@ class QueueSerial : public port::Serial {
     void flush() override {}
     bool set_baud(std::uint32_t baud) override;
 
+    std::atomic<bool> takes_bauds = true;  // whether `set_baud` succeeds
+
     // The other end of the line.
     void deliver(std::span<const std::uint8_t> bytes);
     std::vector<std::uint8_t> collect(std::uint32_t timeout_ms);
     std::vector<std::uint32_t> bauds();
+    std::size_t sent_bytes();  // by the device, since the start
 
   private:
     std::mutex mutex_;
@@ -58,6 +69,7 @@ class QueueSerial : public port::Serial {
     std::deque<std::uint8_t> to_device_;
     std::vector<std::uint8_t> from_device_;
     std::vector<std::uint32_t> bauds_;
+    std::size_t sent_bytes_ = 0;
 };
 
 class FakeSignal : public port::Signal {
@@ -91,9 +103,13 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
-    void restart() override { ++restarts; }
+    void restart() override {
+        if (on_restart) on_restart();
+        ++restarts;
+    }
 
-    int restarts = 0;
+    std::atomic<int> restarts = 0;
+    std::function<void()> on_restart;
 
   private:
     struct alignas(64) Line {

@@ -61,20 +61,22 @@ bool idle(const rpc::Status& status) { return status.state == rpc::DeviceState::
 
 constexpr std::uint32_t kSteps = 60;
 
-void start_run(Bench& bench) {
+void prepare_run(Bench& bench) {
     bench.handshake();
     bench.create(9);
     push_data(bench, 23);
+}
+
+void start_run(Bench& bench) {
+    prepare_run(bench);
     CHECK(bench.call(rpc::TrainParams{kSteps, 7, rpc::Source::flash}) == rpc::ErrorCode::none);
 }
 
-// The weights after a run that nothing disturbs.
-std::vector<std::uint8_t> undisturbed() {
-    Bench bench(make_flash());
-    start_run(bench);
-    CHECK(bench.reach(idle));
-    CHECK(bench.status().step == kSteps);
-    return read_weights(bench);
+// The losses that are stored with the checkpoints.
+std::vector<std::uint8_t> read_curve(Bench& bench) {
+    rpc::CurveResult curve;
+    CHECK(bench.call(rpc::CurveParams{1, 256}, curve) == rpc::ErrorCode::none);
+    return {curve.values.begin(), curve.values.end()};
 }
 
 }  // namespace
@@ -140,42 +142,81 @@ TEST(a_run_from_flash_gives_its_whole_curve) {
     CHECK(curve.values.empty());
 }
 
-TEST(a_power_cut_anywhere_leads_to_the_same_weights) {
-    const std::vector<std::uint8_t> expected = undisturbed();
-    // The flash as a power cut would leave it: whatever was written so far and no more.
-    for (const int milliseconds : {0, 1, 2, 3, 5, 8, 13}) {
-        const FlashPtr flash = make_flash();
-        auto bench = std::make_unique<Bench>(flash);
-        start_run(*bench);
-        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-        bench.reset();  // the RAM is gone; only the flash is left
-        Bench next(flash);
-        next.handshake();
-        CHECK(next.reach(idle));
-        CHECK(next.status().step == kSteps);
-        CHECK(read_weights(next) == expected);
-        rpc::CurveResult curve;
-        CHECK(next.call(rpc::CurveParams{1, 256}, curve) == rpc::ErrorCode::none);
-        CHECK(curve.values.size() == kSteps * sizeof(float));
+// What a run leaves in flash if the power is cut after `bytes` of what it writes. A start from there
+// goes on from its last checkpoint, with every loss before it in its place, and ends alike.
+void cut_and_go_on(std::uint64_t bytes, const std::vector<std::uint8_t>& weights,
+                   const std::vector<std::uint8_t>& curve, bool& had_checkpoint) {
+    const FlashPtr flash = make_flash();
+    {
+        Bench bench(flash);
+        prepare_run(bench);
+        flash->freeze_after = flash->written + bytes;
+        // Refused if not even the first checkpoint can be read back.
+        (void)bench.call(rpc::TrainParams{kSteps, 7, rpc::Source::flash});
+        CHECK(bench.reach(idle));
     }
+    flash->freeze_after = UINT64_MAX;
+    Bench next(flash);
+    next.handshake();
+    had_checkpoint = next.status().run_id != 0;
+    if (!had_checkpoint) return;
+    CHECK(next.reach(idle));
+    CHECK(next.status().step == kSteps);
+    CHECK(read_weights(next) == weights);
+    CHECK(read_curve(next) == curve);
 }
 
-TEST(a_paused_run_from_flash_stays_paused_after_a_start) {
+TEST(a_power_cut_anywhere_leads_to_the_same_weights_and_losses) {
+    const FlashPtr flash = make_flash();
+    std::vector<std::uint8_t> weights;
+    std::vector<std::uint8_t> curve;
+    std::uint64_t before = 0;
+    {
+        Bench bench(flash);
+        prepare_run(bench);
+        before = flash->written;
+        CHECK(bench.call(rpc::TrainParams{kSteps, 7, rpc::Source::flash}) == rpc::ErrorCode::none);
+        CHECK(bench.reach(idle));
+        weights = read_weights(bench);
+        curve = read_curve(bench);
+        CHECK(curve.size() == kSteps * sizeof(float));
+    }
+    const std::uint64_t total = flash->written - before;
+    constexpr std::uint64_t kCuts = 48;
+    std::uint64_t without = 0;
+    for (std::uint64_t cut = 0; cut <= kCuts; ++cut) {
+        bool had_checkpoint = false;
+        // Not at equal distances, so that every part of a checkpoint is met.
+        cut_and_go_on(total * cut / kCuts + cut % 7, weights, curve, had_checkpoint);
+        without += had_checkpoint ? 0 : 1;
+    }
+    CHECK(without < kCuts / 4);  // only before the first checkpoint is complete
+}
+
+TEST(a_run_that_is_paused_on_its_way_stays_paused_after_a_start) {
     const FlashPtr flash = make_flash();
     std::uint32_t step = 0;
     {
         Bench bench(flash);
         bench.handshake();
-        bench.create(9);
+        rpc::Recipe recipe = test::kRecipe;
+        recipe.total_steps = 1'000'000;
+        CHECK(bench.call(rpc::CreateParams{9, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
         push_data(bench, 23);
-        CHECK(bench.call(rpc::TrainParams{100, 0, rpc::Source::flash}) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::TrainParams{1'000'000, 0, rpc::Source::flash}) ==
+              rpc::ErrorCode::none);
+        CHECK(bench.reach([](const auto& s) { return s.step >= 20; }));
         rpc::PauseResult pause;
         CHECK(bench.call(rpc::PauseParams{}, pause) == rpc::ErrorCode::none);
         step = pause.step;
+        CHECK(step >= 20 && step < 1'000'000);
+        CHECK(bench.status().saved_step == step);
     }
     Bench bench(flash);
     bench.handshake();
     CHECK(bench.status().step == step && bench.status().state == rpc::DeviceState::idle);
+    CHECK(bench.status().target_step == step);
 }
 
 TEST(the_curve_of_another_run_is_not_shown) {

@@ -151,6 +151,7 @@ rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_ever
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (target_step > run_.recipe.total_steps) return rpc::ErrorCode::bad_params;
     if (source == store::Source::flash && !documents_.find()) return rpc::ErrorCode::bad_data;
+    const store::CheckpointInfo before = run_;
     run_.save_every = save_every;
     if (target_step <= run_.step) return rpc::ErrorCode::none;
     run_.target_step = target_step;
@@ -159,8 +160,13 @@ rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_ever
     publish(rpc::DeviceState::training);
     if (source == store::Source::host) return rpc::ErrorCode::none;
     // From here on a power cut must find something to go on from.
-    if (!loss_history_.begin(run_.run_id)) return rpc::ErrorCode::flash_failed;
-    return save();
+    const rpc::ErrorCode error =
+        loss_history_.begin(run_.run_id) ? save() : rpc::ErrorCode::flash_failed;
+    if (error != rpc::ErrorCode::none) {
+        run_ = before;
+        publish(resting_state());
+    }
+    return error;
 }
 
 rpc::ErrorCode Trainer::pause() {

@@ -55,6 +55,7 @@ Result DataSetStore::begin(const DataSet& set, std::uint32_t& missing_bytes) {
 Result DataSetStore::write(std::uint32_t offset, std::span<const std::uint8_t> bytes) {
     if (valid_ || offset > set_.size_bytes || bytes.size() > set_.size_bytes - offset)
         return Result::out_of_range;
+    window_size_ = 0;  // what an earlier commit has read of it
     return flash_.write(kRegion, kContent + offset, std::as_bytes(bytes)) ? Result::ok
                                                                           : Result::flash_failed;
 }
