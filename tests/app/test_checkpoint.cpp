@@ -47,7 +47,7 @@ bool same_tensors(const engine::Model& a, const engine::Model& b) {
     return true;
 }
 
-// Loads the newest checkpoint and returns its step; 0 where there is none or it is not `expected`.
+// Loads the newest checkpoint and returns its step; 0 if there is none or it is not `expected`.
 std::uint32_t reload(MemoryFlash& flash, const Subject& expected) {
     CheckpointStore store(flash);
     const auto found = store.find_newest();

@@ -32,7 +32,7 @@ TEST(queue_is_first_in_first_out_and_bounded) {
     CHECK(!queue.pop());
 }
 
-TEST(documents_come_out_by_index_and_epoch) {
+TEST(documents_come_out_by_index_and_generation) {
     WithMemory<DocumentQueue> ring;
     const std::array<engine::Token, 3> first{1, 2, 3};
     const std::array<engine::Token, 2> second{4, 5};

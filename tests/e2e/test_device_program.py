@@ -104,8 +104,8 @@ def test_killed_sim_takes_its_device_along(
 def test_killed_training_takes_its_device_along(
     cli: CommandLine, tmp_path: Path, names: Path
 ) -> None:
-    flash = tmp_path / "killed.flash"
-    arguments = ("--steps", "1000000", "--json", "--run", "R", "--flash", flash)
+    flash = tmp_path / "state"  # where the device of a command keeps it
+    arguments = ("--steps", "1000000", "--json", "--run", "R")
     with cli.running("train", names, *arguments) as process:
         events_until_step(process, 200)
         assert [words for words in running(str(flash)).values() if "ugpt-device" in words]

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import ugpt
-from ugpt import Device, Status, TensorKind
+from ugpt import Device, DeviceState, Status, TensorKind
 
 DATA = Path(__file__).parents[1] / "data"
 EXPECTED = json.loads((DATA / "flash-0.1.0.json").read_text())
@@ -42,10 +42,11 @@ def digest(flash: Path) -> str:
 
 
 async def finished(device: Device) -> Status:
+    """Waits until the run is done and its last checkpoint is written."""
     async with asyncio.timeout(30.0):
         while True:
             status = await device.status()
-            if status.step >= status.target_step:
+            if status.state is DeviceState.IDLE:
                 return status
             await asyncio.sleep(0.02)
 

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sysconfig
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from engine_builds import BUILDS, Workshop, workshop
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "engine-tests"
-
-
-def _tool(name: str) -> str:
-    beside = Path(sysconfig.get_path("scripts")) / name
-    return str(beside) if beside.exists() else name
+from tests.support.tools import ROOT, BuildFolder
 
 
 @pytest.fixture(scope="session")
 def driver() -> list[str]:
     """The command that runs the driver."""
-    configure = [
-        _tool("cmake"), "-S", str(ROOT), "-B", str(BUILD), "-G", "Ninja",
-        f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}", "-DUGPT_TESTS=ON",
-    ]  # fmt: skip
-    build = [_tool("cmake"), "--build", str(BUILD), "--target", "engine-driver"]
-    for command in (configure, build):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-        if done.returncode != 0:
-            pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}", pytrace=False)
-    return [str(BUILD / "tests" / "engine" / "engine-driver")]
+    folder = BuildFolder("engine-tests", {"UGPT_TESTS": "ON"})
+    folder.make(["engine-driver"])
+    return [str(folder.path / "tests" / "engine" / "engine-driver")]
 
 
 @pytest.fixture(scope="session")

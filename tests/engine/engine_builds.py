@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = ROOT / "build" / "same-bits"
 _DRIVER = "engine-driver"
@@ -66,13 +68,21 @@ class Build:
             }
         set_definitions = [f"-D{name}={value}" for name, value in definitions.items()]
         folder = str(self._folder)
-        run(tool("cmake"), "-S", str(ROOT), "-B", folder, "-G", "Ninja", *set_definitions)
+        with self._lock:
+            run(tool("cmake"), "-S", str(ROOT), "-B", folder, "-G", "Ninja", *set_definitions)
         self.make_program(_DRIVER)
 
     def make_program(self, name: str) -> None:
         """Builds another program, after the driver."""
-        folder = str(self._folder)
-        run(tool("cmake"), "--build", folder, "--target", name, "--parallel", "1")
+        with self._lock:
+            folder = str(self._folder)
+            run(tool("cmake"), "--build", folder, "--target", name, "--parallel", "1")
+
+    @property
+    def _lock(self) -> FileLock:
+        """Held while building: several processes may run the tests."""
+        _FOLDER.mkdir(parents=True, exist_ok=True)
+        return FileLock(_FOLDER / f"{self.name}.lock")
 
     @property
     def _folder(self) -> Path:

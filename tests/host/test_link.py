@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.faults import BAD_LINE, FaultySide
 from tests.support.peer import HELLO, Peer, Refused
+from tests.support.virtual_time import leaping
 from ugpt.errors import InvalidValue
 from ugpt.rpc import messages
 from ugpt.rpc.errors import (
@@ -51,17 +52,20 @@ async def ping(link: Link, payload: bytes = b"abc", timeout_s: float = 5.0) -> b
 # The handshake
 
 
+@leaping
 async def test_the_handshake_says_who_answers() -> None:
     peer = Peer()
+    peer.delays_s["ping"] = 0.02
     async with linked(peer) as link:
         assert link.hello == peer.hello
         assert link.state is LinkState.READY
         assert await ping(link) == b"abc"
         assert link.stats.requests == 2
         assert link.stats.repeats == 0
-        assert link.stats.round_trip_last_s > 0
+        assert link.stats.round_trip_last_s == pytest.approx(0.02)
 
 
+@leaping
 async def test_boot_text_and_a_reset_at_open_do_no_harm() -> None:
     peer = Peer()
     peer.deaf = True
@@ -80,6 +84,7 @@ async def test_boot_text_and_a_reset_at_open_do_no_harm() -> None:
     assert LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None) in lines
 
 
+@leaping
 async def test_silence_is_reported_with_what_to_try() -> None:
     peer = Peer()
     peer.deaf = True
@@ -88,6 +93,7 @@ async def test_silence_is_reported_with_what_to_try() -> None:
             pass
 
 
+@leaping
 async def test_another_program_on_the_board_is_quoted() -> None:
     peer = Peer()
     peer.deaf = True
@@ -97,6 +103,7 @@ async def test_another_program_on_the_board_is_quoted() -> None:
             pass
 
 
+@leaping
 async def test_a_board_at_another_rate_is_no_ugpt() -> None:
     peer = Peer()
     peer.deaf = True
@@ -106,6 +113,7 @@ async def test_a_board_at_another_rate_is_no_ugpt() -> None:
             pass
 
 
+@leaping
 async def test_another_major_version_is_refused_naming_both() -> None:
     with pytest.raises(VersionMismatch, match=r"version 7 .* version 1") as caught:
         async with linked(Peer(replace(HELLO, major=7, build="9.9"))):
@@ -125,6 +133,7 @@ async def test_another_major_version_is_refused_naming_both() -> None:
 # Repetition
 
 
+@leaping
 async def test_every_request_completes_on_a_bad_line() -> None:
     peer = Peer()
     sides = FaultySide(BAD_LINE, 11), FaultySide(BAD_LINE, 12)
@@ -139,6 +148,7 @@ async def test_every_request_completes_on_a_bad_line() -> None:
     assert len({number for number, _ in peer.requests}) == link.stats.requests
 
 
+@leaping
 async def test_a_lost_answer_costs_one_repetition() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -149,6 +159,7 @@ async def test_a_lost_answer_costs_one_repetition() -> None:
         assert peer.requests[-1] == peer.requests[-2]
 
 
+@leaping
 async def test_second_answers_are_dropped() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -159,6 +170,7 @@ async def test_second_answers_are_dropped() -> None:
         assert link.stats.repeats == 0
 
 
+@leaping
 async def test_a_silent_device_is_given_up_and_may_come_back() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -169,6 +181,7 @@ async def test_a_silent_device_is_given_up_and_may_come_back() -> None:
         assert await ping(link) == b"abc"
 
 
+@leaping
 async def test_a_busy_trainer_is_waited_for_while_the_link_is_alive() -> None:
     peer = Peer()
     peer.handlers["save"] = lambda params: [77]
@@ -181,6 +194,7 @@ async def test_a_busy_trainer_is_waited_for_while_the_link_is_alive() -> None:
             await link.call(messages.save(), timeout_s=0.8)
 
 
+@leaping
 async def test_the_wait_adapts_to_a_slow_device() -> None:
     peer = Peer()
     peer.delays_s["ping"] = 0.15
@@ -196,6 +210,7 @@ async def test_the_wait_adapts_to_a_slow_device() -> None:
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(None, 4), (1, 1), (3, 3), (9, 4)])
+@leaping
 async def test_no_more_requests_than_the_window_are_in_flight(
     limit: int | None, expected: int
 ) -> None:
@@ -207,6 +222,7 @@ async def test_no_more_requests_than_the_window_are_in_flight(
         assert link.stats.window == expected
 
 
+@leaping
 async def test_a_cancelled_request_gives_its_place_back() -> None:
     peer = Peer()
     peer.delays_s["ping"] = 0.2
@@ -224,6 +240,7 @@ async def test_a_cancelled_request_gives_its_place_back() -> None:
 # Restarts
 
 
+@leaping
 async def test_a_restart_is_told_to_everyone_and_a_handshake_mends_it() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -250,6 +267,7 @@ async def test_a_restart_is_told_to_everyone_and_a_handshake_mends_it() -> None:
         b"abort() was called at PC 0x400d1234 on core 0\n",
     ],
 )
+@leaping
 async def test_what_a_falling_board_prints_is_understood(text: bytes) -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -261,6 +279,7 @@ async def test_what_a_falling_board_prints_is_understood(text: bytes) -> None:
                 await waiting
 
 
+@leaping
 async def test_a_silent_restart_is_found_below_a_raised_rate() -> None:
     peer = Peer(UART_HELLO)
     async with linked(peer) as link:
@@ -274,6 +293,7 @@ async def test_a_silent_restart_is_found_below_a_raised_rate() -> None:
         assert await ping(link) == b"abc"
 
 
+@leaping
 async def test_a_device_that_only_fell_back_in_rate_goes_on() -> None:
     peer = Peer(UART_HELLO)
     async with linked(peer) as link:
@@ -295,6 +315,7 @@ async def test_a_device_that_only_fell_back_in_rate_goes_on() -> None:
         (115_200, None, 115200),
     ],
 )
+@leaping
 async def test_the_highest_dependable_rate_is_found(
     dependable: int, limit: int | None, expected: int
 ) -> None:
@@ -307,6 +328,7 @@ async def test_the_highest_dependable_rate_is_found(
         assert await ping(link) == b"abc"
 
 
+@leaping
 async def test_a_rate_this_computer_lacks_is_passed_over() -> None:
     peer = Peer(UART_HELLO)
     peer.port_rates = {115200, 230400}
@@ -315,6 +337,7 @@ async def test_a_rate_this_computer_lacks_is_passed_over() -> None:
         assert await ping(link) == b"abc"
 
 
+@leaping
 async def test_a_line_without_a_rate_is_left_alone() -> None:
     async with linked(Peer()) as link:
         assert link.stats.baud == 0
@@ -323,6 +346,7 @@ async def test_a_line_without_a_rate_is_left_alone() -> None:
 # Errors
 
 
+@leaping
 async def test_a_refusal_becomes_its_exception() -> None:
     def refuse(params: list[object]) -> list[object]:
         raise Refused(ErrorCode.BUSY, "The trainer is training.")
@@ -335,6 +359,7 @@ async def test_a_refusal_becomes_its_exception() -> None:
         assert await ping(link) == b"abc"
 
 
+@leaping
 async def test_a_result_that_contradicts_the_schema_is_a_protocol_error() -> None:
     peer = Peer()
     peer.handlers["status"] = lambda params: ["nonsense"]
@@ -343,6 +368,7 @@ async def test_a_result_that_contradicts_the_schema_is_a_protocol_error() -> Non
             await link.call(messages.status())
 
 
+@leaping
 async def test_a_request_too_long_for_the_device_is_not_sent() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -352,6 +378,7 @@ async def test_a_request_too_long_for_the_device_is_not_sent() -> None:
         assert len(peer.requests) == sent
 
 
+@leaping
 async def test_the_loss_of_the_port_reaches_everyone_and_is_kept() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -365,6 +392,7 @@ async def test_the_loss_of_the_port_reaches_everyone_and_is_kept() -> None:
                 await attempt
 
 
+@leaping
 async def test_a_closed_link_says_so() -> None:
     peer = Peer()
     async with linked(peer) as link:
@@ -376,6 +404,7 @@ async def test_a_closed_link_says_so() -> None:
         await ping(link)
 
 
+@leaping
 async def test_log_lines_arrive_and_a_mistake_in_the_reader_does_no_harm() -> None:
     peer = Peer()
     lines: list[LogLine] = []

@@ -14,9 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.virtual_time import push, pushed, settle
 from ugpt.device import virtual
 from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
-from ugpt.rpc.transport import Transport, open_error, open_serial, open_socket, spawn
+from ugpt.rpc.transport import (
+    CLOSE_TIMEOUT_S,
+    Transport,
+    open_error,
+    open_serial,
+    open_socket,
+    spawn,
+)
 
 BIG = bytes(range(256)) * 2000
 
@@ -42,6 +50,19 @@ async def read_all(transport: Transport, count: int) -> bytes:
     return data
 
 
+async def read_far(far: int, count: int) -> bytes:
+    """What arrives at the far end of a terminal."""
+    data = b""
+    async with asyncio.timeout(10.0):
+        while len(data) < count:
+            arrived = asyncio.Event()
+            asyncio.get_running_loop().add_reader(far, arrived.set)
+            await arrived.wait()
+            asyncio.get_running_loop().remove_reader(far)
+            data += os.read(far, 4096)
+    return data
+
+
 def echoing(program: str) -> list[str]:
     return [sys.executable, "-u", "-c", program]
 
@@ -58,8 +79,7 @@ async def test_every_byte_passes_a_terminal(terminal: tuple[int, str]) -> None:
     os.write(far, bytes(range(256)))
     assert await read_all(transport, 256) == bytes(range(256))
     await transport.write(bytes(range(256)))
-    await asyncio.sleep(0.05)
-    assert os.read(far, 1024) == bytes(range(256))
+    assert await read_far(far, 256) == bytes(range(256))
     assert transport.name == path
     assert not transport.can_set_baud
     await transport.close()
@@ -75,16 +95,21 @@ async def test_a_port_is_for_one_program(terminal: tuple[int, str]) -> None:
     await (await open_serial(path)).close()
 
 
+@pushed
 async def test_a_port_that_takes_no_bytes_does_not_delay_the_end(
     terminal: tuple[int, str],
 ) -> None:
     _, path = terminal
     transport = await open_serial(path)
     writing = asyncio.create_task(transport.write(BIG))
-    assert await asyncio.wait({writing}, timeout=0.2) == (set(), {writing})
+    await settle()
+    assert not writing.done()
     writing.cancel()
-    async with asyncio.timeout(4.0):
-        await transport.close()
+    closing = asyncio.create_task(transport.close())
+    await settle()
+    push(CLOSE_TIMEOUT_S)
+    async with asyncio.timeout(1.0):
+        await closing
 
 
 async def test_a_terminal_whose_other_end_goes_is_lost() -> None:
@@ -204,6 +229,7 @@ async def test_the_last_words_of_a_process_are_passed_on() -> None:
     await transport.close()
 
 
+@pushed
 async def test_a_process_that_will_not_end_is_ended() -> None:
     stubborn = (
         "import signal, time\n"
@@ -212,9 +238,12 @@ async def test_a_process_that_will_not_end_is_ended() -> None:
         "time.sleep(60)"
     )
     transport = await spawn("stubborn", echoing(stubborn))
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(10.0 + CLOSE_TIMEOUT_S):
         assert await transport.read()
-        await transport.close()
+        closing = asyncio.create_task(transport.close())
+        await settle()
+        push(CLOSE_TIMEOUT_S)
+        await closing
     assert transport._process.returncode == -signal.SIGKILL
 
 

@@ -15,7 +15,7 @@ ESP32, ESP32_C3, ESP32_S3 = 0, 5, 9
 
 TABLE_OFFSET = 0x8000
 APPLICATION_OFFSET = 0x10000
-OWN_OFFSET = 0x110000
+OWN_OFFSET = min(r.offset for r in read_regions() if r.own)
 
 PARTITIONS = tuple(
     (r.label, OWN_TYPE if r.own else 0, int(r.subtype, 16) if r.own else 0, r.offset, r.size_bytes)

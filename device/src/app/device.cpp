@@ -14,7 +14,7 @@ std::span<PendingCall> Device::deal(const LinkLimits& limits, std::span<std::uin
 
 Device::Device(const Ports& ports, const LinkLimits& limits, const DeviceMemory& memory)
     : ports_(ports),
-      shared_(memory.rings),
+      shared_(memory.queues),
       calls_(deal(limits, memory.calls)),
       link_(ports, limits, shared_, calls_, memory.scratch.first(limits.frame_bytes)),
       trainer_(ports, shared_, calls_, memory.scratch.subspan(limits.frame_bytes)) {}

@@ -16,7 +16,7 @@ namespace ugpt::app {
 struct DeviceMemory {
     std::span<std::uint8_t> calls;  // call_bytes(limits)
     std::span<std::uint8_t> scratch;    // scratch_bytes(limits)
-    QueueMemory& rings;
+    QueueMemory& queues;
 
     [[nodiscard]] static constexpr std::size_t call_bytes(const LinkLimits& limits) {
         return call_count(limits) * rpc::decoder_capacity(limits.frame_bytes);

@@ -25,6 +25,7 @@ constinit const std::array<Route, rpc::kMethods.size()> kRoutes{{
     {.trainer = answer<Trainer, rpc::EvaluateParams>},
     {.trainer = answer<Trainer, rpc::TrainParams>},
     {.trainer = answer<Trainer, rpc::PauseParams>},
+    {.trainer = answer<Trainer, rpc::StopParams>},
     {.trainer = answer<Trainer, rpc::SaveParams>},
     {.trainer = answer<Trainer, rpc::SampleParams>},
     {.trainer = answer<Trainer, rpc::DataBeginParams>},

@@ -50,6 +50,8 @@ CallError handle(Trainer& owner, const rpc::TrainParams& params,
                  rpc::TrainResult& result);
 CallError handle(Trainer& owner, const rpc::PauseParams& params,
                  rpc::PauseResult& result);
+CallError handle(Trainer& owner, const rpc::StopParams& params,
+                 rpc::StopResult& result);
 CallError handle(Trainer& owner, const rpc::SaveParams& params,
                  rpc::SaveResult& result);
 CallError handle(Trainer& owner, const rpc::SampleParams& params,

@@ -133,6 +133,14 @@ CallError handle(Trainer& trainer, const rpc::PauseParams&, rpc::PauseResult& re
     return error;
 }
 
+CallError handle(Trainer& trainer, const rpc::StopParams&, rpc::StopResult& result) {
+    const bool pausing_saves = trainer.training() && trainer.run().source == store::Source::flash;
+    rpc::ErrorCode error = trainer.pause();
+    if (error == rpc::ErrorCode::none && !pausing_saves) error = trainer.save();
+    result.step = trainer.run().step;
+    return error;
+}
+
 CallError handle(Trainer& trainer, const rpc::SaveParams&, rpc::SaveResult& result) {
     const rpc::ErrorCode error = trainer.save();
     result.step = trainer.run().step;

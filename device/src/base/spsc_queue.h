@@ -14,7 +14,7 @@ class SpscQueue {
     static_assert((Capacity & (Capacity - 1)) == 0, "positions wrap by masking");
 
   public:
-    // Producer only. False where the queue is full.
+    // Producer only. False if the queue is full.
     bool push(const T& item) {
         const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
         if (tail - head_.load(std::memory_order_acquire) == Capacity) return false;

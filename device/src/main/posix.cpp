@@ -96,10 +96,10 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     port::posix::MemoryLog log;
     std::vector<std::uint8_t> calls(app::DeviceMemory::call_bytes(options.limits));
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
-    const auto rings = std::make_unique<app::QueueMemory>();
+    const auto queues = std::make_unique<app::QueueMemory>();
     auto device = std::make_unique<app::Device>(
         app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits,
-        app::DeviceMemory{calls, scratch, *rings});
+        app::DeviceMemory{calls, scratch, *queues});
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });

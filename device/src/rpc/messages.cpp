@@ -354,6 +354,13 @@ constinit const Layout PauseResult::kLayout{kPauseResultFields, 1};
 
 constinit const Layout PauseParams::kLayout{};
 
+static constexpr Field kStopResultFields[]{
+    UGPT_FIELD(StopResult, step),
+};
+constinit const Layout StopResult::kLayout{kStopResultFields, 1};
+
+constinit const Layout StopParams::kLayout{};
+
 static constexpr Field kSaveResultFields[]{
     UGPT_FIELD(SaveResult, step),
 };

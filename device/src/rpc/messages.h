@@ -168,6 +168,7 @@ enum class Method : std::uint8_t {
     evaluate,
     train,
     pause,
+    stop,
     save,
     sample,
     data_begin,
@@ -179,7 +180,7 @@ enum class Method : std::uint8_t {
     self_test,
     profile,
 };
-inline constexpr std::array<std::string_view, 29> kMethods{
+inline constexpr std::array<std::string_view, 30> kMethods{
     "hello",
     "ping",
     "set_baud",
@@ -199,6 +200,7 @@ inline constexpr std::array<std::string_view, 29> kMethods{
     "evaluate",
     "train",
     "pause",
+    "stop",
     "save",
     "sample",
     "data_begin",
@@ -825,6 +827,24 @@ struct PauseResult {
 struct PauseParams {
     static constexpr Method kMethod = Method::pause;
     using Result = PauseResult;
+    static const Layout kLayout;
+};
+
+// What `stop` returns.
+struct StopResult {
+    static const Layout kLayout;
+
+    // The step that was saved.
+    std::uint32_t step = 0;
+
+    bool operator==(const StopResult&) const = default;
+};
+
+// Ends training at the next step boundary and writes a checkpoint, so that a detached run does not
+// go on after a restart.
+struct StopParams {
+    static constexpr Method kMethod = Method::stop;
+    using Result = StopResult;
     static const Layout kLayout;
 };
 

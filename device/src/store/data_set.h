@@ -31,17 +31,18 @@ class DataSetStore {
     // Room for the content of a data set.
     [[nodiscard]] static std::uint32_t room_bytes(const port::Flash& flash);
 
-    // Erases what is there and makes room for `set`. `missing_bytes` tells what no_room lacks.
+    // Erases what is there and makes room for `set`. If that is no_room, the region is
+    // `missing_bytes` too small, and nothing is erased.
     Result begin(const DataSet& set, std::uint32_t& missing_bytes);
     // Part of the content, anywhere within it; the same part again changes nothing.
     Result write(std::uint32_t offset, std::span<const std::uint8_t> bytes);
     // Checks the content against `begin` and makes the set valid.
     Result commit();
 
-    // The set in flash; nothing where none is whole.
+    // The set in flash; nothing if none is whole.
     std::optional<DataSet> find();
     // Reads document `index` modulo the number of documents, cut to `out`. Cheap when the indices
-    // ascend. False where there is no set or its content makes no sense.
+    // ascend. False if there is no set or its content makes no sense.
     bool read(std::uint32_t index, std::span<engine::Token> out, std::size_t& length);
 
   private:

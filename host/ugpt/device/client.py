@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -125,8 +124,9 @@ class Device:
         # It may restart before the answer is through.
         with contextlib.suppress(DeviceRestarted, NoAnswer):
             await self._link.call(messages.reset())
-        deadline = time.monotonic() + _RESTART_TIMEOUT_S
-        while time.monotonic() < deadline:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _RESTART_TIMEOUT_S
+        while loop.time() < deadline_s:
             self._link.expect_restart()
             hello = await self._link.handshake(_RESTART_TIMEOUT_S)
             if hello.boot != before:
@@ -280,6 +280,13 @@ class Device:
     async def pause(self) -> int:
         """Stops training at a step boundary; returns the steps completed."""
         return await self._link.call(messages.pause())
+
+    async def stop(self) -> int:
+        """Ends training at a step boundary and saves; returns the steps completed.
+
+        Raises NoModel, and FlashFailed or NoRoom if it was stopped but could not be saved.
+        """
+        return await self._link.call(messages.stop())
 
     async def losses(self, first: int, count: int = _LOSSES_PER_REQUEST) -> Losses:
         """Losses from step `first` (1-based) on, at most those one frame holds."""

@@ -46,7 +46,7 @@ from .messages import (
     LogLevel,
 )
 from .schema import Call, Method, Task
-from .stats import LinkStats, RoundTrip
+from .stats import LinkStats, Patience, RoundTrip
 from .transport import Transport
 
 ResultT = TypeVar("ResultT")
@@ -60,6 +60,8 @@ PROBE_ID = 0
 BITS_PER_BYTE = 10
 """On the line: start bit, eight bits, stop bit."""
 
+_REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
+_BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
 _SILENCE_S = 0.25
 _RESTART_MARKS = re.compile(r"rst:0x|Guru Meditation|abort\(\)")
 
@@ -213,16 +215,20 @@ class Link:
         by_trainer = pending.method.task is Task.TRAINER
         round_trip = self._trainer_round_trip if by_trainer else self._round_trip
         started = loop.time()
-        wait_s = round_trip.timeout_s + self._line_s()
+        patience = Patience(timeout_s, started)
+        wait_s = round_trip.timeout_s
         await self._send(pending.frame, timeout_s)
-        while not await pending.answered(wait_s):
+        while not await pending.answered(wait_s + self._line_s()):
             now = loop.time()
             # A link that is alive excuses a trainer that is busy, but nothing else.
-            silent_since = max(started, self._heard_at) if by_trainer else started
-            if now - silent_since > timeout_s:
+            if by_trainer:
+                patience.heard(self._heard_at)
+            if patience.is_over(now):
                 if not await self._found_again():
-                    raise silent_device(self._transport.name, pending.method.name, timeout_s)
+                    silent_s = patience.silent_s(now)
+                    raise silent_device(self._transport.name, pending.method.name, silent_s)
                 started = loop.time()
+                patience.heard(started)
             if now - started > max(timeout_s, TRAINER_TIMEOUT_S):
                 raise NoAnswer(
                     f"The device is alive but did not finish {pending.method.name} in "
@@ -230,9 +236,11 @@ class Link:
                     "Reset the board.",
                 )
             pending.tries += 1
+            patience.tries += 1
             self.stats.repeats += 1
+            # Waiting long between repeats would leave few of them for a line that loses many.
+            wait_s = min(1.25 * wait_s, _BUSY_WAIT_S) if by_trainer else min(wait_s, _REPEAT_WAIT_S)
             if by_trainer:
-                wait_s = max(wait_s, min(1.25 * wait_s, 1.0))
                 await self._send(_PROBE, timeout_s)
             await self._send(pending.frame, timeout_s)
         if pending.tries == 1:

@@ -732,6 +732,7 @@ METHODS = table(
         (),
     ),
     method("pause", Task.TRAINER, (), (Field("step", "u32"),)),
+    method("stop", Task.TRAINER, (), (Field("step", "u32"),)),
     method("save", Task.TRAINER, (), (Field("step", "u32"),)),
     method(
         "sample",
@@ -894,6 +895,13 @@ def train(target_step: int, save_every: int, source: Source = Source.HOST) -> Ca
 def pause() -> Call[int]:
     """Stops training at the next step boundary."""
     return Call(METHODS["pause"], ())
+
+
+def stop() -> Call[int]:
+    """Ends training at the next step boundary and writes a checkpoint, so that a detached run does
+    not go on after a restart.
+    """
+    return Call(METHODS["stop"], ())
 
 
 def save() -> Call[int]:

@@ -6,6 +6,10 @@ import statistics
 from collections import deque
 from dataclasses import dataclass, field
 
+_SECONDS_PER_TRY = 0.3  # a device is asked so often at least before it is given up
+_FEW_TRIES = 3
+_LONG = 3  # times the limit, after which few tries are enough
+
 
 @dataclass
 class LinkStats:
@@ -59,3 +63,36 @@ class RoundTrip:
     @property
     def timeout_s(self) -> float:
         return min(self._least_s + 4 * (self._smoothed_s or 0.0), self._most_s)
+
+
+class Patience:
+    """When a device that does not answer is given up.
+
+    That takes both time and tries: a slow line leaves time for few tries, which may all be lost,
+    and a computer that was suspended makes none at all while time passes.
+    """
+
+    def __init__(self, limit_s: float, now_s: float) -> None:
+        self._limit_s = limit_s
+        self._since_s = now_s
+        self._tries_least = int(limit_s / _SECONDS_PER_TRY)
+        self.tries = 1
+        """Times the device was asked since it was heard."""
+
+    def heard(self, at_s: float) -> None:
+        """The device gave a sign of life, perhaps one that is known already."""
+        if at_s > self._since_s:
+            self._since_s = at_s
+            self.tries = 1
+
+    def silent_s(self, now_s: float) -> float:
+        return now_s - self._since_s
+
+    def is_over(self, now_s: float) -> bool:
+        silent_s = self.silent_s(now_s)
+        if silent_s <= self._limit_s:
+            return False
+        few_are_enough = silent_s > _LONG * self._limit_s
+        return self.tries >= (
+            min(self._tries_least, _FEW_TRIES) if few_are_enough else self._tries_least
+        )

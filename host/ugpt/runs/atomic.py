@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from .errors import (RunError)
+from .errors import RunError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

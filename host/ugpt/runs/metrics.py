@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from .atomic import write_error
-from .errors import (RunError)
+from .errors import RunError
 
 _STEPS_MAX = 2**24  # of the protocol
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from .errors import (RunError)
+from .errors import RunError
 from .folder import Run
 
 

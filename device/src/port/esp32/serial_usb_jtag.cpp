@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t kSendBytes = 2048;
 // An open port empties 64 bytes in each millisecond and more.
-constexpr TickType_t kWritePatience = pdMS_TO_TICKS(500);
+constexpr TickType_t kWriteTimeout = pdMS_TO_TICKS(500);
 
 // The driver calls back without a context.
 TaskHandle_t link_task = nullptr;
@@ -46,7 +46,7 @@ std::size_t UsbSerial::read(std::span<std::uint8_t> out) {
 void UsbSerial::write(std::span<const std::uint8_t> bytes) {
     while (!bytes.empty() && heard_) {
         const auto part = bytes.first(std::min<std::size_t>(bytes.size(), kSendBytes / 2));
-        const int taken = usb_serial_jtag_write_bytes(part.data(), part.size(), kWritePatience);
+        const int taken = usb_serial_jtag_write_bytes(part.data(), part.size(), kWriteTimeout);
         heard_ = taken > 0;
         bytes = bytes.subspan(static_cast<std::size_t>(std::max(taken, 0)));
     }
@@ -63,7 +63,7 @@ void UsbSerial::wake() {
 }
 
 void UsbSerial::flush() {
-    usb_serial_jtag_wait_tx_done(kWritePatience);
+    usb_serial_jtag_wait_tx_done(kWriteTimeout);
 }
 
 }  // namespace ugpt::port::esp32

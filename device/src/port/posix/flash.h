@@ -19,7 +19,7 @@ class FileFlash : public Flash {
     FileFlash(const FileFlash&) = delete;
     FileFlash& operator=(const FileFlash&) = delete;
 
-    // Opens or creates the file; nullptr and a filled `error` where that fails or another device
+    // Opens or creates the file; nullptr and a filled `error` if that fails or another device
     // has it open.
     static std::unique_ptr<FileFlash> open(const std::string& path, std::string& error);
 

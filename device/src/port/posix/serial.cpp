@@ -18,13 +18,13 @@
 namespace ugpt::port::posix {
 namespace {
 
-constexpr int kWritePatienceMs = 1000;
+constexpr int kWriteTimeoutMs = 1000;
 
 void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
 std::string reason(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-// Binds the first address that HOST:PORT resolves to; -1 where none can be had.
+// Binds the first address that HOST:PORT resolves to; -1 if none can be bound.
 int listen_on(const std::string& host, const std::string& port) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
@@ -167,7 +167,7 @@ void StreamSerial::write(std::span<const std::uint8_t> bytes) {
         }
         if (count < 0 && errno == EINTR) continue;
         pollfd ready{out_, POLLOUT, 0};
-        if (errno != EAGAIN || poll(&ready, 1, kWritePatienceMs) <= 0) {
+        if (errno != EAGAIN || poll(&ready, 1, kWriteTimeoutMs) <= 0) {
             drop_peer();
             return;
         }

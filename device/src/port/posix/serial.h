@@ -16,7 +16,7 @@ class StreamSerial : public Serial {
     StreamSerial(const StreamSerial&) = delete;
     StreamSerial& operator=(const StreamSerial&) = delete;
 
-    // Each returns nullptr and fills `error` where it cannot be opened.
+    // Each returns nullptr and fills `error` if it cannot be opened.
     static std::unique_ptr<StreamSerial> standard_streams(std::string& error);
     static std::unique_ptr<StreamSerial> pseudo_terminal(std::string& error);
     // `address` is HOST:PORT; port 0 lets the system choose.

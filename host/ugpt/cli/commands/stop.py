@@ -1,0 +1,34 @@
+"""Stop a training run on the board, and save it.
+
+Works for detached runs too, with or without their run folder. Training ends after the current step,
+and the model is saved in the flash of the board.
+"""
+
+from __future__ import annotations
+
+from ...device.target import Target
+from ...rpc.messages import DeviceState
+from ...view.output import console, print_json
+from ..options import Baud, Json, NoReset, Port, run
+
+EXAMPLES = ["ugpt stop", "ugpt stop --port /dev/ttyUSB0"]
+
+_RUNNING = (DeviceState.TRAINING, DeviceState.WAITING, DeviceState.SAVING)
+
+
+def command(
+    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
+) -> None:
+    run(_stop(Target(port, baud, no_reset), json))
+
+
+async def _stop(target: Target, json: bool) -> None:
+    async with target.connect() as device:
+        before = await device.status()
+        step = await device.stop()
+        if json:
+            was_training = before.state in _RUNNING
+            print_json({"device": device.description, "step": step, "was_training": was_training})
+            return
+        what = "stopped" if before.state in _RUNNING else "no run was being trained; saved"
+        console().print(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")

@@ -1,0 +1,90 @@
+"""What decides the weights of a run: config.toml of its folder."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
+
+
+class Init(StrEnum):
+    """Where the initial weights come from."""
+
+    DEVICE = "device"
+    MICROGPT = "microgpt"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What decides the weights of a run, and for the reader where they came to be."""
+
+    data: Path
+    data_sha256: str
+    shape: Shape
+    recipe: Recipe
+    seed: int
+    init: Init
+    save_every: int
+    run_id: int
+    device: str
+    ugpt: str
+    held_out: int = 0
+    """Documents that are not trained on."""
+    eval_every: int = 0
+    """Steps from one evaluation on documents held out to the next; also after the last step."""
+    eval_documents: int = 0
+    """The most documents of an evaluation."""
+
+    def next_evaluation(self, step: int) -> int:
+        """The first step after `step` that an evaluation follows, or that is the last one."""
+        total_steps = self.recipe.total_steps
+        every = self.eval_every or total_steps
+        return min((step // every + 1) * every, total_steps)
+
+    def evaluates_after(self, step: int) -> bool:
+        """Whether the model is evaluated after `step` completed steps."""
+        return self.held_out > 0 and step > 0 and self.next_evaluation(step - 1) == step
+
+    def to_toml(self) -> str:
+        import tomli_w  # only whoever writes needs it
+
+        return tomli_w.dumps(
+            {
+                **asdict(self),
+                "data": str(self.data),
+                "init": str(self.init),
+                "recipe": {
+                    **asdict(self.recipe),
+                    "schedule": self.recipe.schedule.name.lower(),
+                    "moments": self.recipe.moments.name.lower(),
+                },
+            }
+        )
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Raises KeyError, TypeError or ValueError where `text` is no configuration."""
+        values: dict[str, Any] = tomllib.loads(text)
+        return cls(
+            **{
+                **values,
+                "data": Path(values["data"]),
+                "shape": Shape(**values["shape"]),
+                "recipe": _recipe(values["recipe"]),
+                "init": Init(values["init"]),
+            }
+        )
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    """Whatever is absent was written by a version that knew only the default."""
+    named = {
+        "schedule": Schedule[str(values.get("schedule", "linear")).upper()],
+        "moments": MomentFormat[str(values.get("moments", "f32")).upper()],
+    }
+    return Recipe(**{**values, **named})

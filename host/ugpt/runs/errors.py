@@ -1,0 +1,9 @@
+"""What can be wrong with a run folder."""
+
+from __future__ import annotations
+
+from ..errors import UgptError
+
+
+class RunError(UgptError):
+    """A run folder cannot be created, read or resumed."""

@@ -1,0 +1,33 @@
+"""`ugpt stop`: ends a run on the board and keeps it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.support.commands import CommandLine
+from tests.support.devices import listening_device
+
+
+async def test_a_detached_run_is_stopped_and_stays_stopped(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    flash = tmp_path / "board.flash"
+    async with listening_device("tcp", flash) as port:
+        cli("train", names, "--steps", "10000000", "--detach", "--run", "R", "--port", port)
+        said = json.loads(cli("stop", "--json", "--port", port))
+        assert said["was_training"] is True
+        assert 0 < said["step"] < 10_000_000
+    # The power was cut: nothing goes on by itself, and no run folder was needed.
+    async with listening_device("tcp", flash) as port:
+        status = json.loads(cli("info", "--json", "--port", port))["status"]
+        assert (status["state"], status["step"]) == ("idle", said["step"])
+        assert status["saved_step"] == said["step"]
+        again = cli("stop", "--port", port)
+        assert "no run was being trained" in again
+        assert f"step {said['step']:,}" in again
+
+
+async def test_without_a_model_there_is_nothing_to_stop(cli: CommandLine, tmp_path: Path) -> None:
+    async with listening_device("tcp", tmp_path / "empty.flash") as port:
+        assert "holds no model" in cli.refused("stop", "--port", port)
