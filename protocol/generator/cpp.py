@@ -232,6 +232,10 @@ def _comparable(fields: Sequence[Field], schema: Schema) -> bool:
 
 
 def _type(field: Field) -> str:
+    return f"Optional<{_value_type(field)}>" if field.optional else _value_type(field)
+
+
+def _value_type(field: Field) -> str:
     match field.kind:
         case Kind.INTEGER:
             return f"std::uint{field.bits}_t"
@@ -251,6 +255,8 @@ def _type(field: Field) -> str:
 
 
 def _initialiser(field: Field) -> str:
+    if field.optional or field.default in ("", []):
+        return "{}"
     if field.default is not None:
         return f" = {_constant(field)}"
     return {Kind.INTEGER: " = 0", Kind.BOOL: " = false", Kind.F32: " = 0.0f"}.get(field.kind, "{}")
@@ -277,7 +283,7 @@ def float_literal(value: float) -> str:
 def _layout(name: str, fields: Sequence[Field]) -> str:
     if not fields:
         return f"constinit const Layout {name}::kLayout{{}};\n"
-    required = sum(field.default is None for field in fields)
+    required = sum(field.required for field in fields)
     rows = f"k{name}Fields"
     lines = [f"static constexpr Field {rows}[]{{"]
     lines += [f"    UGPT_FIELD({', '.join([name, f.name, *_limits(f)])})," for f in fields]

@@ -40,7 +40,7 @@ def load(text: str, schema: Schema) -> list[Case]:
         case = _case(message, example, schema)
         if any(case["name"] == earlier["name"] for earlier in cases):
             raise SchemaError(f"examples: {case['name']!r} appears twice")
-        case |= kept_bytes(kept.get(case["name"], {}))
+        case |= _kept_bytes(case, kept)
         if "body" not in case:
             case["body"] = example.body or _shown(_body(case, schema))
         if "frame" not in case:
@@ -51,8 +51,17 @@ def load(text: str, schema: Schema) -> list[Case]:
     return cases
 
 
-def kept_bytes(case: Case) -> Case:
-    return {key: case[key] for key in ("body", "frame") if key in case}
+def _kept_bytes(case: Case, kept: Mapping[str, Case]) -> Case:
+    """The bytes that were written for this example, if any were."""
+    before = kept.get(case["name"])
+    if before is None:
+        return {}
+    if before["value"] != case["value"] and not case.get("decode_only"):
+        raise SchemaError(
+            f"example {case['name']!r} has changed, but its bytes are never written again: make it "
+            f"decode_only with the body of golden.json, and add another of its own name"
+        )
+    return {key: before[key] for key in ("body", "frame")}
 
 
 def _examples(schema: Schema) -> Iterator[tuple[str, Example]]:
@@ -90,7 +99,7 @@ def _complete(where: str, value: Value, fields: Sequence[Field], schema: Schema)
         raise SchemaError(f"{where}: there is no field {unknown[0]!r}")
     completed = {}
     for field in fields:
-        if field.name not in value and field.default is None:
+        if field.name not in value and field.required:
             raise SchemaError(f"{where}: {field.name} has no default and must be given")
         given = value.get(field.name, field.default)
         if field.kind is Kind.RECORD:
@@ -149,6 +158,8 @@ def _positional(value: Value, fields: Sequence[Field], schema: Schema) -> list[o
 
 
 def _wire_value(value: Any, field: Field, schema: Schema) -> object:
+    if field.optional and value is None:
+        return None
     match field.kind:
         case Kind.RECORD:
             return _positional(value, schema.record(field.type).fields, schema)
@@ -229,6 +240,8 @@ def _cpp_assignments(
         if field.kind is Kind.RECORD:
             inner = schema.record(field.type).fields
             lines += _cpp_assignments(place, given, inner, schema)
+        elif field.optional and given is None:
+            lines.append(f"    {place} = {{}};")
         elif field.kind is Kind.U32_ARRAY:
             lines += [f"    {place}.push_back({item}U);" for item in expand(given)]
         else:

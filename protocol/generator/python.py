@@ -151,6 +151,10 @@ def _class(name: str, doc: str, fields: Sequence[Field]) -> str:
 
 
 def _type(field: Field) -> str:
+    return f"{_value_type(field)} | None" if field.optional else _value_type(field)
+
+
+def _value_type(field: Field) -> str:
     names = {
         Kind.BOOL: "bool",
         Kind.INTEGER: "int",
@@ -164,8 +168,14 @@ def _type(field: Field) -> str:
 
 
 def _default(field: Field) -> str | None:
+    if field.optional:
+        return "None"
     if field.default is None:
         return None
+    if field.kind is Kind.U32_ARRAY:
+        return "()"
+    if field.kind is Kind.BIN:
+        return 'b""'
     if field.kind is Kind.STR:
         return _string(str(field.default))
     if field.kind is Kind.ENUM:
@@ -211,6 +221,10 @@ def _row(field: Field) -> str:
     default = _default(field)
     if default is not None:
         arguments.append(f"default={default}")
+    if field.optional:
+        arguments.append("optional=True")
+    if field.since:
+        arguments.append(f"since={field.since}")
     return f"Field({', '.join(arguments)})"
 
 
@@ -242,8 +256,9 @@ def _methods(schema: Schema) -> str:
 
 def _method(method: Method) -> list[str]:
     items = [f'"{method.name}"', f"Task.{method.task.upper()}"]
-    make = [f"{pascal(method.name)}Result"] if len(method.result) > 1 else []
-    row = _Node("method(", [*items, _rows(method.params), _rows(method.result), *make])
+    rest = [f"make={pascal(method.name)}Result"] if len(method.result) > 1 else []
+    rest += [f"since={method.since}"] if method.since else []
+    row = _Node("method(", [*items, _rows(method.params), _rows(method.result), *rest])
     return _laid_out(row, "    ", ",")
 
 

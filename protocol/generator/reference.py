@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .schema import Field, Kind, Schema
+from .schema import Field, Kind, Method, Schema
 
 INTRO = """\
 <!-- Generated from protocol/ugpt.toml by protocol/generate.py. Do not edit. -->
@@ -21,6 +21,24 @@ This page lists what can be said.
 - **Notification**: `[2, name, params]`, sent by the device, never answered.
 - **Error**: `[code, message, detail]`.
 - Params, results and records are arrays of their fields in the order of the tables below.
+
+## Versions
+
+Host and firmware tell each other their version of the protocol in `hello`. Another *major* version
+is another protocol; a higher *minor* one has additions, which the tables mark. Each side skips
+fields that it does not know and takes the default of those it does not get, so any two minor
+versions of one major version go together:
+
+- **The firmware is older.** Everything works that it knows. What it does not know, a method or a
+  param with another value than its default, the host refuses before it is sent, in a sentence that
+  names it and says what to do: write the current firmware with `ugpt flash`. `ugpt info` and
+  `ugpt doctor` say that the firmware is older.
+- **The firmware is newer.** Everything works that the host knows; `ugpt info` and `ugpt doctor` say
+  that the firmware is newer and how to update the program.
+- **Another major version.** Both sides refuse: the device answers `hello` with `wrong_version`, and
+  the host names both versions and says what to do: `ugpt flash`, or the release that matches.
+- **The same version of the protocol.** `ugpt info` and `ugpt doctor` compare the release of the
+  firmware with that of the program and say if `ugpt flash` would bring a newer one.
 """
 
 
@@ -34,7 +52,7 @@ def page(schema: Schema) -> str:
     )
     for method in schema.methods:
         parts.append(
-            f"### {method.name}\n\n{method.doc} Task: {method.task}.\n\n"
+            f"### {method.name}\n\n{method.doc} Task: {method.task}.{_since(method)}\n\n"
             + _fields("Parameters", method.params)
             + "\n"
             + _fields("Result", method.result)
@@ -54,6 +72,10 @@ def page(schema: Schema) -> str:
             f"### {enum.name} enum\n\n{enum.doc}\n\n" + _table(["value", "name", "meaning"], rows)
         )
     return "\n".join([*parts, _errors(schema)])
+
+
+def _since(method: Method) -> str:
+    return f" Since minor {method.since}." if method.since else ""
 
 
 def _limits(schema: Schema) -> str:
@@ -94,8 +116,13 @@ def _range(field: Field) -> str:
     if field.max_bytes:
         each = " each" if field.kind is Kind.BIN_ARRAY else ""
         parts.append(f"at most {field.max_bytes} bytes{each}")
-    if field.default is not None:
-        parts.append(f"{field.default} if absent")
+    if field.optional:
+        parts.append("may be nil")
+    elif field.default is not None:
+        shown = "empty" if field.default in ("", []) else field.default
+        parts.append(f"{shown} if absent")
+    if field.since:
+        parts.append(f"since minor {field.since}")
     return ", ".join(parts)
 
 

@@ -19,7 +19,7 @@ from .checks import SchemaError
 
 INTEGER_BITS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
 
-Default = bool | int | float | str | None
+Default = bool | int | float | str | list[int] | None
 
 
 class Kind(Enum):
@@ -58,10 +58,17 @@ class Field:
     max_bytes: int
     max_items: int
     default: Default
+    optional: bool  # nil is a value, and the default
+    since: int  # the minor version that brought it
 
     @property
     def bits(self) -> int:
         return INTEGER_BITS[self.type]
+
+    @property
+    def required(self) -> bool:
+        """Whether there is nothing to stand in for it."""
+        return self.default is None and not self.optional
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ class Method:
     name: str
     doc: str
     task: str  # "link" or "trainer"
+    since: int  # the minor version that brought it
     params: tuple[Field, ...]
     result: tuple[Field, ...]
     examples: tuple[Example, ...]
@@ -197,6 +205,7 @@ def parse(text: str) -> Schema:
         checks.unique(f"values of {enum.name}", [value.value for value in enum.values])
         checks.unique(f"names of {enum.name}", [value.name for value in enum.values])
     _check_defaults(schema)
+    _check_since(schema)
     return schema
 
 
@@ -238,7 +247,7 @@ def _record(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Record:
 
 def _method(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Method:
     where = f"methods.{name}"
-    checks.keys(where, entry, {"doc", "task", "params", "result"}, {"examples"})
+    checks.keys(where, entry, {"doc", "task", "params", "result"}, {"since", "examples"})
     checks.snake_case(where, name)
     if entry["task"] not in ("link", "trainer"):
         raise SchemaError(f'{where}: task is "link" or "trainer", not {entry["task"]!r}')
@@ -246,6 +255,7 @@ def _method(name: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Method:
         name,
         entry["doc"],
         entry["task"],
+        checks.integer(f"{where}.since", entry.get("since", 0), 0xFFFF),
         _fields(f"{where}.params", entry["params"], kinds),
         _fields(f"{where}.result", entry["result"], kinds),
         tuple(_example(where, example) for example in entry.get("examples", ())),
@@ -298,11 +308,16 @@ def _error_example(where: str, error: str, entry: dict[str, Any]) -> Example:
 def _fields(where: str, entries: list[dict[str, Any]], kinds: dict[str, Kind]) -> tuple[Field, ...]:
     fields = tuple(_field(where, entry, kinds) for entry in entries)
     checks.unique(f"fields of {where}", [field.name for field in fields])
+    for field in fields:
+        if field.since and field.required:
+            raise SchemaError(f"{where}.{field.name}: was added later and needs a default")
     for earlier, later in pairwise(fields):
-        if earlier.default is not None and later.default is None:
+        if later.required and not earlier.required:
             raise SchemaError(
                 f"{where}.{later.name}: needs a default, since {earlier.name} before it has one"
             )
+        if later.since < earlier.since:
+            raise SchemaError(f"{where}.{later.name}: fields are appended, so its `since` is wrong")
     return fields
 
 
@@ -312,7 +327,7 @@ def _field(where: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Field:
         where,
         entry,
         required={"name", "type", "doc"},
-        optional={"min", "max", "max_bytes", "max_items", "default"},
+        optional={"min", "max", "max_bytes", "max_items", "default", "optional", "since"},
     )
     checks.snake_case(where, entry["name"])
     kind = kinds.get(entry["type"])
@@ -329,26 +344,32 @@ def _field(where: str, entry: dict[str, Any], kinds: dict[str, Kind]) -> Field:
         max_bytes=entry.get("max_bytes", 0),
         max_items=entry.get("max_items", 0),
         default=entry.get("default"),
+        optional=entry.get("optional", False),
+        since=checks.integer(f"{where}.since", entry.get("since", 0), 0xFFFF),
     )
 
 
 def _check_bounds(where: str, entry: dict[str, Any], kind: Kind) -> None:
     allowed = {
-        Kind.INTEGER: {"min", "max", "default"},
-        Kind.F32: {"min", "max", "default"},
-        Kind.BOOL: {"default"},
-        Kind.ENUM: {"default"},
-        Kind.STR: {"max_bytes", "default"},
-        Kind.BIN: {"max_bytes"},
-        Kind.U32_ARRAY: {"max_items"},
+        Kind.INTEGER: {"min", "max", "default", "optional"},
+        Kind.F32: {"min", "max", "default", "optional"},
+        Kind.BOOL: {"default", "optional"},
+        Kind.ENUM: {"default", "optional"},
+        Kind.STR: {"max_bytes", "default", "optional"},
+        Kind.BIN: {"max_bytes", "default", "optional"},
+        Kind.U32_ARRAY: {"max_items", "default"},
         Kind.BIN_ARRAY: {"max_items", "max_bytes"},
         Kind.RECORD: set[str](),
     }[kind]
     if entry["type"] == "u64":
-        allowed = {"default"}  # the tables of the firmware hold bounds of four bytes
-    for key in ("min", "max", "max_bytes", "max_items", "default"):
+        allowed = {"default", "optional"}  # the tables of the firmware hold bounds of four bytes
+    for key in ("min", "max", "max_bytes", "max_items", "default", "optional"):
         if key in entry and key not in allowed:
             raise SchemaError(f"{where}: a {entry['type']} has no `{key}`")
+    if entry.get("optional", True) is not True:
+        raise SchemaError(f"{where}: `optional` is true or left out")
+    if "optional" in entry and "default" in entry:
+        raise SchemaError(f"{where}: the default of an optional field is nil")
     for key in allowed & {"max_bytes", "max_items"}:
         if checks.integer(f"{where}.{key}", entry.get(key), 0xFFFF) == 0:
             raise SchemaError(f"{where}: `{key}` must be above 0")
@@ -388,9 +409,20 @@ def _check_defaults(schema: Schema) -> None:
             place = f"{where}.{field.name}"
             if field.kind is Kind.BOOL and not isinstance(field.default, bool):
                 raise SchemaError(f"{place}: the default of a bool is true or false")
+            if field.kind in (Kind.BIN, Kind.U32_ARRAY) and field.default not in ("", []):
+                raise SchemaError(f"{place}: the default of a {field.type} is empty")
             if field.kind is Kind.STR and not isinstance(field.default, str):
                 raise SchemaError(f"{place}: the default of a str is a string")
             if field.kind is Kind.ENUM and field.default not in {
                 value.name for value in schema.enum(field.type).values
             }:
                 raise SchemaError(f"{place}: {field.type} has no value {field.default!r}")
+
+
+def _check_since(schema: Schema) -> None:
+    lists = [(record.name, record.fields) for record in schema.records]
+    lists += [(f"methods.{m.name}", (*m.params, *m.result)) for m in schema.methods]
+    latest = [(f"{where}.{field.name}", field.since) for where, fields in lists for field in fields]
+    for where, since in [*latest, *((f"methods.{m.name}", m.since) for m in schema.methods)]:
+        if since > schema.minor:
+            raise SchemaError(f"{where}: since minor {since}, but the schema's is {schema.minor}")

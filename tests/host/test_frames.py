@@ -45,6 +45,15 @@ def plain_cobs(data: bytes) -> bytes:
     return encoded[:-1] if full_block_at_the_end and encoded[-1] == 1 else encoded
 
 
+def test_a_frame_that_begins_with_a_line_feed_survives_being_cut() -> None:
+    body = bytes.fromhex("940101c090")  # nine bytes with the CRC and no zero: the block is 0x0a
+    frame = encode_frame(body)
+    assert frame[1:2] == b"\n"
+    for cut in range(len(frame)):
+        decoder = FrameDecoder()
+        assert decoder.feed(frame[:cut]) + decoder.feed(frame[cut:]) == [Frame(body)]
+
+
 @pytest.mark.parametrize(
     ("data", "encoded"),
     [

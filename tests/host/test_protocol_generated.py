@@ -45,6 +45,8 @@ params = [
     { name = "colour", type = "Colour", default = "blue", doc = "In which colour." },
     { name = "title", type = "str", max_bytes = 9, default = "a \\"b\\"", doc = "Of what." },
     { name = "wet", type = "bool", default = true, doc = "Whether it is wet." },
+    { name = "gloss", type = "f32", min = 0, max = 1, optional = true, since = 1, doc = "Shine." },
+    { name = "layers", type = "[u32]", max_items = 3, default = [], since = 2, doc = "Below it." },
 ]
 result = []
 [errors.dry]
@@ -70,6 +72,21 @@ int main() {
     if (!decode(reader, params, error)) return 1;
     if (params.point.x != 5 || params.point.y != 7 || params.width != 1.5f) return 2;
     if (params.colour != Colour::blue || params.title != "a \\"b\\"" || !params.wet) return 3;
+    if (params.gloss.present || params.layers.count != 0) return 7;
+    std::uint8_t room[64];
+    params.layers.push_back(6);
+    for (const float gloss : {-1.0f, 0.25f}) {  // without and with
+        if (gloss >= 0) params.gloss = gloss;
+        Writer writer(room);
+        encode(writer, params);
+        Reader again(writer.written());
+        PaintParams same;
+        if (!decode(again, same, error) || same.gloss != params.gloss) return 8;
+        if (same.layers.count != 1 || same.layers.items[0] != 6 || same.wet != params.wet) return 9;
+    }
+    const std::uint8_t beyond[] = {0x96, 0x91, 5, 1, 4, 0xa0, 0xc3, 2};
+    Reader too_much(beyond);
+    if (decode(too_much, params, error) || error.field != "gloss") return 10;
     if (PaintParams{}.point.y != 7 || PaintParams{}.width != 1.5f) return 4;
     const std::uint8_t empty[] = {0x91, 0x90};
     Reader missing(empty);
@@ -187,6 +204,18 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
         ('"blue", doc', '"green", doc', "Colour has no value 'green'"),
         (", default = true", "", "needs a default, since title before it has one"),
         ("default = true", "default = 1", "the default of a bool"),
+        ("default = []", "default = [1]", "the default of a [u32] is empty"),
+        ("optional = true", "optional = true, default = 1.0", "an optional field is nil"),
+        ("optional = true, ", "", "params.gloss: was added later and needs a default"),
+        (
+            '"u8", doc',
+            '"u8", since = 1, doc',
+            "records.Point.x: was added later and needs a default",
+        ),
+        ('"Point", doc', '"Point", optional = true, doc', "a Point has no `optional`"),
+        ("since = 1, doc", "since = 3, doc", "fields are appended, so its `since` is wrong"),
+        ("since = 2, doc", "since = 3, doc", "since minor 3, but the schema's is 2"),
+        ('task = "link"', 'task = "link"\nsince = 9', "methods.paint: since minor 9"),
         ('task = "link"', 'task = "boss"', "task is"),
         ('name = "y"', 'name = "x"', "'x' appears twice"),
         ('name = "y"', 'name = "class"', "a keyword of C++ or Python"),
@@ -230,9 +259,15 @@ def test_defaults_stand_in_for_missing_fields_in_python(
     paint = decode(params, [[5]])
     assert paint == example.paint(example.Point(x=5))
     monkeypatch.setattr(codec, "RECORDS", example.RECORDS)
-    assert codec.encode_params(paint) == [[5, 7], 1.5, 4, 'a "b"', True]
-    newer = decode(params, [[5, 8], 2, 0, "", False, "new"])
-    assert newer == example.paint(example.Point(5, 8), 2.0, example.Colour.RED, "", False)
+    assert codec.encode_params(paint) == [[5, 7], 1.5, 4, 'a "b"', True, None, ()]
+    newer = decode(params, [[5, 8], 2, 0, "", False, 0.5, [6], "new"])
+    red = example.Colour.RED
+    assert newer == example.paint(example.Point(5, 8), 2.0, red, "", False, 0.5, (6,))
+    assert codec.needed_minor(paint)[0] == 0
+    assert codec.needed_minor(example.paint(example.Point(5), gloss=0.5)) == (1, "gloss of paint")
+    assert codec.needed_minor(newer) == (2, "layers of paint")
+    with pytest.raises(ProtocolError, match="whose gloss is 2; it must be from 0 to 1"):
+        decode(params, [[5], 1, 0, "", True, 2])
     with pytest.raises(ProtocolError, match="Point without x"):
         decode(params, [[]])
     with pytest.raises(ProtocolError, match="Point whose y is 1,000; it must be from 3 to 999"):
@@ -297,7 +332,8 @@ def test_a_missing_handler_is_an_error_of_the_linker(generator: ModuleType, tmp_
 EXAMPLES = """
 examples = [
     { name = "a dot", id = 7, params = { point = { x = 1 }, wet = false } },
-    { name = "all dots", params = { point = { x = 255 }, title = { repeat = "t", times = 9 } } },
+    { name = "all dots", params = { point = { x = 255 }, title = { repeat = "t", times = 9 }, \
+      gloss = 0.25, layers = { repeat = [6], times = 3 } } },
     { name = "painted", result = {} },
     { name = "an older painter", params = { point = { x = 5 } }, decode_only = true, body = "94" },
 ]
@@ -316,9 +352,11 @@ def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleTy
         "colour": "blue",
         "title": 'a "b"',
         "wet": False,
+        "gloss": None,
+        "layers": [],
     }
-    assert dot["body"] == "940007a57061696e7495920107ca3fc0000004a56120226222c2"
-    assert dots["body"].endswith("a9" + "74" * 9 + "c3")
+    assert dot["body"] == "940007a57061696e7497920107ca3fc0000004a56120226222c2c090"
+    assert dots["body"].endswith("a9" + "74" * 9 + "c3ca3e80000093060606")
     assert painted["body"] == "940101c090"
     assert older["decode_only"]
     assert older["body"] == "94"
@@ -327,6 +365,9 @@ def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleTy
     again = golden.load(kept, parse(text))
     assert [case["body"] for case in again] == ["c0"] * 4
     assert [case["frame"] for case in again] == [case["frame"] for case in cases]
+    with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
+        golden.load(kept, parse(text.replace("wet = false", "wet = true")))
+    assert "example 'a dot' has changed" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -360,6 +401,8 @@ def test_the_reference_page_says_everything(generator: ModuleType) -> None:
         "| `y` | `u16` | 3 to 999, 7 if absent | Up. |",
         "| `colour` | [Colour](#colour-enum) | blue if absent | In which colour. |",
         '| `title` | `str` | at most 9 bytes, a "b" if absent | Of what. |',
+        "| `gloss` | `f32` | 0 to 1, may be nil, since minor 1 | Shine. |",
+        "| `layers` | `[u32]` | at most 3 items, empty if absent, since minor 2 | Below it. |",
         "| 1 | `dry` | No paint. | Buy some. |",
     ):
         assert words in page

@@ -17,6 +17,7 @@ from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortError
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
+from ugpt.rpc.messages import HELLO as HELLO_LAYOUT
 
 HELLO = Hello(
     major=PROTOCOL_MAJOR,
@@ -156,7 +157,14 @@ class Peer:
 
     def _hello(self, params: list[Any]) -> list[object]:
         self._handshake_done = True
-        return [encode_record(self.hello)]
+        sent = [
+            value
+            for field, value in zip(HELLO_LAYOUT.fields, encode_record(self.hello), strict=True)
+            if field.since <= self.hello.minor
+        ]
+        if self.hello.minor > PROTOCOL_MINOR:
+            sent.append("a field of the future")
+        return [sent]
 
     def _reset(self, params: list[Any]) -> list[object]:
         asyncio.get_running_loop().call_soon(self.restart)

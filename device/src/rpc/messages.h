@@ -1009,7 +1009,7 @@ struct SelfTestResult {
     // What every right processor gives.
     std::uint32_t expected = 0;
     // The operations whose results differ, between commas. (At most 256 bytes.)
-    std::string_view failed = "";
+    std::string_view failed{};
 };
 
 // Runs the arithmetic the engine is built on and returns a digest of the results.

@@ -66,6 +66,18 @@ def decode(layout: Layout, value: object) -> object:
     )
 
 
+def needed_minor(call: Call[object]) -> tuple[int, str]:
+    """The minor version that a device must speak to obey a call, and what of it needs that."""
+    method = call.method
+    needs = [(method.since, method.name)]
+    needs += [
+        (field.since, f"{field.name} of {method.name}")
+        for field, value in zip(method.params, call.params, strict=True)
+        if value != field.default
+    ]
+    return max(needs, key=lambda need: need[0])
+
+
 class _Misfit(Exception):
     """Why a value does not fit its row; the text follows the name of the field."""
 

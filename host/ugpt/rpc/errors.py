@@ -129,8 +129,8 @@ class VersionMismatch(LinkError):
         firmware = f"The firmware {build}".rstrip()
         super().__init__(
             f"{firmware} speaks {theirs} of the protocol, this program version {host_major}.",
-            "Install the ugpt release that matches the firmware, "
-            "or flash the firmware of this release.",
+            "Write the firmware of this release to the board with `ugpt flash`, or install the "
+            "release that matches it.",
         )
         self.host_major = host_major
         self.device_major = device_major
@@ -303,6 +303,13 @@ class BadData(DeviceError):
 
 
 _BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
+
+
+def firmware_too_old(build: str, what: str) -> UnknownMethod:
+    """A device of an older minor version was asked for something it does not know."""
+    text = ERRORS[ErrorCode.UNKNOWN_METHOD]
+    message = f"The firmware {build} does not know {what}."
+    return UnknownMethod(ErrorCode.UNKNOWN_METHOD, message, advice=text.advice)
 
 
 def device_error(code: int, message: str = "", detail: int = 0) -> DeviceError:

@@ -14,6 +14,7 @@ from .messages import FRAME_MAX_BYTES
 
 CRC_BYTES = 4
 LONGEST_BLOCK = 254
+_HEAD_BYTES = 3  # enough of a frame to tell it from text
 
 ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # A readable end of a line whose start was garbled. Random bytes rarely form eight in a row.
@@ -100,6 +101,7 @@ class FrameDecoder:
         data_bytes = body_max_bytes + CRC_BYTES
         self._encoded_max = data_bytes + data_bytes // LONGEST_BLOCK + 1
         self._pending = bytearray()  # since the last zero
+        self._is_text = False  # lines have been taken off the front of it: it is no frame
         self.counters = Counters()
 
     def feed(self, data: bytes) -> list[Frame | Text]:
@@ -109,6 +111,7 @@ class FrameDecoder:
         for piece in complete:
             stretch = bytes(self._pending) + piece
             self._pending.clear()
+            self._is_text = False
             if stretch:
                 self._close(stretch, found)
         self._pending += rest
@@ -137,13 +140,18 @@ class FrameDecoder:
         """Takes whole readable lines off the front of what is pending.
 
         That never takes a frame apart: each has one of the bytes 1 and 2, the type of its message
-        or the block before it, among its first three.
+        or the block before it, among its first three. The first may be a line feed, so that they
+        must be there before anything is taken.
         """
+        head = self._pending[:_HEAD_BYTES]
+        if not self._is_text and (len(head) < _HEAD_BYTES or 1 in head or 2 in head):
+            return
         while (end := self._pending.find(b"\n")) >= 0:
             text = readable(bytes(self._pending[:end]))
             if text is None:
                 return
             del self._pending[: end + 1]
+            self._is_text = True
             if text:
                 found.append(Text(text))
 

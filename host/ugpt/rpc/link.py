@@ -28,6 +28,7 @@ from .errors import (
     VersionMismatch,
     WrongVersion,
     device_error,
+    firmware_too_old,
     no_handshake,
     silent_device,
 )
@@ -159,7 +160,8 @@ class Link:
     async def call(self, call: Call[ResultT], *, timeout_s: float = TIMEOUT_S) -> ResultT:
         """Asks the device, keeping to its window.
 
-        Raises InvalidValue for params outside their ranges, DeviceError if the device refuses,
+        Raises InvalidValue for params outside their ranges, UnknownMethod for what firmware of an
+        older minor version does not know, DeviceError if the device refuses,
         NoAnswer after `timeout_s` of silence, DeviceRestarted if it has started anew since the last
         handshake, and PortLost.
         """
@@ -173,6 +175,9 @@ class Link:
 
     async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT:
         """Asks, outside the window; for the handshake and the agreement on a rate."""
+        minor, what = codec.needed_minor(call)
+        if self.hello is not None and self.hello.minor < minor:
+            raise firmware_too_old(self.hello.build, what)
         self._last_id = self._last_id % 0xFFFFFFFF + 1
         number = self._last_id
         body = envelope.encode_request(number, call)

@@ -642,7 +642,7 @@ METHODS = table(
         Task.LINK,
         (Field("first", "u32", 1), Field("count", "u16", 1, 2048)),
         (Field("first", "u32"), Field("values", "bin", most=8000)),
-        LossesResult,
+        make=LossesResult,
     ),
     method(
         "plan",
@@ -712,14 +712,14 @@ METHODS = table(
         Task.LINK,
         (Field("first", "u32"), Field("documents", "[bin]", most=512, items=1024)),
         (Field("next", "u32"), Field("free", "u16")),
-        DocumentsWriteResult,
+        make=DocumentsWriteResult,
     ),
     method(
         "evaluate",
         Task.TRAINER,
         (Field("documents", "[bin]", most=512, items=256),),
         (Field("step", "u32"), Field("losses", "bin", most=1024)),
-        EvaluateResult,
+        make=EvaluateResult,
     ),
     method(
         "train",
@@ -745,7 +745,7 @@ METHODS = table(
             Field("uniforms", "bin", most=1024),
         ),
         (Field("tokens", "bin", most=512), Field("ended", "bool")),
-        SampleResult,
+        make=SampleResult,
     ),
     method("data_begin", Task.TRAINER, (Field("data", DATA_SET),), ()),
     method(
@@ -777,7 +777,7 @@ METHODS = table(
             Field("expected", "u32"),
             Field("failed", "str", most=256, default=""),
         ),
-        SelfTestResult,
+        make=SelfTestResult,
     ),
     method("profile", Task.TRAINER, (Field("enabled", "bool"),), (Field("profile", PROFILE),)),
 )

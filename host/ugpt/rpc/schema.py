@@ -42,6 +42,8 @@ class Field(NamedTuple):
     """Stands in for a field that an older peer does not send."""
     optional: bool = False
     """Whether None, nil on the wire, is a value."""
+    since: int = 0
+    """The minor version of the protocol that brought it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Method(NamedTuple):
     task: Task
     params: tuple[Field, ...]
     result: Layout
+    since: int
+    """The minor version of the protocol that brought it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,13 @@ def method(
     task: Task,
     params: tuple[Field, ...],
     result: tuple[Field, ...],
+    *,
     make: Callable[..., object] | None = None,
+    since: int = 0,
 ) -> Method:
     """A row of the table; without `make` the result is its only field, or None."""
-    return Method(name, task, params, Layout(f"the result of {name}", result, make or _only))
+    layout = Layout(f"the result of {name}", result, make or _only)
+    return Method(name, task, params, layout, since)
 
 
 def table(*methods: Method) -> dict[str, Method]:
