@@ -3,12 +3,12 @@
 // Standard input, little-endian: sixteen u32 (n_layer, n_embd, n_head, block_size, vocab_size,
 // total_steps, batch, schedule, moments, recompute, warmup_steps, documents, held-out documents,
 // samples, index into available_kernels or kModelsChoice, seed), eight f32 (learning_rate, beta1,
-// beta2, epsilon, weight_decay, clip_norm, temperature, deviation), the weights in canonical order as
-// f32, unless the deviation says that the engine draws them from the seed, then every document, every
-// held-out one (u32 length, u32 tokens) and block_size f32 uniforms for every sample.
+// beta2, epsilon, weight_decay, clip_norm, temperature, deviation), the weights in canonical order
+// as f32, unless the deviation says that the engine draws them from the seed, then every document,
+// every held-out one (u32 length, u32 tokens) and block_size f32 uniforms for every sample.
 // Standard output: one f32 loss for every step; weights, first moments and second moments, each in
-// canonical order, as f32; the f32 loss of every held-out document; for every sample u32 length
-// and u32 tokens.
+// canonical order, as f32; the f32 loss of every held-out document; for every sample u32 length and
+// u32 tokens.
 //
 // With the argument `kernels`, it prints the names of available_kernels instead; with `self-test`,
 // the names of the operations whose results are wrong.
@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
                         .batch = head[6],
                         .schedule = static_cast<Schedule>(head[7]),
                         .moments = static_cast<MomentFormat>(head[8]),
-                        .recompute = head[9] != 0,
+                        .activation_checkpointing = head[9] != 0,
                         .warmup_steps = head[10],
                         .weight_decay = rates[4],
                         .clip_norm = rates[5]};

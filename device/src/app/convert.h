@@ -29,7 +29,7 @@ inline engine::Recipe to_engine(const rpc::Recipe& in) {
             .batch = in.batch,
             .schedule = static_cast<engine::Schedule>(in.schedule),
             .moments = static_cast<engine::MomentFormat>(in.moments),
-            .recompute = in.recompute,
+            .activation_checkpointing = in.recompute,
             .warmup_steps = in.warmup_steps,
             .weight_decay = in.weight_decay,
             .clip_norm = in.clip_norm};
@@ -47,7 +47,7 @@ inline rpc::Recipe to_rpc(const engine::Recipe& in) {
             .weight_decay = in.weight_decay,
             .clip_norm = in.clip_norm,
             .moments = static_cast<rpc::MomentFormat>(in.moments),
-            .recompute = in.recompute};
+            .recompute = in.activation_checkpointing};
 }
 
 inline rpc::Profile to_rpc(const StepProfile& in, std::uint32_t tick_hz) {
