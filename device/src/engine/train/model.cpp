@@ -30,7 +30,7 @@ void clear_moments(const ModelState& model) {
     });
 }
 
-// Moments too small to matter become +0 before they turn denormal. Packed ones are never kept.
+// Tiny moments become +0, so that they do not stay denormal. Packed ones are never that small.
 void flush_tiny(const ModelState& model) {
     if (model.recipe.moments != MomentFormat::f32) {
         return;
@@ -60,8 +60,8 @@ void finish_step(ModelState& model) {
     enter(model.network, Phase::outside);
 }
 
-// The step whose gradients, and losses, were added up.
-float step_with_kept_gradients(ModelState& model) {
+// The step with the gradients and losses that were accumulated.
+float step_with_accumulated_gradients(ModelState& model) {
     const float average = reciprocal<ScalarLanes>(static_cast<float>(model.documents));
     const float loss = model.loss_sum * average;
     model.documents = 0;
@@ -85,7 +85,7 @@ float step_with_kept_gradients(ModelState& model) {
     }
     model.correction.advance(model.recipe);
     const AdamStep step = AdamStep::at(model.step, model.correction, model.recipe);
-    model.kernels->use_kept_gradients(model.network, step, factor);
+    model.kernels->apply_accumulated_gradients(model.network, step, factor);
     finish_step(model);
     return loss;
 }
@@ -117,18 +117,18 @@ std::uint32_t Model::step() const {
     return state().step;
 }
 
-void Model::init_weights(std::uint64_t seed, float deviation) {
+void Model::init_weights(std::uint64_t seed, float init_std) {
     std::uint64_t index = 0;
     for_each_matrix(state_->network, [&](const Matrix& matrix) {
         for (std::size_t i = 0; i < matrix.size(); ++i) {
-            matrix.weights[i] = random_normal(seed, 0, index++) * deviation;
+            matrix.weights[i] = random_normal(seed, 0, index++) * init_std;
         }
     });
     clear_moments(*state_);
-    seek(0);
+    set_step(0);
 }
 
-void Model::seek(std::uint32_t step) {
+void Model::set_step(std::uint32_t step) {
     state_->step = step;
     state_->correction = BiasCorrection::after(step, state_->recipe);
     state_->documents = 0;
@@ -156,9 +156,9 @@ void Model::accumulate(std::span<const Token> text) {
 
 float Model::train_step(std::span<const Token> text) {
     ModelState& model = *state_;
-    if (keeps_gradients(model.recipe)) {
+    if (accumulates_gradients(model.recipe)) {
         accumulate(text);
-        return step_with_kept_gradients(model);
+        return step_with_accumulated_gradients(model);
     }
     const Document trained = document_of(model.network.shape, text);
     const float loss = model.kernels->forward(model.network, trained);

@@ -1,4 +1,4 @@
-// What a model consists of, beside the parts that its network points to.
+// What a model consists of: its state here, and the parts that its network points to.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct ModelState {
     std::uint32_t step = 0;
     BiasCorrection correction;  // of `step` completed steps
 
-    // Of the documents whose gradients were added up.
+    // Of the documents whose gradients were accumulated.
     std::uint32_t documents = 0;
     float loss_sum = 0.0f;
 };
