@@ -7,6 +7,7 @@
 #include "check.h"
 #include "engine/engine.h"
 #include "engine/numeric/bits.h"
+#include "engine/numeric/math.h"
 #include "engine/numeric/random.h"
 #include "engine/train/kernels.h"
 
@@ -325,6 +326,151 @@ TEST(smaller_moments_and_shared_activations_take_less_memory) {
     CHECK(q8.moments_bytes * 100 < f32.moments_bytes * 30);
     CHECK(shared.activations_bytes * 3 < f32.activations_bytes * 2);
     CHECK(batch.gradients_bytes >= f32.gradients_bytes + 4 * f32.parameters);
+}
+
+namespace {
+
+// The norm of the gradient, from the first moments after a first step.
+double norm_of_first_moments(const Model& model) {
+    double squares = 0.0;
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        std::vector<float> values(model.parameter(i).size());
+        model.read(model.parameter(i), TensorKind::first_moment, 0, values);
+        for (const float value : values) {
+            squares += static_cast<double>(value) * static_cast<double>(value);
+        }
+    }
+    return std::sqrt(squares);
+}
+
+// The gradient norm of a first step on random texts.
+float norm_of_first_step(Model& model) {
+    for (std::uint64_t k = 1; k < model.recipe().batch; ++k) {
+        model.accumulate(random_text(model.shape(), k));
+    }
+    model.train_step(random_text(model.shape(), 0), {.gradient_norm = true});
+    return model.gradient_norm().value_or(-1.0f);
+}
+
+}  // namespace
+
+TEST(the_gradient_norm_is_that_of_the_mean_gradient) {
+    for (const Shape& shape : kShapes) {
+        for (const std::uint32_t batch : {1u, 3u}) {
+            for (const float clip_norm : {0.0f, 1e6f}) {
+                Owned owned(shape, {.batch = batch, .clip_norm = clip_norm});
+                const auto norm = static_cast<double>(norm_of_first_step(owned.model));
+                const double expected = norm_of_first_moments(owned.model);
+                CHECK_NEAR(norm / expected, 1.0, 2e-6);
+            }
+        }
+    }
+}
+
+TEST(the_gradient_norm_is_measured_before_clipping) {
+    Owned plain(Shape{}, {.clip_norm = 1e6f});
+    Owned clipped(Shape{}, {.clip_norm = 1e-3f});
+    const float norm = norm_of_first_step(plain.model);
+    CHECK(norm > 1e-2f);
+    CHECK(bits_of(norm_of_first_step(clipped.model)) == bits_of(norm));
+}
+
+TEST(the_gradient_norm_has_the_same_bits_everywhere) {
+    const KernelList list = available_kernels();
+    for (const Shape& shape : kShapes) {
+        for (const std::uint32_t batch : {1u, 2u}) {
+            float expected = 0.0f;
+            for (const MomentFormat moments :
+                 {MomentFormat::f32, MomentFormat::bf16, MomentFormat::q8}) {
+                for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
+                    Owned owned(shape, {.batch = batch, .moments = moments});
+                    if (!owned.model.use_kernels(*list.sets[k])) {
+                        continue;
+                    }
+                    const float norm = norm_of_first_step(owned.model);
+                    CHECK(norm > 0.0f);
+                    expected = expected == 0.0f ? norm : expected;
+                    CHECK(bits_of(norm) == bits_of(expected));
+                }
+            }
+        }
+    }
+}
+
+TEST(measuring_the_gradient_norm_changes_nothing) {
+    for (const Recipe& recipe : kRecipes) {
+        const Shape& shape = kShapes[1];
+        Owned plain(shape, recipe);
+        Owned measured(shape, recipe);
+        for (std::uint64_t i = 0; i < 20; ++i) {
+            for (Model* model : {&plain.model, &measured.model}) {
+                for (std::uint64_t k = 1; k < recipe.batch; ++k) {
+                    model->accumulate(random_text(shape, 10 * i + k));
+                }
+            }
+            const auto text = random_text(shape, 10 * i);
+            CHECK(bits_of(plain.model.train_step(text)) ==
+                  bits_of(measured.model.train_step(text, {.gradient_norm = true})));
+            CHECK(plain.model.gradient_norm().has_value() == (recipe.clip_norm > 0.0f));
+            CHECK(measured.model.gradient_norm().has_value());
+        }
+        CHECK(state_of(plain.model) == state_of(measured.model));
+    }
+}
+
+TEST(the_gradient_norm_is_that_of_the_last_step) {
+    Owned owned({1, 8, 2, 8, 5});
+    const std::vector<Token> text{0, 1, 2};
+    CHECK(!Model().gradient_norm());
+    CHECK(!owned.model.gradient_norm());
+    owned.model.train_step(text, {.gradient_norm = true});
+    CHECK(owned.model.gradient_norm());
+    owned.model.evaluate(text);
+    CHECK(owned.model.gradient_norm());
+    owned.model.train_step(text);
+    CHECK(!owned.model.gradient_norm());
+    owned.model.train_step(text, {.gradient_norm = true});
+    owned.model.set_step(0);
+    CHECK(!owned.model.gradient_norm());
+    owned.model.train_step(text, {.gradient_norm = true});
+    owned.model.find("lm_head")->weights[0] = INFINITY;
+    owned.model.train_step(text, {.gradient_norm = true});
+    CHECK(!owned.model.gradient_norm());
+}
+
+TEST(evaluation_gives_the_loss_of_each_position) {
+    for (const Shape& shape : kShapes) {
+        Owned owned(shape);
+        train(owned.model, 0, 3);
+        const auto before = state_of(owned.model);
+        for (std::size_t length = 0; length <= shape.block_size; ++length) {
+            std::vector<Token> text(length);
+            for (std::size_t i = 0; i < length; ++i) {
+                text[i] = static_cast<Token>(random_bits(6, 0, i) % (shape.vocab_size - 1));
+            }
+            const std::size_t positions = std::min<std::size_t>(length + 1, shape.block_size);
+            std::vector<float> losses(shape.block_size + 1, -1.0f);
+            const float mean = owned.model.evaluate(text, losses);
+            CHECK(bits_of(mean) == bits_of(owned.model.evaluate(text)));
+            float sum = 0.0f;
+            for (std::size_t t = 0; t < positions; ++t) {
+                CHECK(losses[t] > 0.0f);
+                sum = sum + losses[t];
+            }
+            const float average = reciprocal<ScalarLanes>(static_cast<float>(positions));
+            CHECK(bits_of(mean) == bits_of(sum * average));
+            CHECK(losses[positions] == -1.0f);
+            // A longer text has the same losses up to where the other ended.
+            if (length < shape.block_size) {
+                std::vector<float> longer(shape.block_size);
+                text.push_back(Token{0});
+                owned.model.evaluate(text, longer);
+                CHECK(std::equal(longer.begin(), longer.begin() + static_cast<long>(length),
+                                 losses.begin()));
+            }
+        }
+        CHECK(state_of(owned.model) == before);
+    }
 }
 
 TEST(memory_left_behind_does_not_matter) {

@@ -57,6 +57,11 @@ struct Sample {
     bool ended = false;      // BOS was drawn; if not, the context is full
 };
 
+// What a step measures on demand. It costs time and does not change the results.
+struct StepOptions {
+    bool gradient_norm = false;
+};
+
 // A handle to a model in the arena that it was created in.
 class Model {
   public:
@@ -102,14 +107,19 @@ class Model {
     // 1) positions are trained. Returns the mean loss of the positions, averaged over the documents
     // of a batch. If that loss is not finite (or, with clipping, the norm of the gradient is not),
     // NaN is returned and nothing changes: neither weights nor step().
-    float train_step(std::span<const Token> text);
+    float train_step(std::span<const Token> text, const StepOptions& options = {});
+
+    // The norm of the gradient of the last step, averaged over its documents and before clipping.
+    // Known if the step clipped or was asked to measure it, and updated the weights.
+    [[nodiscard]] std::optional<float> gradient_norm() const;
 
     // Adds up the gradients of a document that is not the last one of a batch. `set_step`,
     // `init_weights` and `create` drop what was added up.
     void accumulate(std::span<const Token> text);
 
-    // The mean loss of a document's positions; changes nothing.
-    float evaluate(std::span<const Token> text);
+    // The mean loss of the n positions of a document; no weight changes. `losses`, unless empty,
+    // receives the loss of each: at t that of predicting text[t], or BOS behind the end of the text.
+    float evaluate(std::span<const Token> text, std::span<float> losses = {});
 
     // Draws tokens until BOS, or until prompt and text fill the context. `out` has room for
     // block_size tokens.

@@ -14,7 +14,7 @@ struct Kernels {
     std::size_t lanes;  // floats in a vector; divides the stride of positions
     float (*forward)(const Network& net, const Document& document);
     void (*backward)(const Network& net, const Update& update, const Document& document);
-    float (*sum_of_squares)(const Network& net);  // of the accumulated gradients
+    void (*accumulated_squares)(const Network& net, SquareSums& sums);
     void (*apply_accumulated_gradients)(const Network& net, const AdamStep& step, float factor);
     void (*decode)(const Network& net, Token token, std::size_t position);
     LanesTest self_test;

@@ -11,7 +11,7 @@ const Kernels kAvx2Kernels{"avx2",
                            Avx2Lanes::kWidth,
                            forward<Avx2Lanes>,
                            backward<Avx2Lanes>,
-                           sum_of_squares,
+                           accumulated_squares,
                            apply_accumulated_gradients<Avx2Lanes>,
                            decode<Avx2Lanes>,
                            self_test_lanes<Avx2Lanes>};

@@ -11,7 +11,7 @@ const Kernels kAvx512Kernels{"avx512",
                            Avx512Lanes::kWidth,
                            forward<Avx512Lanes>,
                            backward<Avx512Lanes>,
-                           sum_of_squares,
+                           accumulated_squares,
                            apply_accumulated_gradients<Avx512Lanes>,
                            decode<Avx512Lanes>,
                            self_test_lanes<Avx512Lanes>};

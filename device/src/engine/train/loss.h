@@ -7,7 +7,8 @@
 namespace ugpt::engine {
 namespace {
 
-// Returns the mean loss of the positions and replaces net.logits [V x S] by their gradient.
+// Returns the mean loss of the positions, leaves the loss of each in net.target_logits [S], and
+// replaces net.logits [V x S] by their gradient.
 template <class AnyLanes>
 float cross_entropy(const Network& net, const Document& document) {
     using Lanes = typename AnyLanes::Single;
@@ -44,6 +45,7 @@ float cross_entropy(const Network& net, const Document& document) {
     for (std::size_t t = 0; t < count; ++t) {
         const float distance = net.target_logits[t] - net.logit_max[t];
         const float loss = logarithm<ScalarLanes>(net.exp_sum[t]) - distance;
+        net.target_logits[t] = loss;
         total = total + loss;
         float& gradient = net.logits[document.target(t) * stride + t];
         gradient = gradient - inverse_count;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/config.h"
 #include "engine/train/adam_step.h"
@@ -15,6 +16,7 @@ struct ModelState {
     Network network;
     const Kernels* kernels = nullptr;
     std::uint32_t step = 0;
+    std::optional<float> gradient_norm;  // of the last step
     BiasCorrection correction;  // of `step` completed steps
 
     // Of the documents whose gradients were accumulated.

@@ -80,7 +80,7 @@ struct Network {
     float* logits = nullptr;          // replaced by their gradient [V x S]
     float* logit_max = nullptr;       // the largest logit of each position [S]
     float* exp_sum = nullptr;         // the sum of exp(logit - logit_max) [S]
-    float* target_logits = nullptr;   // the logit of each position's target [S]
+    float* target_logits = nullptr;   // the logit of each position's target, then its loss [S]
 
     float* residual_grad = nullptr;     // [C x S]
     float* input_grad = nullptr;        // of the output of a rmsnorm [C x S]
@@ -100,10 +100,17 @@ constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     return std::max(rows / unit, std::size_t{1}) * unit;
 }
 
+// The sum of the squares of gradients, in sixteen chains: element i of a matrix is in chain i mod 16.
+struct SquareSums {
+    static constexpr std::size_t kChains = 16;
+    float chains[kChains] = {};
+};
+
 // What to do with the gradients of a document.
 struct Update {
     const AdamStep* adam = nullptr;  // apply them; nullptr: accumulate them
     bool first = true;               // the first document whose gradients are accumulated
+    SquareSums* squares = nullptr;   // add their squares to these sums; nullptr: do not
 };
 
 // A text between two BOS, cut to the positions that are trained.

@@ -48,6 +48,15 @@ void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix
     adam<Lanes>(step, {weights, first, second, gradient}, count);
 }
 
+// Adds the squares of elements [begin, begin + count) of a matrix. gradient [count]
+[[gnu::noinline]] void add_squares(SquareSums& sums, std::size_t begin, std::size_t count,
+                                   const float* gradient) {
+    for (std::size_t i = 0; i < count; ++i) {
+        float& sum = sums.chains[(begin + i) % SquareSums::kChains];
+        sum = fma(gradient[i], gradient[i], sum);
+    }
+}
+
 // Applies or accumulates the gradient of rows [first_row, first_row + rows) of a matrix.
 // gradient [rows x cols]
 template <class Lanes>
@@ -55,6 +64,9 @@ void apply_gradient(const Network& net, const Update& update, const Matrix& matr
                   std::size_t first_row, std::size_t rows, const float* gradient) {
     const std::size_t begin = first_row * matrix.cols;
     const std::size_t count = rows * matrix.cols;
+    if (update.squares != nullptr) {
+        add_squares(*update.squares, begin, count, gradient);
+    }
     if (update.adam != nullptr) {
         step_weights<Lanes>(net, *update.adam, matrix, begin, count, gradient);
         return;
@@ -65,22 +77,11 @@ void apply_gradient(const Network& net, const Update& update, const Matrix& matr
     }
 }
 
-// The sum of the squares of all accumulated gradients in sixteen chains: element i of a matrix is
-// in chain i mod 16, over the matrices in canonical order; then one chain over the sixteen sums.
-[[maybe_unused]] float sum_of_squares(const Network& net) {
-    constexpr std::size_t kChains = 16;
-    float sums[kChains] = {};
+// Adds the squares of all accumulated gradients, the matrices in canonical order.
+[[maybe_unused]] void accumulated_squares(const Network& net, SquareSums& sums) {
     for_each_matrix(net, [&sums](const Matrix& matrix) {
-        for (std::size_t i = 0; i < matrix.size(); ++i) {
-            float& sum = sums[i % kChains];
-            sum = fma(matrix.gradient[i], matrix.gradient[i], sum);
-        }
+        add_squares(sums, 0, matrix.size(), matrix.gradient);
     });
-    float total = 0.0f;
-    for (const float sum : sums) {
-        total = total + sum;
-    }
-    return total;
 }
 
 // One step of every weight with the accumulated gradients times `factor`.
