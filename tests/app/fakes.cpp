@@ -32,7 +32,7 @@ bool MemoryFlash::write(port::Region region, std::uint32_t offset,
     auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (failing || offset > bytes.size() || in.size() > bytes.size() - offset) return false;
     for (std::size_t i = 0; i < in.size(); ++i) {
-        if (spend_one() && !broken) bytes[offset + i] &= in[i];
+        if (spend_one() && !broken && offset + i < lost_from) bytes[offset + i] &= in[i];
     }
     return true;
 }

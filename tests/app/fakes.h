@@ -29,6 +29,7 @@ class MemoryFlash : public port::Flash {
     std::uint64_t budget = UINT64_MAX;
     std::atomic<bool> broken = false;  // writes are taken and lost
     std::atomic<bool> failing = false;  // writes and erasures report a failure
+    std::atomic<std::uint32_t> lost_from = UINT32_MAX;  // bytes from there on in a region are lost
     // The power is cut for the flash alone: what is written beyond so many bytes is lost, while the
     // device believes that all is well. An erased sector counts as one byte.
     std::atomic<std::uint64_t> freeze_after = UINT64_MAX;
@@ -51,9 +52,10 @@ class QueueSerial : public port::Serial {
     void write(std::span<const std::uint8_t> bytes) override;
     void wait(std::uint32_t timeout_ms) override;
     void wake() override;
-    void flush() override {}
+    void flush() override { ++flushes; }
     bool set_baud(std::uint32_t baud) override;
 
+    std::atomic<int> flushes = 0;
     std::atomic<bool> takes_bauds = true;  // whether `set_baud` succeeds
 
     // The other end of the line.

@@ -148,3 +148,16 @@ TEST(a_changed_bit_is_noticed) {
         CHECK(CheckpointStore(copy).find_newest()->step == 1);
     }
 }
+
+TEST(a_payload_that_the_flash_did_not_keep_is_noticed_before_the_older_one_is_given_up) {
+    MemoryFlash flash(kRegionBytes);
+    Subject subject(1);
+    CheckpointStore store(flash);
+    CHECK(store.save(info_at(1), subject.model, kVocabulary) == Result::ok);
+    flash.lost_from = 400;  // behind the header
+    CHECK(store.save(info_at(2), subject.model, kVocabulary) == Result::flash_failed);
+    flash.lost_from = UINT32_MAX;
+    CHECK(CheckpointStore(flash).find_newest() == info_at(1));
+    CHECK(store.save(info_at(3), subject.model, kVocabulary) == Result::ok);
+    CHECK(CheckpointStore(flash).find_newest() == info_at(3));
+}

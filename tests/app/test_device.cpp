@@ -244,13 +244,18 @@ TEST(a_restart_is_asked_of_the_platform_after_the_reply) {
     Bench bench;
     bench.handshake();
     std::atomic<std::size_t> sent_before{0};
-    bench.platform.on_restart = [&] { sent_before = bench.serial.sent_bytes(); };
+    std::atomic<int> flushed_before{0};
+    bench.platform.on_restart = [&] {
+        sent_before = bench.serial.sent_bytes();
+        flushed_before = bench.serial.flushes.load();
+    };
     const std::size_t sent = bench.serial.sent_bytes();
     CHECK(bench.call(rpc::ResetParams{}) == rpc::ErrorCode::none);
     for (int tries = 0; tries < 500 && bench.platform.restarts == 0; ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     CHECK(bench.platform.restarts == 1);
-    CHECK(sent_before > sent);  // the reply had been written by then
+    CHECK(sent_before > sent);  // the reply had been written by then,
+    CHECK(flushed_before > 0);  // and had left
 }
 
 TEST(a_rate_that_the_port_refuses_changes_nothing) {
@@ -260,7 +265,11 @@ TEST(a_rate_that_the_port_refuses_changes_nothing) {
     CHECK(bench.call(rpc::SetBaudParams{460800}) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::PingParams{}) == rpc::ErrorCode::none);
     bench.serial.takes_bauds = true;
-    // Still at the first rate: there is nothing to return from.
+    // Still at the first rate: there is nothing to return from, whatever arrives.
+    const std::array<std::uint8_t, 3> garbage{0x55, 0xAA, 0x13};
+    bench.serial.deliver(garbage);
+    std::this_thread::sleep_for(std::chrono::milliseconds(rpc::kBaudTrialMs + 300));
+    bench.serial.deliver(garbage);
     std::this_thread::sleep_for(std::chrono::milliseconds(rpc::kBaudTrialMs + 300));
     CHECK(bench.serial.bauds().empty());
 }

@@ -64,6 +64,7 @@ TEST(training_resumes_after_an_error_without_a_seek) {
     CHECK(bench.call(rpc::TrainParams{20, 0}) == ErrorCode::none);
     CHECK(bench.write_documents(0, 20, documents) == ErrorCode::none);
     CHECK(bench.reach([](const auto& s) { return s.step == 20; }));
+    CHECK(bench.status().error == 0);
 }
 
 TEST(a_run_outlives_a_flash_that_fails_on_its_way) {
