@@ -108,7 +108,8 @@ class Link:
         self._reader: asyncio.Task[None] | None = None
         self._error: UgptError = LinkClosed()
         self._greeting = asyncio.Lock()
-        self._session = 0  # changes with every start of the device: its old requests are void
+        self.session = 0
+        """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
         self._waiting: dict[int, _Waiting] = {}
         # Random: a device may still hold the answer to an id of the program before this one.
@@ -161,18 +162,23 @@ class Link:
             return hello
 
     async def request(
-        self, request: Request[ResultT], *, patience_s: float = PATIENCE_S
+        self,
+        request: Request[ResultT],
+        *,
+        patience_s: float = PATIENCE_S,
+        session: int | None = None,
     ) -> ResultT:
         """Asks the device, keeping to its window.
 
         Raises DeviceError where it refuses, NoAnswer after `patience_s` of silence, DeviceRestarted
-        where it started anew since the last greeting, and PortLost.
+        if it started anew since the last greeting or since `session`, and PortLost.
         """
-        session = self._session
-        if self.state is not LinkState.READY:
+        if session is None:
+            session = self.session
+        if self.state is not LinkState.READY or session != self.session:
             raise self._error
         async with self._slots:
-            if session != self._session:
+            if session != self.session:
                 raise self._error
             return await self.exchange(request, patience_s)
 
@@ -405,10 +411,39 @@ class Link:
             return
         self.state = state
         self._error = error
-        self._session += 1
+        self.session += 1
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.future.set_exception(error)
+
+
+class LinkSession:
+    """A link as long as the device does not restart.
+
+    After a restart every request raises DeviceRestarted, also when another task has greeted the
+    device in the meantime: what it was asked for before no longer holds.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._session = link.session
+
+    @property
+    def hello(self) -> Hello | None:
+        return self._link.hello
+
+    @property
+    def stats(self) -> LinkStats:
+        return self._link.stats
+
+    async def greet(self, timeout_s: float) -> Hello:
+        return await self._link.greet(timeout_s)
+
+    async def request(self, request: Request[ResultT]) -> ResultT:
+        return await self._link.request(request, session=self._session)
+
+    def expect_restart(self) -> None:
+        self._link.expect_restart()
 
 
 class _Waiting:

@@ -72,10 +72,11 @@ class Attachment:
         """Follows over one connection, which outlives restarts of the board."""
         while True:
             try:
+                present = device.until_restart()
                 if self._follower is None:
-                    run, dataset = await self._find(device)
+                    run, dataset = await self._find(present)
                     self._follower = _Follower(run, dataset, self._started_s, self._emit)
-                return await self._follower.follow(device)
+                return await self._follower.follow(present)
             except DeviceRestarted as error:
                 await self._wait_to_retry(error)
                 await device.greet()

@@ -102,12 +102,13 @@ class Training:
         """Trains over one connection, which outlives restarts of the device."""
         while True:
             try:
-                await self._place(device)
+                present = device.until_restart()
+                await self._place(present)
                 try:
-                    return await self._conduct(device)
+                    return await self._conduct(present)
                 except UgptError as error:
                     if not isinstance(error, (PortError, NoAnswer, LinkClosed, DeviceRestarted)):
-                        await self._rest(device)
+                        await self._rest(present)
                     raise
             except DeviceRestarted as error:
                 await self._wait_to_retry(error)
