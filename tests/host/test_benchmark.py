@@ -52,16 +52,11 @@ async def test_everything_is_measured(tmp_path: Path) -> None:
     assert measured.sampling.tokens_per_s >= measured.sampling.names_per_s
 
 
-async def test_phases_grow_with_the_model(tmp_path: Path) -> None:
-    deep = Shape(n_layer=3, n_embd=16, n_head=4, block_size=16, vocab_size=27)
+async def test_every_phase_is_counted(tmp_path: Path) -> None:
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
-        one, three = await measure(device), await measure(device, deep)
-    growth = {
-        name: three.phases.ticks_per_step[name] / one.phases.ticks_per_step[name]
-        for name in benchmark.PHASES
-    }
-    assert min(growth["attention"], growth["mlp"]) > 1.5
-    assert growth["attention"] > growth["loss"]
+        phases = (await measure(device)).phases
+    assert set(phases.ticks_per_step) == set(benchmark.PHASES)
+    assert min(phases.ticks_per_step.values()) > 0
 
 
 async def test_a_model_that_was_not_saved_is_back(tmp_path: Path) -> None:

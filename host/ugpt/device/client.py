@@ -11,7 +11,7 @@ from ..concurrency import run_together
 from ..errors import InvalidValue
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError
-from ..rpc.link import Link
+from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
     Hello,
@@ -92,7 +92,7 @@ class Device:
     InvalidValue for a value outside its range.
     """
 
-    def __init__(self, link: Link, description: str) -> None:
+    def __init__(self, link: Link | LinkSession, description: str) -> None:
         self._link = link
         self.description = description
         """Which device this is and why it was chosen."""
@@ -113,6 +113,16 @@ class Device:
     async def greet(self) -> Hello:
         """Says hello again after DeviceRestarted; does nothing where that has been done."""
         return await self._link.handshake(_RESTART_TIMEOUT_S)
+
+    def until_restart(self) -> Device:
+        """This device until it restarts.
+
+        From then on every method raises DeviceRestarted, also if another task has greeted the
+        device in the meantime.
+        """
+        if isinstance(self._link, LinkSession):
+            return self
+        return Device(LinkSession(self._link), self.description)
 
     async def ping(self, payload: bytes = b"") -> bytes:
         """Returns the payload after a round trip."""

@@ -105,7 +105,8 @@ class Link:
         self._reader: asyncio.Task[None] | None = None
         self._error: UgptError = LinkClosed()
         self._handshake = asyncio.Lock()
-        self._session = 0  # changes with every start of the device: its old requests are void
+        self.session = 0
+        """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
         self._pending: dict[int, _PendingCall] = {}
         # Random: a device may still hold the answer to an id of the program before this one.
@@ -157,19 +158,22 @@ class Link:
             self._start_session(hello)
             return hello
 
-    async def call(self, call: Call[ResultT], *, timeout_s: float = TIMEOUT_S) -> ResultT:
+    async def call(
+        self, call: Call[ResultT], *, timeout_s: float = TIMEOUT_S, session: int | None = None
+    ) -> ResultT:
         """Asks the device, keeping to its window.
 
         Raises InvalidValue for params outside their ranges, UnknownMethod for what firmware of an
         older minor version does not know, DeviceError if the device refuses,
         NoAnswer after `timeout_s` of silence, DeviceRestarted if it has started anew since the last
-        handshake, and PortLost.
+        handshake or since `session`, and PortLost.
         """
-        session = self._session
-        if self.state is not LinkState.READY:
+        if session is None:
+            session = self.session
+        if self.state is not LinkState.READY or session != self.session:
             raise self._error
         async with self._slots:
-            if session != self._session:
+            if session != self.session:
                 raise self._error
             return await self.ask(call, timeout_s)
 
@@ -403,10 +407,39 @@ class Link:
             return
         self.state = state
         self._error = error
-        self._session += 1
+        self.session += 1
         for pending in self._pending.values():
             if not pending.done():
                 pending.future.set_exception(error)
+
+
+class LinkSession:
+    """A link as long as the device does not restart.
+
+    After a restart every call raises DeviceRestarted, also if another task has made a handshake in
+    the meantime: what the device was asked for before no longer holds.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._session = link.session
+
+    @property
+    def hello(self) -> Hello | None:
+        return self._link.hello
+
+    @property
+    def stats(self) -> LinkStats:
+        return self._link.stats
+
+    async def handshake(self, timeout_s: float) -> Hello:
+        return await self._link.handshake(timeout_s)
+
+    async def call(self, call: Call[ResultT]) -> ResultT:
+        return await self._link.call(call, session=self._session)
+
+    def expect_restart(self) -> None:
+        self._link.expect_restart()
 
 
 class _PendingCall:

@@ -71,7 +71,7 @@ class Retry:
         """A connection outlives restarts of the device."""
         while True:
             try:
-                return await converse(device)
+                return await converse(device.until_restart())
             except DeviceRestarted as error:
                 await self._wait(error)
                 await device.greet()

@@ -1,0 +1,51 @@
+"""The command line within the process of the tests: quick, and with its surroundings in reach."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ugpt.cli import main
+
+
+@dataclass(frozen=True)
+class Finished:
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """Runs `ugpt` in `folder`; made by the fixture `ugpt`."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str | Path, status: int = 0) -> Finished:
+        """Checks the exit status."""
+        self.monkeypatch.setattr(sys, "argv", ["ugpt", *map(str, arguments)])
+        self.capsys.readouterr()
+        found = 0
+        try:
+            main()
+        except SystemExit as ending:
+            found = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        said = self.capsys.readouterr()
+        assert found == status, said.out + said.err
+        return Finished(found, said.out, said.err)
+
+
+def program(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    """A program that keeps its state in `folder` and sees no board of this computer."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda *_: [])
+    return Program(folder, monkeypatch, capsys)
