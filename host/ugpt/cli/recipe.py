@@ -175,7 +175,7 @@ def recipe(
 ) -> Recipe:
     """Karpathy's Adam, and what is asked for beyond it.
 
-    Raises InvalidValue where the values contradict each other.
+    Raises InvalidValue if the values contradict each other.
     """
     if warmup >= steps:
         raise InvalidValue(

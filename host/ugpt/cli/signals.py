@@ -11,7 +11,7 @@ from typing import Any
 END_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-"""Ctrl-C, a service manager, and a terminal that is closed, where the system knows it."""
+"""Ctrl-C, a service manager, and a terminal that is closed, if the system knows it."""
 
 
 @contextmanager

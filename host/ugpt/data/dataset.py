@@ -57,7 +57,7 @@ class Vocabulary:
         return "".join(self.characters[token] for token in tokens)
 
     def excerpt(self, limit: int = 60) -> str:
-        """The characters for a message to the user, cut where they are many."""
+        """The characters for a message to the user, cut if they are many."""
         if len(self.characters) <= limit:
             return repr(self.characters)
         return f"{self.characters[:limit]!r} and {len(self.characters) - limit} others"

@@ -37,7 +37,7 @@ async def connect(
     are otherwise the most that both ends can do. `no_reset` leaves the control lines of a serial
     port as they are when it is closed. `on_log` is called with each line of the device's log.
 
-    Raises PortError where the port cannot be opened and LinkError where no device answers on it
+    Raises PortError if the port cannot be opened and LinkError if no device answers on it
     within `open_timeout_s`.
     """
     choice = ports.choose_port(port)

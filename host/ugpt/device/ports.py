@@ -10,7 +10,7 @@ from serial.tools import list_ports as pyserial_ports
 from ..rpc.errors import SeveralPorts
 
 VIRTUAL = "virtual"
-"""The name of the virtual device where a port is asked for."""
+"""The name of the virtual device if a port is asked for."""
 
 NATIVE_USB = "USB-Serial-JTAG"
 """The `bridge` of a port that is the USB of the chip itself."""
@@ -38,7 +38,7 @@ class PortInfo:
     """What to pass as `port`."""
     description: str
     bridge: str
-    """The USB chip that ESP32 boards carry; empty where it is another one."""
+    """The USB chip that ESP32 boards carry; empty if it is another one."""
     serial_number: str
 
     @property
@@ -49,7 +49,7 @@ class PortInfo:
 
 @dataclass(frozen=True)
 class Choice:
-    """The port to use and, where it was not named, why this one."""
+    """The port to use and, if it was not named, why this one."""
 
     port: str
     reason: str
@@ -76,7 +76,7 @@ def list_ports() -> list[PortInfo]:
 def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Choice:
     """The named port, else the one board plugged in, else the virtual device.
 
-    `ports` replaces the ports of this computer. Raises SeveralPorts where the choice is the user's.
+    `ports` replaces the ports of this computer. Raises SeveralPorts if the choice is the user's.
     """
     if port is not None:
         return Choice(port, "")

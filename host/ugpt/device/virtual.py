@@ -53,7 +53,7 @@ def _places() -> Iterator[Path]:
 
 
 def default_flash(board: str) -> Path:
-    """The file that is the flash of the virtual device where none is named."""
+    """The file that is the flash of the virtual device if none is named."""
     return platformdirs.user_state_path("ugpt") / f"virtual-{board}.flash"
 
 

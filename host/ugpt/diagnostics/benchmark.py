@@ -41,7 +41,7 @@ class LinkSpeed:
     """What the line carries, apart from frames and envelopes."""
 
     baud: int
-    """0 where the line has no rate."""
+    """0 if the line has no rate."""
     round_trip_s: float
     sent_bytes_per_s: float
     received_bytes_per_s: float
@@ -62,7 +62,7 @@ class Phases:
     """Where the time of a step goes: forward and backward pass of a part together."""
 
     tick_hz: int
-    """Ticks a second: the clock of the core where it counts its cycles."""
+    """Ticks a second: the clock of the core if it counts its cycles."""
     steps: int
     ticks_per_step: dict[str, float]
 
@@ -101,8 +101,8 @@ async def measure(
 ) -> Measurement:
     """Measures each part for about `duration_s` and calls `on_part` with what comes next.
 
-    The model the device holds is saved first where it was not, and is back afterwards. Raises Busy
-    while the device trains by itself, DoesNotFit where `shape` needs too much memory.
+    The model the device holds is saved first if it was not, and is back afterwards. Raises Busy
+    while the device trains by itself, DoesNotFit if `shape` needs too much memory.
     """
     plan = await require_fit(device, shape, _RECIPE, len(VOCABULARY))
     async with _lent(device):
@@ -129,7 +129,7 @@ async def _lent(device: Device) -> AsyncIterator[None]:
 
 
 async def _keep(device: Device) -> None:
-    """Has the device save what it has not saved yet. Raises UgptError where it cannot."""
+    """Has the device save what it has not saved yet. Raises UgptError if it cannot."""
     status = await device.status()
     if status.step < status.target_step:
         if status.source is Source.FLASH:

@@ -49,7 +49,7 @@ class Monitor:
         )
 
     async def run(self) -> None:
-        """Does not return. Raises PortError where the port cannot be opened at first."""
+        """Does not return. Raises PortError if the port cannot be opened at first."""
         link = await self._open()
         while True:
             try:

@@ -46,7 +46,7 @@ def code_addresses(line: str) -> list[int]:
 
 
 def elf_digest(line: str) -> str:
-    """The beginning of the digest of its ELF file, where a board tells it; else empty."""
+    """The beginning of the digest of its ELF file, if a board tells it; else empty."""
     match = _ELF_DIGEST.search(line)
     return match[1] if match else ""
 
@@ -55,7 +55,7 @@ class Symbols:
     """The ELF file of a firmware, and a program that reads it."""
 
     def __init__(self, elf: Path) -> None:
-        """Raises ToolError where the file is none or nothing can read it."""
+        """Raises ToolError if the file is none or nothing can read it."""
         self.elf = elf
         try:
             content = elf.read_bytes()

@@ -36,7 +36,7 @@ def find_project() -> Path | None:
 
 
 def require_project() -> Path:
-    """Raises ToolError where the sources of the firmware are not here."""
+    """Raises ToolError if the sources of the firmware are not here."""
     project = find_project()
     if project is None:
         raise ToolError(
@@ -54,7 +54,7 @@ def environments(project: Path) -> list[str]:
 
 
 def require_environment(project: Path, environment: str) -> None:
-    """Raises InvalidValue where the project has no such environment."""
+    """Raises InvalidValue if the project has no such environment."""
     known = environments(project)
     if environment not in known:
         raise InvalidValue(
@@ -65,7 +65,7 @@ def require_environment(project: Path, environment: str) -> None:
 def build(project: Path, environment: str, on_line: Callable[[str], None]) -> Path:
     """Builds, and returns the folder with the parts of the firmware.
 
-    `on_line` gets what PlatformIO prints. Raises ToolError, with its first complaint, where it
+    `on_line` gets what PlatformIO prints. Raises ToolError, with its first complaint, if it
     fails.
     """
     arguments = ["run", "-d", str(project), "-e", environment]

@@ -79,7 +79,7 @@ def write_firmware(
     """Writes an image and starts it.
 
     Checkpoints, data set and settings stay unless `erase`. Raises ImageError, starting what was
-    there before, where the image is not for this board.
+    there before, if the image is not for this board.
     """
     try:
         _require_match(loader, image, erase)
@@ -126,7 +126,7 @@ def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Itera
     """Puts the chip behind a port into download mode.
 
     `no_reset` expects it to be in that mode, as a port without control lines does in any case.
-    Raises PortError where the port cannot be opened or is lost, NoAnswer where no chip waits there.
+    Raises PortError if the port cannot be opened or is lost, NoAnswer if no chip waits there.
     """
     import esptool  # slow to import, and needed here alone
 

@@ -81,7 +81,7 @@ class FirmwareImage:
     flash_bytes: int
     """The end of the last partition: the flash must not be smaller."""
     kept_from: int | None
-    """Where the partitions begin that a new firmware leaves alone; None where there are none."""
+    """Where the partitions begin that a new firmware leaves alone; None if there are none."""
 
     @property
     def size_bytes(self) -> int:
@@ -103,7 +103,7 @@ class _Partition:
 def read_image(path: Path) -> FirmwareImage:
     """Reads a merged image, or the build that `path` is the folder or the application of.
 
-    Raises ImageError where it is none, is damaged or incomplete.
+    Raises ImageError if it is none, is damaged or incomplete.
     """
     if path.is_dir():
         return _read_build(path)

@@ -1,7 +1,7 @@
 """Bytes to and from a device. No other module knows what kind of port it talks through.
 
 A transport raises `PortLost` (or `DeviceProgramError`) once its port is gone, and the other
-subclasses of `PortError` where it cannot be opened.
+subclasses of `PortError` if it cannot be opened.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Transport(Protocol):
         """Sends bytes; waits while the port takes no more."""
 
     async def set_baud(self, baud: int) -> None:
-        """Changes the rate at once; allowed where `can_set_baud` is true."""
+        """Changes the rate at once; allowed if `can_set_baud` is true."""
 
     async def close(self) -> None:
         """Gives the port back; allowed more than once."""

@@ -68,7 +68,7 @@ class RunConfig:
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Raises KeyError, TypeError or ValueError where `text` is no configuration."""
+        """Raises KeyError, TypeError or ValueError if `text` is no configuration."""
         values: dict[str, Any] = tomllib.loads(text)
         return cls(
             **{

@@ -40,14 +40,14 @@ class Run:
 
     @classmethod
     def new(cls, path: Path, config: RunConfig) -> Self:
-        """A run whose folder `begin` will make. Raises RunError where something is at `path`."""
+        """A run whose folder `begin` will make. Raises RunError if something is at `path`."""
         require_absent(path)
         return cls(path, config, Metrics.open(path / "metrics.jsonl"))
 
     def begin(self, device: str) -> None:
         """Makes the folder of a new run, on `device`; does nothing for one that exists.
 
-        Raises RunError, leaving no folder, where it cannot be made.
+        Raises RunError, leaving no folder, if it cannot be made.
         """
         if self._exists:
             return
@@ -66,7 +66,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Opens an existing folder to resume it. Raises RunError where it is none."""
+        """Opens an existing folder to resume it. Raises RunError if it is none."""
         file = path / "config.toml"
         try:
             config = RunConfig.from_toml(file.read_text("utf-8"))
@@ -117,7 +117,7 @@ class Run:
 
 
 def require_absent(path: Path) -> None:
-    """Raises RunError where something is at `path`, which a new run would mix with."""
+    """Raises RunError if something is at `path`, which a new run would mix with."""
     if path.exists() or path.is_symlink():
         raise RunError(
             f"{path} exists already.",

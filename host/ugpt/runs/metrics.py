@@ -25,7 +25,7 @@ class Metrics:
     def __init__(self, path: Path, losses: array[float], val_losses: dict[int, float]) -> None:
         self._path = path
         self.losses = losses
-        """float32 loss of step i + 1 at index i; not a number where it is not known."""
+        """float32 loss of step i + 1 at index i; not a number if it is not known."""
         self.val_losses = val_losses
         """Validation loss by the number of steps completed."""
 
@@ -70,9 +70,9 @@ class Metrics:
     def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
         """Appends the losses of steps `first`.. (1-based), each with its number of tokens.
 
-        Steps that are recorded already are compared: where one differs, the file is rewritten from
+        Steps that are recorded already are compared: if one differs, the file is rewritten from
         there on, and that step is returned; one that was given up stays so. Raises RunError,
-        leaving the file as it was, where it cannot be written.
+        leaving the file as it was, if it cannot be written.
         """
         if first > self.step + 1:
             raise ValueError(f"step {first} after step {self.step} leaves a gap")
@@ -92,7 +92,7 @@ class Metrics:
     def record_validation(self, val_loss: float) -> None:
         """Adds the validation loss to the entry of the last step.
 
-        Raises RunError, leaving the file as it was, where it cannot be written.
+        Raises RunError, leaving the file as it was, if it cannot be written.
         """
         end = b"}\n"
         try:

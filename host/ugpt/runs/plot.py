@@ -14,7 +14,7 @@ from .smoothing import trailing_mean
 def loss_png(losses: Sequence[float], val_losses: Mapping[int, float], title: str) -> bytes:
     """A PNG of the losses of steps 1..n: each one, and their trailing mean.
 
-    `val_losses` are validation losses by step, drawn where there are any.
+    `val_losses` are validation losses by step, drawn if there are any.
     """
     # Slow to import, and its only message is about a font cache it builds once.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

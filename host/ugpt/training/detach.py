@@ -18,7 +18,7 @@ from .restore import place
 from .session import Session
 
 SAVE_PERIOD_S = 60.0
-"""How much work a power cut may cost at most, where the user does not say."""
+"""How much work a power cut may cost at most, if the user does not say."""
 
 _FIRST_STEP_TIMEOUT_S = 10.0
 _LOOK_S = 0.05
@@ -40,7 +40,7 @@ async def detach(device: Device, session: Session, progress: Progress | None = N
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
     The weights it ends with are those of the same run with a host. `progress` hears of the data
-    set on its way. Raises DoesNotFit or NoRoom, leaving the board as it was, where the run cannot
+    set on its way. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot
     live on it.
     """
     run, config = session.run, session.run.config

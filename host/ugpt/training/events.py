@@ -158,11 +158,11 @@ class Finished(Event):
     step: int
     loss: float
     elapsed_s: float | None
-    """None where nobody watched it from the start."""
+    """None if nobody watched it from the start."""
     weights_sha256: str
     samples: Sequence[str]
     val_loss: float | None = None
-    """None where nothing was held out."""
+    """None if nothing was held out."""
 
 
 OnEvent = Callable[[Event], None]

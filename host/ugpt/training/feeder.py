@@ -104,7 +104,7 @@ class DocumentFeeder:
         return status
 
     async def _send(self, first: int, documents: Sequence[bytes]) -> None:
-        # Where the batch before found less room than expected, the status says where to go on.
+        # If the batch before found less room than expected, the status says where to go on.
         with contextlib.suppress(Gap):
             await self._device.documents_write(first, documents)
 

@@ -25,7 +25,7 @@ class Planned(NamedTuple):
 
 
 def check_shape(shape: Shape) -> None:
-    """Raises InvalidValue where the numbers contradict each other or no device could take them."""
+    """Raises InvalidValue if the numbers contradict each other or no device could take them."""
     encode_record(shape)
     if shape.n_embd % shape.n_head:
         below = shape.n_embd - shape.n_embd % shape.n_head
@@ -122,13 +122,13 @@ def describe_change(shape: Shape, other: Shape) -> str:
 async def _largest(
     make: Callable[[int], Shape], above: int, fits: Callable[[Shape], Awaitable[bool]]
 ) -> Shape | None:
-    """The shape of the largest number below `above` that fits, where more never takes less."""
+    """The shape of the largest number below `above` that fits, given that more never takes less."""
     number = await _largest_number(above, lambda number: fits(make(number)))
     return make(number) if number else None
 
 
 async def _largest_number(above: int, fits: Callable[[int], Awaitable[bool]]) -> int:
-    """The largest number below `above` that fits, 0 where none does."""
+    """The largest number below `above` that fits, 0 if none does."""
     low, high = 0, above
     while high - low > 1:
         middle = (low + high) // 2

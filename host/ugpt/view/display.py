@@ -54,7 +54,7 @@ class Display(AbstractAsyncContextManager["Display"], Protocol):
 
 
 def choose_mode(plain: bool, json: bool) -> Mode:
-    """Live where the terminal can do it, unless told otherwise."""
+    """Live if the terminal can do it, unless told otherwise."""
     if json:
         return Mode.JSON
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

@@ -16,7 +16,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 
 class Screen:
-    """The lines painted last stay on the terminal, where the following output goes below them.
+    """The lines painted last stay on the terminal, and the following output goes below them.
 
     Only lines that changed are sent, between the marks of a synchronised frame, so that the
     terminal never shows half of it. After a change of its size the terminal has wrapped the old

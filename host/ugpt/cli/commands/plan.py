@@ -192,7 +192,7 @@ async def _answer_largest(device: Device, question: _Question) -> bool:
         for recompute in (False, True):
             choice = dataclasses.replace(question.recipe, moments=moments, recompute=recompute)
             planned = await largest_shape(device, question.shape, choice, question.vocabulary_bytes)
-            # Computing again is worth its time only where it makes room.
+            # Computing again is worth its time only if it makes room.
             if planned and planned.plan.parameters > kept:
                 kept = planned.plan.parameters
                 found.append((choice, planned))
@@ -287,7 +287,7 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
 
 
 def _print_choices(choices: list[_Choice], asked: Recipe) -> None:
-    """What the model needs in all: green where it fits, bold where it was asked about."""
+    """What the model needs in all: green if it fits, bold if it was asked about."""
     table = Table(box=None, header_style=QUIET, padding=(0, 3, 0, 0))
     table.add_column("--moments", style=QUIET, no_wrap=True)
     for moments in MomentFormat:
