@@ -3,14 +3,14 @@
 //     train_loop train|sample N_LAYER N_EMBD N_HEAD BLOCK_SIZE VOCAB_SIZE COUNT POSITIONS
 //                MOMENTS RECOMPUTE
 //
-// Trains COUNT steps, or draws COUNT texts from a model that has been trained for 1,000. POSITIONS 0
-// trains on the documents that documents.inc holds, cut to the block; any other number on texts of
-// exactly so many positions. MOMENTS is a MomentFormat, RECOMPUTE 0 or 1. Prints one line: positions
-// trained or tokens drawn, seconds spent in the loop, a digest of the losses or texts.
+// Trains COUNT steps, or draws COUNT texts from a model that has been trained for 1,000. POSITIONS
+// 0 trains on the documents that documents.inc holds, cut to the block; any other number on texts
+// of exactly so many positions. MOMENTS is a MomentFormat, RECOMPUTE 0 or 1. Prints one line:
+// positions trained or tokens drawn, seconds spent in the loop, a digest of the losses or texts.
 //
 // To be counted without an operating system, it is built with -DUGPT_ARGUMENTS='"train","1",...' in
-// place of a command line, and leaves the clock alone. Built with -DUGPT_MARK_PHASES, it runs through
-// mark_<phase> wherever the engine enters a phase, so that a counter can tell them apart.
+// place of a command line, and leaves the clock alone. Built with -DUGPT_MARK_PHASES, it runs
+// through mark_<phase> wherever the engine enters a phase, so that a counter can tell them apart.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -93,7 +93,7 @@ Tally sample(Model& model, std::uint32_t texts) {
     for (std::uint32_t i = 0; i < texts; ++i) {
         SampleRequest request;
         request.seed = 1;
-        request.number = i;
+        request.sample_index = i;
         const Sample sample = model.sample(request, out);
         for (std::size_t t = 0; t < sample.length; ++t) {
             tally.digest.add(out[t]);
@@ -121,7 +121,7 @@ int run(const char* const* arguments) {
     Recipe recipe;
     recipe.total_steps = count > 1000 ? count : 1000;
     recipe.moments = static_cast<MomentFormat>(number(8));
-    recipe.recompute = number(9) != 0;
+    recipe.activation_checkpointing = number(9) != 0;
 
     alignas(64) static std::byte memory[UGPT_MEMORY_BYTES];
     const std::span<std::byte> block(memory);

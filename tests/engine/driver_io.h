@@ -85,7 +85,7 @@ inline Request take_request() {
                        .batch = head[6],
                        .schedule = static_cast<engine::Schedule>(head[7]),
                        .moments = static_cast<engine::MomentFormat>(head[8]),
-                       .recompute = head[9] != 0,
+                       .activation_checkpointing = head[9] != 0,
                        .warmup_steps = head[10],
                        .weight_decay = rates[4],
                        .clip_norm = rates[5]},

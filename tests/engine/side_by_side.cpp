@@ -99,7 +99,7 @@ void SideBySide::add(const engine::Kernels& kernels, bool recompute) {
     Contestant& added = contestants_.emplace_back();
     added.name = kernels.name + std::string(recompute ? ", recomputed" : "");
     engine::Recipe recipe = start_.recipe;
-    recipe.recompute = recompute;
+    recipe.activation_checkpointing = recompute;
     const std::size_t unlimited = std::numeric_limits<std::size_t>::max() / 2;
     const engine::Plan plan = engine::Model::plan(start_.shape, recipe,
                                                   engine::Arena::measuring({&unlimited, 1}));
@@ -135,7 +135,7 @@ void SideBySide::set_moments() {
     }
     reference_.step = start_.completed_steps;
     for (Contestant& each : contestants_) {
-        each.model.seek(start_.completed_steps);
+        each.model.set_step(start_.completed_steps);
     }
 }
 
@@ -163,7 +163,7 @@ void SideBySide::evaluate(std::span<const engine::Token> text) {
 std::size_t SideBySide::sample(const engine::SampleRequest& request) {
     const reference::SampleRequest asked{
         .seed = request.seed,
-        .sample_index = request.number,
+        .sample_index = request.sample_index,
         .temperature = request.temperature,
         .prompt = {request.prompt.begin(), request.prompt.end()},
         .uniforms = {request.uniforms.begin(), request.uniforms.end()}};
@@ -177,7 +177,7 @@ std::size_t SideBySide::sample(const engine::SampleRequest& request) {
         if (same_ && (drawn != expected || sample.ended != ended)) {
             report(each, text_of("text %u of %zu tokens, behind a prompt of %zu: %zu tokens of the "
                                  "reference's %zu, of which the first %td are the same",
-                                 request.number, drawn.size(), request.prompt.size(), drawn.size(),
+                                 request.sample_index, drawn.size(), request.prompt.size(), drawn.size(),
                                  expected.size(), differs.in1 - drawn.begin()));
         }
     }

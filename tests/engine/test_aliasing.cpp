@@ -1,6 +1,6 @@
 // What the optimiser stores is what is read back. When moments were stored as floats and read as
-// words, GCC 12 at -O2 took the second reading below from the first one. The file holds nothing else
-// and is compiled for fused multiply-adds, so that every call can be inlined.
+// words, GCC 12 at -O2 took the second reading below from the first one. The file holds nothing
+// else and is compiled for fused multiply-adds, so that every call can be inlined.
 #include <cstdio>
 
 #include "check.h"

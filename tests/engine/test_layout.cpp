@@ -33,10 +33,10 @@ class Parts {
         for (std::size_t i = 0; i < net.layers.size(); ++i) {
             const std::string prefix = "layer" + std::to_string(i) + ".";
             add_matrices(prefix, kLayerMatrices, net.layers[i]);
-            if (net.recompute) {
+            if (net.activation_checkpointing) {
                 add_buffers(prefix, kLayerInput, net.layers[i]);
             }
-            if (!net.recompute || i == 0) {
+            if (!net.activation_checkpointing || i == 0) {
                 add_buffers(prefix, kLayerActivations, net.layers[i]);
             }
         }
@@ -71,7 +71,7 @@ class Parts {
             add(name, matrix.weights, matrix.size());
             add_moments(name + ".first_moment", matrix.first_moment, matrix.size());
             add_moments(name + ".second_moment", matrix.second_moment, matrix.size());
-            if (keeps_gradients(state_.recipe)) {
+            if (accumulates_gradients(state_.recipe)) {
                 add(name + ".gradient", matrix.gradient, matrix.size());
             } else {
                 CHECK(matrix.gradient == nullptr);
@@ -106,8 +106,9 @@ const std::array<Shape, 4> kShapes{
     {{1, 16, 4, 16, 27}, {3, 10, 1, 5, 40}, {2, 36, 4, 133, 7}, {2, 3, 1, 1, 2}}};
 const std::array<Recipe, 4> kRecipes{{{},
                                       {.batch = 2, .moments = MomentFormat::bf16},
-                                      {.moments = MomentFormat::q8, .recompute = true},
-                                      {.recompute = true, .clip_norm = 1.0f}}};
+                                      {.moments = MomentFormat::q8,
+                                       .activation_checkpointing = true},
+                                      {.activation_checkpointing = true, .clip_norm = 1.0f}}};
 
 }  // namespace
 
@@ -146,7 +147,7 @@ TEST(stacked_weights_are_one_matrix) {
     Arena arena(std::span(&block, 1));
     const Layout layout = lay_out({2, 12, 2, 8, 11}, {}, arena);
     for (const Layer& layer : layout.state->network.layers) {
-        CHECK(layer.qkv.weights == layer.wq.weights && layer.qkv.rows == 36);
+        CHECK(layer.wqkv.weights == layer.wq.weights && layer.wqkv.rows == 36);
         CHECK(layer.wk.weights == layer.wq.weights + layer.wq.size());
         CHECK(layer.wv.weights == layer.wk.weights + layer.wk.size());
     }

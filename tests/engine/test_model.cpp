@@ -7,6 +7,7 @@
 #include "check.h"
 #include "engine/engine.h"
 #include "engine/numeric/bits.h"
+#include "engine/numeric/math.h"
 #include "engine/numeric/random.h"
 #include "engine/train/kernels.h"
 
@@ -97,17 +98,19 @@ TEST(the_standard_model_has_4192_parameters) {
 // What docs/performance.md says of the largest models.
 TEST(large_models_fit_the_plain_esp32) {
     const std::array<std::size_t, 2> esp32{168 * 1024, 111 * 1024};
-    const auto parameters = [&](const Shape& shape, const Recipe& recipe) {
+    const auto parameters = [&](const Shape& shape, MomentFormat moments, bool checkpointing) {
+        Recipe recipe;
+        recipe.moments = moments;
+        recipe.activation_checkpointing = checkpointing;
         const Plan plan = Model::plan(shape, recipe, Arena::measuring(esp32));
         return plan.fits() ? plan.parameters : 0;
     };
-    const auto f32 = MomentFormat::f32, bf16 = MomentFormat::bf16, q8 = MomentFormat::q8;
-    CHECK(parameters({1, 36, 4, 16, 27}, {.moments = f32}) == 18'072);
-    CHECK(parameters({11, 12, 4, 16, 27}, {.moments = f32, .recompute = true}) == 19'848);
-    CHECK(parameters({1, 44, 4, 16, 27}, {.moments = bf16}) == 26'312);
-    CHECK(parameters({4, 24, 4, 16, 27}, {.moments = bf16, .recompute = true}) == 29'328);
-    CHECK(parameters({2, 36, 4, 16, 27}, {.moments = q8}) == 33'624);
-    CHECK(parameters({12, 16, 4, 16, 27}, {.moments = q8, .recompute = true}) == 37'984);
+    CHECK(parameters({1, 36, 4, 16, 27}, MomentFormat::f32, false) == 18'072);
+    CHECK(parameters({11, 12, 4, 16, 27}, MomentFormat::f32, true) == 19'848);
+    CHECK(parameters({1, 44, 4, 16, 27}, MomentFormat::bf16, false) == 26'312);
+    CHECK(parameters({17, 12, 4, 16, 27}, MomentFormat::bf16, true) == 30'216);
+    CHECK(parameters({2, 36, 4, 16, 27}, MomentFormat::q8, false) == 33'624);
+    CHECK(parameters({12, 16, 4, 16, 27}, MomentFormat::q8, true) == 37'984);
 }
 
 TEST(what_does_not_fit_says_by_how_much) {
@@ -174,9 +177,12 @@ namespace {
 const std::array<Recipe, 5> kRecipes{
     {{},
      {.batch = 3, .weight_decay = 0.1f, .clip_norm = 1.0f},
-     {.moments = MomentFormat::bf16, .recompute = true},
+     {.moments = MomentFormat::bf16, .activation_checkpointing = true},
      {.schedule = Schedule::cosine, .moments = MomentFormat::q8, .warmup_steps = 5},
-     {.batch = 2, .moments = MomentFormat::q8, .recompute = true, .weight_decay = 0.01f}}};
+     {.batch = 2,
+      .moments = MomentFormat::q8,
+      .activation_checkpointing = true,
+      .weight_decay = 0.01f}}};
 
 // Trains on random texts and returns the losses as bits.
 std::vector<std::uint32_t> train(Model& model, std::uint64_t first, std::uint64_t count) {
@@ -220,18 +226,18 @@ TEST(all_instruction_sets_give_the_same_bits) {
 
 TEST(samples_are_the_same_with_all_instruction_sets) {
     const KernelList list = available_kernels();
-    for (const bool recompute : {false, true}) {
+    for (const bool checkpointing : {false, true}) {
         for (const Shape& shape : kShapes) {
             std::vector<std::vector<Token>> expected;
             for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
-                Owned owned(shape, {.recompute = recompute});
+                Owned owned(shape, {.activation_checkpointing = checkpointing});
                 if (!owned.model.use_kernels(*list.sets[k])) {
                     continue;
                 }
                 std::vector<std::vector<Token>> samples;
                 for (std::uint32_t number = 0; number < 10; ++number) {
                     samples.push_back(sample_of(owned.model, {.seed = 1,
-                                                              .number = number,
+                                                              .sample_index = number,
                                                               .temperature = 1.0f,
                                                               .prompt = {},
                                                               .uniforms = {}}));
@@ -265,7 +271,7 @@ TEST(what_was_read_can_be_written_back) {
                 }
             }
             CHECK(state_of(from.model) == state_of(to.model));
-            to.model.seek(from.model.step());
+            to.model.set_step(from.model.step());
             CHECK(train(from.model, 10, 5) == train(to.model, 10, 5));
             CHECK(state_of(from.model) == state_of(to.model));
         }
@@ -278,7 +284,7 @@ TEST(what_was_accumulated_can_be_dropped) {
     Owned plain(shape, {.batch = 2});
     Owned interrupted(shape, {.batch = 2});
     interrupted.model.accumulate(std::vector<Token>{3, 3, 3});
-    interrupted.model.seek(0);
+    interrupted.model.set_step(0);
     interrupted.model.accumulate(text);
     sample_of(interrupted.model, {});
     interrupted.model.evaluate(text);
@@ -314,12 +320,157 @@ TEST(smaller_moments_and_shared_activations_take_less_memory) {
     const Plan f32 = plan({});
     const Plan bf16 = plan({.moments = MomentFormat::bf16});
     const Plan q8 = plan({.moments = MomentFormat::q8});
-    const Plan shared = plan({.recompute = true});
+    const Plan shared = plan({.activation_checkpointing = true});
     const Plan batch = plan({.batch = 4});
     CHECK(bf16.moments_bytes * 2 < f32.moments_bytes + 64 * 50);
     CHECK(q8.moments_bytes * 100 < f32.moments_bytes * 30);
     CHECK(shared.activations_bytes * 3 < f32.activations_bytes * 2);
     CHECK(batch.gradients_bytes >= f32.gradients_bytes + 4 * f32.parameters);
+}
+
+namespace {
+
+// The norm of the gradient, from the first moments after a first step.
+double norm_of_first_moments(const Model& model) {
+    double squares = 0.0;
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        std::vector<float> values(model.parameter(i).size());
+        model.read(model.parameter(i), TensorKind::first_moment, 0, values);
+        for (const float value : values) {
+            squares += static_cast<double>(value) * static_cast<double>(value);
+        }
+    }
+    return std::sqrt(squares);
+}
+
+// The gradient norm of a first step on random texts.
+float norm_of_first_step(Model& model) {
+    for (std::uint64_t k = 1; k < model.recipe().batch; ++k) {
+        model.accumulate(random_text(model.shape(), k));
+    }
+    model.train_step(random_text(model.shape(), 0), {.gradient_norm = true});
+    return model.gradient_norm().value_or(-1.0f);
+}
+
+}  // namespace
+
+TEST(the_gradient_norm_is_that_of_the_mean_gradient) {
+    for (const Shape& shape : kShapes) {
+        for (const std::uint32_t batch : {1u, 3u}) {
+            for (const float clip_norm : {0.0f, 1e6f}) {
+                Owned owned(shape, {.batch = batch, .clip_norm = clip_norm});
+                const auto norm = static_cast<double>(norm_of_first_step(owned.model));
+                const double expected = norm_of_first_moments(owned.model);
+                CHECK_NEAR(norm / expected, 1.0, 2e-6);
+            }
+        }
+    }
+}
+
+TEST(the_gradient_norm_is_measured_before_clipping) {
+    Owned plain(Shape{}, {.clip_norm = 1e6f});
+    Owned clipped(Shape{}, {.clip_norm = 1e-3f});
+    const float norm = norm_of_first_step(plain.model);
+    CHECK(norm > 1e-2f);
+    CHECK(bits_of(norm_of_first_step(clipped.model)) == bits_of(norm));
+}
+
+TEST(the_gradient_norm_has_the_same_bits_everywhere) {
+    const KernelList list = available_kernels();
+    for (const Shape& shape : kShapes) {
+        for (const std::uint32_t batch : {1u, 2u}) {
+            float expected = 0.0f;
+            for (const MomentFormat moments :
+                 {MomentFormat::f32, MomentFormat::bf16, MomentFormat::q8}) {
+                for (std::size_t k = 0; list.sets[k] != nullptr; ++k) {
+                    Owned owned(shape, {.batch = batch, .moments = moments});
+                    if (!owned.model.use_kernels(*list.sets[k])) {
+                        continue;
+                    }
+                    const float norm = norm_of_first_step(owned.model);
+                    CHECK(norm > 0.0f);
+                    expected = expected == 0.0f ? norm : expected;
+                    CHECK(bits_of(norm) == bits_of(expected));
+                }
+            }
+        }
+    }
+}
+
+TEST(measuring_the_gradient_norm_changes_nothing) {
+    for (const Recipe& recipe : kRecipes) {
+        const Shape& shape = kShapes[1];
+        Owned plain(shape, recipe);
+        Owned measured(shape, recipe);
+        for (std::uint64_t i = 0; i < 20; ++i) {
+            for (Model* model : {&plain.model, &measured.model}) {
+                for (std::uint64_t k = 1; k < recipe.batch; ++k) {
+                    model->accumulate(random_text(shape, 10 * i + k));
+                }
+            }
+            const auto text = random_text(shape, 10 * i);
+            CHECK(bits_of(plain.model.train_step(text)) ==
+                  bits_of(measured.model.train_step(text, {.gradient_norm = true})));
+            CHECK(plain.model.gradient_norm().has_value() == (recipe.clip_norm > 0.0f));
+            CHECK(measured.model.gradient_norm().has_value());
+        }
+        CHECK(state_of(plain.model) == state_of(measured.model));
+    }
+}
+
+TEST(the_gradient_norm_is_that_of_the_last_step) {
+    Owned owned({1, 8, 2, 8, 5});
+    const std::vector<Token> text{0, 1, 2};
+    CHECK(!Model().gradient_norm());
+    CHECK(!owned.model.gradient_norm());
+    owned.model.train_step(text, {.gradient_norm = true});
+    CHECK(owned.model.gradient_norm());
+    owned.model.evaluate(text);
+    CHECK(owned.model.gradient_norm());
+    owned.model.train_step(text);
+    CHECK(!owned.model.gradient_norm());
+    owned.model.train_step(text, {.gradient_norm = true});
+    owned.model.set_step(0);
+    CHECK(!owned.model.gradient_norm());
+    owned.model.train_step(text, {.gradient_norm = true});
+    owned.model.find("lm_head")->weights[0] = INFINITY;
+    owned.model.train_step(text, {.gradient_norm = true});
+    CHECK(!owned.model.gradient_norm());
+}
+
+TEST(evaluation_gives_the_loss_of_each_position) {
+    for (const Shape& shape : kShapes) {
+        Owned owned(shape);
+        train(owned.model, 0, 3);
+        const auto before = state_of(owned.model);
+        for (std::size_t length = 0; length <= shape.block_size; ++length) {
+            std::vector<Token> text(length);
+            for (std::size_t i = 0; i < length; ++i) {
+                text[i] = static_cast<Token>(random_bits(6, 0, i) % (shape.vocab_size - 1));
+            }
+            const std::size_t positions = std::min<std::size_t>(length + 1, shape.block_size);
+            std::vector<float> losses(shape.block_size + 1, -1.0f);
+            const float mean = owned.model.evaluate(text, losses);
+            CHECK(bits_of(mean) == bits_of(owned.model.evaluate(text)));
+            float sum = 0.0f;
+            for (std::size_t t = 0; t < positions; ++t) {
+                CHECK(losses[t] > 0.0f);
+                sum = sum + losses[t];
+            }
+            const float average = reciprocal<ScalarLanes>(static_cast<float>(positions));
+            CHECK(bits_of(mean) == bits_of(sum * average));
+            CHECK(losses[positions] == -1.0f);
+            // A longer text has the same losses up to where the other ended.
+            if (length < shape.block_size) {
+                std::vector<float> longer(shape.block_size);
+                text.push_back(Token{0});
+                owned.model.evaluate(text, longer);
+                CHECK(std::equal(longer.begin(), longer.begin() + static_cast<long>(length),
+                                 losses.begin()));
+            }
+        }
+        CHECK(state_of(owned.model) == before);
+    }
 }
 
 TEST(memory_left_behind_does_not_matter) {
@@ -329,7 +480,7 @@ TEST(memory_left_behind_does_not_matter) {
         // Longer texts leave something in every buffer.
         std::vector<Token> text(shape.block_size, Token{0});
         used.model.train_step(text);
-        sample_of(used.model, {.seed = 1, .number = 1, .temperature = 1.0f, .prompt = {},
+        sample_of(used.model, {.seed = 1, .sample_index = 1, .temperature = 1.0f, .prompt = {},
                                .uniforms = {}});
         used.model.init_weights(42, 0.08f);
         for (std::uint64_t i = 0; i < 20; ++i) {
@@ -360,7 +511,7 @@ TEST(training_can_be_taken_up_where_it_was_left) {
             second.model.write(second.model.parameter(i), kind, 0, values);
         }
     }
-    second.model.seek(200);
+    second.model.set_step(200);
     CHECK(second.model.step() == 200);
     for (std::uint64_t i = 200; i < 300; ++i) {
         second.model.train_step(random_text(shape, i));
@@ -387,7 +538,7 @@ TEST(tiny_moments_become_zero_every_256_steps) {
     second[row + 1] = 0x1p-90f;
     owned.model.write(wte, TensorKind::first_moment, 0, first);
     owned.model.write(wte, TensorKind::second_moment, 0, second);
-    owned.model.seek(254);
+    owned.model.set_step(254);
     const std::vector<Token> text{0, 1};
     owned.model.train_step(text);
     first = moments(TensorKind::first_moment);
@@ -455,10 +606,10 @@ TEST(samples_depend_on_seed_and_number_alone) {
     const Shape shape;
     Owned owned(shape);
     const SampleRequest request{
-        .seed = 7, .number = 3, .temperature = 1.0f, .prompt = {}, .uniforms = {}};
+        .seed = 7, .sample_index = 3, .temperature = 1.0f, .prompt = {}, .uniforms = {}};
     const auto once = sample_of(owned.model, request);
     SampleRequest other = request;
-    other.number = 4;
+    other.sample_index = 4;
     CHECK(sample_of(owned.model, other) != once);
     other = request;
     other.seed = 8;
@@ -474,7 +625,7 @@ TEST(samples_take_the_uniforms_given) {
         uniforms[i] = random_uniform(9, 2, i);
     }
     SampleRequest request{
-        .seed = 9, .number = 2, .temperature = 0.7f, .prompt = {}, .uniforms = uniforms};
+        .seed = 9, .sample_index = 2, .temperature = 0.7f, .prompt = {}, .uniforms = uniforms};
     const auto given = sample_of(owned.model, request);
     request.uniforms = {};
     CHECK(sample_of(owned.model, request) == given);
@@ -494,7 +645,7 @@ TEST(a_sample_follows_its_prompt) {
     const std::vector<float> zeros(shape.block_size, 0.0f);
     const std::vector<Token> prompt{1, 2, 3, 1};
     const SampleRequest request{
-        .seed = 0, .number = 0, .temperature = 1.0f, .prompt = prompt, .uniforms = zeros};
+        .seed = 0, .sample_index = 0, .temperature = 1.0f, .prompt = prompt, .uniforms = zeros};
     CHECK(sample_of(owned.model, request) == (std::vector<Token>{0, 0}));
 }
 
@@ -521,7 +672,7 @@ TEST(sampling_and_training_agree_on_the_logits) {
         const double middle = (low + high) / 2.0;
         const std::vector<float> uniforms(shape.block_size, static_cast<float>(middle));
         std::vector<Token> out(shape.block_size);
-        const Sample sample = owned.model.sample({.seed = 0, .number = 0, .temperature = 1.0f,
+        const Sample sample = owned.model.sample({.seed = 0, .sample_index = 0, .temperature = 1.0f,
                                                   .prompt = text, .uniforms = uniforms},
                                                  out);
         (sample.ended && sample.length == 0 ? high : low) = middle;

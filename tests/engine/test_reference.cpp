@@ -44,7 +44,7 @@ void sample(SideBySide& both, const Shape& shape, std::uint64_t number) {
         uniforms[i] = i % 4 == 3 ? 0.0f : 0.8f * random_uniform(number, 5, i);
     }
     both.sample({.seed = number,
-                 .number = static_cast<std::uint32_t>(7 * number),
+                 .sample_index = static_cast<std::uint32_t>(7 * number),
                  .temperature = pick(kTemperatures, 4, number),
                  .prompt = number % 3 == 0 ? std::span<const Token>{} : prompt,
                  .uniforms = uniforms});
@@ -146,7 +146,7 @@ TEST(prompts_of_every_length) {
     for (std::size_t length = 0; length < shape.block_size; ++length) {
         const auto prompt = random_text(shape, length, length);
         drawn += both.sample({.seed = 3,
-                              .number = static_cast<std::uint32_t>(length),
+                              .sample_index = static_cast<std::uint32_t>(length),
                               .temperature = 1.0f,
                               .prompt = prompt,
                               .uniforms = {}});
@@ -178,7 +178,7 @@ TEST(borders_between_tokens) {
         }
         for (const float uniform : {float_of(below), float_of(above)}) {
             both.sample({.seed = 0,
-                         .number = static_cast<std::uint32_t>(number),
+                         .sample_index = static_cast<std::uint32_t>(number),
                          .temperature = temperature,
                          .prompt = {},
                          .uniforms = {&uniform, 1}});

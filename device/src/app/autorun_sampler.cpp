@@ -34,7 +34,7 @@ rpc::ErrorCode AutorunSampler::set(const store::Settings& settings) {
 TextLine AutorunSampler::next(engine::Model& model, std::span<const std::byte> vocabulary) {
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
     const engine::Sample sample = model.sample(
-        {.seed = seed_, .number = number_++, .temperature = settings_.temperature, .prompt = {},
+        {.seed = seed_, .sample_index = number_++, .temperature = settings_.temperature, .prompt = {},
          .uniforms = {}},
         tokens);
     TextLine line;

@@ -89,7 +89,7 @@ constexpr engine::Recipe to_engine(const rpc::Recipe& in) {
             .batch = in.batch,
             .schedule = to_engine(in.schedule),
             .moments = to_engine(in.moments),
-            .recompute = in.recompute,
+            .activation_checkpointing = in.recompute,
             .warmup_steps = in.warmup_steps,
             .weight_decay = in.weight_decay,
             .clip_norm = in.clip_norm};
@@ -107,7 +107,7 @@ constexpr rpc::Recipe to_rpc(const engine::Recipe& in) {
             .weight_decay = in.weight_decay,
             .clip_norm = in.clip_norm,
             .moments = to_rpc(in.moments),
-            .recompute = in.recompute};
+            .recompute = in.activation_checkpointing};
 }
 
 inline rpc::Profile to_rpc(const StepProfile& in, std::uint32_t tick_hz) {

@@ -49,7 +49,7 @@ bool Trainer::resume(const store::CheckpointInfo& run) {
         !checkpoints_.load(model_, vocabulary_))
         return false;
     run_ = run;
-    model_.seek(run.step);
+    model_.set_step(run.step);
     saved_step_ = run.step;
     begin_generation(run.step);
     // A host that wants more steps says so; a run that needs none goes on.
@@ -140,7 +140,7 @@ rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
 rpc::ErrorCode Trainer::seek(std::uint32_t step) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (training()) return rpc::ErrorCode::busy;
-    model_.seek(step);
+    model_.set_step(step);
     begin_generation(step);
     publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
@@ -196,7 +196,7 @@ void Trainer::stop_with(rpc::ErrorCode error) {
     error_ = error;
     run_.target_step = run_.step;
     // What was sent for the next step is used up or of no use: the host begins with it again.
-    model_.seek(run_.step);
+    model_.set_step(run_.step);
     accumulated_ = 0;
     ++generation_;
     generation_step_ = run_.step;

@@ -34,7 +34,7 @@ std::byte* Arena::take(std::uint64_t size) {
         if (size <= block.size - block.used) {
             std::byte* part = block.base == nullptr ? nullptr : block.base + block.used;
             const std::size_t left = block.size - block.used;
-            block.used = rounded < left ? block.used + static_cast<std::size_t>(rounded) : block.size;
+            block.used += rounded < left ? static_cast<std::size_t>(rounded) : left;
             return part;
         }
     }

@@ -1,4 +1,4 @@
-// Memory for tensors: up to four blocks, handed out front to back, taken back all at once.
+// Memory for tensors: up to four blocks, handed out front to back and taken back all at once.
 #pragma once
 
 #include <array>
@@ -11,9 +11,8 @@
 
 namespace ugpt::engine {
 
-// A part lies in one block, the first that has room. An arena over blocks without an address
-// (`Arena::measuring`) hands out nothing and only counts, so a plan and an allocation are the
-// same code.
+// Each part lies in one block: the first that has room. An arena made by `measuring` has no memory
+// and only counts, so the same code plans and allocates.
 class Arena {
   public:
     static constexpr std::size_t kMaxBlocks = 4;
@@ -27,8 +26,8 @@ class Arena {
     // Takes `size` bytes. Returns nullptr if no block has room, and always while measuring; what
     // did not fit adds up in `missing_bytes`.
     [[nodiscard]] std::byte* take(std::uint64_t size);
-    // Takes room for `count` values and makes them: T{} each. Empty if no block has room, and while
-    // measuring.
+    // Takes room for `count` values and constructs them: T{} each. Empty if no block has room, and
+    // always while measuring.
     template <typename T>
     [[nodiscard]] std::span<T> take_array(std::uint64_t count) {
         static_assert(alignof(T) <= kAlignment);

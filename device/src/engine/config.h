@@ -16,7 +16,7 @@ struct Shape {
     std::uint32_t vocab_size = 27;  // BOS is token vocab_size - 1
 
     bool operator==(const Shape&) const = default;
-    // Whether the numbers agree with each other (n_embd divisible by n_head, nothing zero).
+    // Nothing is zero, and n_embd is divisible by n_head.
     [[nodiscard]] constexpr bool valid() const {
         return n_layer > 0 && n_embd > 0 && n_head > 0 && block_size > 0 && vocab_size > 1 &&
                n_embd % n_head == 0;
@@ -28,21 +28,22 @@ struct Shape {
 // How the learning rate changes after the warm-up, up to Recipe::total_steps.
 enum class Schedule : std::uint8_t { linear, cosine, constant };
 
-// How Adam's moments are kept: four or two bytes a value, or one and a scale for each block.
+// How Adam's moments are stored: in four or two bytes a value, or in one with an exponent a block.
 enum class MomentFormat : std::uint8_t { f32, bf16, q8 };
 
-// How the weights are trained: Adam with bias correction. The defaults are microgpt's; whatever
-// they switch off costs nothing and leaves the bits as they are.
+// How the weights are trained: Adam with bias correction. The defaults are microgpt's. Disabled
+// options cost nothing and do not change the results.
 struct Recipe {
     float learning_rate = 0.01f;
     float beta1 = 0.85f;
     float beta2 = 0.99f;
     float epsilon = 1e-8f;
     std::uint32_t total_steps = 1000;  // the learning rate reaches zero there
-    std::uint32_t batch = 1;           // documents a step; their gradients are averaged
+    std::uint32_t batch = 1;           // documents a step, whose gradients are averaged
     Schedule schedule = Schedule::linear;
     MomentFormat moments = MomentFormat::f32;
-    bool recompute = false;  // activations are computed again in the backward pass
+    // Layers share the memory of their activations, which the backward pass computes again.
+    bool activation_checkpointing = false;
     std::uint32_t warmup_steps = 0;
     float weight_decay = 0.0f;  // AdamW's: decoupled from the gradient, times the learning rate
     float clip_norm = 0.0f;     // largest norm of a gradient; 0: no limit
@@ -50,8 +51,8 @@ struct Recipe {
     bool operator==(const Recipe&) const = default;
 };
 
-// Whether all gradients of a step must be kept before the first is used.
-constexpr bool keeps_gradients(const Recipe& recipe) {
+// Whether the gradients of a step are accumulated, in memory of their own, before they are applied.
+constexpr bool accumulates_gradients(const Recipe& recipe) {
     return recipe.batch > 1 || recipe.clip_norm > 0.0f;
 }
 

@@ -17,13 +17,13 @@ namespace ugpt::engine {
 struct Kernels;     // the training step compiled for one instruction set
 struct ModelState;  // what a model consists of
 
-// What each part of a model costs, in bytes with alignment.
+// What a model needs, in bytes with alignment.
 struct Plan {
     std::uint64_t parameters = 0;  // number of weights
     std::uint64_t weights_bytes = 0;
     std::uint64_t moments_bytes = 0;
     std::uint64_t gradients_bytes = 0;
-    std::uint64_t activations_bytes = 0;  // sampling uses the same room
+    std::uint64_t activations_bytes = 0;  // used for sampling too
     std::uint64_t total_bytes = 0;
     std::uint64_t missing_bytes = 0;  // 0 if the model fits
 
@@ -42,30 +42,36 @@ struct Parameter {
     [[nodiscard]] std::size_t size() const { return std::size_t{rows} * cols; }
 };
 
-// Where the random numbers of a sample come from: the engine's own counter-based generator keyed
-// by (seed, number), or the caller's uniforms in [0, 1), one for each token drawn.
+// What to sample. The random numbers come from the engine's counter-based generator, keyed by
+// (seed, sample_index), or are the caller's: uniforms in [0, 1), one for each token drawn.
 struct SampleRequest {
     std::uint64_t seed = 0;
-    std::uint32_t number = 0;
+    std::uint32_t sample_index = 0;
     float temperature = 0.5f;
     std::span<const Token> prompt;    // shorter than block_size
     std::span<const float> uniforms;  // empty, or at least block_size - prompt.size() of them
 };
 
 struct Sample {
-    std::size_t length = 0;  // tokens written, prompt and BOS left out
-    bool ended = false;      // BOS was drawn, rather than the context filled
+    std::size_t length = 0;  // tokens written, without prompt and BOS
+    bool ended = false;      // BOS was drawn; if not, the context is full
 };
 
-// A handle to a model, which lies in the arena that it was created in.
+// What a step measures on demand. It costs time and does not change the results.
+struct StepOptions {
+    bool gradient_norm = false;
+};
+
+// A handle to a model in the arena that it was created in.
 class Model {
   public:
-    // The bytes of every part, and whether they fit into what `arena` has left (a measuring arena
-    // will do; a real one is changed as by `create`).
+    // The bytes of every part, and whether they fit into what `arena` has left. A measuring arena
+    // will do; a real one is changed as by `create`.
     static Plan plan(const Shape& shape, const Recipe& recipe, Arena arena);
 
-    // Takes memory for a model with zero weights and moments at step 0. On failure (does not fit)
-    // the model is empty and what was taken stays taken: clear the arena.
+    // Makes a model with zero weights and moments at step 0. False if the shape is not valid or the
+    // model does not fit: then it is empty, and what was taken stays taken until the arena is
+    // cleared.
     bool create(const Shape& shape, const Recipe& recipe, Arena& arena);
     [[nodiscard]] bool empty() const { return state_ == nullptr; }
 
@@ -73,53 +79,58 @@ class Model {
     [[nodiscard]] const Recipe& recipe() const;
     [[nodiscard]] std::uint32_t step() const;  // steps completed
 
-    // Draws every weight from a normal distribution by the engine's own generator, a function of
-    // (seed, index of the parameter); moments and step become zero.
-    void init_weights(std::uint64_t seed, float deviation);
+    // Draws every weight from a normal distribution of standard deviation `init_std`, a function of
+    // (seed, index of the weight). Moments and step become zero.
+    void init_weights(std::uint64_t seed, float init_std);
     // Sets the number of completed steps, after tensors were restored.
-    void seek(std::uint32_t step);
+    void set_step(std::uint32_t step);
 
     // Parameter matrices in the canonical order wte, wpe, lm_head, then for each layer attn_wq,
-    // attn_wk, attn_wv, attn_wo, mlp_fc1, mlp_fc2, named `wte`, `layer0.attn_wq` and so on.
+    // attn_wk, attn_wv, attn_wo, mlp_fc1, mlp_fc2. They are named `wte`, `layer0.attn_wq` and so
+    // on.
     [[nodiscard]] std::size_t parameter_count() const;
     [[nodiscard]] Parameter parameter(std::size_t index) const;
     [[nodiscard]] std::optional<Parameter> find(std::string_view name) const;
 
-    // Copies values of a tensor out of the model or into it, row by row from `offset` on;
-    // offset + size must not pass the end. Moments are sums over past gradients: the first without
-    // the factor (1 - beta1), the second, of their squares, without (1 - beta2). Packed ones are
-    // unpacked, or packed to the nearest value: what was read can be written back without any
-    // change. A range that is written begins at a multiple of 64 values, and its length is one too
-    // or reaches the end of the tensor.
+    // Copy values of a tensor, in row-major order from `offset` on; offset + size must not pass its
+    // end. Moments are sums over past gradients without the factor (1 - beta1), and over their
+    // squares without (1 - beta2). Packed ones are unpacked, or packed to the nearest value: what
+    // was read can be written back without any change. A range that is written begins at a multiple
+    // of 64 values, and ends at another one or at the end of the tensor.
     void read(const Parameter& parameter, TensorKind kind, std::size_t offset,
               std::span<float> out) const;
     void write(const Parameter& parameter, TensorKind kind, std::size_t offset,
                std::span<const float> values);
 
-    // One step: forward, backward, Adam, on one document or the last one of a batch. `text` holds
-    // the tokens without BOS, at most block_size of them; n = min(block_size, text.size() + 1)
-    // positions are trained. Returns the mean loss of the positions, for a batch the mean over its
-    // documents. Where it is not finite (or, with clipping, the gradient's norm is not), NaN is
-    // returned, nothing was updated and step() did not move.
-    float train_step(std::span<const Token> text);
+    // One step: forward, backward, Adam, on one document or on the last one of a batch. `text`
+    // holds the tokens without BOS, at most block_size of them; n = min(block_size, text.size() +
+    // 1) positions are trained. Returns the mean loss of the positions, averaged over the documents
+    // of a batch. If that loss is not finite (or, with clipping, the norm of the gradient is not),
+    // NaN is returned and nothing changes: neither weights nor step().
+    float train_step(std::span<const Token> text, const StepOptions& options = {});
 
-    // Adds up the gradients of a document that is not the last one of a step, where
-    // recipe().batch > 1. `seek`, `init_weights` and `create` drop what was added up.
+    // The norm of the gradient of the last step, averaged over its documents and before clipping.
+    // Known if the step clipped or was asked to measure it, and updated the weights.
+    [[nodiscard]] std::optional<float> gradient_norm() const;
+
+    // Adds up the gradients of a document that is not the last one of a batch. `set_step`,
+    // `init_weights` and `create` drop what was added up.
     void accumulate(std::span<const Token> text);
 
-    // The mean loss of a document's positions; changes nothing.
-    float evaluate(std::span<const Token> text);
+    // The mean loss of the n positions of a document; no weight changes. `losses`, unless empty,
+    // receives the loss of each: at t that of predicting text[t], or BOS behind the end of the text.
+    float evaluate(std::span<const Token> text, std::span<float> losses = {});
 
-    // Draws tokens until BOS or until prompt and text fill the context; `out` has room for
+    // Draws tokens until BOS, or until prompt and text fill the context. `out` has room for
     // block_size tokens.
     Sample sample(const SampleRequest& request, std::span<Token> out);
 
-    // The instruction set in use, and the choice of another one of `available_kernels` whose
-    // `lanes` divide the stride of positions. All give the same bits.
+    // The instruction set in use. Another one of `available_kernels` can be chosen, unless its
+    // vectors do not divide the rows of activations: false then. All give the same bits.
     [[nodiscard]] const Kernels& kernels() const;
     bool use_kernels(const Kernels& kernels);
 
-    // Tells `observer` of every phase from now on, until the next `create`; nullptr: nobody.
+    // Tells `observer` of every phase until the next `create`; nullptr for none.
     void observe(PhaseObserver* observer);
 
   private:
@@ -128,7 +139,7 @@ class Model {
     ModelState* state_ = nullptr;
 };
 
-// Tests the arithmetic of every instruction set that this processor can run.
+// Tests the arithmetic of every instruction set that this processor has.
 [[nodiscard]] SelfTest run_self_test();
 
 }  // namespace ugpt::engine

@@ -1,4 +1,4 @@
-// The parts of a training step, announced to whoever wants to know what each of them costs.
+// The phases of a training step, for an observer that measures what each of them costs.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace ugpt::engine {
 
-// What the engine is at: the forward and the backward pass of a part together.
+// Each is the forward and the backward pass of a part of the model together.
 enum class Phase : std::uint8_t {
     embedding,
     attention,  // with its norm and projections

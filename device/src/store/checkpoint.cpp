@@ -72,7 +72,7 @@ void encode_recipe(base::ByteWriter& writer, const engine::Recipe& recipe) {
     writer.u32(recipe.batch);
     writer.u8(static_cast<std::uint8_t>(recipe.schedule));
     writer.u8(static_cast<std::uint8_t>(recipe.moments));
-    writer.u8(recipe.recompute ? 1 : 0);
+    writer.u8(recipe.activation_checkpointing ? 1 : 0);
     writer.u8(0);  // version 0.1.0 wrote a struct, which has a byte of padding here
     writer.u32(recipe.warmup_steps);
     writer.f32(recipe.weight_decay);
@@ -97,7 +97,7 @@ std::optional<engine::Recipe> decode_recipe(base::ByteReader& reader) {
         return {};
     recipe.schedule = *schedule;
     recipe.moments = *moments;
-    recipe.recompute = recompute == 1;
+    recipe.activation_checkpointing = recompute == 1;
     return recipe;
 }
 

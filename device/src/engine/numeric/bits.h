@@ -7,7 +7,7 @@
 namespace ugpt::engine {
 
 #if defined(__XTENSA__) && !defined(__XTENSA_SOFT_FLOAT__)
-// GCC moves bits between the register files through memory, where one instruction does it.
+// GCC moves bits between the register files through memory; one instruction is enough.
 [[gnu::always_inline]] static inline std::uint32_t bits_of(float x) {
     std::uint32_t bits;
     asm("rfr %0, %1" : "=a"(bits) : "f"(x));

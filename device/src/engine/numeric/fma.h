@@ -1,7 +1,8 @@
-// Fused multiply-add: a * b + c rounded once, the same bits with and without an instruction for it.
+// Fused multiply-add: a * b + c rounded once, with the same bits whether or not the processor has
+// an instruction for it.
 //
-// The functions of this header are static on purpose: the engine compiles some files for other
-// instruction sets, and a shared inline function would be linked from any one of them.
+// The functions of this header are static on purpose: some files of the engine are compiled for
+// other instruction sets, and the linker would take a shared inline function from any one of them.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ static_assert(__FLT_EVAL_METHOD__ == 0, "floats must be computed as floats, not 
 
 namespace ugpt::engine {
 
-// In integer arithmetic. A NaN result is 0x7fc00000.
+// The same in integer arithmetic. A NaN result is 0x7fc00000.
 float soft_fma(float a, float b, float c);
 
 [[gnu::always_inline]] static inline float fma(float a, float b, float c) {

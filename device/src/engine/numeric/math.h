@@ -1,5 +1,6 @@
-// exp, log, reciprocal and inverse square root from multiplications, additions and integer work on
-// the bits. Formulas and error bounds: docs/numerics.md; tests/engine/test_math.cpp holds them.
+// exp, log, reciprocal and inverse square root from multiplications, additions and integer
+// operations on the bits. docs/numerics.md has the formulas and error bounds,
+// tests/engine/test_math.cpp checks them.
 #pragma once
 
 #include "engine/numeric/scalar_lanes.h"
@@ -25,16 +26,16 @@ struct ExponentialTable {
 };
 constexpr ExponentialTable kExponential;
 
-// e^x for x <= 88; +0 where x < -86; NaN for NaN. Relative error below 2.1e-7. Made before a loop:
-// it holds in registers what is only multiplied with, and reads from memory what is added to, since
-// a fused multiply-add overwrites that.
+// e^x for x <= 88; +0 for x < -86; NaN for NaN. Relative error below 2.1e-7. Construct it before a
+// loop: it keeps in registers the constants that are factors, and reads from memory those that are
+// added to, because a fused multiply-add overwrites its addend.
 template <class Lanes>
 class Exponential {
   public:
     using Float = typename Lanes::Float;
 
     [[gnu::always_inline]] Exponential() {
-        UGPT_OPAQUE(table_);  // one load for a constant, where its address would take a second
+        UGPT_OPAQUE(table_);  // one load for a constant instead of two, address and value
         least_ = Lanes::all(table_->least);
         magic_ = Lanes::all(table_->magic);
         log2_e_ = Lanes::all(table_->log2_e);

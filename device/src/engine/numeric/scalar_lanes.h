@@ -1,10 +1,10 @@
-// What a kernel computes with: `Lanes` is a type that says how many floats are worked on together
-// and how. Kernels are templates over it, so every instruction set runs the same formulas in the
-// same order, and a lane's bits never depend on the width.
+// What kernels compute with. A `Lanes` type says how many floats are processed together and how;
+// kernels are templates over it. So every instruction set runs the same formulas in the same order,
+// and the bits of a lane do not depend on the width.
 //
-// ScalarLanes (one float) is the definition; the others must give its bits in every lane.
-// All are in unnamed namespaces: a type with internal linkage gives its file its own copy of the
-// kernels, compiled for the file's instruction set only.
+// ScalarLanes (one float) is the definition: the others, in engine/simd, give its bits in every
+// lane. All are in unnamed namespaces: a type with internal linkage gives each file its own copy of
+// the kernels, compiled for the instruction set of that file only.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@
 #include "engine/numeric/bits.h"
 #include "engine/numeric/fma.h"
 
-// Before a loop over parts of a register tile: none of it may stay a loop.
+// Before a loop over parts of a register tile, which must be unrolled completely.
 #define UGPT_UNROLL _Pragma("GCC unroll 16")
-// Hides from the compiler where a pointer comes from, so that it is kept instead of recomputed.
+// Hides the origin of a pointer from the compiler, so that it is kept and not computed again.
 #define UGPT_OPAQUE(pointer) asm("" : "+r"(pointer))
 #define UGPT_LANE [[maybe_unused, gnu::always_inline]] static inline
 
@@ -40,7 +40,7 @@ struct ScalarLanes {
     UGPT_LANE Float fma(Float a, Float b, Float c) { return engine::fma(a, b, c); }
     // c - a * b, rounded once
     UGPT_LANE Float negative_fma(Float a, Float b, Float c) { return engine::fma(-a, b, c); }
-    // a > b ? a : b, so b where one is NaN or both are zero
+    // a > b ? a : b, which is b if one is NaN or both are zero
     UGPT_LANE Float max(Float a, Float b) { return a > b ? a : b; }
 
     UGPT_LANE Mask less(Float a, Float b) { return a < b; }
@@ -50,7 +50,7 @@ struct ScalarLanes {
     }
     UGPT_LANE Float select(Mask mask, Float yes, Float no) { return mask ? yes : no; }
     UGPT_LANE bool any(Mask mask) { return mask; }
-    // Whether the lane's number plus `first` is at least `bound`.
+    // first + index of the lane >= bound
     UGPT_LANE Mask index_at_least(std::size_t first, std::size_t bound) { return first >= bound; }
 
     UGPT_LANE Int bits(Float x) { return bits_of(x); }

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, kOperationCount> kNames{
     "sum",         "product",   "product and sum", "fma",          "comparison",    "conversion",
     "exponential", "logarithm", "reciprocal",      "inverse root", "random numbers"};
 
-// Zeros, the ends of the denormals and of the normal numbers, infinities, ties of rounding.
+// Zeros, the smallest and largest denormals and normal numbers, infinities, ties of rounding.
 constexpr std::array<std::uint32_t, 24> kCorners{
     0x00000000u, 0x80000000u, 0x00000001u, 0x80000001u, 0x00000002u, 0x007fffffu,
     0x807fffffu, 0x00800000u, 0x80800000u, 0x00800001u, 0x01000000u, 0x33800000u,
@@ -26,20 +26,20 @@ constexpr std::size_t kCornerBatches =
     (kTriples + SelfTestInputs::kCount - 1) / SelfTestInputs::kCount;
 constexpr std::size_t kRandomBatches = 16;
 
-// The processor must do the arithmetic: volatile keeps the compiler from doing it beforehand.
+// The processor must do the arithmetic: volatile prevents the compiler from doing it.
 float read(std::uint32_t bits) {
     const volatile float x = float_of(bits);
     return x;
 }
 
-// A float of moderate exponent, or of any, from random bits.
+// A random float, of any exponent every fourth time and of a moderate one else.
 float random_float(std::uint64_t stream, std::uint64_t counter) {
     const auto bits = static_cast<std::uint32_t>(random_bits(1, stream, counter));
     const bool any_exponent = counter % 4 == 0;
     return read(any_exponent ? bits : (bits & 0x87ffffffu) | 0x3c000000u);
 }
 
-// First all triples of corners, then random operands.
+// The operands of a batch: first all triples of corners, then random ones.
 void fill(std::size_t batch, SelfTestInputs& inputs) {
     for (std::size_t i = 0; i < SelfTestInputs::kCount; ++i) {
         const std::size_t number = batch * SelfTestInputs::kCount + i;
@@ -58,7 +58,7 @@ void fill(std::size_t batch, SelfTestInputs& inputs) {
     }
 }
 
-// What is computed one number at a time whatever the instruction set.
+// The operations that no instruction set computes with vectors.
 void digest_scalars(OperationDigests& digests) {
     Digest conversion, logarithms, random_numbers;
     for (std::uint64_t i = 0; i < 500; ++i) {

@@ -1,5 +1,4 @@
-// What the self-test of the arithmetic found: the operations whose bits differ from those that every
-// processor must give.
+// The result of the self-test: which operations give other bits than the numerics contract demands.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +35,8 @@ struct SelfTest {
     }
 };
 
-// Writes the names of the operations that failed, between commas, and returns the length; what
-// does not fit is cut off.
+// Writes the names of the failed operations, separated by commas, and returns the length. What does
+// not fit is cut off.
 std::size_t write_failed(const SelfTest& test, std::span<char> out);
 
 }  // namespace ugpt::engine

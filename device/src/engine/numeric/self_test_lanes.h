@@ -1,6 +1,6 @@
-// Digests of the operations that everything is computed from. A processor or a compiler that
-// computes other bits shows here, by operation. `self_test_lanes` is compiled for each instruction
-// set.
+// The self-test: digests of the results of every operation that the engine computes with. They show
+// which operation a processor or a compiler gets wrong. `self_test_lanes` is compiled for each
+// instruction set.
 #pragma once
 
 #include <array>
@@ -15,10 +15,10 @@ namespace ugpt::engine {
 
 using OperationDigests = std::array<std::uint32_t, kOperationCount>;
 
-// What every right processor gives.
+// The digests on a processor that keeps the numerics contract.
 extern const OperationDigests kExpectedDigests;
 
-// FNV-1a over words, with every NaN the same.
+// FNV-1a over words. Every NaN counts as the same.
 class Digest {
   public:
     void add(std::uint32_t word) { value_ = (value_ ^ word) * 16777619u; }
@@ -29,7 +29,7 @@ class Digest {
     std::uint32_t value_ = 2166136261u;
 };
 
-// Operands of the self-test, a multiple of every vector's width of each.
+// Operands of the self-test; kCount is a multiple of the width of every vector.
 struct SelfTestInputs {
     static constexpr std::size_t kCount = 64;
     std::array<float, kCount> a, b, c;
@@ -46,7 +46,7 @@ using LanesTest = void (*)(const SelfTestInputs& inputs, OperationDigests& diges
 
 namespace {
 
-// Applies `function` to whole vectors of up to three operands and digests every lane.
+// Applies `function` to vectors of up to three operands and digests every lane.
 template <class Lanes, typename Function>
 void digest_lanes(std::uint32_t& digest, const float* a, const float* b, const float* c,
                   Function function) {
@@ -84,7 +84,7 @@ void self_test_lanes(const SelfTestInputs& inputs, OperationDigests& digests) {
            [](Float a, Float b, Float c) { return Lanes::sub(c, Lanes::mul(a, b)); });
     digest(Operation::fma, [](Float a, Float b, Float c) { return Lanes::fma(a, b, c); });
     digest(Operation::fma, [](Float a, Float b, Float c) { return Lanes::negative_fma(a, b, c); });
-    // What rounding the product lost, which a multiplication and an addition cannot find.
+    // The rounding error of the product, which a separate multiplication and addition cannot give.
     digest(Operation::fma, [](Float a, Float b, Float) {
         return Lanes::fma(a, b, Lanes::sub(Lanes::all(0.0f), Lanes::mul(a, b)));
     });

@@ -1,4 +1,4 @@
-// Fused multiply-add for processors without one: exact product and sum in integers, rounded once.
+// Fused multiply-add for processors without it: exact product and sum in integers, rounded once.
 #include <bit>
 #include <cstdint>
 
@@ -29,7 +29,7 @@ Magnitude magnitude_of(std::uint32_t bits) {
     return {fraction | 0x800000u, static_cast<int>(field) - 150};
 }
 
-// Shifts right by `count` and keeps in the lowest bit whether anything was lost.
+// Shifts right by `count`. The lowest bit of the result is set if any bit was lost.
 std::uint64_t shift_right_sticky(std::uint64_t value, int count) {
     if (count <= 0) {
         return value;
@@ -45,7 +45,7 @@ std::uint64_t shift_right_sticky(std::uint64_t value, int count) {
 // more than 25 bits.
 std::uint32_t round_to_float(std::uint32_t sign, Magnitude x) {
     const int top = 63 - std::countl_zero(x.m);
-    // The last place of the result: 23 below the leading bit, or that of the denormals.
+    // The exponent of the last place of the result: 23 below the leading bit, or that of denormals.
     int last = x.exponent + top - 23;
     last = last < -149 ? -149 : last;
     const int drop = last - x.exponent;

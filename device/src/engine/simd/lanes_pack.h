@@ -1,4 +1,4 @@
-// Several vectors worked on side by side, so that none waits for its own results.
+// Several vectors processed side by side, so that none waits for its own results.
 #pragma once
 
 #include "engine/numeric/scalar_lanes.h"
@@ -6,7 +6,7 @@
 namespace ugpt::engine {
 namespace {
 
-// kCount vectors of `Lanes` as one. Every operation is done for all of them before the next one.
+// kCount vectors of `Lanes` as one. Every operation is done for all of them before the next.
 template <class Lanes, std::size_t kCount>
 struct Pack {
     using Single = Lanes;

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMostAtOnce = 128;
 
-// The constants of a step, each in all lanes. A kernel makes itself a copy of them, because the
-// compiler must assume that a store to a float changes an AdamStep.
+// The constants of a step, each in all lanes. A kernel makes a copy of them, because the compiler
+// must assume that a store to a float changes an AdamStep.
 template <class Lanes>
 struct AdamLanes {
     typename Lanes::Float beta1, beta2, rate, epsilon, newton;
@@ -25,13 +25,13 @@ struct AdamLanes {
     }
 };
 
-// The weight after a step, from moments that are those after it; `bits` are those of v.
+// The weight after a step from its moments after it; `bits` are those of v.
 //
 // m / (sqrt(v) + epsilon) comes from an integer guess and two Newton steps for the inverse root in
 // the form y' = y (c - v y y), whose constants centre the error (L. Moroz et al., "Fast calculation
 // of inverse square root with the use of magic constant", 2018) and let the scale drift. The guess
-// is scaled so that the first constant is 1, which spares a copy of it: a fused multiply-add
-// overwrites what it adds to. The second step carries epsilon to first order.
+// is scaled so that the first constant is 1, which saves a copy: a fused multiply-add overwrites
+// its addend. The second step carries epsilon to first order.
 template <class Lanes>
 UGPT_LANE typename Lanes::Float fast_weight(const AdamLanes<Lanes>& k, typename Lanes::Float w,
                                             typename Lanes::Float m, typename Lanes::Float v,
@@ -43,14 +43,14 @@ UGPT_LANE typename Lanes::Float fast_weight(const AdamLanes<Lanes>& k, typename 
     return Lanes::negative_fma(k.rate, Lanes::mul(y, m), w);
 }
 
-// The same where epsilon is no small part of sqrt(v) + epsilon.
+// The same if epsilon is not a small part of sqrt(v) + epsilon.
 [[maybe_unused, gnu::noinline]] float exact_weight(const AdamStep& step, float w, float m,
                                                    float v) {
     const float root = v < 0x1p-125f ? 0.0f : v * inverse_root<ScalarLanes>(v);
     return fma(-step.rate, m * reciprocal<ScalarLanes>(root + step.epsilon), w);
 }
 
-// The weights of a vector in which at least one takes the exact way.
+// The weights of a vector that has at least one to be computed by exact_weight.
 template <class Lanes>
 [[gnu::noinline]] void mixed_weights(const AdamStep& step, float* weights, const float* first,
                                      const float* second) {
@@ -66,7 +66,7 @@ template <class Lanes>
     }
 }
 
-// Where a run of parameters has come to.
+// The weights, moments and gradients of a run of parameters.
 struct AdamPlace {
     float* weights;
     float* first;
@@ -74,7 +74,7 @@ struct AdamPlace {
     const float* gradient;
 };
 
-// One step of the vector `offset` floats on; false where its weights must take the exact way.
+// One step of the vector `offset` floats on. False if mixed_weights must compute its weights.
 template <class Lanes>
 UGPT_LANE bool adam_vector(const AdamLanes<Lanes>& k, const AdamPlace& at, std::size_t offset) {
     const auto g = Lanes::load(at.gradient + offset);

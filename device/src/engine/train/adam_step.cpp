@@ -86,7 +86,7 @@ AdamStep AdamStep::at(std::uint32_t completed, const BiasCorrection& correction,
 
     AdamStep step;
     step.number = completed + 1;
-    step.keep = fma(-rate, recipe.weight_decay, 1.0f);
+    step.decay_factor = fma(-rate, recipe.weight_decay, 1.0f);
     step.beta1 = recipe.beta1;
     step.beta2 = recipe.beta2;
     step.rate = rate * reciprocal<ScalarLanes>(first_sum) * root;

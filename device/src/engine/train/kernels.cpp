@@ -1,9 +1,9 @@
-// The kernels of the target the whole program is compiled for, and the choice at run time.
+// The kernels for the target that the whole program is compiled for, and the choice at run time.
 #if defined(__XTENSA__)
-// The kernels are written in the order in which sixteen registers suffice: scheduling before
-// register allocation and moving expressions to their use make GCC spill and copy, and final values
-// of pointers are there, not to be computed. A call of memcpy takes longer than to copy the few
-// values of a feature.
+// The kernels are written in an order for which sixteen registers are enough. Scheduling before
+// register allocation, and moving expressions to their use, make GCC spill and copy; the final
+// value of a pointer need not be computed, because the loop leaves it behind; and a call of memcpy
+// takes longer than copying the few values of a feature.
 #pragma GCC optimize("no-schedule-insns", "no-tree-ter", "no-tree-scev-cprop", \
                      "no-tree-loop-distribute-patterns")
 #endif
@@ -29,14 +29,14 @@ extern const Kernels kAvx512Kernels;
 
 namespace {
 
-// Two at a time, so that one's result need not be waited for.
+// Two at a time, so that one need not wait for the result of the other.
 using PlainLanes = Pack<ScalarLanes, 2>;
 constexpr Kernels kScalarKernels{"scalar",
                                  PlainLanes::kWidth,
                                  forward<PlainLanes>,
                                  backward<PlainLanes>,
-                                 sum_of_squares,
-                                 use_kept_gradients<PlainLanes>,
+                                 accumulated_squares,
+                                 apply_accumulated_gradients<PlainLanes>,
                                  decode<PlainLanes>,
                                  self_test_lanes<ScalarLanes>};
 #if defined(__aarch64__)
@@ -44,8 +44,8 @@ constexpr Kernels kNeonKernels{"neon",
                                NeonLanes::kWidth,
                                forward<NeonLanes>,
                                backward<NeonLanes>,
-                               sum_of_squares,
-                               use_kept_gradients<NeonLanes>,
+                               accumulated_squares,
+                               apply_accumulated_gradients<NeonLanes>,
                                decode<NeonLanes>,
                                self_test_lanes<NeonLanes>};
 #endif

@@ -1,4 +1,4 @@
-// The training step compiled for one instruction set, and the choice among them.
+// The training step compiled for one instruction set, and the choice of a set.
 #pragma once
 
 #include <cstddef>
@@ -14,21 +14,21 @@ struct Kernels {
     std::size_t lanes;  // floats in a vector; divides the stride of positions
     float (*forward)(const Network& net, const Document& document);
     void (*backward)(const Network& net, const Update& update, const Document& document);
-    float (*sum_of_squares)(const Network& net);  // of the gradients that were kept
-    void (*use_kept_gradients)(const Network& net, const AdamStep& step, float factor);
+    void (*accumulated_squares)(const Network& net, SquareSums& sums);
+    void (*apply_accumulated_gradients)(const Network& net, const AdamStep& step, float factor);
     void (*decode)(const Network& net, Token token, std::size_t position);
     LanesTest self_test;
 };
 
-// Every set this build and processor can run, best first; all give the same bits. The last one is
-// the plain one. At most kMost, ended by nullptr.
+// Every set that this build and this processor have, fastest first and the scalar one last; nullptr
+// ends the list. All give the same bits.
 struct KernelList {
     static constexpr std::size_t kMost = 3;
     const Kernels* sets[kMost + 1] = {};
 };
 KernelList available_kernels();
 
-// The best one for a network with this stride.
+// The fastest set for a network with this stride.
 const Kernels& best_kernels(std::size_t stride);
 
 // Tests the arithmetic of every set of `list`.

@@ -71,7 +71,7 @@ class Builder {
                       .cols = static_cast<std::size_t>(cols)};
         matrix.first_moment = moments(rows * cols);
         matrix.second_moment = moments(rows * cols);
-        if (keeps_gradients(recipe_)) {
+        if (accumulates_gradients(recipe_)) {
             matrix.gradient = take<float>(rows * cols, bytes_of(Lifetime::step));
         }
         return matrix;
@@ -106,14 +106,16 @@ void build_layers(Builder& build, Network& net) {
     // The matrices of the standard model, and most buffers, are whole cache lines.
     build.skip_to_cache_line();
     Layer shared;
-    if (net.recompute) {
+    if (net.activation_checkpointing) {
         build.place(kLayerActivations, shared);
     }
     for (std::uint32_t i = 0; i < count; ++i) {
         Layer layer = shared;
         build.place(kLayerMatrices, kLayerMatrixOrder, layer);
-        layer.qkv = {.weights = layer.wq.weights, .rows = 3 * layer.wq.rows, .cols = layer.wq.cols};
-        if (net.recompute) {
+        layer.wqkv.weights = layer.wq.weights;
+        layer.wqkv.rows = 3 * layer.wq.rows;
+        layer.wqkv.cols = layer.wq.cols;
+        if (net.activation_checkpointing) {
             build.place(kLayerInput, layer);
         } else {
             build.place(kLayerActivations, layer);
@@ -142,9 +144,9 @@ Network network_of(const Shape& shape, const Recipe& recipe) {
     net.shape = shape;
     net.stride = round_up(shape.block_size, kPositionMultiple);
     net.inverse_width = reciprocal<ScalarLanes>(static_cast<float>(shape.n_embd));
-    net.attention_scale = inverse_root<ScalarLanes>(static_cast<float>(shape.head_dim()));
+    net.score_scale = inverse_root<ScalarLanes>(static_cast<float>(shape.head_dim()));
     net.moments = recipe.moments;
-    net.recompute = recipe.recompute && shape.n_layer > 1;
+    net.activation_checkpointing = recipe.activation_checkpointing && shape.n_layer > 1;
     return net;
 }
 

@@ -1,4 +1,4 @@
-// Where a model's parts go: one function for the plan and for the allocation.
+// Where the parts of a model go: the same code plans and allocates.
 #pragma once
 
 #include "engine/engine.h"
@@ -11,8 +11,7 @@ struct Layout {
     Plan plan;
 };
 
-// Takes every part from `arena`, filled with zeros; with a measuring arena only `plan` means
-// something.
+// Takes every part from `arena`, filled with zeros. With a measuring arena, only `plan` is of use.
 Layout lay_out(const Shape& shape, const Recipe& recipe, Arena& arena);
 
 }  // namespace ugpt::engine

@@ -7,7 +7,8 @@
 namespace ugpt::engine {
 namespace {
 
-// The mean loss of the document's positions. The logits [V x S] become their gradient.
+// Returns the mean loss of the positions, leaves the loss of each in net.target_logits [S], and
+// replaces net.logits [V x S] by their gradient.
 template <class AnyLanes>
 float cross_entropy(const Network& net, const Document& document) {
     using Lanes = typename AnyLanes::Single;
@@ -17,7 +18,7 @@ float cross_entropy(const Network& net, const Document& document) {
     const float inverse_count = reciprocal<ScalarLanes>(static_cast<float>(count));
 
     for (std::size_t t = 0; t < count; ++t) {
-        net.losses[t] = net.logits[document.target(t) * stride + t];
+        net.target_logits[t] = net.logits[document.target(t) * stride + t];
     }
     const Exponential<Lanes> exponential;
     for (std::size_t t = 0; t < count; t += Lanes::kWidth) {
@@ -37,12 +38,14 @@ float cross_entropy(const Network& net, const Document& document) {
             Lanes::store(column + v * stride,
                          Lanes::mul(Lanes::load(column + v * stride), normaliser));
         }
-        Lanes::store(net.maxima + t, maximum);
-        Lanes::store(net.sums + t, sum);
+        Lanes::store(net.logit_max + t, maximum);
+        Lanes::store(net.exp_sum + t, sum);
     }
     float total = 0.0f;
     for (std::size_t t = 0; t < count; ++t) {
-        const float loss = logarithm<ScalarLanes>(net.sums[t]) - (net.losses[t] - net.maxima[t]);
+        const float distance = net.target_logits[t] - net.logit_max[t];
+        const float loss = logarithm<ScalarLanes>(net.exp_sum[t]) - distance;
+        net.target_logits[t] = loss;
         total = total + loss;
         float& gradient = net.logits[document.target(t) * stride + t];
         gradient = gradient - inverse_count;

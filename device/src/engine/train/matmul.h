@@ -10,21 +10,22 @@ namespace {
 // How a product reads an operand.
 enum class Order { row_major, transposed };
 
-// What becomes of a product.
+// What to do with a product.
 enum class Into {
-    fresh,         // it is C
-    sum,           // it is added to C
-    relu,          // C is max(0, product)
-    relu_gradient  // it is C where the mask, a relu's output, is positive; elsewhere C is +0
+    fresh,         // C = product
+    sum,           // C = C + product
+    relu,          // C = max(0, product)
+    relu_gradient  // C = mask > 0 ? product : +0, with a relu's output as the mask
 };
 
-// C [rows x columns] = A [rows x depth] B [depth x columns], or what `Into` says. Strides count floats; B
-// and C are row-major, and A[m][k] is a[m * a_stride + k], or a[k * a_stride + m] where transposed.
-// Columns come in whole vectors: a row is read, and written, up to the next multiple of the width.
-// What is written behind it may be the beginning of the next row, which is written later.
+// C [rows x columns] = A [rows x depth] B [depth x columns], or as `Into` says. Strides count
+// floats. C is row-major: C[m][n] is c[m * c_stride + n]. A and B are too, or, with
+// Order::transposed, A[m][k] is a[k * a_stride + m] and B[k][n] is b[n * b_stride + k]. Columns are
+// processed in whole vectors: rows are read and written up to the next multiple of the width. What
+// is written behind a row may be the beginning of the next one, which is written later.
 //
-// Every element is one chain over ascending k: c = a[0] * b[0], then c = fma(a[k], b[k], c); where
-// it is added to C, the chain starts from the old c instead. Tiling does not change that.
+// Every element is one chain over ascending k: c = a[0] * b[0], then c = fma(a[k], b[k], c). With
+// Into::sum the chain starts from the old c. Tiling does not change that.
 struct Product {
     const float* a;
     std::size_t a_stride;
@@ -35,11 +36,11 @@ struct Product {
     std::size_t rows;
     std::size_t columns;
     std::size_t depth;
-    const float* mask = nullptr;  // laid out as C; it may be C
+    const float* mask = nullptr;  // laid out like C; it may be C
 };
 
-// Strides that are known to the compiler, which then needs one pointer for all rows of a tile; 0
-// stands for those that are not.
+// Strides that the compiler knows, so that one pointer is enough for all rows of a tile. 0 stands
+// for an unknown stride.
 template <std::size_t kA, std::size_t kB, std::size_t kC>
 struct Strides {
     static constexpr bool kKnown = kA != 0;
@@ -52,7 +53,8 @@ struct Strides {
 };
 using AnyStrides = Strides<0, 0, 0>;
 
-// kRows x kVectors elements of C in registers, from row m and column n on.
+// Computes kRows x kVectors vectors of C in registers. `a`, `b` and `c` point to the first row of
+// A, the first column of B and the first element of C.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
           std::size_t kVectors>
 class Tile {
@@ -78,10 +80,10 @@ class Tile {
         } else {
             tile.template add<true>(p, 0);
         }
-        // The pointers stay at what was added last: behind it there may be nothing to point to.
+        // The pointers stay at the last k added: behind it the operand may end.
         std::size_t left = p.depth - 1;
         if constexpr (kSingle) {
-            // Of a single column little is computed for each k: moving on would cost a tenth more.
+            // A single column has so few products for each k that advancing pairs would cost 10 %.
             constexpr std::size_t kBlock = 4;
             for (std::size_t blocks = left / kBlock; blocks > 0; --blocks) {
                 UGPT_UNROLL for (std::size_t k = 1; k <= kBlock; ++k) {
@@ -122,20 +124,20 @@ class Tile {
     static_assert(!kByColumn || Lanes::kWidth == 1);
     static constexpr bool kSingle =
         kVectors == 1 && Lanes::kWidth == 1 && Known::kKnown && !kTransposed && !kByColumn;
-    // Where rows, or columns, are a known distance apart, a pointer to the first leads to all.
+    // If rows or columns are a known distance apart, a pointer to the first is enough.
     static constexpr std::size_t kPointersA = kTransposed || Known::kKnown ? 1 : kRows;
     static constexpr std::size_t kPointersB = kByColumn && !Known::kKnown ? kVectors : 1;
 
     UGPT_LANE std::size_t row_step(const Product& p) { return kTransposed ? 1 : Known::a(p); }
     UGPT_LANE std::size_t k_step(const Product& p) { return kTransposed ? Known::a(p) : 1; }
 
-    // A[m + i][k] for the k-th step from here
+    // Row i of A, k steps on from the pointers, in all lanes.
     [[gnu::always_inline]] Float element(const Product& p, std::size_t i, std::size_t k) const {
         const std::size_t at = k * k_step(p);
         return Lanes::all(kPointersA == 1 ? a_[0][at + i * row_step(p)] : a_[i][at]);
     }
 
-    // B[k][n + j ...] for the k-th step from here
+    // Vector j of B, k steps on from the pointers.
     [[gnu::always_inline]] Float column(const Product& p, std::size_t j, std::size_t k) const {
         const std::size_t stride = Known::b(p);
         if constexpr (kByColumn) {
@@ -144,8 +146,8 @@ class Tile {
         return Lanes::load(b_[0] + k * stride + j * Lanes::kWidth);
     }
 
-    // Adds the products for the k-th step from here, or sets the sums to them. Of the two factors
-    // the fewer are kept in registers, the others are loaded one at a time.
+    // Adds the products k steps on from the pointers, or sets the sums to them. The factors of
+    // which there are fewer are held in registers, the others are loaded one at a time.
     template <bool kFirst>
     [[gnu::always_inline]] void add(const Product& p, std::size_t k) {
         if constexpr (kVectors <= kRows) {
@@ -178,7 +180,7 @@ class Tile {
         sum = kFirst ? Lanes::mul(row, column) : Lanes::fma(row, column, sum);
     }
 
-    // Moves on by `count` of k.
+    // Advances the pointers by `count` steps.
     [[gnu::always_inline]] void advance(const Product& p, std::size_t count) {
         UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) { a_[i] += count * k_step(p); }
         UGPT_UNROLL for (std::size_t j = 0; j < kPointersB; ++j) {
@@ -186,7 +188,7 @@ class Tile {
         }
     }
 
-    // The mask of what is stored from `c` on; c itself, which is not read, where there is none.
+    // The mask of the elements from `c` on. Without one, c itself, which is then not read.
     UGPT_LANE const float* masked(const Product& p, const float* c) {
         return kInto == Into::relu_gradient ? p.mask + (c - p.c) : c;
     }
@@ -206,15 +208,15 @@ class Tile {
     Float sums_[kRows][kVectors];
 };
 
-// The rows from m on of kVectors columns from n on, in whole tiles of kRows rows. Returns the first
-// row that is left.
+// Computes rows of kVectors vectors from column n on, from row m on in whole tiles of kRows rows.
+// Returns the first row that is left.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
           std::size_t kVectors>
 [[gnu::noinline]] std::size_t multiply_rows(const Product& p, std::size_t m, std::size_t n) {
     const std::size_t row_step = kA == Order::transposed ? 1 : Known::a(p);
     std::size_t tiles = (p.rows - m) / kRows;
     if (tiles > 0) {
-        const Product copy = p;  // in registers, whatever the tiles store
+        const Product copy = p;  // stays in registers: no store can change it
         const float* a = p.a + m * row_step;
         const float* b = p.b + (kB == Order::transposed ? n * Known::b(p) : n);
         float* c = p.c + m * Known::c(p) + n;
@@ -231,7 +233,7 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
     return m;
 }
 
-// All rows of kVectors columns from n on, in tiles of kMost rows, then of fewer.
+// Computes all rows of kVectors vectors from column n on, in tiles of kMost rows, then of fewer.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kMost,
           std::size_t kVectors>
 [[gnu::noinline]] void multiply_columns(const Product& p, std::size_t n) {
@@ -253,12 +255,12 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
     }
 }
 
-// At most twelve accumulators at a time: they fit into sixteen registers with their operands.
+// Uses at most twelve accumulators at a time: with their operands they fit into sixteen registers.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto>
 void multiply_known(const Product& p) {
     std::size_t vectors = (p.columns + Lanes::kWidth - 1) / Lanes::kWidth;
     while (vectors > 0) {
-        // Three by four spends the fewest loads for a product, four by three hardly more.
+        // Tiles of three by four need the fewest loads a product, four by three hardly more.
         const std::size_t taken = vectors <= 3                         ? vectors
                                   : vectors % 3 == 0 || vectors == 5 ? 3
                                                                        : 4;
@@ -273,29 +275,26 @@ void multiply_known(const Product& p) {
     }
 }
 
-// c += A b for one column b, many of whose elements are +0 because they come from a relu: what is
-// multiplied by those is left out, which changes nothing. kRows rows of A from m on, and those below
-// in tiles of fewer.
+// c += A b for one column b from a relu, which makes many of its elements +0: products with those
+// are left out, which does not change the sum. From row m on in tiles of kRows rows, then one by
+// one.
 template <class Known, std::size_t kRows>
 [[gnu::noinline]] void add_sparse_column(const Product& p, std::size_t m) {
     for (; m + kRows <= p.rows; m += kRows) {
         const float* a = p.a + m * Known::a(p);
-        const float* b = p.b;
         float* c = p.c + m * Known::c(p);
         float sums[kRows];
         UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { sums[i] = c[i * Known::c(p)]; }
-        for (std::size_t left = p.depth;;) {
-            const float factor = *b;
+        std::size_t at = 0;
+        for (std::size_t left = p.depth; left > 0; --left) {
+            const float factor = p.b[at];
             if (bits_of(factor) != 0) {
                 UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
                     sums[i] = fma(a[i * Known::a(p)], factor, sums[i]);
                 }
             }
-            if (--left == 0) {
-                break;
-            }
             ++a;
-            b += Known::b(p);
+            at += Known::b(p);
         }
         UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { c[i * Known::c(p)] = sums[i]; }
     }
@@ -306,8 +305,8 @@ template <class Known, std::size_t kRows>
     }
 }
 
-// Without vectors, the standard model's strides are known to the compiler: sixteen positions or
-// features, and four times as many for the width of the MLP.
+// C = A B, or as `kInto` says. Without vectors, tiles for the strides of the standard model are
+// compiled apart: sixteen positions or features, and four times as many for the width of the MLP.
 template <class AnyLanes, Order kA, Into kInto = Into::fresh, Order kB = Order::row_major>
 void multiply(const Product& p) {
     using Lanes = typename AnyLanes::Single;
@@ -332,7 +331,7 @@ void multiply(const Product& p) {
     multiply_known<Lanes, AnyStrides, kA, kB, kInto>(p);
 }
 
-// C += A B, where many elements of B are +0.
+// C += A B. Many elements of B are +0.
 template <class Lanes>
 void add_sparse(const Product& p) {
     if (Lanes::Single::kWidth > 1 || p.columns > 1) {
@@ -344,16 +343,16 @@ void add_sparse(const Product& p) {
     }
 }
 
-// C = A B^T, where B^T is turned round into `turned` [depth x columns] for lanes that need it.
+// C = A B^T. Vectors need B^T transposed, in `buffer` [depth x columns].
 template <class AnyLanes>
-void multiply_by_transposed(const Product& p, float* turned, std::size_t turned_stride) {
+void multiply_by_transposed(const Product& p, float* buffer, std::size_t buffer_stride) {
     if constexpr (AnyLanes::Single::kWidth == 1) {
         multiply<AnyLanes, Order::row_major, Into::fresh, Order::transposed>(p);
     } else {
-        transpose<AnyLanes>(p.b, p.b_stride, p.columns, turned, turned_stride, p.depth);
+        transpose<AnyLanes>(p.b, p.b_stride, p.columns, buffer, buffer_stride, p.depth);
         Product by_rows = p;
-        by_rows.b = turned;
-        by_rows.b_stride = turned_stride;
+        by_rows.b = buffer;
+        by_rows.b_stride = buffer_stride;
         multiply<AnyLanes, Order::row_major>(by_rows);
     }
 }

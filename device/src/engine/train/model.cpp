@@ -15,6 +15,7 @@ namespace ugpt::engine {
 namespace {
 
 constexpr ModelState kNoModel{};
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 void clear_moments(const ModelState& model) {
     const MomentFormat format = model.recipe.moments;
@@ -30,7 +31,7 @@ void clear_moments(const ModelState& model) {
     });
 }
 
-// Moments too small to matter become +0 before they turn denormal. Packed ones are never kept.
+// Tiny moments become +0, so that they do not stay denormal. Packed ones are never that small.
 void flush_tiny(const ModelState& model) {
     if (model.recipe.moments != MomentFormat::f32) {
         return;
@@ -60,32 +61,58 @@ void finish_step(ModelState& model) {
     enter(model.network, Phase::outside);
 }
 
-// The step whose gradients, and losses, were added up.
-float step_with_kept_gradients(ModelState& model) {
+// The sum of the sixteen chains, one chain itself.
+float total_of(const SquareSums& squares) {
+    float total = 0.0f;
+    for (const float sum : squares.chains) {
+        total = total + sum;
+    }
+    return total;
+}
+
+// The square root of a sum of squares; 0 if that is too small for inverse_root.
+float norm_of(float squares) {
+    if (!is_finite(squares)) {
+        return squares;
+    }
+    return squares < 0x1p-125f ? 0.0f : squares * inverse_root<ScalarLanes>(squares);
+}
+
+// The factor of accumulated gradients: it averages them and clips the norm of their mean.
+// `squares` is the sum of the squares of their sum.
+float gradient_factor(float clip_norm, float average, float squares) {
+    constexpr float kTooSmallToClip = 0x1p-100f;
+    if (clip_norm <= 0.0f || squares <= kTooSmallToClip) {
+        return average;
+    }
+    return std::min(average, clip_norm * inverse_root<ScalarLanes>(squares));
+}
+
+// The step with the gradients and losses that were accumulated.
+float step_with_accumulated_gradients(ModelState& model, const StepOptions& options) {
     const float average = reciprocal<ScalarLanes>(static_cast<float>(model.documents));
     const float loss = model.loss_sum * average;
+    const bool clips = model.recipe.clip_norm > 0.0f;
     model.documents = 0;
     if (!is_finite(loss)) {
-        return std::numeric_limits<float>::quiet_NaN();
+        return kNaN;
     }
     enter(model.network, Phase::adam);
-    float factor = average;
-    if (model.recipe.clip_norm > 0.0f) {
-        // The norm of the sum of gradients; that of their mean is `average` times as large.
-        const float squares = model.kernels->sum_of_squares(model.network);
-        if (!is_finite(squares)) {
+    float squares = 0.0f;
+    if (clips || options.gradient_norm) {
+        SquareSums sums;
+        model.kernels->accumulated_squares(model.network, sums);
+        squares = total_of(sums);
+        if (clips && !is_finite(squares)) {
             enter(model.network, Phase::outside);
-            return std::numeric_limits<float>::quiet_NaN();
+            return kNaN;
         }
-        constexpr float kTooSmallToClip = 0x1p-100f;
-        if (squares > kTooSmallToClip) {
-            const float inverse_norm = inverse_root<ScalarLanes>(squares);
-            factor = std::min(average, model.recipe.clip_norm * inverse_norm);
-        }
+        model.gradient_norm = norm_of(squares) * average;
     }
     model.correction.advance(model.recipe);
     const AdamStep step = AdamStep::at(model.step, model.correction, model.recipe);
-    model.kernels->use_kept_gradients(model.network, step, factor);
+    const float factor = gradient_factor(model.recipe.clip_norm, average, squares);
+    model.kernels->apply_accumulated_gradients(model.network, step, factor);
     finish_step(model);
     return loss;
 }
@@ -117,26 +144,35 @@ std::uint32_t Model::step() const {
     return state().step;
 }
 
-void Model::init_weights(std::uint64_t seed, float deviation) {
+std::optional<float> Model::gradient_norm() const {
+    return state().gradient_norm;
+}
+
+void Model::init_weights(std::uint64_t seed, float init_std) {
     std::uint64_t index = 0;
     for_each_matrix(state_->network, [&](const Matrix& matrix) {
         for (std::size_t i = 0; i < matrix.size(); ++i) {
-            matrix.weights[i] = random_normal(seed, 0, index++) * deviation;
+            matrix.weights[i] = random_normal(seed, 0, index++) * init_std;
         }
     });
     clear_moments(*state_);
-    seek(0);
+    set_step(0);
 }
 
-void Model::seek(std::uint32_t step) {
+void Model::set_step(std::uint32_t step) {
     state_->step = step;
     state_->correction = BiasCorrection::after(step, state_->recipe);
     state_->documents = 0;
+    state_->gradient_norm.reset();
 }
 
-float Model::evaluate(std::span<const Token> text) {
+float Model::evaluate(std::span<const Token> text, std::span<float> losses) {
     const Network& net = state_->network;
-    const float loss = state_->kernels->forward(net, document_of(net.shape, text));
+    const Document document = document_of(net.shape, text);
+    const float loss = state_->kernels->forward(net, document);
+    if (!losses.empty()) {
+        std::copy_n(net.target_logits, document.positions, losses.begin());
+    }
     enter(net, Phase::outside);
     return loss;
 }
@@ -154,22 +190,28 @@ void Model::accumulate(std::span<const Token> text) {
     enter(model.network, Phase::outside);
 }
 
-float Model::train_step(std::span<const Token> text) {
+float Model::train_step(std::span<const Token> text, const StepOptions& options) {
     ModelState& model = *state_;
-    if (keeps_gradients(model.recipe)) {
+    model.gradient_norm.reset();
+    if (accumulates_gradients(model.recipe)) {
         accumulate(text);
-        return step_with_kept_gradients(model);
+        return step_with_accumulated_gradients(model, options);
     }
     const Document trained = document_of(model.network.shape, text);
     const float loss = model.kernels->forward(model.network, trained);
     if (!is_finite(loss)) {
         enter(model.network, Phase::outside);
-        return std::numeric_limits<float>::quiet_NaN();
+        return kNaN;
     }
     enter(model.network, Phase::adam);
     model.correction.advance(model.recipe);
     const AdamStep step = AdamStep::at(model.step, model.correction, model.recipe);
-    model.kernels->backward(model.network, {.adam = &step}, trained);
+    SquareSums sums;
+    const Update update{.adam = &step, .squares = options.gradient_norm ? &sums : nullptr};
+    model.kernels->backward(model.network, update, trained);
+    if (options.gradient_norm) {
+        model.gradient_norm = norm_of(total_of(sums));
+    }
     finish_step(model);
     return loss;
 }

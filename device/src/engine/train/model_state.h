@@ -1,7 +1,8 @@
-// What a model consists of, beside the parts that its network points to.
+// What a model consists of: its state here, and the parts that its network points to.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/config.h"
 #include "engine/train/adam_step.h"
@@ -15,9 +16,10 @@ struct ModelState {
     Network network;
     const Kernels* kernels = nullptr;
     std::uint32_t step = 0;
+    std::optional<float> gradient_norm;  // of the last step
     BiasCorrection correction;  // of `step` completed steps
 
-    // Of the documents whose gradients were added up.
+    // Of the documents whose gradients were accumulated.
     std::uint32_t documents = 0;
     float loss_sum = 0.0f;
 };

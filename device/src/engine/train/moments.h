@@ -1,13 +1,15 @@
-// Adam's moments in less memory: as bfloat16, or as one byte a value with an exponent for each block.
+// Adam's moments in less memory: as bfloat16, or as one byte a value with an exponent for each
+// block.
 //
-// Both keep a sign bit for the first moment only, an exponent and some leading bits of the
-// fraction, so that small values keep their relative precision beside large ones. Values are
-// rounded up or down by a fixed sequence that visits all fractions evenly ("dither"), so that many
-// small changes add up to what they should; packing is as deterministic as everything else.
+// Both store an exponent and some leading bits of the fraction (and for the first moment a sign),
+// so that small values keep their relative precision beside large ones. Values are rounded up or
+// down by a fixed sequence that is spread evenly over all fractions ("dither"), so that many small
+// changes add up to their sum on average. The sequence is deterministic.
 //
-// q8, per block of 64 values: E, the exponent of the largest, is kept; a byte then holds the lowest
-// four bits of exponent - (E - 15) and the first bits of the fraction, four of them or three and a
-// sign. 0 stands for zero; a second moment that is not zero does not become it, as its root divides.
+// q8 stores E, the exponent of the largest value, for each block of 64. A byte has the lowest four
+// bits of exponent - (E - 15) and the first bits of the fraction: four of them, or three and a
+// sign. 0 is zero. A second moment above zero is never rounded to zero, because its root is a
+// divisor.
 //
 // Memory is read and written in whole words, the lowest bits of a word first.
 #pragma once
@@ -27,7 +29,7 @@ inline constexpr std::size_t kMomentBlock = 64;
 
 enum class Moment : std::uint8_t { first, second };
 
-// Values that share a word or an exponent: what is packed begins at a multiple of this.
+// Values that share a word or an exponent. A range that is packed begins at a multiple of this.
 constexpr std::size_t values_together(MomentFormat format) {
     switch (format) {
         case MomentFormat::f32: return 1;
@@ -54,9 +56,9 @@ union Moments {
     std::uint32_t* words;     // all others
 };
 
-// What is added to bits before they are cut: half of the last place that stays, or a fraction of it
-// that depends on the value's index and the step. Multiples of the golden ratio are spread evenly
-// over both.
+// How bits are rounded before they are cut: by adding half a unit of the last place that stays, or
+// a fraction of a unit that depends on the index of the value and the step. Multiples of the golden
+// ratio are spread evenly over both.
 struct Dither {
     bool nearest = true;
     std::uint32_t step = 0;
@@ -66,7 +68,7 @@ namespace {
 
 constexpr std::uint32_t kInfiniteBits = 0x7f800000u;
 
-// The additions for values from `begin` on, one after the other.
+// What to add to the bits of the values from `begin` on, one after the other.
 class DitherRun {
   public:
     DitherRun(const Dither& dither, Moment moment, std::size_t begin)
@@ -90,13 +92,13 @@ class DitherRun {
     std::uint32_t spread_;
 };
 
-// Magnitudes below this are kept as zero.
+// Magnitudes below this are stored as zero.
 constexpr std::uint32_t tiny_bits(Moment moment) {
     return moment == Moment::first ? std::bit_cast<std::uint32_t>(AdamStep::kTinyFirst)
                                    : std::bit_cast<std::uint32_t>(AdamStep::kTinySecond);
 }
 
-// The bits of a moment without its sign, which a second one has none of.
+// The bits of a moment without its sign; a second moment has none.
 constexpr std::uint32_t magnitude_of(Moment moment, std::uint32_t bits) {
     return moment == Moment::first ? bits & 0x7fffffffu : bits;
 }
@@ -136,7 +138,7 @@ void pack_bf16(std::uint32_t* words, std::size_t count, const float* values, Dit
     }
 }
 
-// How the bits of a q8 byte are the bits of a float.
+// How the bits of a q8 byte correspond to those of a float.
 template <Moment kMoment>
 struct ByteFormat {
     static constexpr bool kSigned = kMoment == Moment::first;
@@ -145,13 +147,13 @@ struct ByteFormat {
     static constexpr std::int32_t kExponents = kSigned ? 8 : 16;  // codes with the same exponent
     static constexpr std::int32_t kLeast = kSigned ? 0 : 1;  // smallest code of what is not zero
 
-    // What is added to a code to make it the upper bits of a float.
+    // Added to a code, it gives the upper bits of a float.
     static std::int32_t base(std::uint32_t largest_exponent) {
         return (static_cast<std::int32_t>(largest_exponent) - 15) * kExponents;
     }
 };
 
-// A byte as a float.
+// The value of a byte.
 template <Moment kMoment>
 [[gnu::always_inline]] inline float value_of_byte(std::uint32_t byte, std::int32_t base) {
     using Format = ByteFormat<kMoment>;
@@ -178,7 +180,7 @@ void unpack_q8(const std::uint32_t* words, std::uint32_t exponent, std::size_t c
     }
 }
 
-// The exponent of the largest of `count` values; 0 where all are tiny.
+// The exponent of the largest of `count` values; 0 if all are tiny.
 template <Moment kMoment>
 std::uint32_t largest_exponent(const float* values, std::size_t count) {
     std::uint32_t largest = 0;
@@ -206,7 +208,7 @@ template <Moment kMoment>
     return magnitude == 0 ? 0 : static_cast<std::uint32_t>(code);
 }
 
-// Not where all values are tiny: their exponent says so.
+// Not for a block whose values are all tiny: its exponent 0 says so.
 template <Moment kMoment>
 void pack_q8(std::uint32_t* words, std::uint32_t exponent, std::size_t count, const float* values,
              DitherRun dither) {
@@ -228,7 +230,7 @@ void pack_q8(std::uint32_t* words, std::uint32_t exponent, std::size_t count, co
     }
 }
 
-// The place of a block's exponent in q8: bytes behind the codes of the tensor's `total` values.
+// Where q8 stores the exponent of a block: behind the codes of the `total` values of the tensor.
 struct ExponentPlace {
     std::size_t word;
     int shift;
@@ -238,9 +240,9 @@ struct ExponentPlace {
           shift(static_cast<int>(begin / kMomentBlock % 4 * 8)) {}
 };
 
-// Values [begin, begin + count) of a tensor of `total` moments, from `begin` a multiple of
-// values_together on. In q8 they must lie in one block, and packing them sets the whole block:
-// `count` reaches its end.
+// Values [begin, begin + count) of a tensor of `total` moments. `begin` is a multiple of
+// values_together. In q8 they lie in one block, and packing sets the whole block: `count` reaches
+// its end.
 template <Moment kMoment>
 void unpack_moments(MomentFormat format, Moments moments, std::size_t total, std::size_t begin,
                     std::size_t count, float* values) {

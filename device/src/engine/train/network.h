@@ -1,4 +1,7 @@
 // Where everything of a model lies: plain pointers, filled in by layout.cpp, read by the kernels.
+//
+// In shape comments C = n_embd, H = n_head, T = block_size, V = vocab_size, and S is the stride of
+// activations, T rounded up.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +17,9 @@
 
 namespace ugpt::engine {
 
-// Activations are kept transposed, [feature][position], so that a vector register holds the same
-// feature of neighbouring positions. Rows of them are a multiple of this many floats apart, on
-// every machine alike: a plan must not depend on the instruction set.
+// Activations are stored transposed, [feature][position], so that a vector register holds the same
+// feature of neighbouring positions. Their rows are a multiple of this many floats apart on every
+// machine: a plan must not depend on the instruction set.
 inline constexpr std::size_t kPositionMultiple = 8;
 // Floats behind the last row of a buffer whose rows are no multiple of a vector.
 inline constexpr std::size_t kVectorSlack = 16;
@@ -30,65 +33,64 @@ struct Matrix {
     float* weights = nullptr;
     Moments first_moment{};
     Moments second_moment{};
-    float* gradient = nullptr;  // [rows x cols]; nullptr where gradients are used as they are born
+    float* gradient = nullptr;  // [rows x cols]; nullptr if gradients are not accumulated
     std::size_t rows = 0;
     std::size_t cols = 0;
 
     [[nodiscard]] std::size_t size() const { return rows * cols; }
 };
 
-// C = n_embd, H = n_head, T = block_size, S = stride of a feature's positions.
 struct Layer {
     Matrix wq, wk, wv, wo;  // [C x C]
     Matrix fc1;             // [4C x C]
     Matrix fc2;             // [C x 4C]
-    Matrix qkv;             // weights of wq, wk and wv, one below the other: [3C x C]
+    Matrix wqkv;            // the weights of wq, wk and wv, one below the other [3C x C]
 
-    float* input = nullptr;            // the stream, where activations are recomputed [C x S]
+    // The residual stream before the layer [C x S]; only with activation checkpointing.
+    float* input = nullptr;
 
-    float* attention_input = nullptr;  // rmsnorm of the stream [C x S]
-    float* attention_scale = nullptr;  // by which it was multiplied [S]
-    float* heads = nullptr;            // queries, keys and values [3C x S]
-    float* attention = nullptr;        // probabilities, [key][query] for each head [H x T x S]
-    float* mixed = nullptr;            // values summed by attention [C x S]
-    float* mlp_input = nullptr;        // rmsnorm of the stream [C x S]
-    float* mlp_scale = nullptr;        // [S]
-    float* hidden = nullptr;           // relu(fc1 mlp_input) [4C x S]
+    float* attn_input = nullptr;        // rmsnorm of the residual stream [C x S]
+    float* attn_input_scale = nullptr;  // its factor at each position [S]
+    float* qkv = nullptr;               // queries, keys and values [3C x S]
+    float* attn_probs = nullptr;        // [key][query] for each head [H x T x S]
+    float* attn_out = nullptr;          // sums of values, weighted by attn_probs [C x S]
+    float* mlp_input = nullptr;         // rmsnorm of the residual stream [C x S]
+    float* mlp_input_scale = nullptr;   // its factor at each position [S]
+    float* hidden = nullptr;            // relu(fc1 mlp_input) [4C x S]
 };
 
 struct Network {
     Shape shape;
-    std::size_t stride = 0;     // S
-    float inverse_width = 0;    // 1 / C
-    float attention_scale = 0;  // 1 / sqrt(head_dim)
+    std::size_t stride = 0;   // S
+    float inverse_width = 0;  // 1 / C
+    float score_scale = 0;    // of attention scores: 1 / sqrt(head_dim)
 
     MomentFormat moments = MomentFormat::f32;
-    bool recompute = false;  // the layers share their activations, and compute them twice
+    bool activation_checkpointing = false;  // the layers share their activations
 
     Matrix wte;      // [V x C]
     Matrix wpe;      // [T x C]
     Matrix lm_head;  // [V x C]
     std::span<Layer> layers;
-    PhaseObserver* observer = nullptr;  // nullptr: nobody wants to know
+    PhaseObserver* observer = nullptr;
 
     float* embedded = nullptr;        // rmsnorm of the embeddings [C x S]
-    float* embedded_scale = nullptr;  // [S]
-    float* stream = nullptr;          // the residual stream [C x S]
-    float* logits = nullptr;          // and then their gradient [V x S]
-    float* maxima = nullptr;          // of each position's logits [S]
-    float* sums = nullptr;            // of their exponentials [S]
-    float* losses = nullptr;          // logits of the targets [S]
+    float* embedded_scale = nullptr;  // its factor at each position [S]
+    float* residual = nullptr;        // the residual stream [C x S]
+    float* logits = nullptr;          // replaced by their gradient [V x S]
+    float* logit_max = nullptr;       // the largest logit of each position [S]
+    float* exp_sum = nullptr;         // the sum of exp(logit - logit_max) [S]
+    float* target_logits = nullptr;   // the logit of each position's target, then its loss [S]
 
-    float* stream_gradient = nullptr;  // [C x S]
-    float* input_gradient = nullptr;   // of a rmsnorm's output, in place of the stream [C x S]
-    float* score_gradient = nullptr;   // of one head, in place of weight_gradient [T x S]
-    float* columns = nullptr;          // a matrix turned round, or a gradient [S x 4C]
-    float* weight_gradient = nullptr;  // a few rows of a matrix, before they are consumed
+    float* residual_grad = nullptr;     // [C x S]
+    float* input_grad = nullptr;        // of the output of a rmsnorm [C x S]
+    float* score_grad = nullptr;        // of one head [T x S]
+    float* transpose_buffer = nullptr;  // a matrix transposed, or the gradient of one [S x 4C]
+    float* weight_grad = nullptr;       // a few rows of a matrix, before they are applied
 };
 
-// How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights, but
-// as many rows as products are computed for together, and none that shares a word or an exponent with
-// one of another time.
+// How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights, at
+// least as many rows as a tile of a product has, and whole blocks of packed moments.
 constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     constexpr std::size_t kWeights = 1024;
     constexpr std::size_t kLeastRows = 8;
@@ -98,13 +100,20 @@ constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     return std::max(rows / unit, std::size_t{1}) * unit;
 }
 
-// What becomes of gradients.
-struct Update {
-    const AdamStep* adam = nullptr;  // one step with them; nullptr: they are added up
-    bool first = true;               // of those that are added up
+// The sum of the squares of gradients, in sixteen chains: element i of a matrix is in chain i mod 16.
+struct SquareSums {
+    static constexpr std::size_t kChains = 16;
+    float chains[kChains] = {};
 };
 
-// A text between two BOS, cut to the n positions that are trained.
+// What to do with the gradients of a document.
+struct Update {
+    const AdamStep* adam = nullptr;  // apply them; nullptr: accumulate them
+    bool first = true;               // the first document whose gradients are accumulated
+    SquareSums* squares = nullptr;   // add their squares to these sums; nullptr: do not
+};
+
+// A text between two BOS, cut to the positions that are trained.
 struct Document {
     std::span<const Token> text;
     Token bos = 0;

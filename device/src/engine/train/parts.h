@@ -1,5 +1,5 @@
-// The parts of a model, each told once: its name, its size, what it holds and how long. The layout,
-// the plan, the names of tensors and their canonical order all follow from these tables.
+// The parts of a model, each stated once: name, size, lifetime, and where its pointer is. The
+// layout, the plan, the names of tensors and their canonical order follow from these tables.
 #pragma once
 
 #include <algorithm>
@@ -13,11 +13,11 @@
 
 namespace ugpt::engine {
 
-// How long what lies in a part is needed.
+// How long the content of a part is needed.
 enum class Lifetime : std::uint8_t {
     model,     // weights and moments
-    step,      // gradients of a batch; only if the recipe accumulates them
-    document,  // activations: from the forward to the backward pass, or while a text is drawn
+    step,      // accumulated gradients
+    document,  // activations: from the forward pass to the backward pass, or while a text is drawn
     backward,  // workspace of the backward pass
 };
 
@@ -44,13 +44,13 @@ struct MatrixPart {
     Matrix Owner::*place;
     std::uint64_t (*rows)(const Sizes&);
     std::uint64_t (*cols)(const Sizes&);
-    // The weights of so many matrices, from this one on, lie one below the other; 0: it is one of
-    // those that follow.
+    // The weights of this many matrices, from this one on, lie one below the other. 0: this matrix
+    // belongs to the stack of an earlier one.
     std::size_t stack = 1;
 };
 
-// A buffer of the model or of a layer, of float32 values. `shares` is another one in whose memory it
-// lies: nothing needs that one while it is needed.
+// A float32 buffer of the model or of a layer. If `shares` is set, it lies in the memory of that
+// buffer, which is not needed at the same time.
 template <class Owner>
 struct BufferPart {
     std::string_view name;
@@ -87,47 +87,47 @@ constexpr std::array<MatrixPart<Layer>, 6> kLayerMatrices{{
     {"mlp_fc2", &Layer::fc2, sizes::C, sizes::C4},
 }};
 
-// The order in memory: the larger matrices come first, so that the smaller ones fill what is left of
-// a block.
+// The order in memory: the larger matrices come first, so that the smaller ones fill what is left
+// of a block.
 constexpr std::array<std::size_t, 3> kModelMatrixOrder{0, 2, 1};
 constexpr std::array<std::size_t, 6> kLayerMatrixOrder{4, 5, 0, 1, 2, 3};
 
-// Activations of a layer; with recomputation all layers share them.
+// The activations of a layer. With activation checkpointing all layers share them.
 constexpr std::array<BufferPart<Layer>, 8> kLayerActivations{{
     {"hidden", &Layer::hidden, [](const Sizes& n) { return 4 * n.C * n.S; }},
-    {"attention", &Layer::attention, [](const Sizes& n) { return n.H * n.T * n.S; }},
-    {"heads", &Layer::heads, [](const Sizes& n) { return 3 * n.C * n.S; }},
-    {"attention_input", &Layer::attention_input, sizes::CS},
-    {"mixed", &Layer::mixed, sizes::CS},
+    {"attn_probs", &Layer::attn_probs, [](const Sizes& n) { return n.H * n.T * n.S; }},
+    {"qkv", &Layer::qkv, [](const Sizes& n) { return 3 * n.C * n.S; }},
+    {"attn_input", &Layer::attn_input, sizes::CS},
+    {"attn_out", &Layer::attn_out, sizes::CS},
     {"mlp_input", &Layer::mlp_input, sizes::CS},
-    {"attention_scale", &Layer::attention_scale, sizes::S},
-    {"mlp_scale", &Layer::mlp_scale, sizes::S},
+    {"attn_input_scale", &Layer::attn_input_scale, sizes::S},
+    {"mlp_input_scale", &Layer::mlp_input_scale, sizes::S},
 }};
-// What a layer keeps for itself with recomputation.
+// What each layer has of its own with activation checkpointing.
 constexpr std::array<BufferPart<Layer>, 1> kLayerInput{{{"input", &Layer::input, sizes::CS}}};
 
 constexpr std::array<BufferPart<Network>, 12> kModelBuffers{{
     {"logits", &Network::logits, [](const Sizes& n) { return n.V * n.S; }},
-    {"stream", &Network::stream, sizes::CS},
+    {"residual", &Network::residual, sizes::CS},
     {"embedded", &Network::embedded, sizes::CS},
     {"embedded_scale", &Network::embedded_scale, sizes::S},
-    {"maxima", &Network::maxima, sizes::S},
-    {"sums", &Network::sums, sizes::S},
-    {"losses", &Network::losses, sizes::S},
-    {"columns", &Network::columns,
+    {"logit_max", &Network::logit_max, sizes::S},
+    {"exp_sum", &Network::exp_sum, sizes::S},
+    {"target_logits", &Network::target_logits, sizes::S},
+    {"transpose_buffer", &Network::transpose_buffer,
      [](const Sizes& n) { return n.S * std::max(4 * n.C, n.T) + kVectorSlack; },
      Lifetime::backward},
-    {"weight_gradient", &Network::weight_gradient,
+    {"weight_grad", &Network::weight_grad,
      [](const Sizes& n) {
          return std::max(n.gradient_rows(n.C), n.gradient_rows(4 * n.C)) + kVectorSlack;
      },
      Lifetime::backward},
-    {"stream_gradient", &Network::stream_gradient, sizes::CS, Lifetime::backward},
-    // The stream is not needed once its gradient has passed lm_head.
-    {"input_gradient", &Network::input_gradient, sizes::CS, Lifetime::backward, &Network::stream},
-    // Gradients of scores come before those of the weights that made them.
-    {"score_gradient", &Network::score_gradient, [](const Sizes& n) { return n.T * n.S; },
-     Lifetime::backward, &Network::weight_gradient},
+    {"residual_grad", &Network::residual_grad, sizes::CS, Lifetime::backward},
+    // The residual stream is not needed after the backward pass of lm_head.
+    {"input_grad", &Network::input_grad, sizes::CS, Lifetime::backward, &Network::residual},
+    // No rows of a weight gradient are held during the backward pass of attention.
+    {"score_grad", &Network::score_grad, [](const Sizes& n) { return n.T * n.S; },
+     Lifetime::backward, &Network::weight_grad},
 }};
 
 [[maybe_unused]] Sizes sizes_of(const Network& net) {

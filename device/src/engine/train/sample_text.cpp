@@ -1,5 +1,5 @@
-// Drawing texts from the model, a token at a time: keys and values of earlier positions stay where
-// the forward pass left them.
+// Draws texts from the model, a token at a time. Keys and values of earlier positions stay where
+// the forward pass put them.
 #include "engine/engine.h"
 #include "engine/numeric/random.h"
 #include "engine/sampling/sampler.h"
@@ -12,7 +12,7 @@ namespace {
 float uniform_of(const SampleRequest& request, std::size_t drawn) {
     return drawn < request.uniforms.size()
                ? request.uniforms[drawn]
-               : random_uniform(request.seed, request.number, drawn);
+               : random_uniform(request.seed, request.sample_index, drawn);
 }
 
 }  // namespace

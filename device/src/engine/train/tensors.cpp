@@ -19,7 +19,7 @@ const Matrix& matrix_at(const Network& net, std::size_t index) {
     return layer.*kLayerMatrices[index % kLayerMatrices.size()].place;
 }
 
-// f(begin, count) for the pieces of [offset, offset + count), none across the end of a block.
+// f(begin, count) for the pieces of [offset, offset + count) in each block.
 template <typename Function>
 void for_each_block(std::size_t offset, std::size_t count, Function f) {
     const std::size_t end = offset + count;
@@ -30,7 +30,7 @@ void for_each_block(std::size_t offset, std::size_t count, Function f) {
     }
 }
 
-// Removes a prefix; false where `text` does not start with it.
+// Removes a prefix; false if `text` does not start with it.
 bool strip(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) {
         return false;
@@ -103,7 +103,8 @@ void Model::read(const Parameter& parameter, TensorKind kind, std::size_t offset
     for_each_block(offset, out.size(), [&](std::size_t begin, std::size_t count) {
         float block[kMomentBlock];
         const std::size_t skipped = begin % kMomentBlock;
-        unpack(state_->recipe.moments, moments, matrix.size(), begin - skipped, skipped + count, block);
+        unpack(state_->recipe.moments, moments, matrix.size(), begin - skipped, skipped + count,
+               block);
         next = std::copy_n(block + skipped, count, next);
     });
 }

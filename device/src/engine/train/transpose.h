@@ -1,4 +1,4 @@
-// Turns a [rows x columns] matrix round.
+// Transposes a matrix.
 #pragma once
 
 #include "engine/numeric/scalar_lanes.h"
@@ -6,24 +6,19 @@
 namespace ugpt::engine {
 namespace {
 
-// out[c][r] = in[r][c]; rows of `in` are in_stride floats apart, rows of `out` out_stride.
+// out = in^T. in [rows x columns], its rows in_stride floats apart; out [columns x rows], its rows
+// out_stride floats apart. columns > 0
 template <class Lanes>
 void transpose(const float* in, std::size_t in_stride, std::size_t rows, float* out,
                std::size_t out_stride, std::size_t columns) {
     constexpr std::size_t kTogether = 4;
-    if (columns == 0) {
-        return;
-    }
     std::size_t r = 0;
     for (; r + kTogether <= rows; r += kTogether) {
         const float* from = in + r * in_stride;
-        float* to = out + r;
-        for (std::size_t left = columns;;) {
+        std::size_t to = r;
+        for (std::size_t left = columns; left > 0; --left) {
             UGPT_UNROLL for (std::size_t i = 0; i < kTogether; ++i) {
-                to[i] = from[i * in_stride];
-            }
-            if (--left == 0) {
-                break;
+                out[to + i] = from[i * in_stride];
             }
             ++from;
             to += out_stride;

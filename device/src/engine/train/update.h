@@ -1,4 +1,4 @@
-// What is done with a gradient: one step of the optimiser, or keeping it for later.
+// What to do with a gradient: apply it with one step of the optimiser, or accumulate it.
 #pragma once
 
 #include "engine/train/adam.h"
@@ -9,8 +9,8 @@
 namespace ugpt::engine {
 namespace {
 
-// One step of weights [begin, begin + count) of a matrix whose moments are packed. Both ends are
-// ends of blocks.
+// One Adam step of weights [begin, begin + count) of a matrix with packed moments. Both are ends of
+// blocks. gradient [count]
 template <class Lanes>
 void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix,
                  std::size_t begin, std::size_t count, const float* gradient) {
@@ -29,14 +29,14 @@ void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix
     }
 }
 
-// One step of weights [begin, begin + count) of a matrix: weight decay, then Adam.
+// One step of weights [begin, begin + count) of a matrix: weight decay, then Adam. gradient [count]
 template <class Lanes>
 void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix,
                   std::size_t begin, std::size_t count, const float* gradient) {
     float* weights = matrix.weights + begin;
-    if (step.keep != 1.0f) {
+    if (step.decay_factor != 1.0f) {
         for (std::size_t i = 0; i < count; ++i) {
-            weights[i] = weights[i] * step.keep;
+            weights[i] = weights[i] * step.decay_factor;
         }
     }
     if (net.moments != MomentFormat::f32) {
@@ -48,12 +48,25 @@ void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix
     adam<Lanes>(step, {weights, first, second, gradient}, count);
 }
 
-// Takes the gradient of rows [first_row, first_row + rows) of a matrix, [rows x cols].
+// Adds the squares of elements [begin, begin + count) of a matrix. gradient [count]
+[[gnu::noinline]] void add_squares(SquareSums& sums, std::size_t begin, std::size_t count,
+                                   const float* gradient) {
+    for (std::size_t i = 0; i < count; ++i) {
+        float& sum = sums.chains[(begin + i) % SquareSums::kChains];
+        sum = fma(gradient[i], gradient[i], sum);
+    }
+}
+
+// Applies or accumulates the gradient of rows [first_row, first_row + rows) of a matrix.
+// gradient [rows x cols]
 template <class Lanes>
-void use_gradient(const Network& net, const Update& update, const Matrix& matrix,
+void apply_gradient(const Network& net, const Update& update, const Matrix& matrix,
                   std::size_t first_row, std::size_t rows, const float* gradient) {
     const std::size_t begin = first_row * matrix.cols;
     const std::size_t count = rows * matrix.cols;
+    if (update.squares != nullptr) {
+        add_squares(*update.squares, begin, count, gradient);
+    }
     if (update.adam != nullptr) {
         step_weights<Lanes>(net, *update.adam, matrix, begin, count, gradient);
         return;
@@ -64,27 +77,16 @@ void use_gradient(const Network& net, const Update& update, const Matrix& matrix
     }
 }
 
-// The sum of the squares of all gradients kept: sixteen chains, element i of a matrix in chain
-// i mod 16, over the matrices in canonical order; then one chain over the sixteen.
-[[maybe_unused]] float sum_of_squares(const Network& net) {
-    constexpr std::size_t kChains = 16;
-    float sums[kChains] = {};
+// Adds the squares of all accumulated gradients, the matrices in canonical order.
+[[maybe_unused]] void accumulated_squares(const Network& net, SquareSums& sums) {
     for_each_matrix(net, [&sums](const Matrix& matrix) {
-        for (std::size_t i = 0; i < matrix.size(); ++i) {
-            float& sum = sums[i % kChains];
-            sum = fma(matrix.gradient[i], matrix.gradient[i], sum);
-        }
+        add_squares(sums, 0, matrix.size(), matrix.gradient);
     });
-    float total = 0.0f;
-    for (const float sum : sums) {
-        total = total + sum;
-    }
-    return total;
 }
 
-// One step with the gradients kept, each times `factor`.
+// One step of every weight with the accumulated gradients times `factor`.
 template <class Lanes>
-void use_kept_gradients(const Network& net, const AdamStep& step, float factor) {
+void apply_accumulated_gradients(const Network& net, const AdamStep& step, float factor) {
     for_each_matrix(net, [&](const Matrix& matrix) {
         for (std::size_t i = 0; i < matrix.size(); ++i) {
             matrix.gradient[i] = matrix.gradient[i] * factor;
