@@ -20,6 +20,7 @@ set(UGPT_ENGINE_AVX512_SOURCES engine/train/kernels_avx512.cpp)
 
 set(UGPT_BASE_SOURCES
     base/crc32.cpp
+    base/sha256.cpp
 )
 
 set(UGPT_STORE_SOURCES

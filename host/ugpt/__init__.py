@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import errors
     from .device import ports, virtual
-    from .device.client import Device, DocumentsTaken, Evaluated, Losses, Sampled, SelfTest
+    from .device.client import (
+        Device,
+        DocumentsTaken,
+        Evaluated,
+        Losses,
+        Sampled,
+        SelfTest,
+        TokensEvaluated,
+        WeightsDigest,
+    )
     from .device.connect import connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
@@ -63,7 +72,9 @@ _HOMES = {
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
     "TensorKind": ".rpc.messages",
+    "TokensEvaluated": ".device.client",
     "UgptError": ".errors",
+    "WeightsDigest": ".device.client",
     "connect": ".device.connect",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",
@@ -95,7 +106,9 @@ __all__ = [
     "Source",
     "Status",
     "TensorKind",
+    "TokensEvaluated",
     "UgptError",
+    "WeightsDigest",
     "__version__",
     "connect",
     "decode_tokens",

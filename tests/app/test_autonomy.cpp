@@ -206,7 +206,7 @@ TEST(a_run_that_is_paused_on_its_way_stays_paused_after_a_start) {
         push_data(bench, 23);
         CHECK(bench.call(rpc::TrainParams{1'000'000, 0, rpc::Source::flash}) ==
               rpc::ErrorCode::none);
-        CHECK(bench.reach([](const auto& s) { return s.step >= 20; }));
+        CHECK(bench.reach([](const auto& s) { return s.step >= 20 && s.detached; }));
         rpc::PauseResult pause;
         CHECK(bench.call(rpc::PauseParams{}, pause) == rpc::ErrorCode::none);
         step = pause.step;
@@ -216,7 +216,7 @@ TEST(a_run_that_is_paused_on_its_way_stays_paused_after_a_start) {
     Bench bench(flash);
     bench.handshake();
     CHECK(bench.status().step == step && bench.status().state == rpc::DeviceState::idle);
-    CHECK(bench.status().target_step == step);
+    CHECK(bench.status().target_step == step && !bench.status().detached);
 }
 
 TEST(the_curve_of_another_run_is_not_shown) {

@@ -16,6 +16,27 @@ TEST(nothing_is_answered_before_hello) {
     CHECK(bench.call(rpc::StatusParams{}) == rpc::ErrorCode::none);
 }
 
+TEST(hello_tells_what_the_board_has) {
+    Bench bench;
+    rpc::HelloResult result;
+    CHECK(bench.call(rpc::HelloParams{rpc::kProtocolMajor, 0}, result) == rpc::ErrorCode::none);
+    const rpc::Hello& hello = result.hello;
+    CHECK(hello.minor == rpc::kProtocolMinor);
+    CHECK(hello.device_id == 0x020000000077 && hello.flash_bytes == 4 << 20);
+    CHECK(hello.regions.count == port::kRegionCount);
+    for (const std::uint32_t size_bytes : hello.regions.values()) CHECK(size_bytes == 256 * 1024);
+    CHECK(hello.model_bytes == 256 * 1024);
+}
+
+TEST(status_tells_how_the_chip_is_doing) {
+    Bench bench;
+    bench.handshake();
+    const rpc::Status status = bench.status();
+    CHECK(status.heap_free_bytes == 11'000 && status.heap_least_free_bytes == 10'900);
+    CHECK(status.temperature_c == rpc::Optional(51.5f));
+    CHECK(!status.gradient_norm.present && !status.detached);
+}
+
 TEST(another_major_version_is_refused) {
     Bench bench;
     CHECK(bench.call(rpc::HelloParams{rpc::kProtocolMajor + 1, 0}) ==
@@ -96,6 +117,50 @@ TEST(the_self_test_passes) {
     rpc::SelfTestResult result;
     CHECK(bench.call(rpc::SelfTestParams{}, result) == rpc::ErrorCode::none);
     CHECK(result.digest == result.expected && result.failed.empty());
+}
+
+TEST(losses_of_positions_come_on_demand_and_in_bounds) {
+    Bench bench;
+    bench.handshake();
+    bench.create();
+    const auto evaluate = [&](std::size_t documents, bool by_token, rpc::EvaluateResult& result) {
+        std::array<std::uint8_t, 2048> encoded;
+        rpc::Writer writer(encoded);
+        const std::array<std::uint8_t, 3> document{0, 1, 2};  // four positions
+        for (std::size_t i = 0; i < documents; ++i) writer.bin(document);
+        return bench.call(rpc::EvaluateParams{{documents, writer.written()}, by_token}, result);
+    };
+    rpc::EvaluateResult result;
+    CHECK(evaluate(50, false, result) == rpc::ErrorCode::none);
+    CHECK(result.losses.size() == 50 * sizeof(float) && result.token_losses.empty());
+    CHECK(evaluate(50, true, result) == rpc::ErrorCode::none);
+    CHECK(result.losses.size() == 50 * sizeof(float));
+    CHECK(result.token_losses.size() == 4 * 50 * sizeof(float));
+    // What the buffer of the device holds need not fit a frame of 1,280 bytes.
+    CHECK(evaluate(64, true, result) == rpc::ErrorCode::bad_params);
+    CHECK(evaluate(65, true, result) == rpc::ErrorCode::bad_params);
+    CHECK(evaluate(65, false, result) == rpc::ErrorCode::none);
+}
+
+TEST(the_norm_of_the_gradient_is_measured_on_demand) {
+    Bench bench;
+    bench.handshake();
+    bench.create();
+    rpc::DocumentsWriteResult documents;
+    CHECK(bench.write_documents(0, 30, documents) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::TrainParams{.target_step = 10}) == rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.state == rpc::DeviceState::idle; }));
+    CHECK(!bench.status().gradient_norm.present);
+    CHECK(bench.call(rpc::TrainParams{.target_step = 20, .gradient_norm = true}) ==
+          rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.state == rpc::DeviceState::idle; }));
+    const rpc::Optional<float> norm = bench.status().gradient_norm;
+    CHECK(norm.present && norm.value > 0.0f);
+    CHECK(bench.call(rpc::TrainParams{.target_step = 30}) == rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.state == rpc::DeviceState::idle; }));
+    CHECK(bench.status().gradient_norm == norm);  // of the last step that measured it
+    CHECK(bench.call(rpc::SeekParams{0}) == rpc::ErrorCode::none);
+    CHECK(!bench.status().gradient_norm.present);
 }
 
 TEST(repeated_documents_are_passed_over_and_gaps_refused) {

@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from tests.support.commands import CommandLine, digest, losses
-from ugpt import Shape, tensor_shapes
+from ugpt import Shape, __version__, tensor_shapes
 
 
 @pytest.fixture
@@ -112,10 +112,14 @@ def test_sample_with_prompt(trained: CommandLine) -> None:
 
 
 def test_info(cli: CommandLine, names: Path) -> None:
-    assert "none yet" in cli("info")
+    said = cli("info")
+    assert "none yet" in said
+    assert "4.0 MiB" in said
     cli("train", names, "--steps", "20", "--run", "R")
     assert "step 20 of 20, saved at step 20" in cli("info")
     described = json.loads(cli("info", "--json"))
+    assert described["firmware"] == {"program": __version__, "age": "same", "advice": ""}
+    assert f"{described['hello']['device_id']:012x}" in said
     assert described["status"]["step"] == 20
     assert described["vocabulary"] == "abcdefghijklmnopqrstuvwxyz"
 

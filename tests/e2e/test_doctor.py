@@ -14,7 +14,7 @@ from tests.e2e.test_bad_input import answering
 from tests.support.commands import CommandLine
 from tests.support.devices import listening_device
 
-WORKING = {"port", "firmware", "echo", "link rate", "arithmetic"}
+WORKING = {"port", "firmware", "flash regions", "echo", "link rate", "arithmetic"}
 
 
 def findings(said: str) -> dict[str, dict[str, str]]:

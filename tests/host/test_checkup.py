@@ -28,7 +28,7 @@ async def test_healthy_device(tmp_path: Path, form: str) -> None:
     async with listening_device(form, tmp_path / "flash") as port:
         found = await gathered(examine(Choice(port, "")))
     assert {name for name, it in found.items() if it.state is State.OK} >= {
-        "port", "firmware", "echo", "link rate", "arithmetic",
+        "port", "firmware", "flash regions", "echo", "link rate", "arithmetic",
     }  # fmt: skip
     assert not [it for it in found.values() if it.state in (State.WARN, State.FAIL)]
     assert found["chip"].state is State.SKIPPED
@@ -112,7 +112,9 @@ async def test_slow_echo(peer: Peer) -> None:
     ("change", "state", "text"),
     [
         (lambda hello: replace(hello, major=hello.major + 1), State.FAIL, "speaks version"),
-        (lambda hello: replace(hello, build="0.0.1"), State.OK, "0.0.1"),
+        (lambda hello: replace(hello, build="0.0.1"), State.WARN, "older than the"),
+        (lambda hello: replace(hello, minor=0), State.WARN, "commands that need more"),
+        (lambda hello: replace(hello, minor=99), State.OK, "newer than this program"),
     ],
 )
 async def test_firmware_of_another_version(
@@ -122,6 +124,17 @@ async def test_firmware_of_another_version(
     found = await examine_peer(peer)
     assert found["firmware"].state is state
     assert text in found["firmware"].text
+
+
+async def test_a_region_that_is_missing(peer: Peer) -> None:
+    assert "flash regions" not in await examine_peer(peer)
+    peer.hello = replace(peer.hello, regions=(4096, 4096))
+    assert (await examine_peer(peer))["flash regions"].state is State.OK
+    peer.hello = replace(peer.hello, regions=(4096, 0))
+    found = (await examine_peer(peer))["flash regions"]
+    assert found.state is State.WARN
+    assert "lacks 1 of the 2" in found.text
+    assert "ugpt flash" in found.advice
 
 
 async def test_board_in_download_mode(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import hashlib
 import os
 import random
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from ugpt.errors import InvalidValue
 from ugpt.rpc import messages
 from ugpt.rpc.errors import (
     BadData,
+    BadParams,
     BadShape,
     BadToken,
     DeviceProgramError,
@@ -161,6 +164,25 @@ async def test_frame_size_and_window_change_no_bit(
         assert await device.read_tensors() == tensors
 
 
+async def test_the_device_tells_what_it_has(tmp_path: Path) -> None:
+    seen = []
+    for name in ("one", "one", "other"):
+        async with connected("virtual", tmp_path / name) as device:
+            hello = device.hello
+            assert hello.flash_bytes == 4 * 2**20
+            assert len(hello.regions) == 7
+            assert all(size > 0 for size in hello.regions)
+            assert hello.checkpoint_bytes in hello.regions
+            assert hello.model_bytes in hello.regions
+            assert sum(hello.regions) < hello.flash_bytes
+            status = await device.status()
+            assert (status.heap_free_bytes, status.temperature_c) == (0, None)  # it has neither
+            assert status.gradient_norm is None
+            seen.append(hello.device_id)
+    assert seen[0] == seen[1] != 0  # kept in the flash
+    assert seen[2] not in (0, seen[0])
+
+
 # Tensors, vocabulary, documents, losses
 
 
@@ -228,6 +250,58 @@ async def test_status_and_losses_agree(device: Device) -> None:
     assert status.loss == losses[-1]
     assert (await device.losses(11, 5)).values == tuple(losses[10:15])
     assert (await device.losses(31)).values == ()
+
+
+async def test_the_norm_of_the_gradient_is_measured_on_demand(tmp_path: Path) -> None:
+    async def run(name: str, recipe: Recipe, gradient_norm: bool) -> tuple[float | None, str]:
+        async with connected("virtual", tmp_path / name) as device:
+            await device.create(7, SHAPE, recipe, LETTERS)
+            await device.init_weights(42)
+            await device.documents_write(0, documents(20))
+            await device.train(20, gradient_norm=gradient_norm)
+            while (await device.status()).state is not DeviceState.IDLE:
+                pass
+            status = await device.status()
+            assert status.step == 20
+            return status.gradient_norm, (await device.weights_digest()).sha256
+
+    silent, weights = await run("plain", RECIPE, False)
+    measured, same_weights = await run("measured", RECIPE, True)
+    assert silent is None
+    assert measured is not None
+    assert 0 < measured < 100
+    assert weights == same_weights
+    clipping, _ = await run("clipping", replace(RECIPE, clip_norm=1000.0), False)
+    assert clipping == pytest.approx(measured, rel=1e-6)  # it is measured before it is clipped
+
+
+@pytest.mark.parametrize("frame_bytes", [1280, 8192])
+async def test_every_token_is_evaluated(frame_bytes: int, tmp_path: Path) -> None:
+    async with connected("socket", tmp_path / "f", "--frame-bytes", str(frame_bytes)) as device:
+        await create(device)
+        await train(device, 20)
+        texts = [*documents(150), b"", ugpt.encode_tokens([1] * 16, 27)]
+        step, by_token = await device.evaluate_tokens(texts)
+        assert step == 20
+        assert [len(losses) for losses in by_token] == [min(len(t) + 1, 16) for t in texts]
+        means = [sum(losses) / len(losses) for losses in by_token]
+        assert (await device.evaluate(texts)).losses == pytest.approx(means, rel=1e-6)
+        assert await device.evaluate_tokens([]) == (0, ())
+        with pytest.raises(BadParams, match="too many positions"):
+            await device._link.call(messages.evaluate(texts, by_token=True))
+        with pytest.raises(BadToken):
+            await device.evaluate_tokens([b"\xff"])
+
+
+async def test_the_digest_of_the_weights_is_that_of_the_run_folder(device: Device) -> None:
+    with pytest.raises(NoModel):
+        await device.weights_digest()
+    await create(device)
+    for steps in (0, 30):
+        await train(device, steps)
+        weights = await device.read_tensors()
+        sha256 = hashlib.sha256(b"".join(weights.values())).hexdigest()
+        assert await device.weights_digest() == (steps, sha256)
 
 
 # Checkpoints and restarts

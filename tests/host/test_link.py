@@ -21,6 +21,7 @@ from ugpt.rpc.errors import (
     NoAnswer,
     PortLost,
     ProtocolError,
+    UnknownMethod,
     VersionMismatch,
 )
 from ugpt.rpc.link import Link, LinkState, LogLine
@@ -128,6 +129,54 @@ async def test_another_major_version_is_refused_naming_both() -> None:
     with pytest.raises(VersionMismatch, match=r"version 3 .* version 1"):
         async with linked(peer):
             pass
+
+
+# Versions
+
+
+async def test_older_firmware_is_asked_for_what_it_knows_and_nothing_else() -> None:
+    peer = Peer(replace(HELLO, minor=0, build="0.1.0", device_id=0))
+    peer.handlers["train"] = lambda params: []
+    peer.handlers["evaluate"] = lambda params: [7, b""]
+    async with linked(peer) as link:
+        assert link.hello == peer.hello
+        assert (link.hello.device_id, link.hello.regions) == (0, ())
+        await link.call(messages.train(100, 0))
+        assert await link.call(messages.evaluate([b"\x01"])) == messages.EvaluateResult(7, b"")
+        asked = len(peer.requests)
+        for call, what in (
+            (messages.weights_digest(), "weights_digest"),
+            (messages.train(100, 0, gradient_norm=True), "gradient_norm of train"),
+            (messages.evaluate([b"\x01"], by_token=True), "by_token of evaluate"),
+        ):
+            with pytest.raises(UnknownMethod) as caught:
+                await link.call(call)
+            assert str(caught.value) == (
+                f"The firmware 0.1.0 does not know {what}. The board runs older firmware than "
+                "this program; write the current one: ugpt flash"
+            )
+        assert len(peer.requests) == asked
+        assert await ping(link) == b"abc"
+
+
+async def test_an_unknown_method_names_what_to_do() -> None:
+    def refuse(params: list[object]) -> list[object]:
+        raise Refused(ErrorCode.UNKNOWN_METHOD, "The firmware does not know this method.")
+
+    peer = Peer()
+    peer.handlers["weights_digest"] = refuse
+    async with linked(peer) as link:
+        with pytest.raises(UnknownMethod, match=r"does not know this method\. .*ugpt flash$"):
+            await link.call(messages.weights_digest())
+
+
+async def test_newer_firmware_goes_on_working() -> None:
+    peer = Peer(replace(HELLO, minor=HELLO.minor + 1, build="9.0.0"))
+    peer.handlers["weights_digest"] = lambda params: [3, bytes(32), "and more"]
+    async with linked(peer) as link:
+        assert link.hello == peer.hello
+        digest = await link.call(messages.weights_digest())
+        assert digest == messages.WeightsDigestResult(3, bytes(32))
 
 
 # Repetition

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -186,3 +187,27 @@ class Peer:
             position = self._random.randrange(len(data))
             return data[:position] + data[position + 1 :]
         return data
+
+
+@asynccontextmanager
+async def serving(peer: Peer) -> AsyncIterator[str]:
+    """A port at which a peer answers one program after another."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def answer() -> None:
+            while data := await peer.line.read():
+                writer.write(data)
+                await writer.drain()
+
+        answering = asyncio.create_task(answer())
+        try:
+            while data := await reader.read(4096):
+                peer.receive(data)
+        finally:
+            answering.cancel()
+            await asyncio.wait({answering})
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"

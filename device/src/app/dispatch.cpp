@@ -23,8 +23,11 @@ std::span<const std::uint8_t> decode_params(const rpc::Request& request, rpc::Me
 
 std::span<const std::uint8_t> encode_reply(const rpc::Request& request, const CallError& error,
                                            rpc::MessageView result, std::span<std::uint8_t> out) {
-    return error.refused() ? encode_error(out, request.id, error)
-                           : rpc::encode_response(out, request.id, result);
+    if (error.refused()) return encode_error(out, request.id, error);
+    const auto response = rpc::encode_response(out, request.id, result);
+    if (!response.empty()) return response;
+    return encode_error(out, request.id,
+                        {rpc::ErrorCode::bad_params, 0, "the answer is longer than a frame"});
 }
 
 }  // namespace ugpt::app

@@ -40,6 +40,8 @@ CallError handle(Trainer& owner, const rpc::TensorWriteParams& params,
                  rpc::TensorWriteResult& result);
 CallError handle(Trainer& owner, const rpc::TensorReadParams& params,
                  rpc::TensorReadResult& result);
+CallError handle(Trainer& owner, const rpc::WeightsDigestParams& params,
+                 rpc::WeightsDigestResult& result);
 CallError handle(Trainer& owner, const rpc::SeekParams& params,
                  rpc::SeekResult& result);
 CallError handle(LinkTask& owner, const rpc::DocumentsWriteParams& params,

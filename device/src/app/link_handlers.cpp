@@ -33,6 +33,12 @@ CallError handle(LinkTask& link, const rpc::HelloParams& params, rpc::HelloResul
     hello.window = link.limits().window;
     hello.baud_max = chip.baud_max;
     hello.data_bytes = store::DataSetStore::room_bytes(ports.flash);
+    hello.device_id = chip.device_id;
+    hello.flash_bytes = chip.flash_bytes;
+    static_assert(port::kRegionCount <= decltype(hello.regions)::capacity());
+    for (std::size_t i = 0; i < port::kRegionCount; ++i)
+        hello.regions.push_back(ports.flash.size_bytes(static_cast<port::Region>(i)));
+    hello.model_bytes = ports.flash.size_bytes(port::Region::model);
     link.shared().handshake_done.store(true, std::memory_order_relaxed);
     return {};
 }
@@ -75,6 +81,13 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.free_bytes = progress.free_bytes;
     status.source = progress.source;
     status.autorun = progress.autorun;
+    status.detached =
+        progress.source == rpc::Source::flash && progress.step < progress.target_step;
+    if (progress.has_gradient_norm != 0) status.gradient_norm = progress.gradient_norm;
+    const port::Health health = link.ports().platform.health();
+    status.heap_free_bytes = health.heap_free_bytes;
+    status.heap_least_free_bytes = health.heap_least_free_bytes;
+    if (health.temperature_c) status.temperature_c = *health.temperature_c;
     return {};
 }
 

@@ -22,6 +22,8 @@ struct Progress {
     std::uint32_t target_step = 0;
     std::uint32_t saved_step = 0;
     float loss = 0.0f;
+    float gradient_norm = 0.0f;
+    std::uint32_t has_gradient_norm = 0;
     std::uint32_t positions_low = 0;
     std::uint32_t positions_high = 0;
     std::uint32_t step_us = 0;

@@ -77,6 +77,7 @@ void Trainer::begin_generation(std::uint32_t step) {
     run_.step = step;
     run_.target_step = step;
     loss_ = 0.0f;
+    gradient_norm_.reset();
     error_ = rpc::ErrorCode::none;
     shared_.losses.restart(step);
 }
@@ -89,6 +90,8 @@ void Trainer::publish(rpc::DeviceState state) {
     progress.target_step = run_.target_step;
     progress.saved_step = saved_step_;
     progress.loss = loss_;
+    progress.gradient_norm = gradient_norm_.value_or(0.0f);
+    progress.has_gradient_norm = gradient_norm_ ? 1 : 0;
     progress.positions_low = static_cast<std::uint32_t>(positions_);
     progress.positions_high = static_cast<std::uint32_t>(positions_ >> 32);
     progress.error = error_;
@@ -147,12 +150,13 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
 }
 
 rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_every,
-                              store::Source source) {
+                              store::Source source, bool gradient_norm) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     if (target_step > run_.recipe.total_steps) return rpc::ErrorCode::bad_params;
     if (source == store::Source::flash && !documents_.find()) return rpc::ErrorCode::bad_data;
     const store::CheckpointInfo before = run_;
     run_.save_every = save_every;
+    step_options_.gradient_norm = gradient_norm;
     if (target_step <= run_.step) return rpc::ErrorCode::none;
     run_.target_step = target_step;
     run_.source = source;
@@ -286,7 +290,7 @@ bool Trainer::advance() {
     const std::uint64_t started = platform_.now_us();
     float loss = 0.0f;
     if (last)
-        loss = model_.train_step(text);
+        loss = model_.train_step(text, step_options_);
     else
         model_.accumulate(text);
     const auto elapsed_us = static_cast<std::uint32_t>(platform_.now_us() - started);
@@ -304,6 +308,7 @@ bool Trainer::advance() {
 
 void Trainer::complete_step(float loss) {
     loss_ = loss;
+    if (const auto norm = model_.gradient_norm()) gradient_norm_ = norm;
     ++run_.step;
     if (profiling_) profile_.count_step();
     shared_.losses.push(loss);

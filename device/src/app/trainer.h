@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "app/autorun_sampler.h"
@@ -20,9 +21,8 @@ namespace ugpt::app {
 
 // Where the results of handlers lie.
 struct ResultBuffers {
-    std::array<float, 256> values;
-    std::array<std::uint8_t, 2 * rpc::kBlockSizeMax> tokens;
-    std::array<char, 256> names;  // of operations
+    std::array<float, 320> values;
+    std::array<std::uint8_t, 2 * rpc::kBlockSizeMax> bytes;
 };
 
 // Used by the trainer task only. Every command returns ErrorCode::none or why it was refused;
@@ -48,8 +48,9 @@ class Trainer {
                           const engine::Recipe& recipe, std::uint32_t vocabulary_bytes);
     rpc::ErrorCode init_weights(std::uint64_t seed, float deviation);
     rpc::ErrorCode seek(std::uint32_t step);
-    rpc::ErrorCode train(std::uint32_t target_step, std::uint32_t save_every,
-                         store::Source source);
+    // With `gradient_norm` every step measures the norm of its gradient.
+    rpc::ErrorCode train(std::uint32_t target_step, std::uint32_t save_every, store::Source source,
+                         bool gradient_norm);
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
     rpc::ErrorCode set_autorun(const store::Settings& settings);
@@ -105,6 +106,8 @@ class Trainer {
     std::uint32_t generation_step_ = 0;
     std::uint64_t positions_ = 0;
     float loss_ = 0.0f;
+    engine::StepOptions step_options_;
+    std::optional<float> gradient_norm_;  // of the last step that measured it
     std::uint32_t step_us_ = 0;
     std::uint32_t missing_bytes_ = 0;
     rpc::ErrorCode error_ = rpc::ErrorCode::none;

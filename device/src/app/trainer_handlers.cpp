@@ -11,11 +11,13 @@
 #include "app/store_errors.h"
 #include "app/tokens.h"
 #include "app/trainer.h"
+#include "base/sha256.h"
 
 namespace ugpt::app {
 namespace {
 
-constexpr std::uint32_t kBlockValues = 64;  // packed moments are written in whole blocks
+constexpr std::uint32_t kBlockValues = 64;     // packed moments are written in whole blocks
+constexpr std::size_t kValuesPerReply = 256;  // they fit the smallest frame
 
 // A range of a tensor that a request names.
 struct Range {
@@ -107,13 +109,33 @@ CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params,
 CallError handle(Trainer& trainer, const rpc::TensorReadParams& params,
                  rpc::TensorReadResult& result) {
     if (trainer.model().empty()) return rpc::ErrorCode::no_model;
-    const std::span<float> values = trainer.results().values;
     const auto range = find_range(trainer.model(), params.name, params.offset,
-                                  std::min(values.size(), std::size_t{params.count}));
+                                  std::min(kValuesPerReply, std::size_t{params.count}));
     if (!range) return rpc::ErrorCode::unknown_tensor;
-    const auto read = values.first(range->count);
-    trainer.model().read(range->parameter, to_engine(params.kind), range->offset, read);
-    result.data = bytes_of(read);
+    const auto values = std::span(trainer.results().values).first(range->count);
+    trainer.model().read(range->parameter, to_engine(params.kind), range->offset, values);
+    result.data = bytes_of(values);
+    return {};
+}
+
+CallError handle(Trainer& trainer, const rpc::WeightsDigestParams&,
+                 rpc::WeightsDigestResult& result) {
+    const engine::Model& model = trainer.model();
+    if (model.empty()) return rpc::ErrorCode::no_model;
+    const std::span<float> values = trainer.results().values;
+    base::Sha256 sha256;
+    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
+        const engine::Parameter parameter = model.parameter(i);
+        for (std::size_t at = 0; at < parameter.size(); at += values.size()) {
+            const auto part = values.first(std::min(values.size(), parameter.size() - at));
+            model.read(parameter, engine::TensorKind::weights, at, part);
+            sha256.update(std::as_bytes(part));
+        }
+    }
+    const base::Sha256::Digest digest = sha256.finish();
+    std::ranges::copy(digest, trainer.results().bytes.begin());
+    result.step = trainer.run().step;
+    result.sha256 = std::span(trainer.results().bytes).first(digest.size());
     return {};
 }
 
@@ -124,7 +146,8 @@ CallError handle(Trainer& trainer, const rpc::SeekParams& params, rpc::SeekResul
 // Training
 
 CallError handle(Trainer& trainer, const rpc::TrainParams& params, rpc::TrainResult&) {
-    return trainer.train(params.target_step, params.save_every, to_store(params.source));
+    return trainer.train(params.target_step, params.save_every, to_store(params.source),
+                         params.gradient_norm);
 }
 
 CallError handle(Trainer& trainer, const rpc::PauseParams&, rpc::PauseResult& result) {
@@ -152,25 +175,35 @@ CallError handle(Trainer& trainer, const rpc::EvaluateParams& params,
     engine::Model& model = trainer.model();
     if (model.empty()) return rpc::ErrorCode::no_model;
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
+    // The losses of the documents, then those of their positions.
     const std::span<float> losses = trainer.results().values;
+    std::span<float> positions = losses.subspan(params.documents.size());
     std::size_t evaluated = 0;
     for (const auto encoded : params.documents) {
         std::size_t count = 0;
         if (!decode_tokens(encoded, model.shape().vocab_size,
                            std::span(tokens).first(model.shape().block_size), count))
             return rpc::ErrorCode::bad_token;
-        losses[evaluated++] = model.evaluate(std::span(tokens).first(count));
+        const std::size_t size =
+            params.by_token ? std::min<std::size_t>(count + 1, model.shape().block_size) : 0;
+        if (size > positions.size())
+            return {rpc::ErrorCode::bad_params, 0, "documents: too many positions for an answer"};
+        losses[evaluated++] =
+            model.evaluate(std::span(tokens).first(count), positions.first(size));
+        positions = positions.subspan(size);
     }
     result.step = trainer.run().step;
     result.losses = bytes_of(losses.first(evaluated));
+    result.token_losses =
+        bytes_of(losses.subspan(evaluated).first(losses.size() - evaluated - positions.size()));
     return {};
 }
 
 CallError handle(Trainer& trainer, const rpc::CurveParams& params, rpc::CurveResult& result) {
-    const std::span<float> values = trainer.results().values;
-    const std::size_t count = trainer.read_loss_history(
-        params.first, values.first(std::min(values.size(), std::size_t{params.count})));
-    result.values = bytes_of(values.first(count));
+    const auto room = std::span(trainer.results().values)
+                          .first(std::min(kValuesPerReply, std::size_t{params.count}));
+    const std::size_t count = trainer.read_loss_history(params.first, room);
+    result.values = bytes_of(room.first(count));
     return {};
 }
 
@@ -202,7 +235,7 @@ CallError handle(Trainer& trainer, const rpc::SampleParams& params, rpc::SampleR
         {params.seed, params.number, params.temperature, std::span(prompt).first(prompt_size),
          std::span(uniforms).first(uniform_count)},
         tokens);
-    const std::span<std::uint8_t> room = trainer.results().tokens;
+    const std::span<std::uint8_t> room = trainer.results().bytes;
     const std::size_t size =
         encode_tokens(std::span(tokens).first(sample.length), shape.vocab_size, room);
     result.tokens = room.first(size);
@@ -245,11 +278,13 @@ CallError handle(Trainer& trainer, const rpc::DataInfoParams&, rpc::DataInfoResu
 // The arithmetic
 
 CallError handle(Trainer& trainer, const rpc::SelfTestParams&, rpc::SelfTestResult& result) {
-    const std::span<char> room = trainer.results().names;
+    constexpr std::size_t kMostBytes = 256;
+    const auto room = std::span(trainer.results().bytes).first<kMostBytes>();
+    const std::span text(reinterpret_cast<char*>(room.data()), room.size());
     const engine::SelfTest test = engine::run_self_test();
     result.digest = test.digest;
     result.expected = test.expected;
-    result.failed = {room.data(), engine::write_failed(test, room)};
+    result.failed = {text.data(), engine::write_failed(test, text)};
     return {};
 }
 

@@ -107,6 +107,10 @@ static constexpr Field kHelloFields[]{
     UGPT_FIELD(Hello, window, range(1u, 16u)),
     UGPT_FIELD(Hello, baud_max),
     UGPT_FIELD(Hello, data_bytes),
+    UGPT_FIELD(Hello, device_id),
+    UGPT_FIELD(Hello, flash_bytes),
+    UGPT_FIELD(Hello, regions, max_items(16)),
+    UGPT_FIELD(Hello, model_bytes),
 };
 constinit const Layout Hello::kLayout{kHelloFields, 14};
 
@@ -126,6 +130,11 @@ static constexpr Field kStatusFields[]{
     UGPT_FIELD(Status, free_bytes),
     UGPT_FIELD(Status, source),
     UGPT_FIELD(Status, autorun),
+    UGPT_FIELD(Status, detached),
+    UGPT_FIELD(Status, heap_free_bytes),
+    UGPT_FIELD(Status, heap_least_free_bytes),
+    UGPT_FIELD(Status, temperature_c),
+    UGPT_FIELD(Status, gradient_norm),
 };
 constinit const Layout Status::kLayout{kStatusFields, 13};
 
@@ -308,6 +317,14 @@ static constexpr Field kTensorReadParamsFields[]{
 };
 constinit const Layout TensorReadParams::kLayout{kTensorReadParamsFields, 4};
 
+static constexpr Field kWeightsDigestResultFields[]{
+    UGPT_FIELD(WeightsDigestResult, step),
+    UGPT_FIELD(WeightsDigestResult, sha256, max_bytes(32)),
+};
+constinit const Layout WeightsDigestResult::kLayout{kWeightsDigestResultFields, 2};
+
+constinit const Layout WeightsDigestParams::kLayout{};
+
 constinit const Layout SeekResult::kLayout{};
 
 static constexpr Field kSeekParamsFields[]{
@@ -330,11 +347,13 @@ constinit const Layout DocumentsWriteParams::kLayout{kDocumentsWriteParamsFields
 static constexpr Field kEvaluateResultFields[]{
     UGPT_FIELD(EvaluateResult, step),
     UGPT_FIELD(EvaluateResult, losses, max_bytes(1024)),
+    UGPT_FIELD(EvaluateResult, token_losses, max_bytes(1280)),
 };
 constinit const Layout EvaluateResult::kLayout{kEvaluateResultFields, 2};
 
 static constexpr Field kEvaluateParamsFields[]{
     UGPT_FIELD(EvaluateParams, documents, max_items(256, 512)),
+    UGPT_FIELD(EvaluateParams, by_token),
 };
 constinit const Layout EvaluateParams::kLayout{kEvaluateParamsFields, 1};
 
@@ -344,6 +363,7 @@ static constexpr Field kTrainParamsFields[]{
     UGPT_FIELD(TrainParams, target_step, range(0u, 16777216u)),
     UGPT_FIELD(TrainParams, save_every),
     UGPT_FIELD(TrainParams, source),
+    UGPT_FIELD(TrainParams, gradient_norm),
 };
 constinit const Layout TrainParams::kLayout{kTrainParamsFields, 2};
 

@@ -14,7 +14,7 @@
 namespace ugpt::rpc {
 
 inline constexpr std::uint16_t kProtocolMajor = 1;
-inline constexpr std::uint16_t kProtocolMinor = 0;
+inline constexpr std::uint16_t kProtocolMinor = 1;
 
 // The smallest `frame_bytes` a device may announce: every fixed-size message fits in it.
 inline constexpr std::uint32_t kFrameMinBytes = 1280;
@@ -163,6 +163,7 @@ enum class Method : std::uint8_t {
     vocabulary_read,
     tensor_write,
     tensor_read,
+    weights_digest,
     seek,
     documents_write,
     evaluate,
@@ -180,7 +181,7 @@ enum class Method : std::uint8_t {
     self_test,
     profile,
 };
-inline constexpr std::array<std::string_view, 30> kMethods{
+inline constexpr std::array<std::string_view, 31> kMethods{
     "hello",
     "ping",
     "set_baud",
@@ -195,6 +196,7 @@ inline constexpr std::array<std::string_view, 30> kMethods{
     "vocabulary_read",
     "tensor_write",
     "tensor_read",
+    "weights_digest",
     "seek",
     "documents_write",
     "evaluate",
@@ -305,6 +307,16 @@ struct Hello {
     std::uint32_t baud_max = 0;
     // Room in flash for the content of a data set.
     std::uint32_t data_bytes = 0;
+    // The chip's MAC address, or a virtual device's own number, which it keeps in its flash; 0 if
+    // not known.
+    std::uint64_t device_id = 0;
+    // Size of the flash chip; 0 if not known.
+    std::uint32_t flash_bytes = 0;
+    // Sizes in bytes of the flash regions that the device has found, by their number in
+    // docs/memory.md; 0 for one that its partition table lacks. (At most 16.)
+    SmallArray<std::uint32_t, 16> regions{};
+    // Room in flash for the image of a pretrained model.
+    std::uint32_t model_bytes = 0;
 };
 
 // A snapshot of the trainer; reading it never waits for a training step.
@@ -341,6 +353,17 @@ struct Status {
     Source source = Source::host;
     // Whether the device prints samples by itself while no host speaks to it.
     bool autorun = false;
+    // Whether a run goes on that needs no host.
+    bool detached = false;
+    // Memory that the firmware has not taken, besides that for tensors; 0 if not known.
+    std::uint32_t heap_free_bytes = 0;
+    // The least of it since the start; 0 if not known.
+    std::uint32_t heap_least_free_bytes = 0;
+    // Of the chip, in degrees Celsius; nil without a sensor.
+    Optional<float> temperature_c{};
+    // Norm of the gradient of the last step that computed it, before clipping; nil if none has
+    // since the model was made or moved.
+    Optional<float> gradient_norm{};
 
     bool operator==(const Status&) const = default;
 };
@@ -725,6 +748,24 @@ struct TensorReadParams {
     std::uint16_t count = 0;
 };
 
+// What `weights_digest` returns.
+struct WeightsDigestResult {
+    static const Layout kLayout;
+
+    // Steps completed.
+    std::uint32_t step = 0;
+    // SHA-256 of the weights as little-endian float32, in the canonical order of the matrices. (At
+    // most 32 bytes.)
+    std::span<const std::uint8_t> sha256{};
+};
+
+// Computes a digest of all weights, without sending them.
+struct WeightsDigestParams {
+    static constexpr Method kMethod = Method::weights_digest;
+    using Result = WeightsDigestResult;
+    static const Layout kLayout;
+};
+
 // What `seek` returns.
 struct SeekResult {
     static const Layout kLayout;
@@ -778,6 +819,9 @@ struct EvaluateResult {
     std::uint32_t step = 0;
     // The mean loss of each document's positions, as little-endian float32. (At most 1024 bytes.)
     std::span<const std::uint8_t> losses{};
+    // The loss of each position of each document, as little-endian float32: a document of n tokens
+    // has n + 1, or block_size if that is less. (At most 1280 bytes.)
+    std::span<const std::uint8_t> token_losses{};
 };
 
 // Computes the loss of documents the model is not trained on; changes nothing.
@@ -788,6 +832,9 @@ struct EvaluateParams {
 
     // In the form of `documents_write`. (At most 256 items of at most 512 bytes.)
     BinArray documents{};
+    // Also return the loss of every position; then there may be at most 320 documents and positions
+    // together, and the answer must fit a frame.
+    bool by_token = false;
 };
 
 // What `train` returns.
@@ -809,6 +856,9 @@ struct TrainParams {
     std::uint32_t save_every = 0;
     // Where the documents come from; a run from flash also saves before its first step.
     Source source = Source::host;
+    // Compute the norm of the gradient at every step, until the next `train`; clipping computes it
+    // anyway.
+    bool gradient_norm = false;
 
     bool operator==(const TrainParams&) const = default;
 };

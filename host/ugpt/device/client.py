@@ -26,7 +26,14 @@ from ..rpc.messages import (
 )
 from ..rpc.schema import Call
 from ..rpc.stats import LinkStats
-from .tensors import VALUE_BYTES, decode_floats, encode_data_set, encode_floats, tensor_shapes
+from .tensors import (
+    VALUE_BYTES,
+    decode_floats,
+    decode_tokens,
+    encode_data_set,
+    encode_floats,
+    tensor_shapes,
+)
 
 ResultT = TypeVar("ResultT")
 
@@ -41,6 +48,7 @@ _DOCUMENTS_PER_REQUEST = 1024
 _DOCUMENTS_PER_EVALUATION = 256
 _BIN_BYTES = 8000
 _VALUES_PER_REQUEST = 256
+_LOSSES_PER_EVALUATION = 320  # of documents and positions together
 # Tensors are written in whole blocks, in which packed moments are kept.
 _BLOCK_BYTES = 64 * VALUE_BYTES
 _LOSSES_PER_REQUEST = 2000
@@ -66,6 +74,25 @@ class Evaluated(NamedTuple):
 
     step: int
     losses: tuple[float, ...]
+
+
+class TokensEvaluated(NamedTuple):
+    """The loss of every position of each document, after `step` completed steps.
+
+    A document of n tokens has n + 1 positions, its last one predicting BOS, or block_size if that
+    is less.
+    """
+
+    step: int
+    losses: tuple[tuple[float, ...], ...]
+
+
+class WeightsDigest(NamedTuple):
+    """A digest of all weights after `step` completed steps."""
+
+    step: int
+    sha256: str
+    """In hex, of the weights as little-endian float32 in canonical order, as in weights.sha256."""
 
 
 class Sampled(NamedTuple):
@@ -200,6 +227,11 @@ class Device:
         """Writes a checkpoint to flash; returns its step."""
         return await self._link.call(messages.save())
 
+    async def weights_digest(self) -> WeightsDigest:
+        """The digest of all weights, computed by the device."""
+        result = await self._link.call(messages.weights_digest())
+        return WeightsDigest(result.step, result.sha256.hex())
+
     # Tensors
 
     async def read_tensor(self, name: str, kind: TensorKind = TensorKind.WEIGHTS) -> bytes:
@@ -282,10 +314,18 @@ class Device:
         return DocumentsTaken(result.next, result.free)
 
     async def train(
-        self, target_step: int, save_every: int = 0, source: Source = Source.HOST
+        self,
+        target_step: int,
+        save_every: int = 0,
+        source: Source = Source.HOST,
+        gradient_norm: bool = False,
     ) -> None:
-        """Sets the step at which training stops; returns at once."""
-        await self._link.call(messages.train(target_step, save_every, source))
+        """Sets the step at which training stops; returns at once.
+
+        With `gradient_norm` the device computes the norm of the gradient at every step; `status`
+        has the last one.
+        """
+        await self._link.call(messages.train(target_step, save_every, source, gradient_norm))
 
     async def pause(self) -> int:
         """Stops training at a step boundary; returns the steps completed."""
@@ -321,6 +361,43 @@ class Device:
         if len(losses) != len(documents):
             raise ProtocolError(f"The device sent {len(losses)} losses of {len(documents)}.")
         return Evaluated(max((result.step for result in results), default=0), losses)
+
+    async def evaluate_tokens(self, documents: Sequence[bytes]) -> TokensEvaluated:
+        """The loss of every position of documents in the form of `encode_tokens`.
+
+        Of a model that is being trained, each may meet another step; the one returned is that of
+        the last.
+        """
+        shape = (await self.model_info()).shape
+        counts = [
+            min(len(decode_tokens(document, shape.vocab_size)) + 1, shape.block_size)
+            for document in documents
+        ]
+        batches = list(self._by_positions(counts))
+        results = await self._all(
+            [messages.evaluate(documents[batch], by_token=True) for batch in batches]
+        )
+        losses: list[tuple[float, ...]] = []
+        for batch, result in zip(batches, results, strict=True):
+            values = decode_floats(result.token_losses)
+            if len(values) != sum(counts[batch]):
+                raise ProtocolError(f"The device sent {len(values)} losses of tokens.")
+            for count in counts[batch]:
+                losses.append(values[:count])
+                values = values[count:]
+        return TokensEvaluated(max((result.step for result in results), default=0), tuple(losses))
+
+    def _by_positions(self, counts: Sequence[int]) -> Iterator[slice]:
+        """Documents with so many positions in portions whose losses fit one answer each."""
+        most = min(self._data_bytes // VALUE_BYTES, _LOSSES_PER_EVALUATION)
+        start, losses = 0, 0
+        for index, count in enumerate(counts):
+            if losses + count + 1 > most:
+                yield slice(start, index)
+                start, losses = index, 0
+            losses += count + 1
+        if losses:
+            yield slice(start, len(counts))
 
     async def sample(
         self,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..device import virtual
+from ..device.compatibility import Age, compare_firmware, missing_regions
 from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
 from ..errors import UgptError
@@ -21,7 +22,7 @@ from ..rpc import baud as rates
 from ..rpc import messages
 from ..rpc.errors import PortError
 from ..rpc.link import Link
-from ..rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
+from ..rpc.messages import FIRST_BAUD, Hello
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
@@ -156,6 +157,8 @@ async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
     try:
         hello = await link.open(_HANDSHAKE_S)
         yield _describe_firmware(hello)
+        if hello.regions:  # older firmware does not tell
+            yield _describe_regions(hello)
         yield await _examine_latency(link)
         async for finding in _examine_rates(link, hello):
             yield finding
@@ -165,16 +168,26 @@ async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
 
 
 def _describe_firmware(hello: Hello) -> Finding:
+    from .. import __version__
+
     text = f"ugpt {hello.build} on {hello.chip}, protocol {hello.major}.{hello.minor}"
-    if hello.minor < PROTOCOL_MINOR:
-        known = f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"
+    compared = compare_firmware(hello, __version__)
+    if compared.text:
+        text = f"{text}, {compared.text}"
+    state = State.WARN if compared.age is Age.OLDER else State.OK
+    return Finding("firmware", state, text, compared.advice)
+
+
+def _describe_regions(hello: Hello) -> Finding:
+    missing = missing_regions(hello)
+    if missing:
         return Finding(
-            "firmware",
+            "flash regions",
             State.WARN,
-            f"{text}, older than this program's {known}",
-            "Bring it up to date: ugpt flash",
+            missing.rstrip("."),
+            "Write the whole firmware with its own partition table: ugpt flash",
         )
-    return Finding("firmware", State.OK, text)
+    return Finding("flash regions", State.OK, f"all {len(hello.regions)} are there")
 
 
 async def _examine_latency(link: Link) -> Finding:

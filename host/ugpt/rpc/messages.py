@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .schema import Call, Field, Layout, Task, method, table
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_MINOR = 0
+PROTOCOL_MINOR = 1
 
 FRAME_MIN_BYTES = 1280
 """The smallest `frame_bytes` a device may announce: every fixed-size message fits in it."""
@@ -136,7 +136,7 @@ ERRORS: dict[int, ErrorText] = {
     ),
     ErrorCode.UNKNOWN_METHOD: ErrorText(
         "The firmware does not know this method.",
-        "Update the firmware: it is older than this program.",
+        "The board runs older firmware than this program; write the current one: ugpt flash",
     ),
     ErrorCode.BAD_PARAMS: ErrorText(
         "A parameter is missing, has the wrong type or lies outside its range.",
@@ -144,7 +144,8 @@ ERRORS: dict[int, ErrorText] = {
     ),
     ErrorCode.WRONG_VERSION: ErrorText(
         "Host and firmware speak different major versions of the protocol.",
-        "Install the ugpt release that matches the firmware, or flash the firmware of this one.",
+        "Write the firmware of this release to the board with `ugpt flash`, or install the "
+        "release that matches it.",
     ),
     ErrorCode.BUSY: ErrorText(
         "The command needs an idle trainer, and one is training.",
@@ -322,6 +323,18 @@ class Hello:
     """Highest rate of the UART; 0 where a rate has no meaning."""
     data_bytes: int = 0
     """Room in flash for the content of a data set."""
+    device_id: int = 0
+    """The chip's MAC address, or a virtual device's own number, which it keeps in its flash; 0 if
+    not known.
+    """
+    flash_bytes: int = 0
+    """Size of the flash chip; 0 if not known."""
+    regions: tuple[int, ...] = ()
+    """Sizes in bytes of the flash regions that the device has found, by their number in
+    docs/memory.md; 0 for one that its partition table lacks.
+    """
+    model_bytes: int = 0
+    """Room in flash for the image of a pretrained model."""
 
 
 HELLO = Layout(
@@ -342,6 +355,10 @@ HELLO = Layout(
         Field("window", "u8", 1, 16),
         Field("baud_max", "u32"),
         Field("data_bytes", "u32", default=0),
+        Field("device_id", "u64", default=0, since=1),
+        Field("flash_bytes", "u32", default=0, since=1),
+        Field("regions", "[u32]", items=16, default=(), since=1),
+        Field("model_bytes", "u32", default=0, since=1),
     ),
     Hello,
 )
@@ -381,6 +398,18 @@ class Status:
     """Where the documents of the run come from."""
     autorun: bool = False
     """Whether the device prints samples by itself while no host speaks to it."""
+    detached: bool = False
+    """Whether a run goes on that needs no host."""
+    heap_free_bytes: int = 0
+    """Memory that the firmware has not taken, besides that for tensors; 0 if not known."""
+    heap_least_free_bytes: int = 0
+    """The least of it since the start; 0 if not known."""
+    temperature_c: float | None = None
+    """Of the chip, in degrees Celsius; nil without a sensor."""
+    gradient_norm: float | None = None
+    """Norm of the gradient of the last step that computed it, before clipping; nil if none has
+    since the model was made or moved.
+    """
 
 
 STATUS = Layout(
@@ -401,6 +430,11 @@ STATUS = Layout(
         Field("free_bytes", "u32"),
         Field("source", Source, default=Source.HOST),
         Field("autorun", "bool", default=False),
+        Field("detached", "bool", default=False, since=1),
+        Field("heap_free_bytes", "u32", default=0, since=1),
+        Field("heap_least_free_bytes", "u32", default=0, since=1),
+        Field("temperature_c", "f32", default=None, optional=True, since=1),
+        Field("gradient_norm", "f32", default=None, optional=True, since=1),
     ),
     Status,
 )
@@ -558,6 +592,16 @@ class LossesResult:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsDigestResult:
+    """What `weights_digest` returns."""
+
+    step: int
+    """Steps completed."""
+    sha256: bytes
+    """SHA-256 of the weights as little-endian float32, in the canonical order of the matrices."""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentsWriteResult:
     """What `documents_write` returns."""
 
@@ -575,6 +619,10 @@ class EvaluateResult:
     """Steps completed."""
     losses: bytes
     """The mean loss of each document's positions, as little-endian float32."""
+    token_losses: bytes = b""
+    """The loss of each position of each document, as little-endian float32: a document of n tokens
+    has n + 1, or block_size if that is less.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -706,6 +754,14 @@ METHODS = table(
         ),
         (Field("data", "bin", most=1024),),
     ),
+    method(
+        "weights_digest",
+        Task.TRAINER,
+        (),
+        (Field("step", "u32"), Field("sha256", "bin", most=32)),
+        make=WeightsDigestResult,
+        since=1,
+    ),
     method("seek", Task.TRAINER, (Field("step", "u32", most=16777216),), ()),
     method(
         "documents_write",
@@ -717,8 +773,15 @@ METHODS = table(
     method(
         "evaluate",
         Task.TRAINER,
-        (Field("documents", "[bin]", most=512, items=256),),
-        (Field("step", "u32"), Field("losses", "bin", most=1024)),
+        (
+            Field("documents", "[bin]", most=512, items=256),
+            Field("by_token", "bool", default=False, since=1),
+        ),
+        (
+            Field("step", "u32"),
+            Field("losses", "bin", most=1024),
+            Field("token_losses", "bin", most=1280, default=b"", since=1),
+        ),
         make=EvaluateResult,
     ),
     method(
@@ -728,6 +791,7 @@ METHODS = table(
             Field("target_step", "u32", most=16777216),
             Field("save_every", "u32"),
             Field("source", Source, default=Source.HOST),
+            Field("gradient_norm", "bool", default=False, since=1),
         ),
         (),
     ),
@@ -866,6 +930,11 @@ def tensor_read(name: str, kind: TensorKind, offset: int, count: int) -> Call[by
     return Call(METHODS["tensor_read"], (name, kind, offset, count))
 
 
+def weights_digest() -> Call[WeightsDigestResult]:
+    """Computes a digest of all weights, without sending them."""
+    return Call(METHODS["weights_digest"], ())
+
+
 def seek(step: int) -> Call[None]:
     """Sets the number of completed steps, after tensors have been restored; documents and losses
     are taken up from there.
@@ -880,16 +949,18 @@ def documents_write(first: int, documents: Sequence[bytes]) -> Call[DocumentsWri
     return Call(METHODS["documents_write"], (first, documents))
 
 
-def evaluate(documents: Sequence[bytes]) -> Call[EvaluateResult]:
+def evaluate(documents: Sequence[bytes], by_token: bool = False) -> Call[EvaluateResult]:
     """Computes the loss of documents the model is not trained on; changes nothing."""
-    return Call(METHODS["evaluate"], (documents,))
+    return Call(METHODS["evaluate"], (documents, by_token))
 
 
-def train(target_step: int, save_every: int, source: Source = Source.HOST) -> Call[None]:
+def train(
+    target_step: int, save_every: int, source: Source = Source.HOST, gradient_norm: bool = False
+) -> Call[None]:
     """Sets the step at which training stops and returns at once; a target that has been reached
     changes nothing.
     """
-    return Call(METHODS["train"], (target_step, save_every, source))
+    return Call(METHODS["train"], (target_step, save_every, source, gradient_norm))
 
 
 def pause() -> Call[int]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from ... import __version__
 from ...data.dataset import Vocabulary
 from ...device.client import Device
+from ...device.compatibility import compare_firmware, missing_regions
 from ...device.target import Target
 from ...rpc.errors import NoModel
-from ...rpc.messages import DeviceState, ModelInfo
+from ...rpc.messages import DeviceState, Hello, ModelInfo
 from ...view.output import print_fields, print_json
 from ...view.style import byte_count, printable
 from ..options import Baud, Json, NoReset, Port, run
@@ -36,6 +38,7 @@ async def _info(target: Target, json: bool) -> None:
                 {
                     "device": device.description,
                     "hello": dataclasses.asdict(device.hello),
+                    "firmware": _firmware_json(device.hello),
                     "status": status | {"state": DeviceState(status["state"]).name.lower()},
                     "model": dataclasses.asdict(model) if model else None,
                     "vocabulary": vocabulary.characters if model else None,
@@ -47,16 +50,36 @@ async def _info(target: Target, json: bool) -> None:
             print_fields(_device_fields(device) | await _model_fields(device, model, vocabulary))
 
 
+def _firmware_json(hello: Hello) -> dict[str, str]:
+    compared = compare_firmware(hello, __version__)
+    return {"program": __version__, "age": compared.age.value, "advice": compared.advice}
+
+
+def _firmware(hello: Hello) -> str:
+    compared = compare_firmware(hello, __version__)
+    said = f"{hello.build}, protocol {hello.major}.{hello.minor}"
+    if not compared.text:
+        return said
+    return f"{said}; {compared.text}. {compared.advice}"
+
+
+def _flash(hello: Hello) -> str:
+    chip = f"{byte_count(hello.flash_bytes)}, " if hello.flash_bytes else ""
+    checkpoints = f"{chip}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
+    return f"{checkpoints}. {missing_regions(hello)}".removesuffix(". ")
+
+
 def _device_fields(device: Device) -> dict[str, str]:
     hello, stats = device.hello, device.stats
     clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
     rate = f"{stats.baud:,} baud, " if stats.baud else ""
+    number = f", number {hello.device_id:012x}" if hello.device_id else ""
     return {
         "device": device.description,
-        "chip": f"{hello.chip}, {hello.cores} cores{clock}",
-        "firmware": f"{hello.build}, protocol {hello.major}.{hello.minor}",
+        "chip": f"{hello.chip}, {hello.cores} cores{clock}{number}",
+        "firmware": _firmware(hello),
         "memory": " + ".join(byte_count(size) for size in hello.memory_blocks) + " for tensors",
-        "flash": f"two checkpoints of at most {byte_count(hello.checkpoint_bytes)}",
+        "flash": _flash(hello),
         "link": f"{rate}frames of {hello.frame_bytes:,} bytes, {stats.window} requests in flight, "
         f"round trip {stats.round_trip_median_s * 1000:.1f} ms",
     }
