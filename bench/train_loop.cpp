@@ -23,12 +23,24 @@
 using namespace ugpt::engine;
 
 extern "C" {
-[[gnu::noinline]] void mark_embedding() { asm volatile(""); }
-[[gnu::noinline]] void mark_attention() { asm volatile(""); }
-[[gnu::noinline]] void mark_mlp() { asm volatile(""); }
-[[gnu::noinline]] void mark_loss() { asm volatile(""); }
-[[gnu::noinline]] void mark_adam() { asm volatile(""); }
-[[gnu::noinline]] void mark_outside() { asm volatile(""); }
+[[gnu::noinline]] void mark_embedding() {
+    asm volatile("");
+}
+[[gnu::noinline]] void mark_attention() {
+    asm volatile("");
+}
+[[gnu::noinline]] void mark_mlp() {
+    asm volatile("");
+}
+[[gnu::noinline]] void mark_loss() {
+    asm volatile("");
+}
+[[gnu::noinline]] void mark_adam() {
+    asm volatile("");
+}
+[[gnu::noinline]] void mark_outside() {
+    asm volatile("");
+}
 }
 
 namespace {
@@ -38,12 +50,18 @@ class Marks : public PhaseObserver {
   public:
     void enter(Phase phase) override {
         switch (phase) {
-            case Phase::embedding: return mark_embedding();
-            case Phase::attention: return mark_attention();
-            case Phase::mlp: return mark_mlp();
-            case Phase::loss: return mark_loss();
-            case Phase::adam: return mark_adam();
-            case Phase::outside: return mark_outside();
+            case Phase::embedding:
+                return mark_embedding();
+            case Phase::attention:
+                return mark_attention();
+            case Phase::mlp:
+                return mark_mlp();
+            case Phase::loss:
+                return mark_loss();
+            case Phase::adam:
+                return mark_adam();
+            case Phase::outside:
+                return mark_outside();
         }
     }
 };
@@ -72,8 +90,8 @@ Tally train(Model& model, std::uint32_t steps, std::size_t positions) {
         if (positions > 0) {
             length = positions - 1;
             for (std::size_t i = 0; i < length; ++i) {
-                text[i] = static_cast<Token>(kText[(step * 7 + i) % kOffsets[kDocuments]] %
-                                             shape.bos());
+                text[i] =
+                    static_cast<Token>(kText[(step * 7 + i) % kOffsets[kDocuments]] % shape.bos());
             }
         }
         length = length < shape.block_size ? length : shape.block_size;
@@ -81,8 +99,8 @@ Tally train(Model& model, std::uint32_t steps, std::size_t positions) {
         std::uint32_t bits;
         std::memcpy(&bits, &loss, sizeof(bits));
         tally.digest.add(bits);
-        tally.work += static_cast<std::uint32_t>(
-            length + 1 < shape.block_size ? length + 1 : shape.block_size);
+        tally.work += static_cast<std::uint32_t>(length + 1 < shape.block_size ? length + 1
+                                                                               : shape.block_size);
     }
     return tally;
 }

@@ -101,8 +101,8 @@ inline int run(std::span<char* const> names) {
 // Both give whether they passed, so that a test can stop: if (!CHECK(pointer != nullptr)) return;
 #define CHECK(condition) \
     ::ugpt::check::report(static_cast<bool>(condition), __FILE__, __LINE__, #condition)
-#define CHECK_NEAR(actual, expected, tolerance)                                             \
-    ::ugpt::check::report_near((actual), (expected), (tolerance), __FILE__, __LINE__,       \
+#define CHECK_NEAR(actual, expected, tolerance)                                       \
+    ::ugpt::check::report_near((actual), (expected), (tolerance), __FILE__, __LINE__, \
                                #actual " near " #expected)
 
 int main(int argc, char** argv) {

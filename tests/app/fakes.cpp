@@ -27,8 +27,7 @@ bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std:
     return true;
 }
 
-bool MemoryFlash::write(port::Region region, std::uint32_t offset,
-                        std::span<const std::byte> in) {
+bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<const std::byte> in) {
     auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (failing || offset > bytes.size() || in.size() > bytes.size() - offset) return false;
     for (std::size_t i = 0; i < in.size(); ++i) {
@@ -150,7 +149,9 @@ FakePlatform::FakePlatform(std::vector<std::size_t> block_sizes) {
     }
 }
 
-std::span<const std::span<std::byte>> FakePlatform::memory_blocks() { return blocks_; }
+std::span<const std::span<std::byte>> FakePlatform::memory_blocks() {
+    return blocks_;
+}
 
 std::uint64_t FakePlatform::now_us() {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();

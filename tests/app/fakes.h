@@ -27,8 +27,8 @@ class MemoryFlash : public port::Flash {
     MemoryFlash(const MemoryFlash& other) : regions_(other.regions_) {}  // the content alone
 
     std::uint64_t budget = UINT64_MAX;
-    std::atomic<bool> broken = false;  // writes are taken and lost
-    std::atomic<bool> failing = false;  // writes and erasures report a failure
+    std::atomic<bool> broken = false;                   // writes are taken and lost
+    std::atomic<bool> failing = false;                  // writes and erasures report a failure
     std::atomic<std::uint32_t> lost_from = UINT32_MAX;  // bytes from there on in a region are lost
     // The power is cut for the flash alone: what is written beyond so many bytes is lost, while the
     // device believes that all is well. An erased sector counts as one byte.

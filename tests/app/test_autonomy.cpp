@@ -3,10 +3,10 @@
 #include <string>
 
 #include "app/bench.h"
-#include "store/loss_history.h"
-#include "store/data_set.h"
-#include "store/settings.h"
 #include "base/crc32.h"
+#include "store/data_set.h"
+#include "store/loss_history.h"
+#include "store/settings.h"
 
 using namespace ugpt;
 using test::Bench;
@@ -16,7 +16,9 @@ namespace {
 
 using FlashPtr = std::shared_ptr<MemoryFlash>;
 
-FlashPtr make_flash() { return std::make_shared<MemoryFlash>(64 * 1024); }
+FlashPtr make_flash() {
+    return std::make_shared<MemoryFlash>(64 * 1024);
+}
 
 // Documents 0, 1, 2, ... of lengths 0 to 4, each token the length.
 std::vector<std::uint8_t> make_content(std::size_t documents, std::size_t token_bytes) {
@@ -40,8 +42,7 @@ rpc::DataSet describe(const std::vector<std::uint8_t>& content, std::uint32_t do
 
 void push_data(Bench& bench, std::uint32_t documents) {
     const auto content = make_content(documents, 1);
-    CHECK(bench.call(rpc::DataBeginParams{describe(content, documents)}) ==
-          rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::DataBeginParams{describe(content, documents)}) == rpc::ErrorCode::none);
     for (std::uint32_t at = 0; at < content.size(); at += 100) {
         const auto size = std::min<std::size_t>(100, content.size() - at);
         CHECK(bench.call(rpc::DataWriteParams{at, std::span(content).subspan(at, size)}) ==
@@ -57,7 +58,9 @@ std::vector<std::uint8_t> read_weights(Bench& bench) {
     return {tensor.data.begin(), tensor.data.end()};
 }
 
-bool idle(const rpc::Status& status) { return status.state == rpc::DeviceState::idle; }
+bool idle(const rpc::Status& status) {
+    return status.state == rpc::DeviceState::idle;
+}
 
 constexpr std::uint32_t kSteps = 60;
 
@@ -142,8 +145,8 @@ TEST(a_run_from_flash_gives_its_whole_curve) {
     CHECK(curve.values.empty());
 }
 
-// What a run leaves in flash if the power is cut after `bytes` of what it writes. A start from there
-// goes on from its last checkpoint, with every loss before it in its place, and ends alike.
+// What a run leaves in flash if the power is cut after `bytes` of what it writes. A start from
+// there goes on from its last checkpoint, with every loss before it in its place, and ends alike.
 void cut_and_go_on(std::uint64_t bytes, const std::vector<std::uint8_t>& weights,
                    const std::vector<std::uint8_t>& curve, bool& had_checkpoint) {
     const FlashPtr flash = make_flash();

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <vector>
 
-#include "store/checkpoint.h"
 #include "app/fakes.h"
 #include "check.h"
+#include "store/checkpoint.h"
 
 using namespace ugpt;
 using store::CheckpointInfo;
@@ -34,8 +34,13 @@ struct Subject {
 };
 
 CheckpointInfo info_at(std::uint32_t step) {
-    return {.run_id = 9, .step = step, .target_step = 100, .save_every = 10, .shape = kShape,
-            .recipe = {}, .vocabulary_bytes = kVocabulary.size()};
+    return {.run_id = 9,
+            .step = step,
+            .target_step = 100,
+            .save_every = 10,
+            .shape = kShape,
+            .recipe = {},
+            .vocabulary_bytes = kVocabulary.size()};
 }
 
 bool same_tensors(const engine::Model& a, const engine::Model& b) {
@@ -68,8 +73,7 @@ TEST(an_empty_flash_has_no_checkpoint) {
 TEST(what_is_saved_is_loaded) {
     MemoryFlash flash(kRegionBytes);
     const Subject subject(5);
-    CHECK(CheckpointStore(flash).save(info_at(42), subject.model, kVocabulary) ==
-          Result::ok);
+    CHECK(CheckpointStore(flash).save(info_at(42), subject.model, kVocabulary) == Result::ok);
     CHECK(CheckpointStore(flash).find_newest() == info_at(42));
     CHECK(reload(flash, subject) == 42);
 }

@@ -98,8 +98,7 @@ TEST(a_profile_counts_while_it_is_on) {
     CHECK(during.profile.steps == 20);
     // The counter advances by ten ticks whenever it is read: once for every phase that is entered.
     for (const std::uint64_t ticks : {during.profile.embedding, during.profile.attention,
-                                      during.profile.mlp, during.profile.loss,
-                                      during.profile.adam})
+                                      during.profile.mlp, during.profile.loss, during.profile.adam})
         CHECK(ticks >= 200 && ticks <= 4000 && ticks % 200 == 0);
 
     CHECK(bench.call(rpc::TrainParams{25, 0}) == rpc::ErrorCode::none);

@@ -25,8 +25,8 @@ void set_weight(Bench& bench, float value) {
 }  // namespace
 
 TEST(a_loss_that_is_not_finite_stops_the_run) {
-    for (const float value : {std::numeric_limits<float>::quiet_NaN(),
-                              std::numeric_limits<float>::infinity()}) {
+    for (const float value :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
         Bench bench;
         bench.handshake();
         bench.create();

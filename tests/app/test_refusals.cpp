@@ -79,15 +79,15 @@ TEST(a_tensor_is_written_within_its_bounds_only) {
     std::array<std::uint8_t, 64 * sizeof(float)> values{};
     const std::span bytes(values);
     const auto write = [&](const char* name, std::uint32_t offset, std::size_t size) {
-        return bench.call(rpc::TensorWriteParams{name, rpc::TensorKind::weights, offset,
-                                                 bytes.first(size)});
+        return bench.call(
+            rpc::TensorWriteParams{name, rpc::TensorKind::weights, offset, bytes.first(size)});
     };
     const auto wte = bench.tensor("wte");  // 5 x 8 values
     CHECK(write("wte", 0, 41 * sizeof(float)) == ErrorCode::unknown_tensor);
     CHECK(write("wte", 40, sizeof(float)) == ErrorCode::unknown_tensor);
     CHECK(write("wte", 0xFFFFFFFF, sizeof(float)) == ErrorCode::unknown_tensor);
-    CHECK(write("wte", 0, 7) == ErrorCode::unknown_tensor);                    // no whole value
-    CHECK(write("wte", 0, 39 * sizeof(float)) == ErrorCode::bad_params);       // no whole block
+    CHECK(write("wte", 0, 7) == ErrorCode::unknown_tensor);               // no whole value
+    CHECK(write("wte", 0, 39 * sizeof(float)) == ErrorCode::bad_params);  // no whole block
     CHECK(write("layer0.attn_wq", 1, 63 * sizeof(float)) == ErrorCode::bad_params);
     CHECK(write("layer1.attn_wq", 0, 64 * sizeof(float)) == ErrorCode::unknown_tensor);
     CHECK(write("wt", 0, 40 * sizeof(float)) == ErrorCode::unknown_tensor);
@@ -170,7 +170,7 @@ TEST(documents_of_an_evaluation_are_checked) {
     };
     const std::array<std::uint8_t, 9> bytes{0, 1, 2, 3, 0, 1, 2, 3, 4};
     CHECK(evaluate(std::span(bytes).first(8)) == ErrorCode::none);
-    CHECK(evaluate(bytes) == ErrorCode::bad_token);                      // longer than the context
+    CHECK(evaluate(bytes) == ErrorCode::bad_token);                     // longer than the context
     CHECK(evaluate(std::span(bytes).last(1)) == ErrorCode::bad_token);  // BOS
 }
 

@@ -1,11 +1,11 @@
-// The input and output of the drivers, which run the engine and its plain reference for tests written
-// in Python (engine_driver.py).
+// The input and output of the drivers, which run the engine and its plain reference for tests
+// written in Python (engine_driver.py).
 //
 // Standard input, little-endian: sixteen u32 (n_layer, n_embd, n_head, block_size, vocab_size,
 // total_steps, batch, schedule, moments, recompute, warmup_steps, documents, held-out documents,
 // samples, index into available_kernels or kModelsChoice, seed), eight f32 (learning_rate, beta1,
-// beta2, epsilon, weight_decay, clip_norm, temperature, init_std), the weights in canonical order as
-// f32, unless init_std says that they are drawn from the seed, then every document, every
+// beta2, epsilon, weight_decay, clip_norm, temperature, init_std), the weights in canonical order
+// as f32, unless init_std says that they are drawn from the seed, then every document, every
 // held-out one (u32 length, u32 tokens) and block_size f32 uniforms for every sample.
 // Standard output: one f32 loss for every step; weights, first moments and second moments, each in
 // canonical order, as f32; the f32 loss of every held-out document; for every sample u32 length

@@ -42,8 +42,7 @@ int main() {
     for (std::uint32_t i = 0; i < asked.documents; ++i) {
         give_loss(train_step(training, take_document()));
     }
-    for (Parameters* kind :
-         {&training.weights, &training.first_moment, &training.second_moment}) {
+    for (Parameters* kind : {&training.weights, &training.first_moment, &training.second_moment}) {
         for (const Matrix* matrix : kind->matrices()) {
             give<float>(matrix->values);
         }

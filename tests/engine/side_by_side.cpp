@@ -47,9 +47,9 @@ std::vector<float*> values_of(reference::Parameters& parameters) {
     std::vector<float*> all{parameters.wte[0], parameters.wpe[0], parameters.lm_head[0]};
     for (reference::Layer& layer : parameters.layers) {
         const std::size_t width = layer.attn_wo.rows;
-        for (float* values : {layer.attn_wqkv[0], layer.attn_wqkv[width],
-                              layer.attn_wqkv[2 * width], layer.attn_wo[0], layer.mlp_fc1[0],
-                              layer.mlp_fc2[0]}) {
+        for (float* values :
+             {layer.attn_wqkv[0], layer.attn_wqkv[width], layer.attn_wqkv[2 * width],
+              layer.attn_wo[0], layer.mlp_fc1[0], layer.mlp_fc2[0]}) {
             all.push_back(values);
         }
     }
@@ -68,15 +68,16 @@ std::uint32_t random_number(std::uint64_t stream, std::uint64_t counter, std::ui
 }
 
 std::string Start::describe() const {
-    return text_of("n_layer %u, n_embd %u, n_head %u, block_size %u, vocab_size %u, seed %llu, "
-                   "init_std %g, learning_rate %g, beta1 %g, beta2 %g, epsilon %g, total_steps %u, "
-                   "schedule %u, warmup_steps %u, weight_decay %g, from step %u on",
-                   shape.n_layer, shape.n_embd, shape.n_head, shape.block_size, shape.vocab_size,
-                   static_cast<unsigned long long>(seed), static_cast<double>(init_std),
-                   static_cast<double>(recipe.learning_rate), static_cast<double>(recipe.beta1),
-                   static_cast<double>(recipe.beta2), static_cast<double>(recipe.epsilon),
-                   recipe.total_steps, static_cast<unsigned>(recipe.schedule), recipe.warmup_steps,
-                   static_cast<double>(recipe.weight_decay), completed_steps);
+    return text_of(
+        "n_layer %u, n_embd %u, n_head %u, block_size %u, vocab_size %u, seed %llu, "
+        "init_std %g, learning_rate %g, beta1 %g, beta2 %g, epsilon %g, total_steps %u, "
+        "schedule %u, warmup_steps %u, weight_decay %g, from step %u on",
+        shape.n_layer, shape.n_embd, shape.n_head, shape.block_size, shape.vocab_size,
+        static_cast<unsigned long long>(seed), static_cast<double>(init_std),
+        static_cast<double>(recipe.learning_rate), static_cast<double>(recipe.beta1),
+        static_cast<double>(recipe.beta2), static_cast<double>(recipe.epsilon), recipe.total_steps,
+        static_cast<unsigned>(recipe.schedule), recipe.warmup_steps,
+        static_cast<double>(recipe.weight_decay), completed_steps);
 }
 
 SideBySide::SideBySide(const Start& start)
@@ -101,8 +102,8 @@ void SideBySide::add(const engine::Kernels& kernels, bool recompute) {
     engine::Recipe recipe = start_.recipe;
     recipe.activation_checkpointing = recompute;
     const std::size_t unlimited = std::numeric_limits<std::size_t>::max() / 2;
-    const engine::Plan plan = engine::Model::plan(start_.shape, recipe,
-                                                  engine::Arena::measuring({&unlimited, 1}));
+    const engine::Plan plan =
+        engine::Model::plan(start_.shape, recipe, engine::Arena::measuring({&unlimited, 1}));
     added.memory.resize(plan.total_bytes + engine::Arena::kAlignment);
     const std::span<std::byte> block(added.memory);
     engine::Arena arena(std::span(&block, 1));
@@ -177,8 +178,8 @@ std::size_t SideBySide::sample(const engine::SampleRequest& request) {
         if (same_ && (drawn != expected || sample.ended != ended)) {
             report(each, text_of("text %u of %zu tokens, behind a prompt of %zu: %zu tokens of the "
                                  "reference's %zu, of which the first %td are the same",
-                                 request.sample_index, drawn.size(), request.prompt.size(), drawn.size(),
-                                 expected.size(), differs.in1 - drawn.begin()));
+                                 request.sample_index, drawn.size(), request.prompt.size(),
+                                 drawn.size(), expected.size(), differs.in1 - drawn.begin()));
         }
     }
     return expected.size();
@@ -229,8 +230,8 @@ void SideBySide::compare(const Contestant& engine, std::size_t parameter, const 
 void SideBySide::compare_losses(const char* what, float expected, float actual,
                                 const Contestant& engine) {
     if (comparable(expected) != comparable(actual)) {
-        report(engine, text_of("%s is 0x%08x instead of 0x%08x", what, bits_of(actual),
-                               bits_of(expected)));
+        report(engine,
+               text_of("%s is 0x%08x instead of 0x%08x", what, bits_of(actual), bits_of(expected)));
     }
 }
 

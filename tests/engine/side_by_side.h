@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/numeric/bits.h"
 #include "engine/engine.h"
+#include "engine/numeric/bits.h"
 #include "engine/reference/training.h"
 
 namespace ugpt::check {

@@ -32,7 +32,8 @@ TEST(a_block_may_start_anywhere) {
 }
 
 TEST(a_part_goes_where_there_is_room) {
-    const std::array blocks{std::span<std::byte>(memory, 256), std::span<std::byte>(memory + 1024, 512)};
+    const std::array blocks{std::span<std::byte>(memory, 256),
+                            std::span<std::byte>(memory + 1024, 512)};
     Arena arena(blocks);
     CHECK(arena.take(200) == memory);
     CHECK(arena.take(300) == memory + 1024);
@@ -66,7 +67,8 @@ TEST(a_part_can_begin_at_a_cache_line) {
 }
 
 TEST(measuring_counts_like_allocating) {
-    const std::array blocks{std::span<std::byte>(memory, 640), std::span<std::byte>(memory + 1024, 512)};
+    const std::array blocks{std::span<std::byte>(memory, 640),
+                            std::span<std::byte>(memory + 1024, 512)};
     const std::array<std::size_t, 2> sizes{640, 512};
     Arena real(blocks);
     Arena measuring = Arena::measuring(sizes);

@@ -62,8 +62,8 @@ class Parts {
     }
 
     template <class Owner, std::size_t kCount>
-    void add_matrices(const std::string& prefix,
-                      const std::array<MatrixPart<Owner>, kCount>& parts, const Owner& owner) {
+    void add_matrices(const std::string& prefix, const std::array<MatrixPart<Owner>, kCount>& parts,
+                      const Owner& owner) {
         for (const MatrixPart<Owner>& part : parts) {
             const Matrix& matrix = owner.*part.place;
             const std::string name = prefix + std::string(part.name);
@@ -80,8 +80,8 @@ class Parts {
     }
 
     template <class Owner, std::size_t kCount>
-    void add_buffers(const std::string& prefix,
-                     const std::array<BufferPart<Owner>, kCount>& parts, const Owner& owner) {
+    void add_buffers(const std::string& prefix, const std::array<BufferPart<Owner>, kCount>& parts,
+                     const Owner& owner) {
         for (const BufferPart<Owner>& part : parts) {
             if (part.shares != nullptr) {
                 CHECK(owner.*part.place == owner.*part.shares);
@@ -104,11 +104,11 @@ class Parts {
 
 const std::array<Shape, 4> kShapes{
     {{1, 16, 4, 16, 27}, {3, 10, 1, 5, 40}, {2, 36, 4, 133, 7}, {2, 3, 1, 1, 2}}};
-const std::array<Recipe, 4> kRecipes{{{},
-                                      {.batch = 2, .moments = MomentFormat::bf16},
-                                      {.moments = MomentFormat::q8,
-                                       .activation_checkpointing = true},
-                                      {.activation_checkpointing = true, .clip_norm = 1.0f}}};
+const std::array<Recipe, 4> kRecipes{
+    {{},
+     {.batch = 2, .moments = MomentFormat::bf16},
+     {.moments = MomentFormat::q8, .activation_checkpointing = true},
+     {.activation_checkpointing = true, .clip_norm = 1.0f}}};
 
 }  // namespace
 

@@ -25,10 +25,18 @@ double worst_error(float first, float last, std::uint32_t stride, Function f, Ex
     return worst;
 }
 
-double exact_exp(double x) { return std::exp(x); }
-double exact_reciprocal(double x) { return 1.0 / x; }
-double exact_inverse_root(double x) { return 1.0 / std::sqrt(x); }
-double exact_log(double x) { return std::log(x); }
+double exact_exp(double x) {
+    return std::exp(x);
+}
+double exact_reciprocal(double x) {
+    return 1.0 / x;
+}
+double exact_inverse_root(double x) {
+    return 1.0 / std::sqrt(x);
+}
+double exact_log(double x) {
+    return std::log(x);
+}
 
 }  // namespace
 
@@ -127,8 +135,8 @@ TEST(adam_carries_epsilon) {
     double worst = 0.0;
     for (std::uint32_t bits = bits_of(1e-30f); bits < bits_of(1e10f); bits += 4099) {
         const Change change = adam_change(1e-3f, float_of(bits), 1e-8f);
-        worst = std::max(worst,
-                         std::fabs(static_cast<double>(change.actual) / change.expected - 1.0));
+        worst =
+            std::max(worst, std::fabs(static_cast<double>(change.actual) / change.expected - 1.0));
     }
     std::printf("  worst relative error %.3g\n", worst);
     CHECK(worst < 1.4e-6);  // worst where epsilon is 1/2304 of the root

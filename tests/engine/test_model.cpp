@@ -78,8 +78,8 @@ TEST(a_plan_is_what_create_takes) {
         Model model;
         CHECK(model.create(shape, {}, arena));
         CHECK(arena.taken_bytes() == plan.total_bytes);
-        CHECK(plan.total_bytes == plan.weights_bytes + plan.moments_bytes +
-                                      plan.gradients_bytes + plan.activations_bytes);
+        CHECK(plan.total_bytes == plan.weights_bytes + plan.moments_bytes + plan.gradients_bytes +
+                                      plan.activations_bytes);
         std::size_t parameters = 0;
         for (std::size_t i = 0; i < model.parameter_count(); ++i) {
             parameters += model.parameter(i).size();
@@ -152,10 +152,21 @@ TEST(invalid_shapes_are_refused) {
 
 TEST(parameters_have_their_names) {
     const Owned owned({2, 8, 2, 4, 5});
-    const std::vector<std::string> names{
-        "wte",           "wpe",           "lm_head",        "layer0.attn_wq", "layer0.attn_wk",
-        "layer0.attn_wv", "layer0.attn_wo", "layer0.mlp_fc1", "layer0.mlp_fc2", "layer1.attn_wq",
-        "layer1.attn_wk", "layer1.attn_wv", "layer1.attn_wo", "layer1.mlp_fc1", "layer1.mlp_fc2"};
+    const std::vector<std::string> names{"wte",
+                                         "wpe",
+                                         "lm_head",
+                                         "layer0.attn_wq",
+                                         "layer0.attn_wk",
+                                         "layer0.attn_wv",
+                                         "layer0.attn_wo",
+                                         "layer0.mlp_fc1",
+                                         "layer0.mlp_fc2",
+                                         "layer1.attn_wq",
+                                         "layer1.attn_wk",
+                                         "layer1.attn_wv",
+                                         "layer1.attn_wo",
+                                         "layer1.mlp_fc1",
+                                         "layer1.mlp_fc2"};
     CHECK(owned.model.parameter_count() == names.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
         const auto found = owned.model.find(names[i]);
@@ -261,10 +272,11 @@ TEST(what_was_read_can_be_written_back) {
             for (std::size_t i = 0; i < from.model.parameter_count(); ++i) {
                 const Parameter& source = from.model.parameter(i);
                 const Parameter& target = to.model.parameter(i);
-                for (const TensorKind kind : {TensorKind::weights, TensorKind::first_moment,
-                                              TensorKind::second_moment}) {
+                for (const TensorKind kind :
+                     {TensorKind::weights, TensorKind::first_moment, TensorKind::second_moment}) {
                     for (std::size_t place = 0; place < source.size(); place += 192) {
-                        std::vector<float> values(std::min<std::size_t>(192, source.size() - place));
+                        std::vector<float> values(
+                            std::min<std::size_t>(192, source.size() - place));
                         from.model.read(source, kind, place, values);
                         to.model.write(target, kind, place, values);
                     }
@@ -480,8 +492,9 @@ TEST(memory_left_behind_does_not_matter) {
         // Longer texts leave something in every buffer.
         std::vector<Token> text(shape.block_size, Token{0});
         used.model.train_step(text);
-        sample_of(used.model, {.seed = 1, .sample_index = 1, .temperature = 1.0f, .prompt = {},
-                               .uniforms = {}});
+        sample_of(
+            used.model,
+            {.seed = 1, .sample_index = 1, .temperature = 1.0f, .prompt = {}, .uniforms = {}});
         used.model.init_weights(42, 0.08f);
         for (std::uint64_t i = 0; i < 20; ++i) {
             CHECK(bits_of(fresh.model.train_step(random_text(shape, i))) ==
@@ -649,8 +662,9 @@ TEST(a_sample_follows_its_prompt) {
     CHECK(sample_of(owned.model, request) == (std::vector<Token>{0, 0}));
 }
 
-// The single-position forward pass must see what the training pass sees: with the prompt forced, the
-// probability of the next token follows from the loss of two texts that differ in length by one.
+// The single-position forward pass must see what the training pass sees: with the prompt forced,
+// the probability of the next token follows from the loss of two texts that differ in length by
+// one.
 TEST(sampling_and_training_agree_on_the_logits) {
     const Shape shape{2, 16, 4, 16, 27};
     Recipe recipe;
@@ -672,8 +686,11 @@ TEST(sampling_and_training_agree_on_the_logits) {
         const double middle = (low + high) / 2.0;
         const std::vector<float> uniforms(shape.block_size, static_cast<float>(middle));
         std::vector<Token> out(shape.block_size);
-        const Sample sample = owned.model.sample({.seed = 0, .sample_index = 0, .temperature = 1.0f,
-                                                  .prompt = text, .uniforms = uniforms},
+        const Sample sample = owned.model.sample({.seed = 0,
+                                                  .sample_index = 0,
+                                                  .temperature = 1.0f,
+                                                  .prompt = text,
+                                                  .uniforms = uniforms},
                                                  out);
         (sample.ended && sample.length == 0 ? high : low) = middle;
     }

@@ -78,14 +78,15 @@ Start random_start(std::uint64_t number) {
                    .vocab_size = number % 6 == 0 ? any(4, 257, 300) : any(4, 2, 40)};
     start.init_std = pick(std::array{0.02f, 0.08f, 0.5f, 2.0f}, 10 + number, 5);
     start.completed_steps = number % 2 == 0 ? 0 : 253;  // then moments are flushed on the way
-    start.recipe = {.learning_rate = pick(std::array{0.001f, 0.01f, 0.1f}, 10 + number, 6),
-                    .beta1 = pick(std::array{0.5f, 0.85f, 0.9f, 0.999f}, 10 + number, 7),
-                    .beta2 = pick(std::array{0.9f, 0.99f, 0.999f}, 10 + number, 8),
-                    .epsilon = pick(std::array{0.0f, 1e-16f, 1e-10f, 1e-8f, 1e-5f, 0.1f}, 10 + number, 9),
-                    .total_steps = start.completed_steps + any(10, 3, 20),
-                    .schedule = static_cast<Schedule>(any(11, 0, 2)),
-                    .warmup_steps = any(12, 0, 1) * (start.completed_steps + 2),
-                    .weight_decay = pick(std::array{0.0f, 0.1f, 7.0f}, 10 + number, 13)};
+    start.recipe = {
+        .learning_rate = pick(std::array{0.001f, 0.01f, 0.1f}, 10 + number, 6),
+        .beta1 = pick(std::array{0.5f, 0.85f, 0.9f, 0.999f}, 10 + number, 7),
+        .beta2 = pick(std::array{0.9f, 0.99f, 0.999f}, 10 + number, 8),
+        .epsilon = pick(std::array{0.0f, 1e-16f, 1e-10f, 1e-8f, 1e-5f, 0.1f}, 10 + number, 9),
+        .total_steps = start.completed_steps + any(10, 3, 20),
+        .schedule = static_cast<Schedule>(any(11, 0, 2)),
+        .warmup_steps = any(12, 0, 1) * (start.completed_steps + 2),
+        .weight_decay = pick(std::array{0.0f, 0.1f, 7.0f}, 10 + number, 13)};
     return start;
 }
 
@@ -106,10 +107,10 @@ TEST(more_random_shapes) {
 }
 
 TEST(shapes_at_the_limits) {
-    const std::array<Shape, 12> shapes{{{1, 1, 1, 1, 2},     // nothing smaller
+    const std::array<Shape, 12> shapes{{{1, 1, 1, 1, 2},  // nothing smaller
                                         {1, 1, 1, 40, 2},
-                                        {2, 8, 8, 20, 5},    // heads of one feature
-                                        {2, 9, 3, 1, 6},     // every token by itself
+                                        {2, 8, 8, 20, 5},  // heads of one feature
+                                        {2, 9, 3, 1, 6},   // every token by itself
                                         {3, 7, 1, 33, 2},
                                         {1, 16, 4, 16, 27},  // the standard strides
                                         {2, 16, 1, 12, 27},
@@ -155,8 +156,8 @@ TEST(prompts_of_every_length) {
     CHECK(drawn > 5 * shape.block_size);  // most texts are long
 }
 
-// The largest uniform that draws a token up to some one, and the float above it: what a difference in
-// the last bit of a probability would move.
+// The largest uniform that draws a token up to some one, and the float above it: what a difference
+// in the last bit of a probability would move.
 TEST(borders_between_tokens) {
     const Shape shape{1, 6, 2, 1, 12};
     SideBySide both({.shape = shape, .recipe = {}, .init_std = 1.0f});

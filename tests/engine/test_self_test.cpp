@@ -3,8 +3,8 @@
 
 #include "check.h"
 #include "engine/engine.h"
-#include "engine/train/kernels.h"
 #include "engine/numeric/self_test_lanes.h"
+#include "engine/train/kernels.h"
 
 using namespace ugpt::engine;
 

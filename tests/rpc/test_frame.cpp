@@ -1,9 +1,9 @@
 // Frames: round trips, resynchronisation after anything that is not a frame, limits.
 #include <string_view>
 
+#include "base/crc32.h"
 #include "bytes.h"
 #include "check.h"
-#include "base/crc32.h"
 #include "rpc/frame.h"
 
 namespace ugpt::rpc {
@@ -37,8 +37,8 @@ Bytes text(std::string_view characters) {
 std::vector<Bytes> bodies(FrameDecoder& decoder, const Bytes& stream, std::size_t piece_size) {
     std::vector<Bytes> found;
     for (std::size_t start = 0; start < stream.size(); start += piece_size) {
-        const Bytes piece = copy(
-            std::span(stream).subspan(start, std::min(piece_size, stream.size() - start)));
+        const Bytes piece =
+            copy(std::span(stream).subspan(start, std::min(piece_size, stream.size() - start)));
         std::span<const std::uint8_t> rest = piece;
         while (!rest.empty()) {
             std::span<const std::uint8_t> body;
@@ -126,9 +126,16 @@ TEST(text_garbage_and_half_frames_between_frames_do_no_harm) {
     Bytes half = framed("this frame was cut by a reset");
     half.resize(half.size() / 2);
     const Bytes stream = joined({
-        text("ets Jun  8 2016 00:22:57\r\nrst:0x1 (POWERON_RESET)\r\n"), framed("one"),
-        text("Guru Meditation Error"), framed("two"), half, framed("three"),
-        Bytes(5, 0), framed("four"), Bytes(5000, 0xFF), framed("five"),
+        text("ets Jun  8 2016 00:22:57\r\nrst:0x1 (POWERON_RESET)\r\n"),
+        framed("one"),
+        text("Guru Meditation Error"),
+        framed("two"),
+        half,
+        framed("three"),
+        Bytes(5, 0),
+        framed("four"),
+        Bytes(5000, 0xFF),
+        framed("five"),
     });
     const std::vector<Bytes> sent = {text("one"), text("two"), text("three"), text("four"),
                                      text("five")};

@@ -60,8 +60,8 @@ std::vector<Bytes> seeds() {
     TensorWriteParams tensor;
     tensor.name = "layer0.attn_wq";
     tensor.data = repeated_bytes("0000803f", 80);
-    return {encoded(hello), encoded(create), encoded(documents), encoded(tensor),
-            encoded(StatusResult{}), encoded(SampleResult{})};
+    return {encoded(hello),  encoded(create),         encoded(documents),
+            encoded(tensor), encoded(StatusResult{}), encoded(SampleResult{})};
 }
 
 TEST(random_bytes_are_refused_without_harm) {

@@ -3,9 +3,9 @@
 #include <string_view>
 #include <variant>
 
+#include "base/crc32.h"
 #include "bytes.h"
 #include "check.h"
-#include "base/crc32.h"
 #include "rpc/envelope.h"
 #include "rpc/frame.h"
 

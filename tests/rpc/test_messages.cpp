@@ -28,12 +28,16 @@ std::string refusal(std::string_view hex) {
 }
 
 TEST(a_field_outside_its_range_is_named_with_its_bound) {
-    CHECK(refusal<Shape>("9501100410" "1b") == "");
-    CHECK(refusal<Shape>("9500100410" "1b") == "n_layer: 0 is below 1");
-    CHECK(refusal<Shape>("9501cd07d00410" "1b") == "n_embd: 2000 is above 1024");
-    CHECK(refusal<Shape>("9501ff0410" "1b") == "n_embd is negative");
-    CHECK(refusal<Shape>("9501cfffffffffffffffff0410" "1b") ==
-          "n_embd: 18446744073709551615 is above 1024");
+    CHECK(refusal<Shape>("9501100410"
+                         "1b") == "");
+    CHECK(refusal<Shape>("9500100410"
+                         "1b") == "n_layer: 0 is below 1");
+    CHECK(refusal<Shape>("9501cd07d00410"
+                         "1b") == "n_embd: 2000 is above 1024");
+    CHECK(refusal<Shape>("9501ff0410"
+                         "1b") == "n_embd is negative");
+    CHECK(refusal<Shape>("9501cfffffffffffffffff0410"
+                         "1b") == "n_embd: 18446744073709551615 is above 1024");
     CHECK(refusal<SetBaudParams>("91cd2580") == "");
     CHECK(refusal<SetBaudParams>("91cd257f") == "baud: 9599 is below 9600");
     CHECK(refusal<SeekParams>("91ce01000000") == "");
@@ -59,10 +63,18 @@ TEST(floats_are_written_so_that_they_can_be_read_back) {
         const std::string all(describe(error, text));
         return all.substr(3, all.find(" is above") - 3);
     };
-    for (const auto& [value, expected] :
-         {std::pair{0.0f, "0"}, {1.0f, "1"}, {-1.5f, "-1.5"}, {0.9999f, "0.9999"}, {1e-10f, "1e-10"},
-          {0.00012345f, "0.00012345"}, {123456792.0f, "123456790"}, {1e6f, "1000000"},
-          {1.5e9f, "1.5e+9"}, {1e17f, "1e+17"}, {3.4e38f, "3.4e+38"}, {1e-45f, "1.4013e-45"}})
+    for (const auto& [value, expected] : {std::pair{0.0f, "0"},
+                                          {1.0f, "1"},
+                                          {-1.5f, "-1.5"},
+                                          {0.9999f, "0.9999"},
+                                          {1e-10f, "1e-10"},
+                                          {0.00012345f, "0.00012345"},
+                                          {123456792.0f, "123456790"},
+                                          {1e6f, "1000000"},
+                                          {1.5e9f, "1.5e+9"},
+                                          {1e17f, "1e+17"},
+                                          {3.4e38f, "3.4e+38"},
+                                          {1e-45f, "1.4013e-45"}})
         CHECK(written(value) == expected);
     std::mt19937 random(14);
     for (int round = 0; round < 20000; ++round) {
@@ -75,9 +87,12 @@ TEST(floats_are_written_so_that_they_can_be_read_back) {
 TEST(lengths_counts_and_enums_are_bounded) {
     const std::string long_name = "94d921" + std::string(66, '6') + "0000c400";
     CHECK(refusal<TensorWriteParams>(long_name) == "name: 33 bytes are more than 32");
-    CHECK(refusal<TensorWriteParams>("94a0" "0200c400") == "");
-    CHECK(refusal<TensorWriteParams>("94a0" "0300c400") == "kind: 3 has no meaning");
-    CHECK(refusal<TensorWriteParams>("94a0" "cd010000c400") == "kind: 256 has no meaning");
+    CHECK(refusal<TensorWriteParams>("94a0"
+                                     "0200c400") == "");
+    CHECK(refusal<TensorWriteParams>("94a0"
+                                     "0300c400") == "kind: 3 has no meaning");
+    CHECK(refusal<TensorWriteParams>("94a0"
+                                     "cd010000c400") == "kind: 256 has no meaning");
     CHECK(refusal<PingParams>("91c51f41" + std::string(2 * 8001, '0')) ==
           "payload: 8001 bytes are more than 8000");
     CHECK(refusal<DocumentsWriteParams>("9200dc0401" + std::string(4 * 1025, 'a')) ==
@@ -90,7 +105,8 @@ TEST(missing_fields_and_wrong_types_are_named) {
     CHECK(refusal<Shape>("93011004") == "block_size is missing");
     CHECK(refusal<Shape>("90") == "n_layer is missing");
     CHECK(refusal<Shape>("c0") == "params has the wrong type");
-    CHECK(refusal<Shape>("95a0100410" "1b") == "n_layer has the wrong type");
+    CHECK(refusal<Shape>("95a0100410"
+                         "1b") == "n_layer has the wrong type");
     CHECK(refusal<PlanParams>("93c0") == "params is cut short");
     CHECK(refusal<PlanParams>("93c00000") == "shape has the wrong type");
     CHECK(refusal<PlanParams>("93930110040000") == "block_size is missing");
@@ -130,22 +146,30 @@ Envelope parsed(std::string_view hex, Request& request) {
 
 TEST(requests_are_told_from_everything_else) {
     Request request;
-    CHECK(parsed("940007a4" "70696e67" "91c400", request) == Envelope::request);
+    CHECK(parsed("940007a4"
+                 "70696e67"
+                 "91c400",
+                 request) == Envelope::request);
     CHECK(request.id == 7 && request.method == Method::ping && request.name == "ping");
-    CHECK(parsed("940007a4" "706f6e67" "90", request) == Envelope::request);
+    CHECK(parsed("940007a4"
+                 "706f6e67"
+                 "90",
+                 request) == Envelope::request);
     CHECK(!request.method && request.name == "pong");
 
     // An id that can be answered.
-    for (const auto* hex : {"930008a470696e67", "940008a470696e67c0",
-                            "940008a470696e6791", "940008a470696e6790c0", "950008a470696e6790c0",
-                            "940008a470696e6781c0c0"}) {
+    for (const auto* hex :
+         {"930008a470696e67", "940008a470696e67c0", "940008a470696e6791", "940008a470696e6790c0",
+          "950008a470696e6790c0", "940008a470696e6781c0c0"}) {
         CHECK(parsed(hex, request) == Envelope::malformed);
         CHECK(request.id == 8 && !request.method);
     }
     // None.
-    for (const auto* hex : {"", "00", "90", "91", "9100", "9400", "94ff", "9400ff", "940101c090", "940008", "94000801",
-                            "9302a3616263" "90", "9400cf0000000100000000a470696e6790", "c1",
-                            "80", "a470696e67"}) {
+    for (const auto* hex : {"", "00", "90", "91", "9100", "9400", "94ff", "9400ff", "940101c090",
+                            "940008", "94000801",
+                            "9302a3616263"
+                            "90",
+                            "9400cf0000000100000000a470696e6790", "c1", "80", "a470696e67"}) {
         CHECK(parsed(hex, request) == Envelope::unusable);
     }
 }

@@ -23,9 +23,15 @@ TEST(unsigned_integers_take_the_shortest_form_and_round_trip) {
         std::uint64_t value;
         std::string_view hex;
     };
-    for (const Case& c : {Case{0, "00"}, {127, "7f"}, {128, "cc80"}, {255, "ccff"},
-                          {256, "cd0100"}, {65535, "cdffff"}, {65536, "ce00010000"},
-                          {4294967295, "ceffffffff"}, {4294967296, "cf0000000100000000"},
+    for (const Case& c : {Case{0, "00"},
+                          {127, "7f"},
+                          {128, "cc80"},
+                          {255, "ccff"},
+                          {256, "cd0100"},
+                          {65535, "cdffff"},
+                          {65536, "ce00010000"},
+                          {4294967295, "ceffffffff"},
+                          {4294967296, "cf0000000100000000"},
                           {18446744073709551615u, "cfffffffffffffffff"}}) {
         const Bytes bytes = written([&](Writer& writer) { writer.uint(c.value); });
         CHECK(bytes == from_hex(c.hex));
@@ -57,11 +63,17 @@ TEST(floats_may_be_float64_or_integers) {
         float value;
     };
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    for (const Case& c : {Case{"ca3fc00000", 1.5f}, {"cb3ff8000000000000", 1.5f}, {"07", 7.0f},
-                          {"fe", -2.0f}, {"cc80", 128.0f}, {"d1fffe", -2.0f},
+    for (const Case& c : {Case{"ca3fc00000", 1.5f},
+                          {"cb3ff8000000000000", 1.5f},
+                          {"07", 7.0f},
+                          {"fe", -2.0f},
+                          {"cc80", 128.0f},
+                          {"d1fffe", -2.0f},
                           {"cfffffffffffffffff", 18446744073709551615.0f},
-                          {"cb7e37e43c8800759c", kInfinity}, {"cbfe37e43c8800759c", -kInfinity},
-                          {"cb3fb999999999999a", 0.1f}, {"ca00000001", 1e-45f}}) {
+                          {"cb7e37e43c8800759c", kInfinity},
+                          {"cbfe37e43c8800759c", -kInfinity},
+                          {"cb3fb999999999999a", 0.1f},
+                          {"ca00000001", 1e-45f}}) {
         const Bytes bytes = from_hex(c.hex);
         Reader reader(bytes);
         CHECK(reader.f32() == c.value);
@@ -142,14 +154,43 @@ TEST(wrong_types_are_refused_and_the_first_error_stays) {
 }
 
 TEST(every_type_can_be_skipped) {
-    for (const auto* hex :
-         {"00", "7f", "ff", "c0", "c2", "c3", "a3616263", "d903616263", "da0003616263",
-          "db00000003616263", "c4020102", "c500020102", "c6000000020102", "ca00000000",
-          "cb0000000000000000", "cc00", "cd0000", "ce00000000", "cf0000000000000000", "d000",
-          "d10000", "d200000000", "d30000000000000000", "d40100", "d5010000", "d60100000000",
-          "d7010000000000000000", "d80100000000000000000000000000000000", "c70201aabb",
-          "c8000201aabb", "c90000000201aabb", "92c0c0", "dc0002c0c0", "dd00000002c0c0",
-          "82a1610102c0", "de0001c0c0", "df00000001c0c0"}) {
+    for (const auto* hex : {"00",
+                            "7f",
+                            "ff",
+                            "c0",
+                            "c2",
+                            "c3",
+                            "a3616263",
+                            "d903616263",
+                            "da0003616263",
+                            "db00000003616263",
+                            "c4020102",
+                            "c500020102",
+                            "c6000000020102",
+                            "ca00000000",
+                            "cb0000000000000000",
+                            "cc00",
+                            "cd0000",
+                            "ce00000000",
+                            "cf0000000000000000",
+                            "d000",
+                            "d10000",
+                            "d200000000",
+                            "d30000000000000000",
+                            "d40100",
+                            "d5010000",
+                            "d60100000000",
+                            "d7010000000000000000",
+                            "d80100000000000000000000000000000000",
+                            "c70201aabb",
+                            "c8000201aabb",
+                            "c90000000201aabb",
+                            "92c0c0",
+                            "dc0002c0c0",
+                            "dd00000002c0c0",
+                            "82a1610102c0",
+                            "de0001c0c0",
+                            "df00000001c0c0"}) {
         const Bytes bytes = from_hex(hex);
         Reader reader(bytes);
         reader.skip();

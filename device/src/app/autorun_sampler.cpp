@@ -33,10 +33,12 @@ rpc::ErrorCode AutorunSampler::set(const store::Settings& settings) {
 
 TextLine AutorunSampler::next(engine::Model& model, std::span<const std::byte> vocabulary) {
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
-    const engine::Sample sample = model.sample(
-        {.seed = seed_, .sample_index = number_++, .temperature = settings_.temperature, .prompt = {},
-         .uniforms = {}},
-        tokens);
+    const engine::Sample sample = model.sample({.seed = seed_,
+                                                .sample_index = number_++,
+                                                .temperature = settings_.temperature,
+                                                .prompt = {},
+                                                .uniforms = {}},
+                                               tokens);
     TextLine line;
     for (std::size_t i = 0; i < sample.length; ++i) {
         const std::string_view text = character(vocabulary, tokens[i]);

@@ -33,7 +33,9 @@ static_assert(same_values<rpc::Schedule, engine::Schedule>({
 constexpr engine::Schedule to_engine(rpc::Schedule in) {
     return static_cast<engine::Schedule>(in);
 }
-constexpr rpc::Schedule to_rpc(engine::Schedule in) { return static_cast<rpc::Schedule>(in); }
+constexpr rpc::Schedule to_rpc(engine::Schedule in) {
+    return static_cast<rpc::Schedule>(in);
+}
 
 static_assert(same_values<rpc::MomentFormat, engine::MomentFormat>({
     {rpc::MomentFormat::f32, engine::MomentFormat::f32},
@@ -60,15 +62,21 @@ static_assert(same_values<rpc::Source, store::Source>({
     {rpc::Source::host, store::Source::host},
     {rpc::Source::flash, store::Source::flash},
 }));
-constexpr store::Source to_store(rpc::Source in) { return static_cast<store::Source>(in); }
-constexpr rpc::Source to_rpc(store::Source in) { return static_cast<rpc::Source>(in); }
+constexpr store::Source to_store(rpc::Source in) {
+    return static_cast<store::Source>(in);
+}
+constexpr rpc::Source to_rpc(store::Source in) {
+    return static_cast<rpc::Source>(in);
+}
 
 static_assert(same_values<rpc::LogLevel, port::LogLevel>({
     {rpc::LogLevel::error, port::LogLevel::error},
     {rpc::LogLevel::warning, port::LogLevel::warning},
     {rpc::LogLevel::info, port::LogLevel::info},
 }));
-constexpr rpc::LogLevel to_rpc(port::LogLevel in) { return static_cast<rpc::LogLevel>(in); }
+constexpr rpc::LogLevel to_rpc(port::LogLevel in) {
+    return static_cast<rpc::LogLevel>(in);
+}
 
 constexpr engine::Shape to_engine(const rpc::Shape& in) {
     return {in.n_layer, in.n_embd, in.n_head, in.block_size, in.vocab_size};

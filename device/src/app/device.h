@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
-#include "app/pending_call.h"
 #include "app/link_task.h"
+#include "app/pending_call.h"
 #include "app/shared.h"
 #include "app/trainer_task.h"
 
@@ -14,8 +14,8 @@ namespace ugpt::app {
 
 // What the two tasks pass on to each other and answer from; a chip has memory of several kinds.
 struct DeviceMemory {
-    std::span<std::uint8_t> calls;  // call_bytes(limits)
-    std::span<std::uint8_t> scratch;    // scratch_bytes(limits)
+    std::span<std::uint8_t> calls;    // call_bytes(limits)
+    std::span<std::uint8_t> scratch;  // scratch_bytes(limits)
     QueueMemory& queues;
 
     [[nodiscard]] static constexpr std::size_t call_bytes(const LinkLimits& limits) {

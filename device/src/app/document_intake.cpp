@@ -19,12 +19,12 @@ std::uint16_t DocumentIntake::room(const Progress& progress) const {
     return static_cast<std::uint16_t>(shared_.documents.room_for(progress.block_size));
 }
 
-rpc::ErrorCode DocumentIntake::push(std::span<const std::uint8_t> encoded,
-                                    const Progress& progress, bool& taken) {
+rpc::ErrorCode DocumentIntake::push(std::span<const std::uint8_t> encoded, const Progress& progress,
+                                    bool& taken) {
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
     std::size_t count = 0;
-    if (!decode_tokens(encoded, progress.vocab_size,
-                       std::span(tokens).first(progress.block_size), count))
+    if (!decode_tokens(encoded, progress.vocab_size, std::span(tokens).first(progress.block_size),
+                       count))
         return rpc::ErrorCode::bad_token;
     taken = shared_.documents.push({next_, static_cast<std::uint16_t>(generation_)},
                                    std::span(tokens).first(count));

@@ -31,8 +31,7 @@ bool DocumentQueue::take(Key key, std::span<engine::Token> out, std::size_t& len
         if (wanted) {
             length = size < out.size() ? size : out.size();
             for (std::size_t i = 0; i < length; ++i)
-                out[i] = static_cast<engine::Token>(
-                    word(head + static_cast<std::uint32_t>(i)));
+                out[i] = static_cast<engine::Token>(word(head + static_cast<std::uint32_t>(i)));
         }
         head += static_cast<std::uint32_t>(size);
         head_.store(head, std::memory_order_release);

@@ -12,8 +12,8 @@
 namespace ugpt::app {
 
 // A ring of words holding whole documents, a token in each word, under their index in the training
-// order and under a generation: creating, loading or seeking a model starts a new generation, and what an
-// earlier one left in the ring is passed over.
+// order and under a generation: creating, loading or seeking a model starts a new generation, and
+// what an earlier one left in the ring is passed over.
 class DocumentQueue {
   public:
     static constexpr std::size_t kCapacity = 4096;  // words

@@ -71,8 +71,7 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.target_step = progress.target_step;
     status.saved_step = progress.saved_step;
     status.loss = progress.loss;
-    status.positions =
-        std::uint64_t{progress.positions_high} << 32 | progress.positions_low;
+    status.positions = std::uint64_t{progress.positions_high} << 32 | progress.positions_low;
     status.documents_next = link.documents().next(progress);
     status.documents_free = link.documents().room(progress);
     status.losses_first = link.shared().losses.first();
@@ -81,8 +80,7 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.free_bytes = progress.free_bytes;
     status.source = progress.source;
     status.autorun = progress.autorun;
-    status.detached =
-        progress.source == rpc::Source::flash && progress.step < progress.target_step;
+    status.detached = progress.source == rpc::Source::flash && progress.step < progress.target_step;
     if (progress.has_gradient_norm != 0) status.gradient_norm = progress.gradient_norm;
     const port::Health health = link.ports().platform.health();
     status.heap_free_bytes = health.heap_free_bytes;
@@ -102,8 +100,8 @@ CallError handle(LinkTask& link, const rpc::LossesParams& params, rpc::LossesRes
 
 CallError handle(LinkTask& link, const rpc::PlanParams& params, rpc::PlanResult& result) {
     if (!to_engine(params.shape).valid()) return rpc::ErrorCode::bad_shape;
-    result.plan = describe_plan(link.ports().platform, params.shape, params.recipe,
-                                params.vocabulary_bytes);
+    result.plan =
+        describe_plan(link.ports().platform, params.shape, params.recipe, params.vocabulary_bytes);
     return {};
 }
 

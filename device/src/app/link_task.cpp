@@ -40,8 +40,7 @@ void LinkTask::run() {
 void LinkTask::receive() {
     std::array<std::uint8_t, kReadBytes> bytes;
     for (;;) {
-        std::span<const std::uint8_t> rest =
-            std::span(bytes).first(ports_.serial.read(bytes));
+        std::span<const std::uint8_t> rest = std::span(bytes).first(ports_.serial.read(bytes));
         watch_baud(!rest.empty());
         if (rest.empty()) return;
         while (!rest.empty()) {
@@ -85,7 +84,9 @@ void LinkTask::take_request(const rpc::Request& request) {
 }
 
 void LinkTask::hand_to_trainer(const rpc::Request& request) {
-    const auto waiting = [&](const PendingCall& call) { return call.with_trainer && call.id == request.id; };
+    const auto waiting = [&](const PendingCall& call) {
+        return call.with_trainer && call.id == request.id;
+    };
     if (std::ranges::any_of(calls_, waiting)) return;  // repeated; one answer is on its way
     const auto next = std::ranges::find_if(calls_, [&](const PendingCall& call) {
         return !call.with_trainer && &call != &calls_[receiving_];

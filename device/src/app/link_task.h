@@ -75,8 +75,8 @@ class LinkTask {
     std::uint32_t boot_ = 0;
     bool restart_pending_ = false;
     std::uint32_t baud_ = rpc::kFirstBaud;
-    std::uint32_t pending_baud_ = 0;       // to change to when the reply has left
-    std::uint64_t baud_deadline_us_ = 0;   // for a valid frame; 0: nothing is awaited
+    std::uint32_t pending_baud_ = 0;      // to change to when the reply has left
+    std::uint64_t baud_deadline_us_ = 0;  // for a valid frame; 0: nothing is awaited
     std::array<float, kMaxLossesPerReply> losses_{};
 };
 

@@ -15,8 +15,7 @@ using MemoryBlocks = std::span<const std::span<std::byte>>;
 
 // The plan of a model whose vocabulary takes `vocabulary_bytes` of the same memory.
 [[nodiscard]] engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
-                                      const engine::Recipe& recipe,
-                                      std::uint32_t vocabulary_bytes);
+                                      const engine::Recipe& recipe, std::uint32_t vocabulary_bytes);
 
 // The same and the size of its checkpoint, as the protocol puts it.
 [[nodiscard]] rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& shape,

@@ -51,15 +51,15 @@ struct Shared {
     explicit Shared(QueueMemory& memory) : losses(memory.losses), documents(memory.documents) {}
 
     base::Snapshot<Progress> progress;  // trainer -> link
-    LossBuffer losses;              // trainer -> link
-    DocumentQueue documents;       // link -> trainer
+    LossBuffer losses;                  // trainer -> link
+    DocumentQueue documents;            // link -> trainer
     // Indices of calls: requests for the trainer, and those it has answered.
     base::SpscQueue<std::uint8_t, kMaxCalls> requests;
     base::SpscQueue<std::uint8_t, kMaxCalls> answers;
-    base::SpscQueue<TextLine, 2> texts;     // trainer -> link, for whoever watches the serial port
+    base::SpscQueue<TextLine, 2> texts;  // trainer -> link, for whoever watches the serial port
     std::atomic<bool> handshake_done{false};  // a host speaks
-    std::atomic<bool> booted{false};  // the trainer has looked for a checkpoint
-    std::atomic<bool> stop{false};    // both tasks shall end; a chip never asks for it
+    std::atomic<bool> booted{false};          // the trainer has looked for a checkpoint
+    std::atomic<bool> stop{false};            // both tasks shall end; a chip never asks for it
 };
 
 }  // namespace ugpt::app

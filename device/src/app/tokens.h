@@ -9,7 +9,9 @@
 
 namespace ugpt::app {
 
-constexpr std::size_t token_bytes(std::uint32_t vocab_size) { return vocab_size <= 256 ? 1 : 2; }
+constexpr std::size_t token_bytes(std::uint32_t vocab_size) {
+    return vocab_size <= 256 ? 1 : 2;
+}
 
 // Decodes into `out`. False if a token is BOS or beyond, the bytes are not whole tokens, or there
 // are more than `out` holds.

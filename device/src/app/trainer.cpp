@@ -15,7 +15,9 @@ namespace {
 constexpr std::uint32_t kIdleWaitMs = 1000;
 
 // An exponent of all ones: infinite or not a number.
-bool finite(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000u) != 0x7F800000u; }
+bool finite(float x) {
+    return (std::bit_cast<std::uint32_t>(x) & 0x7F800000u) != 0x7F800000u;
+}
 
 }  // namespace
 
@@ -63,8 +65,8 @@ bool Trainer::allocate(const store::CheckpointInfo& run) {
     arena_.clear();
     model_ = {};
     vocabulary_ = arena_.take_array<std::byte>(run.vocabulary_bytes);
-    const bool fits = vocabulary_.size() == run.vocabulary_bytes &&
-                      model_.create(run.shape, run.recipe, arena_);
+    const bool fits =
+        vocabulary_.size() == run.vocabulary_bytes && model_.create(run.shape, run.recipe, arena_);
     model_.observe(profiling_ ? &profile_ : nullptr);
     return fits;
 }
@@ -113,8 +115,8 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
     if (!shape.valid()) return rpc::ErrorCode::bad_shape;
     if (training()) return rpc::ErrorCode::busy;
     if (recipe.total_steps > UINT32_MAX / recipe.batch) return rpc::ErrorCode::bad_params;
-    store::CheckpointInfo run{.run_id = run_id, .shape = shape, .recipe = recipe,
-                       .vocabulary_bytes = vocabulary_bytes};
+    store::CheckpointInfo run{
+        .run_id = run_id, .shape = shape, .recipe = recipe, .vocabulary_bytes = vocabulary_bytes};
     store::CheckpointInfo present = run_;
     present.step = present.target_step = present.save_every = 0;
     if (!model_.empty() && present == run) return rpc::ErrorCode::none;
@@ -185,8 +187,8 @@ rpc::ErrorCode Trainer::pause() {
 rpc::ErrorCode Trainer::save() {
     if (model_.empty()) return rpc::ErrorCode::no_model;
     publish(rpc::DeviceState::saving);
-    const store::Result result = store_losses() ? checkpoints_.save(run_, model_, vocabulary_)
-                                                : store::Result::flash_failed;
+    const store::Result result =
+        store_losses() ? checkpoints_.save(run_, model_, vocabulary_) : store::Result::flash_failed;
     if (result == store::Result::ok) saved_step_ = run_.step;
     publish(resting_state());
     if (result == store::Result::no_room)

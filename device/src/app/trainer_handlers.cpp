@@ -16,7 +16,7 @@
 namespace ugpt::app {
 namespace {
 
-constexpr std::uint32_t kBlockValues = 64;     // packed moments are written in whole blocks
+constexpr std::uint32_t kBlockValues = 64;    // packed moments are written in whole blocks
 constexpr std::size_t kValuesPerReply = 256;  // they fit the smallest frame
 
 // A range of a tensor that a request names.
@@ -39,13 +39,12 @@ std::optional<Range> find_range(const engine::Model& model, std::string_view nam
 // The model
 
 CallError handle(Trainer& trainer, const rpc::CreateParams& params, rpc::CreateResult& result) {
-    const rpc::ErrorCode error =
-        trainer.create(params.run_id, to_engine(params.shape), to_engine(params.recipe),
-                       params.vocabulary_bytes);
+    const rpc::ErrorCode error = trainer.create(params.run_id, to_engine(params.shape),
+                                                to_engine(params.recipe), params.vocabulary_bytes);
     if (error == rpc::ErrorCode::does_not_fit) return {error, trainer.missing_bytes()};
     if (error != rpc::ErrorCode::none) return error;
-    result.plan = describe_plan(trainer.platform(), params.shape, params.recipe,
-                                params.vocabulary_bytes);
+    result.plan =
+        describe_plan(trainer.platform(), params.shape, params.recipe, params.vocabulary_bytes);
     return {};
 }
 
@@ -57,8 +56,7 @@ CallError handle(Trainer& trainer, const rpc::ModelInfoParams&, rpc::ModelInfoRe
     return {};
 }
 
-CallError handle(Trainer& trainer, const rpc::InitWeightsParams& params,
-                 rpc::InitWeightsResult&) {
+CallError handle(Trainer& trainer, const rpc::InitWeightsParams& params, rpc::InitWeightsResult&) {
     return trainer.init_weights(params.seed, params.deviation);
 }
 
@@ -66,8 +64,7 @@ CallError handle(Trainer& trainer, const rpc::VocabularyWriteParams& params,
                  rpc::VocabularyWriteResult&) {
     const std::span<std::byte> vocabulary = trainer.vocabulary();
     if (trainer.model().empty()) return rpc::ErrorCode::no_model;
-    if (params.offset > vocabulary.size() ||
-        params.data.size() > vocabulary.size() - params.offset)
+    if (params.offset > vocabulary.size() || params.data.size() > vocabulary.size() - params.offset)
         return {rpc::ErrorCode::bad_params, 0, "the vocabulary is shorter than that"};
     std::ranges::copy(std::as_bytes(params.data), vocabulary.begin() + params.offset);
     return {};
@@ -85,8 +82,7 @@ CallError handle(Trainer& trainer, const rpc::VocabularyReadParams& params,
     return {};
 }
 
-CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params,
-                 rpc::TensorWriteResult&) {
+CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params, rpc::TensorWriteResult&) {
     if (trainer.model().empty()) return rpc::ErrorCode::no_model;
     if (trainer.training()) return rpc::ErrorCode::busy;
     const std::size_t count = params.data.size() / sizeof(float);
@@ -100,8 +96,7 @@ CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params,
     for (std::size_t done = 0; done < count; done += values.size()) {
         const auto part = values.first(std::min(values.size(), count - done));
         std::memcpy(part.data(), params.data.data() + done * sizeof(float), part.size_bytes());
-        trainer.model().write(range->parameter, to_engine(params.kind), range->offset + done,
-                              part);
+        trainer.model().write(range->parameter, to_engine(params.kind), range->offset + done, part);
     }
     return {};
 }
@@ -170,8 +165,7 @@ CallError handle(Trainer& trainer, const rpc::SaveParams&, rpc::SaveResult& resu
     return error;
 }
 
-CallError handle(Trainer& trainer, const rpc::EvaluateParams& params,
-                 rpc::EvaluateResult& result) {
+CallError handle(Trainer& trainer, const rpc::EvaluateParams& params, rpc::EvaluateResult& result) {
     engine::Model& model = trainer.model();
     if (model.empty()) return rpc::ErrorCode::no_model;
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
@@ -188,8 +182,7 @@ CallError handle(Trainer& trainer, const rpc::EvaluateParams& params,
             params.by_token ? std::min<std::size_t>(count + 1, model.shape().block_size) : 0;
         if (size > positions.size())
             return {rpc::ErrorCode::bad_params, 0, "documents: too many positions for an answer"};
-        losses[evaluated++] =
-            model.evaluate(std::span(tokens).first(count), positions.first(size));
+        losses[evaluated++] = model.evaluate(std::span(tokens).first(count), positions.first(size));
         positions = positions.subspan(size);
     }
     result.step = trainer.run().step;

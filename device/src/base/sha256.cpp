@@ -33,14 +33,13 @@ void Sha256::take_block() {
         if (i >= 16) {
             const std::uint32_t w1 = words[(i + 14) % 16];
             const std::uint32_t w15 = words[(i + 1) % 16];
-            word += words[(i + 9) % 16] +
-                    (std::rotr(w15, 7) ^ std::rotr(w15, 18) ^ w15 >> 3) +
+            word += words[(i + 9) % 16] + (std::rotr(w15, 7) ^ std::rotr(w15, 18) ^ w15 >> 3) +
                     (std::rotr(w1, 17) ^ std::rotr(w1, 19) ^ w1 >> 10);
         }
         const std::uint32_t first = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
                                     ((e & f) ^ (~e & g)) + kRound[i] + word;
-        const std::uint32_t second = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) +
-                                     ((a & b) ^ (a & c) ^ (b & c));
+        const std::uint32_t second =
+            (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         h = g;
         g = f;
         f = e;
@@ -71,8 +70,7 @@ Sha256::Digest Sha256::finish() {
     const std::uint64_t size_bits = 8 * size_bytes_;
     block_[filled_++] = std::byte{0x80};
     if (filled_ > kSizeAt) {
-        std::fill(block_.begin() + static_cast<std::ptrdiff_t>(filled_), block_.end(),
-                  std::byte{});
+        std::fill(block_.begin() + static_cast<std::ptrdiff_t>(filled_), block_.end(), std::byte{});
         take_block();
     }
     std::fill(block_.begin() + static_cast<std::ptrdiff_t>(filled_), block_.end(), std::byte{});

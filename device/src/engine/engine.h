@@ -118,7 +118,8 @@ class Model {
     void accumulate(std::span<const Token> text);
 
     // The mean loss of the n positions of a document; no weight changes. `losses`, unless empty,
-    // receives the loss of each: at t that of predicting text[t], or BOS behind the end of the text.
+    // receives the loss of each: at t that of predicting text[t], or BOS behind the end of the
+    // text.
     float evaluate(std::span<const Token> text, std::span<float> losses = {});
 
     // Draws tokens until BOS, or until prompt and text fill the context. `out` has room for

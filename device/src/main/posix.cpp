@@ -38,14 +38,13 @@ void on_signal(int) {
 bool catch_signals() {
     if (pipe(signal_pipe) != 0) return false;
     fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK);
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_signal;
     signal(SIGPIPE, SIG_IGN);
     return sigaction(SIGINT, &action, nullptr) == 0 && sigaction(SIGTERM, &action, nullptr) == 0;
 }
 
-std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options,
-                                                       std::string& error) {
+std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options, std::string& error) {
     using port::posix::StreamSerial;
     switch (options.link) {
         case Options::Link::pseudo_terminal:
@@ -87,8 +86,8 @@ bool wait_for_end(const Options& options, const port::posix::StreamSerial& seria
 bool live(const Options& options, port::posix::StreamSerial& serial,
           port::posix::FileFlash& flash) {
     std::atomic<bool> restart{false};
-    auto platform = std::make_unique<port::posix::HostPlatform>(
-        *options.board, flash.device_id(), [&restart] {
+    auto platform =
+        std::make_unique<port::posix::HostPlatform>(*options.board, flash.device_id(), [&restart] {
             restart = true;
             on_signal(0);  // wakes the wait below
         });
@@ -97,9 +96,9 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     std::vector<std::uint8_t> calls(app::DeviceMemory::call_bytes(options.limits));
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
     const auto queues = std::make_unique<app::QueueMemory>();
-    auto device = std::make_unique<app::Device>(
-        app::Ports{*platform, serial, flash, trainer_signal, log}, options.limits,
-        app::DeviceMemory{calls, scratch, *queues});
+    auto device =
+        std::make_unique<app::Device>(app::Ports{*platform, serial, flash, trainer_signal, log},
+                                      options.limits, app::DeviceMemory{calls, scratch, *queues});
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });

@@ -163,9 +163,8 @@ class Decoder {
     bool items(const Field& field, std::size_t& count) {
         count = reader_.array();
         if (!read(field)) return false;
-        return count <= field.items ||
-               refuse(field.name, FieldFault::too_many, std::uint64_t{count},
-                      std::uint64_t{field.items});
+        return count <= field.items || refuse(field.name, FieldFault::too_many,
+                                              std::uint64_t{count}, std::uint64_t{field.items});
     }
 
     bool u32_array(const Field& field, std::byte* at) {
@@ -249,7 +248,8 @@ bool decode_fields(Reader& reader, MessageSlot out, FieldError& error) {
 
 void encode_fields(Writer& writer, MessageView in) {
     writer.array(in.layout.fields.size());
-    for (const Field& field : in.layout.fields) encode_member(writer, field, in.bytes + field.offset);
+    for (const Field& field : in.layout.fields)
+        encode_member(writer, field, in.bytes + field.offset);
 }
 
 }  // namespace ugpt::rpc

@@ -13,12 +13,12 @@ enum class FieldFault : std::uint8_t {
     wrong_type,
     cut_short,
     negative,
-    below,         // less than the range
-    above,         // more than the range
+    below,  // less than the range
+    above,  // more than the range
     not_a_number,
-    unknown,       // not a value of its enum
-    too_long,      // more bytes than allowed
-    too_many,      // more items than allowed
+    unknown,   // not a value of its enum
+    too_long,  // more bytes than allowed
+    too_many,  // more items than allowed
 };
 
 // A number as an error names it.

@@ -53,10 +53,10 @@ class FrameDecoder {
     std::span<const std::uint8_t> finish_frame();
 
     std::span<std::uint8_t> buffer_;
-    std::size_t size_ = 0;          // bytes decoded
-    std::size_t block_left_ = 0;    // bytes until the next code byte
-    bool zero_pending_ = false;     // a zero follows the block, unless the frame ends with it
-    bool empty_ = true;             // nothing has come since the last 0x00
+    std::size_t size_ = 0;        // bytes decoded
+    std::size_t block_left_ = 0;  // bytes until the next code byte
+    bool zero_pending_ = false;   // a zero follows the block, unless the frame ends with it
+    bool empty_ = true;           // nothing has come since the last 0x00
     bool overrun_ = false;
     Counters counters_;
 };

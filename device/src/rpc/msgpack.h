@@ -11,10 +11,10 @@ namespace ugpt::rpc {
 
 enum class ReadError : std::uint8_t {
     none,
-    cut_short,   // the value reaches beyond the end
+    cut_short,  // the value reaches beyond the end
     wrong_type,
-    negative,    // an integer below zero where none may be
-    too_deep,    // skipping met more than kMaxDepth nested arrays and maps
+    negative,  // an integer below zero where none may be
+    too_deep,  // skipping met more than kMaxDepth nested arrays and maps
 };
 
 // A cursor over a body. The first failure sticks: every later read returns nothing and leaves the

@@ -79,8 +79,8 @@ template <class Lanes>
 UGPT_LANE typename Lanes::Float inverse_root(typename Lanes::Float x) {
     const auto half = Lanes::all(0.5f);
     const auto half_x = Lanes::mul(half, x);
-    auto y = Lanes::from_bits(Lanes::subtract_bits(
-        Lanes::all_bits(0x5f3759dfu), Lanes::template shift_right<1>(Lanes::bits(x))));
+    auto y = Lanes::from_bits(Lanes::subtract_bits(Lanes::all_bits(0x5f3759dfu),
+                                                   Lanes::template shift_right<1>(Lanes::bits(x))));
     UGPT_UNROLL for (int i = 0; i < 3; ++i) {
         y = Lanes::fma(y, Lanes::negative_fma(Lanes::mul(half_x, y), y, half), y);
     }

@@ -136,8 +136,8 @@ std::size_t write_failed(const SelfTest& test, std::span<char> out) {
     return size;
 }
 
-const OperationDigests kExpectedDigests{
-    0x7a443cc7u, 0x90fe4ac2u, 0xe489c6c6u, 0x855ac043u, 0x40c7275fu, 0xfb33fc4bu,
-    0x81d1a2efu, 0xa48dbee9u, 0x8482acf9u, 0xbdde4eeeu, 0xe6661815u};
+const OperationDigests kExpectedDigests{0x7a443cc7u, 0x90fe4ac2u, 0xe489c6c6u, 0x855ac043u,
+                                        0x40c7275fu, 0xfb33fc4bu, 0x81d1a2efu, 0xa48dbee9u,
+                                        0x8482acf9u, 0xbdde4eeeu, 0xe6661815u};
 
 }  // namespace ugpt::engine

@@ -54,8 +54,7 @@ void digest_lanes(std::uint32_t& digest, const float* a, const float* b, const f
     results.add(digest);
     float lanes[Lanes::kWidth];
     for (std::size_t i = 0; i < SelfTestInputs::kCount; i += Lanes::kWidth) {
-        Lanes::store(lanes,
-                     function(Lanes::load(a + i), Lanes::load(b + i), Lanes::load(c + i)));
+        Lanes::store(lanes, function(Lanes::load(a + i), Lanes::load(b + i), Lanes::load(c + i)));
         for (const float lane : lanes) {
             results.add(lane);
         }
@@ -89,9 +88,8 @@ void self_test_lanes(const SelfTestInputs& inputs, OperationDigests& digests) {
         return Lanes::fma(a, b, Lanes::sub(Lanes::all(0.0f), Lanes::mul(a, b)));
     });
     digest(Operation::comparison, [](Float a, Float b, Float) { return Lanes::max(a, b); });
-    digest(Operation::comparison, [](Float a, Float b, Float c) {
-        return Lanes::select(Lanes::less(a, b), b, c);
-    });
+    digest(Operation::comparison,
+           [](Float a, Float b, Float c) { return Lanes::select(Lanes::less(a, b), b, c); });
     digest_of(Operation::exponential, inputs.negative,
               [](Float x, Float, Float) { return Exponential<Lanes>()(x); });
     digest_of(Operation::reciprocal, inputs.positive,

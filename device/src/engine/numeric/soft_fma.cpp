@@ -105,8 +105,7 @@ std::uint32_t fma_of_finite(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
     const int up_addend = std::countl_zero(addend.m) - 2;
     product = {product.m << up_product, product.exponent - up_product};
     addend = {addend.m << up_addend, addend.exponent - up_addend};
-    const int exponent =
-        product.exponent > addend.exponent ? product.exponent : addend.exponent;
+    const int exponent = product.exponent > addend.exponent ? product.exponent : addend.exponent;
     product.m = shift_right_sticky(product.m, exponent - product.exponent);
     addend.m = shift_right_sticky(addend.m, exponent - addend.exponent);
     if (product_sign == c_sign) {

@@ -148,8 +148,7 @@ Parameters::Parameters(const Shape& shape)
 std::vector<Matrix*> Parameters::matrices() {
     std::vector<Matrix*> all{&wte, &wpe, &lm_head};
     for (Layer& layer : layers) {
-        all.insert(all.end(),
-                   {&layer.attn_wqkv, &layer.attn_wo, &layer.mlp_fc1, &layer.mlp_fc2});
+        all.insert(all.end(), {&layer.attn_wqkv, &layer.attn_wo, &layer.mlp_fc1, &layer.mlp_fc2});
     }
     return all;
 }

@@ -71,8 +71,8 @@ struct Activations {
     Matrix embedded;                    // rmsnorm of the embeddings [T x C]
     std::vector<float> embedded_scale;  // [T]
     std::vector<LayerActivations> layers;
-    Matrix residual;                    // the residual stream, at the end after all layers [T x C]
-    Matrix logits;                      // [T x V]
+    Matrix residual;  // the residual stream, at the end after all layers [T x C]
+    Matrix logits;    // [T x V]
 
     explicit Activations(const Shape& shape);
 };

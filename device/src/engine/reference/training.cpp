@@ -178,8 +178,8 @@ float cosine_rise(float x) {
 // The learning rate of the step after `completed` ones.
 float learning_rate(const Recipe& recipe, std::uint32_t completed) {
     if (completed < recipe.warmup_steps) {
-        const float part = static_cast<float>(completed + 1) *
-                           reciprocal(static_cast<float>(recipe.warmup_steps));
+        const float part =
+            static_cast<float>(completed + 1) * reciprocal(static_cast<float>(recipe.warmup_steps));
         return recipe.learning_rate * part;
     }
     if (recipe.schedule == Schedule::constant) {
@@ -206,7 +206,8 @@ float sum_of_powers(float beta, std::uint32_t steps) {
 }
 
 // w - rate m / (sqrt(v) + epsilon) for a small epsilon: a guess from the bits and two Newton steps
-// whose constants centre the error, let the scale drift by kScale, and carry epsilon to first order.
+// whose constants centre the error, let the scale drift by kScale, and carry epsilon to first
+// order.
 float fast_step(float w, float m, float v, float rate, float epsilon) {
     constexpr float kNewton = 0.44375431537628174f;
     constexpr float kScale = 1.0f / 0.11377891145742611f;

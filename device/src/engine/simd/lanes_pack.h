@@ -32,8 +32,7 @@ struct Pack {
     }
 
     UGPT_LANE Float load(const float* p) {
-        return each<Float>(
-            [p](std::size_t i) { return Lanes::load(p + i * Lanes::kWidth); });
+        return each<Float>([p](std::size_t i) { return Lanes::load(p + i * Lanes::kWidth); });
     }
     UGPT_LANE void store(float* p, const Float& x) {
         UGPT_UNROLL for (std::size_t i = 0; i < kCount; ++i) {
@@ -59,9 +58,8 @@ struct Pack {
         return each<Mask>([&](std::size_t i) { return Lanes::less(a.part[i], b.part[i]); });
     }
     UGPT_LANE Mask index_at_least(std::size_t first, std::size_t bound) {
-        return each<Mask>([=](std::size_t i) {
-            return Lanes::index_at_least(first + i * Lanes::kWidth, bound);
-        });
+        return each<Mask>(
+            [=](std::size_t i) { return Lanes::index_at_least(first + i * Lanes::kWidth, bound); });
     }
     template <int kPlaces>
     UGPT_LANE Int shift_left(const Int& x) {
@@ -69,8 +67,7 @@ struct Pack {
             [&](std::size_t i) { return Lanes::template shift_left<kPlaces>(x.part[i]); });
     }
     UGPT_LANE Float mul(const Float& a, const Float& b) {
-        return each<Float>(
-            [&](std::size_t i) { return Lanes::mul(a.part[i], b.part[i]); });
+        return each<Float>([&](std::size_t i) { return Lanes::mul(a.part[i], b.part[i]); });
     }
     UGPT_LANE Float fma(const Float& a, const Float& b, const Float& c) {
         return each<Float>(
@@ -81,13 +78,11 @@ struct Pack {
             [&](std::size_t i) { return Lanes::negative_fma(a.part[i], b.part[i], c.part[i]); });
     }
     UGPT_LANE Mask less_bits(const Int& a, const Int& b) {
-        return each<Mask>(
-            [&](std::size_t i) { return Lanes::less_bits(a.part[i], b.part[i]); });
+        return each<Mask>([&](std::size_t i) { return Lanes::less_bits(a.part[i], b.part[i]); });
     }
     UGPT_LANE Float select(const Mask& mask, const Float& yes, const Float& no) {
-        return each<Float>([&](std::size_t i) {
-            return Lanes::select(mask.part[i], yes.part[i], no.part[i]);
-        });
+        return each<Float>(
+            [&](std::size_t i) { return Lanes::select(mask.part[i], yes.part[i], no.part[i]); });
     }
     UGPT_LANE bool any(const Mask& mask) {
         bool result = false;
@@ -100,12 +95,10 @@ struct Pack {
         return each<Int>([&](std::size_t i) { return Lanes::bits(x.part[i]); });
     }
     UGPT_LANE Float from_bits(const Int& x) {
-        return each<Float>(
-            [&](std::size_t i) { return Lanes::from_bits(x.part[i]); });
+        return each<Float>([&](std::size_t i) { return Lanes::from_bits(x.part[i]); });
     }
     UGPT_LANE Int subtract_bits(const Int& a, const Int& b) {
-        return each<Int>(
-            [&](std::size_t i) { return Lanes::subtract_bits(a.part[i], b.part[i]); });
+        return each<Int>([&](std::size_t i) { return Lanes::subtract_bits(a.part[i], b.part[i]); });
     }
     template <int kPlaces>
     UGPT_LANE Int shift_right(const Int& x) {

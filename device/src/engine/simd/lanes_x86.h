@@ -38,9 +38,7 @@ struct Avx2Lanes {
     UGPT_LANE Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
 
     UGPT_LANE Mask less(Float a, Float b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
-    UGPT_LANE Mask less_bits(Int a, Int b) {
-        return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a));
-    }
+    UGPT_LANE Mask less_bits(Int a, Int b) { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a)); }
     UGPT_LANE Float select(Mask mask, Float yes, Float no) {
         return _mm256_blendv_ps(no, yes, mask);
     }

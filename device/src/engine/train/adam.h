@@ -18,9 +18,12 @@ struct AdamLanes {
     typename Lanes::Int magic, small;
 
     UGPT_LANE AdamLanes of(const AdamStep& step) {
-        return {Lanes::all(step.beta1),      Lanes::all(step.beta2),
-                Lanes::all(step.fast_rate),  Lanes::all(step.fast_epsilon),
-                Lanes::all(step.newton),     Lanes::all_bits(step.magic),
+        return {Lanes::all(step.beta1),
+                Lanes::all(step.beta2),
+                Lanes::all(step.fast_rate),
+                Lanes::all(step.fast_epsilon),
+                Lanes::all(step.newton),
+                Lanes::all_bits(step.magic),
                 Lanes::all_bits(bits_of(step.small))};
     }
 };
@@ -36,8 +39,7 @@ template <class Lanes>
 UGPT_LANE typename Lanes::Float fast_weight(const AdamLanes<Lanes>& k, typename Lanes::Float w,
                                             typename Lanes::Float m, typename Lanes::Float v,
                                             typename Lanes::Int bits) {
-    auto y = Lanes::from_bits(
-        Lanes::subtract_bits(k.magic, Lanes::template shift_right<1>(bits)));
+    auto y = Lanes::from_bits(Lanes::subtract_bits(k.magic, Lanes::template shift_right<1>(bits)));
     y = Lanes::negative_fma(y, Lanes::mul(Lanes::mul(v, y), y), y);
     y = Lanes::mul(y, Lanes::negative_fma(Lanes::fma(v, y, k.epsilon), y, k.newton));
     return Lanes::negative_fma(k.rate, Lanes::mul(y, m), w);

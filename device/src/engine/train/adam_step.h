@@ -45,7 +45,7 @@ struct AdamStep {
     // registers.
     std::uint32_t magic = 0x5ecfe72bu;
     float newton = 0.44375431537628174f;
-    float small = 0;         // second moments below this need exact_weight
+    float small = 0;  // second moments below this need exact_weight
 
     // The step after `completed` steps; `correction` is that of completed + 1 steps.
     static AdamStep at(std::uint32_t completed, const BiasCorrection& correction,

@@ -33,7 +33,7 @@ UGPT_LANE Head head_of(const Network& net, const Layer& layer, std::size_t head)
 // from `first` on. a, b [head_dim x S], out [T x S]
 template <class Lanes>
 void attention_scores(const Network& net, const float* a, std::size_t keys, const float* b,
-           std::size_t first, std::size_t queries, float* out) {
+                      std::size_t first, std::size_t queries, float* out) {
     multiply<Lanes, Order::transposed>({.a = a,
                                         .a_stride = net.stride,
                                         .b = b + first,
@@ -110,8 +110,7 @@ UGPT_LANE void causal_softmax_forward(float* column, std::size_t stride, std::si
     }
     const auto normaliser = reciprocal<Lanes>(sum);
     for (std::size_t j = 0; j < seen; ++j) {
-        Lanes::store(column + j * stride,
-                     Lanes::mul(Lanes::load(column + j * stride), normaliser));
+        Lanes::store(column + j * stride, Lanes::mul(Lanes::load(column + j * stride), normaliser));
     }
     for (std::size_t j = seen; j < keys; ++j) {
         Lanes::store(column + j * stride, zero);
@@ -180,18 +179,17 @@ void attention_backward(const Network& net, const Layer& layer, const float* att
                 causal_softmax_backward<Lanes>(head.probs, scores, stride, t, keys,
                                                net.score_scale);
             }
-            weighted_sum<Lanes>(net, head.keys, scores + begin, keys, queries,
-                                query_grad + begin);
+            weighted_sum<Lanes>(net, head.keys, scores + begin, keys, queries, query_grad + begin);
         }
         // Keys and values are summed over the queries from the beginning of the key's block on.
         for (std::size_t begin = 0; begin < count; begin += kQueryBlock) {
             const std::size_t left = count - begin;
             const std::size_t keys = left < kQueryBlock ? left : kQueryBlock;
             const std::size_t corner = begin * stride + begin;
-            weighted_sum_over_queries<Lanes>(net, head.queries + begin, scores + corner, left,
-                                             keys, key_grad + begin);
-            weighted_sum_over_queries<Lanes>(net, out_grad + begin, head.probs + corner, left,
-                                             keys, value_grad + begin);
+            weighted_sum_over_queries<Lanes>(net, head.queries + begin, scores + corner, left, keys,
+                                             key_grad + begin);
+            weighted_sum_over_queries<Lanes>(net, out_grad + begin, head.probs + corner, left, keys,
+                                             value_grad + begin);
         }
     }
 }

@@ -45,8 +45,7 @@ UGPT_LANE void wte_gradient(const Network& net, const Document& document, std::s
 // The gradient of rows [row, row + rows) of wpe: that of position t is row t, zero for positions
 // that the document does not have. net.weight_grad [rows x C]
 template <class Lanes>
-void wpe_gradient(const Network& net, const Document& document, std::size_t row,
-                  std::size_t rows) {
+void wpe_gradient(const Network& net, const Document& document, std::size_t row, std::size_t rows) {
     const std::size_t width = net.shape.n_embd;
     const std::size_t end = row + rows < document.positions ? row + rows : document.positions;
     const std::size_t used = end > row ? end - row : 0;

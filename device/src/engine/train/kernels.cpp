@@ -90,6 +90,8 @@ SelfTest test_kernels(const KernelList& list) {
     return test_arithmetic({tests, count});
 }
 
-SelfTest run_self_test() { return test_kernels(available_kernels()); }
+SelfTest run_self_test() {
+    return test_kernels(available_kernels());
+}
 
 }  // namespace ugpt::engine

@@ -8,12 +8,12 @@ namespace ugpt::engine {
 
 extern const Kernels kAvx512Kernels;
 const Kernels kAvx512Kernels{"avx512",
-                           Avx512Lanes::kWidth,
-                           forward<Avx512Lanes>,
-                           backward<Avx512Lanes>,
-                           accumulated_squares,
-                           apply_accumulated_gradients<Avx512Lanes>,
-                           decode<Avx512Lanes>,
-                           self_test_lanes<Avx512Lanes>};
+                             Avx512Lanes::kWidth,
+                             forward<Avx512Lanes>,
+                             backward<Avx512Lanes>,
+                             accumulated_squares,
+                             apply_accumulated_gradients<Avx512Lanes>,
+                             decode<Avx512Lanes>,
+                             self_test_lanes<Avx512Lanes>};
 
 }  // namespace ugpt::engine

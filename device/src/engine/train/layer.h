@@ -20,15 +20,13 @@ void layer_forward(const Network& net, const Layer& layer, std::size_t first, st
     linear_forward<Lanes, Into::sum>(net, layer.wo, layer.attn_out, net.residual, first, count);
 
     enter(net, Phase::mlp);
-    rmsnorm_forward<Lanes>(net, net.residual, layer.mlp_input, layer.mlp_input_scale, first,
-                           count);
+    rmsnorm_forward<Lanes>(net, net.residual, layer.mlp_input, layer.mlp_input_scale, first, count);
     linear_forward<Lanes, Into::relu>(net, layer.fc1, layer.mlp_input, layer.hidden, first, count);
 }
 
 // The MLP's part of layer_backward.
 template <class Lanes>
-void mlp_backward(const Network& net, const Update& update, const Layer& layer,
-                  std::size_t count) {
+void mlp_backward(const Network& net, const Update& update, const Layer& layer, std::size_t count) {
     float* residual_grad = net.residual_grad;
     float* input_grad = net.input_grad;
     enter(net, Phase::mlp);

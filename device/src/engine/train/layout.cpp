@@ -87,10 +87,13 @@ class Builder {
 
     std::uint64_t& bytes_of(Lifetime lifetime) {
         switch (lifetime) {
-            case Lifetime::model: return plan.weights_bytes;
-            case Lifetime::document: return plan.activations_bytes;
+            case Lifetime::model:
+                return plan.weights_bytes;
+            case Lifetime::document:
+                return plan.activations_bytes;
             case Lifetime::step:
-            case Lifetime::backward: break;
+            case Lifetime::backward:
+                break;
         }
         return plan.gradients_bytes;
     }
@@ -164,8 +167,8 @@ Layout lay_out(const Shape& asked, const Recipe& recipe, Arena& arena) {
     build.place(kModelMatrices, kModelMatrixOrder, net);
     build.place(kModelBuffers, net);
 
-    plan.total_bytes = plan.weights_bytes + plan.moments_bytes + plan.gradients_bytes +
-                       plan.activations_bytes;
+    plan.total_bytes =
+        plan.weights_bytes + plan.moments_bytes + plan.gradients_bytes + plan.activations_bytes;
     plan.missing_bytes = arena.missing_bytes() - missing_before;
     if (shape != asked) {
         plan.missing_bytes = std::max(plan.missing_bytes, plan.total_bytes);

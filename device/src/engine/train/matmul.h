@@ -70,10 +70,9 @@ class Tile {
         if constexpr (kSingle || kInto == Into::sum) {
             UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
                 UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
-                    tile.sums_[i][j] =
-                        kInto == Into::sum
-                            ? Lanes::load(c + i * Known::c(p) + j * Lanes::kWidth)
-                            : Lanes::all(0.0f);
+                    tile.sums_[i][j] = kInto == Into::sum
+                                           ? Lanes::load(c + i * Known::c(p) + j * Lanes::kWidth)
+                                           : Lanes::all(0.0f);
                 }
             }
             tile.template add<false>(p, 0);
@@ -182,7 +181,9 @@ class Tile {
 
     // Advances the pointers by `count` steps.
     [[gnu::always_inline]] void advance(const Product& p, std::size_t count) {
-        UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) { a_[i] += count * k_step(p); }
+        UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) {
+            a_[i] += count * k_step(p);
+        }
         UGPT_UNROLL for (std::size_t j = 0; j < kPointersB; ++j) {
             b_[j] += count * (kByColumn ? 1 : Known::b(p));
         }
@@ -249,9 +250,14 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
                 multiply_rows<Lanes, Known, kA, kB, kInto, 3, kVectors>(p, m, n);
             }
             break;
-        case 2: multiply_rows<Lanes, Known, kA, kB, kInto, 2, kVectors>(p, m, n); break;
-        case 1: multiply_rows<Lanes, Known, kA, kB, kInto, 1, kVectors>(p, m, n); break;
-        default: break;
+        case 2:
+            multiply_rows<Lanes, Known, kA, kB, kInto, 2, kVectors>(p, m, n);
+            break;
+        case 1:
+            multiply_rows<Lanes, Known, kA, kB, kInto, 1, kVectors>(p, m, n);
+            break;
+        default:
+            break;
     }
 }
 
@@ -261,16 +267,22 @@ void multiply_known(const Product& p) {
     std::size_t vectors = (p.columns + Lanes::kWidth - 1) / Lanes::kWidth;
     while (vectors > 0) {
         // Tiles of three by four need the fewest loads a product, four by three hardly more.
-        const std::size_t taken = vectors <= 3                         ? vectors
-                                  : vectors % 3 == 0 || vectors == 5 ? 3
-                                                                       : 4;
+        const std::size_t taken = vectors <= 3 ? vectors : vectors % 3 == 0 || vectors == 5 ? 3 : 4;
         vectors -= taken;
         const std::size_t n = vectors * Lanes::kWidth;
         switch (taken) {
-            case 1: multiply_columns<Lanes, Known, kA, kB, kInto, 8, 1>(p, n); break;
-            case 2: multiply_columns<Lanes, Known, kA, kB, kInto, 6, 2>(p, n); break;
-            case 3: multiply_columns<Lanes, Known, kA, kB, kInto, 4, 3>(p, n); break;
-            default: multiply_columns<Lanes, Known, kA, kB, kInto, 3, 4>(p, n); break;
+            case 1:
+                multiply_columns<Lanes, Known, kA, kB, kInto, 8, 1>(p, n);
+                break;
+            case 2:
+                multiply_columns<Lanes, Known, kA, kB, kInto, 6, 2>(p, n);
+                break;
+            case 3:
+                multiply_columns<Lanes, Known, kA, kB, kInto, 4, 3>(p, n);
+                break;
+            default:
+                multiply_columns<Lanes, Known, kA, kB, kInto, 3, 4>(p, n);
+                break;
         }
     }
 }
@@ -284,7 +296,9 @@ template <class Known, std::size_t kRows>
         const float* a = p.a + m * Known::a(p);
         float* c = p.c + m * Known::c(p);
         float sums[kRows];
-        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { sums[i] = c[i * Known::c(p)]; }
+        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+            sums[i] = c[i * Known::c(p)];
+        }
         std::size_t at = 0;
         for (std::size_t left = p.depth; left > 0; --left) {
             const float factor = p.b[at];
@@ -296,7 +310,9 @@ template <class Known, std::size_t kRows>
             ++a;
             at += Known::b(p);
         }
-        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) { c[i * Known::c(p)] = sums[i]; }
+        UGPT_UNROLL for (std::size_t i = 0; i < kRows; ++i) {
+            c[i * Known::c(p)] = sums[i];
+        }
     }
     if constexpr (kRows > 1) {
         if (m < p.rows) {

@@ -17,7 +17,7 @@ struct ModelState {
     const Kernels* kernels = nullptr;
     std::uint32_t step = 0;
     std::optional<float> gradient_norm;  // of the last step
-    BiasCorrection correction;  // of `step` completed steps
+    BiasCorrection correction;           // of `step` completed steps
 
     // Of the documents whose gradients were accumulated.
     std::uint32_t documents = 0;

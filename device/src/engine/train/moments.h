@@ -32,9 +32,12 @@ enum class Moment : std::uint8_t { first, second };
 // Values that share a word or an exponent. A range that is packed begins at a multiple of this.
 constexpr std::size_t values_together(MomentFormat format) {
     switch (format) {
-        case MomentFormat::f32: return 1;
-        case MomentFormat::bf16: return 2;
-        case MomentFormat::q8: return kMomentBlock;
+        case MomentFormat::f32:
+            return 1;
+        case MomentFormat::bf16:
+            return 2;
+        case MomentFormat::q8:
+            return kMomentBlock;
     }
     return 1;
 }
@@ -42,8 +45,10 @@ constexpr std::size_t values_together(MomentFormat format) {
 // Floats, or words, for `count` moments of one kind.
 constexpr std::uint64_t moment_words(MomentFormat format, std::uint64_t count) {
     switch (format) {
-        case MomentFormat::f32: return count;
-        case MomentFormat::bf16: return (count + 1) / 2;
+        case MomentFormat::f32:
+            return count;
+        case MomentFormat::bf16:
+            return (count + 1) / 2;
         case MomentFormat::q8:
             return (count + 3) / 4 + ((count + kMomentBlock - 1) / kMomentBlock + 3) / 4;
     }
@@ -72,8 +77,7 @@ constexpr std::uint32_t kInfiniteBits = 0x7f800000u;
 class DitherRun {
   public:
     DitherRun(const Dither& dither, Moment moment, std::size_t begin)
-        : increment_(dither.nearest ? 0 : 2 * kGolden),
-          spread_(0x80000000u) {
+        : increment_(dither.nearest ? 0 : 2 * kGolden), spread_(0x80000000u) {
         if (!dither.nearest) {
             const auto i =
                 static_cast<std::uint32_t>(2 * begin + (moment == Moment::first ? 0 : 1));
@@ -142,8 +146,8 @@ void pack_bf16(std::uint32_t* words, std::size_t count, const float* values, Dit
 template <Moment kMoment>
 struct ByteFormat {
     static constexpr bool kSigned = kMoment == Moment::first;
-    static constexpr int kDroppedBits = kSigned ? 20 : 19;      // of a float's fraction
-    static constexpr std::int32_t kMost = kSigned ? 127 : 255;  // largest magnitude code
+    static constexpr int kDroppedBits = kSigned ? 20 : 19;        // of a float's fraction
+    static constexpr std::int32_t kMost = kSigned ? 127 : 255;    // largest magnitude code
     static constexpr std::int32_t kExponents = kSigned ? 8 : 16;  // codes with the same exponent
     static constexpr std::int32_t kLeast = kSigned ? 0 : 1;  // smallest code of what is not zero
 
@@ -247,8 +251,12 @@ template <Moment kMoment>
 void unpack_moments(MomentFormat format, Moments moments, std::size_t total, std::size_t begin,
                     std::size_t count, float* values) {
     switch (format) {
-        case MomentFormat::f32: std::copy_n(moments.values + begin, count, values); break;
-        case MomentFormat::bf16: unpack_bf16(moments.words + begin / 2, count, values); break;
+        case MomentFormat::f32:
+            std::copy_n(moments.values + begin, count, values);
+            break;
+        case MomentFormat::bf16:
+            unpack_bf16(moments.words + begin / 2, count, values);
+            break;
         case MomentFormat::q8: {
             const ExponentPlace place(total, begin);
             const std::uint32_t exponent = moments.words[place.word] >> place.shift & 0xffu;
@@ -263,7 +271,9 @@ void pack_moments(MomentFormat format, Moments moments, std::size_t total, std::
                   std::size_t count, const float* values, const Dither& dither) {
     const DitherRun run(dither, kMoment, begin);
     switch (format) {
-        case MomentFormat::f32: std::copy_n(values, count, moments.values + begin); break;
+        case MomentFormat::f32:
+            std::copy_n(values, count, moments.values + begin);
+            break;
         case MomentFormat::bf16:
             pack_bf16<kMoment>(moments.words + begin / 2, count, values, run);
             break;

@@ -100,7 +100,8 @@ constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
     return std::max(rows / unit, std::size_t{1}) * unit;
 }
 
-// The sum of the squares of gradients, in sixteen chains: element i of a matrix is in chain i mod 16.
+// The sum of the squares of gradients, in sixteen chains: element i of a matrix is in chain i
+// mod 16.
 struct SquareSums {
     static constexpr std::size_t kChains = 16;
     float chains[kChains] = {};

@@ -10,8 +10,8 @@ namespace {
 // y = x * scale with scale = (mean(x^2) + 1e-5)^-1/2, at `count` positions from `first` on.
 // x, y [C x S], scale [S]. y may be x.
 template <class Lanes>
-void rmsnorm_forward(const Network& net, const float* x, float* y, float* scale,
-                     std::size_t first, std::size_t count) {
+void rmsnorm_forward(const Network& net, const float* x, float* y, float* scale, std::size_t first,
+                     std::size_t count) {
     for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
         auto value = Lanes::load(x + t);
         auto squares = Lanes::mul(value, value);
@@ -48,8 +48,7 @@ void rmsnorm_backward(const Network& net, const float* y, const float* scale, co
         const auto factor = Lanes::load(scale + t);
         i = t;
         for (std::size_t left = net.shape.n_embd; left > 0; --left) {
-            const auto centred =
-                Lanes::negative_fma(Lanes::load(y + i), mean, Lanes::load(dy + i));
+            const auto centred = Lanes::negative_fma(Lanes::load(y + i), mean, Lanes::load(dy + i));
             Lanes::store(dx + i, kAccumulate ? Lanes::fma(centred, factor, Lanes::load(dx + i))
                                              : Lanes::mul(centred, factor));
             i += net.stride;

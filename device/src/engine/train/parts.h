@@ -41,7 +41,7 @@ struct Sizes {
 template <class Owner>
 struct MatrixPart {
     std::string_view name;
-    Matrix Owner::*place;
+    Matrix Owner::* place;
     std::uint64_t (*rows)(const Sizes&);
     std::uint64_t (*cols)(const Sizes&);
     // The weights of this many matrices, from this one on, lie one below the other. 0: this matrix
@@ -54,22 +54,34 @@ struct MatrixPart {
 template <class Owner>
 struct BufferPart {
     std::string_view name;
-    float* Owner::*place;
+    float* Owner::* place;
     std::uint64_t (*count)(const Sizes&);
     Lifetime lifetime = Lifetime::document;
-    float* Owner::*shares = nullptr;
+    float* Owner::* shares = nullptr;
 };
 
 // The tables and functions belong to each file that includes them: see fma.h.
 namespace {
 
 namespace sizes {
-constexpr std::uint64_t C(const Sizes& n) { return n.C; }
-constexpr std::uint64_t C4(const Sizes& n) { return 4 * n.C; }
-constexpr std::uint64_t T(const Sizes& n) { return n.T; }
-constexpr std::uint64_t V(const Sizes& n) { return n.V; }
-constexpr std::uint64_t S(const Sizes& n) { return n.S; }
-constexpr std::uint64_t CS(const Sizes& n) { return n.C * n.S; }
+constexpr std::uint64_t C(const Sizes& n) {
+    return n.C;
+}
+constexpr std::uint64_t C4(const Sizes& n) {
+    return 4 * n.C;
+}
+constexpr std::uint64_t T(const Sizes& n) {
+    return n.T;
+}
+constexpr std::uint64_t V(const Sizes& n) {
+    return n.V;
+}
+constexpr std::uint64_t S(const Sizes& n) {
+    return n.S;
+}
+constexpr std::uint64_t CS(const Sizes& n) {
+    return n.C * n.S;
+}
 }  // namespace sizes
 
 // Parameter matrices in canonical order: those of the model, then those of each layer.

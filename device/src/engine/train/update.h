@@ -12,8 +12,8 @@ namespace {
 // One Adam step of weights [begin, begin + count) of a matrix with packed moments. Both are ends of
 // blocks. gradient [count]
 template <class Lanes>
-void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix,
-                 std::size_t begin, std::size_t count, const float* gradient) {
+void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix, std::size_t begin,
+                 std::size_t count, const float* gradient) {
     const Dither dither{.nearest = false, .step = step.number};
     const std::size_t total = matrix.size();
     const std::size_t end = begin + count;
@@ -31,8 +31,8 @@ void step_packed(MomentFormat format, const AdamStep& step, const Matrix& matrix
 
 // One step of weights [begin, begin + count) of a matrix: weight decay, then Adam. gradient [count]
 template <class Lanes>
-void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix,
-                  std::size_t begin, std::size_t count, const float* gradient) {
+void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix, std::size_t begin,
+                  std::size_t count, const float* gradient) {
     float* weights = matrix.weights + begin;
     if (step.decay_factor != 1.0f) {
         for (std::size_t i = 0; i < count; ++i) {
@@ -61,7 +61,7 @@ void step_weights(const Network& net, const AdamStep& step, const Matrix& matrix
 // gradient [rows x cols]
 template <class Lanes>
 void apply_gradient(const Network& net, const Update& update, const Matrix& matrix,
-                  std::size_t first_row, std::size_t rows, const float* gradient) {
+                    std::size_t first_row, std::size_t rows, const float* gradient) {
     const std::size_t begin = first_row * matrix.cols;
     const std::size_t count = rows * matrix.cols;
     if (update.squares != nullptr) {

@@ -63,7 +63,9 @@ HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id,
     }
 }
 
-std::span<const std::span<std::byte>> HostPlatform::memory_blocks() { return blocks_; }
+std::span<const std::span<std::byte>> HostPlatform::memory_blocks() {
+    return blocks_;
+}
 
 std::uint64_t HostPlatform::now_us() {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -77,6 +79,8 @@ std::uint32_t HostPlatform::ticks() {
         std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
-std::uint32_t HostPlatform::entropy() { return std::random_device{}(); }
+std::uint32_t HostPlatform::entropy() {
+    return std::random_device{}();
+}
 
 }  // namespace ugpt::port::posix

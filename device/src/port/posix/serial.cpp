@@ -20,9 +20,13 @@ namespace {
 
 constexpr int kWriteTimeoutMs = 1000;
 
-void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(int fd) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
-std::string reason(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
+std::string reason(const char* what) {
+    return std::string(what) + ": " + std::strerror(errno);
+}
 
 // Binds the first address that HOST:PORT resolves to; -1 if none can be bound.
 int listen_on(const std::string& host, const std::string& port) {
