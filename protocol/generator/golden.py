@@ -1,7 +1,7 @@
 """Golden vectors: `protocol/golden.json`, and the C++ test made from it, `tests/rpc/golden.inc`.
 
 The examples of the schema say what a message means (`value`); a golden vector adds what it looks
-like (`body` and `frame`, in hex, or size and CRC-32 where they are long). The encoders here are
+like (`body` and `frame`, in hex, or size and CRC-32 if they are long). The encoders here are
 written for plainness and share nothing with those under test; they fill in the bytes of a new
 example, and what is filled in is kept by its name and never written again.
 """
@@ -24,7 +24,7 @@ ABOUT = [
     "Golden vectors of the protocol, decoded and encoded by the tests of both sides.",
     "Generated from the examples in ugpt.toml; the bytes of an example are written once.",
     'Bytes are hex; {"repeat": x, "times": n} is x written n times; "inf" and "nan" are floats.',
-    "`body` and `frame` are hex, or size and CRC-32 where they are long.",
+    "`body` and `frame` are hex, or size and CRC-32 if they are long.",
     "`decode_only` marks encodings that are valid but not what our encoders write.",
 ]
 

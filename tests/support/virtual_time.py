@@ -14,7 +14,7 @@ _STUCK_S = 10.0  # of real time without a timer and without input
 
 
 class _LeapingSelector(selectors.DefaultSelector):
-    """Reports what is ready; where nothing is, moves the time on instead of waiting."""
+    """Reports what is ready; if nothing is, moves the time on instead of waiting."""
 
     now_s = 0.0
 

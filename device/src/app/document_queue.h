@@ -25,12 +25,12 @@ class DocumentQueue {
         std::uint16_t generation = 0;
     };
 
-    // Link task. False where there is no room.
+    // Link task. False if there is no room.
     bool push(Key key, std::span<const engine::Token> tokens);
     // Link task: for how many documents of `tokens` tokens there is room.
     [[nodiscard]] std::size_t room_for(std::size_t tokens) const;
 
-    // Trainer: copies the document `key` to `out` and returns true; false where it has not
+    // Trainer: copies the document `key` to `out` and returns true; false if it has not
     // arrived. Documents before it, and those of other generations, are dropped.
     bool take(Key key, std::span<engine::Token> out, std::size_t& length);
 

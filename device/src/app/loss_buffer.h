@@ -36,7 +36,7 @@ class LossBuffer {
 
     [[nodiscard]] std::uint32_t last() const { return last_.load(std::memory_order_acquire); }
 
-    // Oldest step that is held; last() + 1 where none is.
+    // Oldest step that is held; last() + 1 if none is.
     [[nodiscard]] std::uint32_t first() const {
         const std::uint32_t last = this->last();
         const std::uint32_t base = base_.load(std::memory_order_relaxed);

@@ -21,7 +21,7 @@ class StepProfile final : public engine::PhaseObserver {
 
     void enter(engine::Phase phase) override {
         const std::uint32_t now = platform_.ticks();
-        // The difference is right even where the counter has wrapped round once.
+        // The difference is right even if the counter has wrapped round once.
         if (phase_ != engine::Phase::outside)
             ticks_[static_cast<std::size_t>(phase_)] += now - since_;
         phase_ = phase;

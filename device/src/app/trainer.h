@@ -34,10 +34,10 @@ class Trainer {
     // Takes up the newest checkpoint in flash, if there is one, and goes on with a run that needs
     // no host.
     void boot();
-    // Runs one training step where one is due and its document is here. False where there is
+    // Runs one training step if one is due and its document is here. False if there is
     // nothing to do before a request or a document arrives.
     bool advance();
-    // Draws a text to print where the device shall do so by itself; false where it shall not.
+    // Draws a text to print if autorun is due; false if it is not.
     bool draw_autorun_text(TextLine& line);
     // How long to wait when there is nothing to do.
     [[nodiscard]] std::uint32_t idle_wait_ms() const;

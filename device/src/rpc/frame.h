@@ -42,7 +42,7 @@ class FrameDecoder {
     void set_buffer(std::span<std::uint8_t> buffer);
 
     // Takes bytes up to the end of the first valid frame and returns how many were taken. `body` is
-    // that frame's body, a view of the buffer, or empty where no valid frame ended.
+    // that frame's body, a view of the buffer, or empty if no valid frame ended.
     std::size_t feed(std::span<const std::uint8_t> in, std::span<const std::uint8_t>& body);
 
     [[nodiscard]] const Counters& counters() const { return counters_; }
@@ -84,7 +84,7 @@ class FrameEncoder {
     std::array<std::uint8_t, 512> piece_{};
 };
 
-// Encodes a whole frame; returns its size, or 0 where `out` is smaller than the frame.
+// Encodes a whole frame; returns its size, or 0 if `out` is smaller than the frame.
 [[nodiscard]] std::size_t encode_frame(std::span<const std::uint8_t> body,
                                        std::span<std::uint8_t> out);
 

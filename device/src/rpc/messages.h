@@ -291,7 +291,7 @@ struct Hello {
     bool virtual_device = false;
     // Processor cores.
     std::uint8_t cores = 0;
-    // Clock of a core; 0 where it has no meaning.
+    // Clock of a core; 0 if it has no meaning.
     std::uint32_t clock_hz = 0;
     // Sizes in bytes of the memory blocks that tensors can use. (At most 4.)
     SmallArray<std::uint32_t, 4> memory_blocks{};
@@ -303,7 +303,7 @@ struct Hello {
     std::uint16_t frame_bytes = 0;
     // Requests that may be in flight. (1 to 16.)
     std::uint8_t window = 0;
-    // Highest rate of the UART; 0 where a rate has no meaning.
+    // Highest rate of the UART; 0 if a rate has no meaning.
     std::uint32_t baud_max = 0;
     // Room in flash for the content of a data set.
     std::uint32_t data_bytes = 0;
@@ -325,13 +325,13 @@ struct Status {
 
     // What the trainer is doing.
     DeviceState state{};
-    // The run in memory; 0 where there is none.
+    // The run in memory; 0 if there is none.
     std::uint32_t run_id = 0;
     // Steps completed.
     std::uint32_t step = 0;
     // Where training stops.
     std::uint32_t target_step = 0;
-    // Step of the newest checkpoint of this run in flash; 0 where there is none.
+    // Step of the newest checkpoint of this run in flash; 0 if there is none.
     std::uint32_t saved_step = 0;
     // Loss of the last step; 0 before the first.
     float loss = 0.0f;
@@ -343,7 +343,7 @@ struct Status {
     std::uint16_t documents_free = 0;
     // Oldest step (1-based) whose loss is still held.
     std::uint32_t losses_first = 0;
-    // Error code that stopped the training; 0 where none did.
+    // Error code that stopped the training; 0 if none did.
     std::uint8_t error = 0;
     // Duration of the last training step in microseconds.
     std::uint32_t step_us = 0;
@@ -388,7 +388,7 @@ struct Plan {
     std::uint32_t total_bytes = 0;
     // All memory blocks together.
     std::uint32_t available_bytes = 0;
-    // By how much it does not fit; 0 where it does.
+    // By how much it does not fit; 0 if it does.
     std::uint32_t missing_bytes = 0;
     // Size of a checkpoint in flash.
     std::uint32_t checkpoint_bytes = 0;
@@ -407,7 +407,7 @@ struct DataSet {
     std::uint32_t documents = 0;
     // Of the content. (At least 3.)
     std::uint32_t size_bytes = 0;
-    // Bytes of a token: one where vocab_size <= 256. (1 to 2.)
+    // Bytes of a token: one if vocab_size <= 256. (1 to 2.)
     std::uint8_t token_bytes = 0;
     // CRC-32 of the content.
     std::uint32_t crc = 0;
@@ -438,7 +438,7 @@ struct ModelInfo {
 struct Profile {
     static const Layout kLayout;
 
-    // Ticks a second: the clock of the core, where it counts its cycles. (At least 1.)
+    // Ticks a second: the clock of the core, if it counts cycles. (At least 1.)
     std::uint32_t tick_hz = 0;
     // Training steps counted.
     std::uint32_t steps = 0;
@@ -552,7 +552,7 @@ struct StatusParams {
 struct LossesResult {
     static const Layout kLayout;
 
-    // Step of the first value: later than asked for where older ones are no longer held.
+    // Step of the first value: later than asked for if older ones are no longer held.
     std::uint32_t first = 0;
     // Losses of consecutive steps as little-endian float32. (At most 8000 bytes.)
     std::span<const std::uint8_t> values{};
@@ -608,7 +608,7 @@ struct CreateResult {
     bool operator==(const CreateResult&) const = default;
 };
 
-// Makes a model with zero weights and moments at step 0; does nothing where the same run, shape and
+// Makes a model with zero weights and moments at step 0; does nothing if the same run, shape and
 // recipe are in memory already.
 struct CreateParams {
     static constexpr Method kMethod = Method::create;
@@ -806,7 +806,7 @@ struct DocumentsWriteParams {
     // Index of the first document; step s (0-based) is trained on documents s * batch to s * batch
     // + batch - 1.
     std::uint32_t first = 0;
-    // Tokens without BOS, cut to block_size: a byte each where vocab_size <= 256, else two, little-
+    // Tokens without BOS, cut to block_size: a byte each if vocab_size <= 256, else two, little-
     // endian. (At most 1024 items of at most 512 bytes.)
     BinArray documents{};
 };
@@ -1000,7 +1000,7 @@ struct DataInfoResult {
     bool operator==(const DataInfoResult&) const = default;
 };
 
-// Describes the data set in flash; `bad_data` where there is none.
+// Describes the data set in flash; `bad_data` if there is none.
 struct DataInfoParams {
     static constexpr Method kMethod = Method::data_info;
     using Result = DataInfoResult;
@@ -1011,8 +1011,8 @@ struct DataInfoParams {
 struct CurveResult {
     static const Layout kLayout;
 
-    // Losses of consecutive steps as little-endian float32; none where none are stored. (At most
-    // 8000 bytes.)
+    // Losses of consecutive steps as little-endian float32; none if none are stored. (At most 8000
+    // bytes.)
     std::span<const std::uint8_t> values{};
 };
 

@@ -79,7 +79,7 @@ std::span<const std::uint8_t> Reader::take(std::uint64_t size_bytes) {
 
 std::uint8_t Reader::byte() {
     const auto taken = take(1);
-    // Nil, where there is none: it is of no type that anybody asks for.
+    // Nil if there is none: nobody asks for that type.
     return taken.empty() ? std::uint8_t{kNil} : taken[0];
 }
 

@@ -13,7 +13,7 @@ enum class ReadError : std::uint8_t {
     none,
     cut_short,  // the value reaches beyond the end
     wrong_type,
-    negative,  // an integer below zero where none may be
+    negative,  // an integer below zero, which the field excludes
     too_deep,  // skipping met more than kMaxDepth nested arrays and maps
 };
 
@@ -74,7 +74,7 @@ class Writer {
     void f32(float value);
     void str(std::string_view text);
     void bin(std::span<const std::uint8_t> bytes);
-    // Room for a bin that the caller fills at once; empty where it does not fit.
+    // Room for a bin that the caller fills at once; empty if it does not fit.
     std::span<std::uint8_t> bin_space(std::size_t size_bytes);
     // Starts an array; its items are written next.
     void array(std::size_t count);

@@ -114,8 +114,8 @@ class SelfTest(NamedTuple):
 class Device:
     """An open connection to a device, from `ugpt.connect`.
 
-    Methods may be called from several tasks at once. They raise DeviceError where the device
-    refuses, LinkError where the conversation fails, PortError where the port is lost and
+    Methods may be called from several tasks at once. They raise DeviceError if the device
+    refuses, LinkError if the conversation fails, PortError if the port is lost and
     InvalidValue for a value outside its range.
     """
 
@@ -138,7 +138,7 @@ class Device:
     # The conversation
 
     async def greet(self) -> Hello:
-        """Says hello again after DeviceRestarted; does nothing where that has been done."""
+        """Says hello again after DeviceRestarted; does nothing if that has been done."""
         return await self._link.handshake(_RESTART_TIMEOUT_S)
 
     def until_restart(self) -> Device:
@@ -306,7 +306,7 @@ class Device:
     async def documents_write(self, first: int, documents: Sequence[bytes]) -> DocumentsTaken:
         """Sends documents of the training order from index `first` on, as many as one frame holds.
 
-        They are in the form of `encode_tokens`. Go on with the index this returns; raises Gap where
+        They are in the form of `encode_tokens`. Go on with the index this returns; raises Gap if
         the device needs earlier ones.
         """
         taken = self._fitting(documents[:_DOCUMENTS_PER_REQUEST])
@@ -419,7 +419,7 @@ class Device:
     ) -> DataSet:
         """Replaces the data set in flash, from which `train` with Source.FLASH takes documents.
 
-        They are in the form of `encode_tokens`. Raises NoRoom where the flash is too small.
+        They are in the form of `encode_tokens`. Raises NoRoom if the flash is too small.
         """
         data, content = encode_data_set(documents, vocab_size)
         await self._link.call(messages.data_begin(data))
@@ -436,13 +436,13 @@ class Device:
         return data
 
     async def data_info(self) -> DataSet:
-        """The data set in flash; raises BadData where there is none."""
+        """The data set in flash; raises BadData if there is none."""
         return await self._link.call(messages.data_info())
 
     async def curve(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
         """Losses from step `first` (1-based) on that a run from flash has kept.
 
-        At most those one frame holds; none where none are kept.
+        At most those one frame holds; none if none are kept.
         """
         most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
         return decode_floats(await self._link.call(messages.curve(first, most)))

@@ -227,7 +227,7 @@ _DECODERS = _BOTH | {"str": _decode_str, "enum": _decode_enum, "record": _decode
 
 
 def _round_to_f32(value: float) -> float:
-    """The nearest float32; infinite where the value is beyond its range."""
+    """The nearest float32; infinite if the value is beyond its range."""
     try:
         rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
     except OverflowError:
@@ -255,6 +255,6 @@ def _number(number: float) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value of the wrong type, or only its type where it is long."""
+    """A value of the wrong type, or only its type if it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"a {type(value).__name__}"

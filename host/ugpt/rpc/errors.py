@@ -33,7 +33,7 @@ class PortBusy(PortError):
 
 
 class PortPermission(PortError):
-    """This user may not open the port; `group` is the group that may, where one is known."""
+    """This user may not open the port; `group` is the group that may, if it is known."""
 
     def __init__(self, port: str, group: str | None) -> None:
         advice = (
@@ -122,7 +122,7 @@ class ProtocolError(LinkError):
 
 
 class VersionMismatch(LinkError):
-    """Host and firmware speak different major versions; `device_major` is None where unknown."""
+    """Host and firmware speak different major versions; `device_major` is None if unknown."""
 
     def __init__(self, host_major: int, device_major: int | None, build: str = "") -> None:
         theirs = "another version" if device_major is None else f"version {device_major}"
@@ -139,7 +139,7 @@ class VersionMismatch(LinkError):
 class DeviceRestarted(LinkError):
     """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
 
-    `boot_before` and `boot_now` are its boot numbers, None where not known (yet).
+    `boot_before` and `boot_now` are its boot numbers, None if not known (yet).
     """
 
     def __init__(self, boot_before: int | None, boot_now: int | None = None) -> None:

@@ -69,7 +69,7 @@ def cobs_encode(data: bytes) -> bytes:
 
 
 def cobs_decode(encoded: bytes) -> bytes | None:
-    """The bytes that `encoded` (without zeros) stands for; None where it ends within a block."""
+    """The bytes that `encoded` (without zeros) stands for; None if it ends within a block."""
     parts: list[bytes] = []
     position, end = 0, len(encoded)
     while position < end:
@@ -82,7 +82,7 @@ def cobs_decode(encoded: bytes) -> bytes | None:
 
 
 def decode_frame(encoded: bytes) -> bytes | None:
-    """The body of what stood between two zeros; None where that is not a valid frame."""
+    """The body of what stood between two zeros; None if that is not a valid frame."""
     data = cobs_decode(encoded)
     if data is None or len(data) <= CRC_BYTES:
         return None
@@ -173,7 +173,7 @@ class FrameDecoder:
 
 
 def readable(raw: bytes) -> str | None:
-    """A line as text without colours and line end; None where it is something else than text."""
+    """A line as text without colours and line end; None if it is not text."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

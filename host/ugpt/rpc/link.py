@@ -138,7 +138,7 @@ class Link:
         await self._transport.close()
 
     async def handshake(self, timeout_s: float = TIMEOUT_S) -> Hello:
-        """Opens a conversation where there is none: after `open` and after a restart."""
+        """Opens a conversation if there is none: after `open` and after a restart."""
         async with self._handshake:
             if self.state is LinkState.READY and self.hello is not None:
                 return self.hello

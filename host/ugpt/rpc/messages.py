@@ -308,7 +308,7 @@ class Hello:
     cores: int
     """Processor cores."""
     clock_hz: int
-    """Clock of a core; 0 where it has no meaning."""
+    """Clock of a core; 0 if it has no meaning."""
     memory_blocks: tuple[int, ...]
     """Sizes in bytes of the memory blocks that tensors can use."""
     checkpoint_bytes: int
@@ -320,7 +320,7 @@ class Hello:
     window: int
     """Requests that may be in flight."""
     baud_max: int
-    """Highest rate of the UART; 0 where a rate has no meaning."""
+    """Highest rate of the UART; 0 if a rate has no meaning."""
     data_bytes: int = 0
     """Room in flash for the content of a data set."""
     device_id: int = 0
@@ -371,13 +371,13 @@ class Status:
     state: DeviceState
     """What the trainer is doing."""
     run_id: int
-    """The run in memory; 0 where there is none."""
+    """The run in memory; 0 if there is none."""
     step: int
     """Steps completed."""
     target_step: int
     """Where training stops."""
     saved_step: int
-    """Step of the newest checkpoint of this run in flash; 0 where there is none."""
+    """Step of the newest checkpoint of this run in flash; 0 if there is none."""
     loss: float
     """Loss of the last step; 0 before the first."""
     positions: int
@@ -389,7 +389,7 @@ class Status:
     losses_first: int
     """Oldest step (1-based) whose loss is still held."""
     error: int
-    """Error code that stopped the training; 0 where none did."""
+    """Error code that stopped the training; 0 if none did."""
     step_us: int
     """Duration of the last training step in microseconds."""
     free_bytes: int
@@ -461,7 +461,7 @@ class Plan:
     available_bytes: int
     """All memory blocks together."""
     missing_bytes: int
-    """By how much it does not fit; 0 where it does."""
+    """By how much it does not fit; 0 if it does."""
     checkpoint_bytes: int
     """Size of a checkpoint in flash."""
     fits: bool
@@ -498,7 +498,7 @@ class DataSet:
     size_bytes: int
     """Of the content."""
     token_bytes: int
-    """Bytes of a token: one where vocab_size <= 256."""
+    """Bytes of a token: one if vocab_size <= 256."""
     crc: int
     """CRC-32 of the content."""
 
@@ -551,7 +551,7 @@ class Profile:
     """
 
     tick_hz: int
-    """Ticks a second: the clock of the core, where it counts its cycles."""
+    """Ticks a second: the clock of the core, if it counts cycles."""
     steps: int
     """Training steps counted."""
     embedding: int
@@ -586,7 +586,7 @@ class LossesResult:
     """What `losses` returns."""
 
     first: int
-    """Step of the first value: later than asked for where older ones are no longer held."""
+    """Step of the first value: later than asked for if older ones are no longer held."""
     values: bytes
     """Losses of consecutive steps as little-endian float32."""
 
@@ -894,7 +894,7 @@ def plan(shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Call[Plan]:
 
 
 def create(run_id: int, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Call[Plan]:
-    """Makes a model with zero weights and moments at step 0; does nothing where the same run, shape
+    """Makes a model with zero weights and moments at step 0; does nothing if the same run, shape
     and recipe are in memory already.
     """
     return Call(METHODS["create"], (run_id, shape, recipe, vocabulary_bytes))
@@ -1005,7 +1005,7 @@ def data_commit() -> Call[None]:
 
 
 def data_info() -> Call[DataSet]:
-    """Describes the data set in flash; `bad_data` where there is none."""
+    """Describes the data set in flash; `bad_data` if there is none."""
     return Call(METHODS["data_info"], ())
 
 

@@ -25,7 +25,7 @@ class LinkStats:
     bytes_sent: int = 0
     bytes_received: int = 0
     baud: int = 0
-    """The rate of the line; 0 where there is none."""
+    """The rate of the line; 0 if there is none."""
     window: int = 1
     """Requests that may be in flight."""
     round_trips_s: deque[float] = field(default_factory=lambda: deque(maxlen=64), repr=False)

@@ -11,7 +11,7 @@ namespace ugpt::reference {
 
 namespace {
 
-// The tokens that a text is learned from: BOS in front, and behind it where there is room. Position
+// The tokens that a text is learned from: BOS in front, and behind it if there is room. Position
 // t sees inputs[0 ... t] and predicts targets[t].
 struct Example {
     std::vector<Token> inputs, targets;

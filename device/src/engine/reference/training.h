@@ -39,7 +39,7 @@ struct Training {
 float evaluate(const Training& training, std::span<const Token> text);
 
 // One step on a text: the gradients of all weights, then Adam. Returns the mean loss before the
-// step; NaN where that is not finite, and then nothing has changed.
+// step; NaN if that is not finite, and then nothing has changed.
 float train_step(Training& training, std::span<const Token> text);
 
 }  // namespace ugpt::reference
