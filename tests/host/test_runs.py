@@ -5,13 +5,16 @@ import errno
 import hashlib
 import io
 import json
-from dataclasses import replace
+import os
+import tomllib
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors
+import tomli_w
 
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.runs.checkpoint import Checkpoint, Tensors
@@ -126,6 +129,42 @@ def test_damaged_configuration(run: Run, content: str) -> None:
     (run.path / "config.toml").write_text(content)
     with pytest.raises(RunError, match="not the configuration"):
         Run.open(run.path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"seed": "x"}, "seed is no whole number"),
+        ({"seed": True}, "seed is no whole number"),
+        ({"save_every": 1.5}, "save_every is no whole number"),
+        ({"held_out": -5}, "held_out is no whole number"),
+        ({"run_id": 2**64}, "run_id is no whole number"),
+        ({"device": 7}, "device is no text"),
+        ({"recipe": [{}]}, "recipe is no table"),
+        ({"recipe": "linear"}, "recipe is no table"),
+        ({"recipe": {**asdict(CONFIG.recipe), "total_steps": 0}}, "total_steps is 0"),
+        ({"shape": {**asdict(SHAPE), "n_embd": 16.5}}, "n_embd must be an integer"),
+        ({"shape": "small"}, "must be a mapping"),
+        ({"init": "random"}, "not a valid Init"),
+        ({"more": 1}, "unexpected keyword"),
+    ],
+    ids=str,
+)
+def test_configuration_without_sense(run: Run, wrong: dict[str, Any], reason: str) -> None:
+    values = tomllib.loads(CONFIG.to_toml())
+    if isinstance(recipe := wrong.get("recipe"), dict):
+        wrong = {"recipe": {**recipe, "schedule": "linear", "moments": "f32"}}
+    (run.path / "config.toml").write_text(tomli_w.dumps({**values, **wrong}))
+    with pytest.raises(RunError, match=f"not the configuration of a run: .*{reason}"):
+        Run.open(run.path)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"names\xff.txt"), "\ud800"])
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
+    for path, data in ((tmp_path / "a", Path(name)), (tmp_path / name, Path("names.txt"))):
+        with pytest.raises(RunError, match=r"not UTF-8 text.*Rename"):
+            Run.new(path, replace(CONFIG, data=data))
+    assert not any(tmp_path.iterdir())
 
 
 def test_checkpoint_survives(run: Run) -> None:
