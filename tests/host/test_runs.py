@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors
+import safetensors.numpy
 import tomli_w
 
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
@@ -195,6 +196,39 @@ def test_damaged_checkpoint_is_told(run: Run) -> None:
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(RunError, match="is damaged"):
         run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+@pytest.mark.parametrize("place", [-1, -1200, -2400])
+def test_altered_value_in_a_checkpoint_is_told(run: Run, place: int) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    file = run.path / "checkpoint.safetensors"
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(RunError, match="is damaged: its digest is that of other values"):
+        run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+def test_another_step_in_a_checkpoint_is_told(run: Run) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    file = run.path / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes().replace(b'"step":"30"', b'"step":"31"'))
+    with pytest.raises(RunError, match="is damaged"):
+        run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+def test_checkpoint_of_0_1_0_has_no_digest(run: Run) -> None:
+    written = checkpoint(30)
+    run.write_checkpoint(written, "abcde")
+    file = run.path / "checkpoint.safetensors"
+    with safetensors.safe_open(file, framework="numpy") as content:
+        metadata = {key: value for key, value in content.metadata().items() if key != "sha256"}
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    file.write_bytes(safetensors.numpy.save(tensors, metadata))
+    read = run.read_checkpoint(tensor_shapes(SHAPE))
+    assert read is not None
+    assert read.step == 30
+    np.testing.assert_array_equal(read.weights["wte"], written.weights["wte"])
 
 
 def test_failed_write_keeps_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
