@@ -93,8 +93,8 @@ class RunConfig:
                 raise TypeError(f"{name} is no text")
         for name in _NUMBERS:
             value = getattr(self, name)
-            if type(value) is not int or not 0 <= value < 2**64:
-                raise ValueError(f"{name} is no whole number from 0 to 2^64 - 1")
+            if type(value) is not int or value < 0:
+                raise ValueError(f"{name} is no whole number from 0 on")
         try:
             encode_record(self.shape)
             encode_record(self.recipe)
