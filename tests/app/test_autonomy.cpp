@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "app/autorun_sampler.h"
 #include "app/bench.h"
 #include "base/crc32.h"
 #include "store/data_set.h"
@@ -264,13 +265,17 @@ TEST(autorun_prints_names_until_a_host_speaks) {
     }
     Bench bench(flash);
     std::string printed;
-    for (int tries = 0; tries < 20 && std::ranges::count(printed, '\n') < 2; ++tries) {
-        const auto bytes = bench.serial.collect(500);
+    const auto lines_after = [&](std::uint64_t duration_ms) {
+        bench.pass_time(duration_ms);
+        const auto bytes = bench.serial.collect(0);
         printed.append(bytes.begin(), bytes.end());
-    }
-    CHECK(std::ranges::count(printed, '\n') >= 2);
+        return std::ranges::count(printed, '\n');
+    };
+    constexpr std::uint32_t kIntervalMs = app::AutorunSampler::kIntervalMs;
+    CHECK(lines_after(kIntervalMs - 1) == 0);
+    CHECK(lines_after(1) == 1);
+    CHECK(lines_after(kIntervalMs) == 2);
     CHECK(printed.find_first_not_of("abcd\r\n") == std::string::npos);
     bench.handshake();
-    (void)bench.serial.collect(600);  // what was under way
-    CHECK(bench.serial.collect(1200).empty());
+    for (int interval = 0; interval < 5; ++interval) CHECK(lines_after(kIntervalMs) == 2);
 }
