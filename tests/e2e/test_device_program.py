@@ -134,6 +134,7 @@ def test_killed_training_takes_its_device_along(
         (["--flash", "F", "--listen", "5555"], "5555 is not HOST:PORT"),
         (["--flash", "F", "--listen", "127.0.0.1:none"], "cannot listen on 127.0.0.1:none"),
         (["--flash", "absent/F"], "cannot open the flash file absent/F"),
+        (["--flash", "F", "--flash-log", "absent/L"], "cannot open the flash log absent/L"),
     ],
 )
 def test_bad_arguments_fail(
