@@ -14,6 +14,35 @@ std::uint32_t MemoryFlash::size_bytes(port::Region region) const {
     return static_cast<std::uint32_t>(regions_[static_cast<std::size_t>(region)].size());
 }
 
+void MemoryFlash::close_gate(std::optional<port::Region> region) {
+    const std::lock_guard lock(gate_mutex_);
+    gate_closed_ = true;
+    gate_region_ = region;
+}
+
+void MemoryFlash::open_gate() {
+    {
+        const std::lock_guard lock(gate_mutex_);
+        gate_closed_ = false;
+    }
+    gate_changed_.notify_all();
+}
+
+bool MemoryFlash::wait_at_gate(std::uint32_t patience_ms) {
+    std::unique_lock lock(gate_mutex_);
+    return gate_changed_.wait_for(lock, std::chrono::milliseconds(patience_ms),
+                                  [this] { return at_gate_; });
+}
+
+void MemoryFlash::pass_gate(port::Region region) {
+    std::unique_lock lock(gate_mutex_);
+    if (!gate_closed_ || gate_region_.value_or(region) != region) return;
+    at_gate_ = true;
+    gate_changed_.notify_all();
+    gate_changed_.wait(lock, [this] { return !gate_closed_; });
+    at_gate_ = false;
+}
+
 bool MemoryFlash::spend_one() {
     if (budget == 0) throw PowerCut{};
     if (budget != UINT64_MAX) --budget;
@@ -21,6 +50,7 @@ bool MemoryFlash::spend_one() {
 }
 
 bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std::byte> out) {
+    pass_gate(region);
     const auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (offset > bytes.size() || out.size() > bytes.size() - offset) return false;
     std::copy_n(bytes.begin() + offset, out.size(), out.begin());
@@ -28,6 +58,7 @@ bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std:
 }
 
 bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<const std::byte> in) {
+    pass_gate(region);
     auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (failing || offset > bytes.size() || in.size() > bytes.size() - offset) return false;
     for (std::size_t i = 0; i < in.size(); ++i) {
@@ -37,8 +68,8 @@ bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<con
 }
 
 bool MemoryFlash::erase(port::Region region, std::uint32_t offset, std::uint32_t size) {
+    pass_gate(region);
     auto& bytes = regions_[static_cast<std::size_t>(region)];
-    if (on_erase) on_erase();
     if (failing || (offset | size) % kSectorBytes != 0 || offset + size > bytes.size())
         return false;
     for (std::uint32_t at = offset; at < offset + size; at += kSectorBytes) {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -30,11 +31,16 @@ class MemoryFlash : public port::Flash {
     std::atomic<bool> broken = false;                   // writes are taken and lost
     std::atomic<bool> failing = false;                  // writes and erasures report a failure
     std::atomic<std::uint32_t> lost_from = UINT32_MAX;  // bytes from there on in a region are lost
-    std::function<void()> on_erase;                     // before each erasure
     // The power is cut for the flash alone: what is written beyond so many bytes is lost, while the
     // device believes that all is well. An erased sector counts as one byte.
     std::atomic<std::uint64_t> freeze_after = UINT64_MAX;
     std::atomic<std::uint64_t> written = 0;  // bytes, and erased sectors
+
+    // Holds up the task that uses the flash next, or that region of it, until the gate is opened.
+    void close_gate(std::optional<port::Region> region = {});
+    void open_gate();
+    // Waits until a task stands at the gate; false if none comes.
+    bool wait_at_gate(std::uint32_t patience_ms);
 
     [[nodiscard]] std::uint32_t size_bytes(port::Region) const override;
     bool read(port::Region region, std::uint32_t offset, std::span<std::byte> out) override;
@@ -43,7 +49,14 @@ class MemoryFlash : public port::Flash {
     bool erase(port::Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
 
   private:
+    void pass_gate(port::Region region);
     bool spend_one();  // false if the power is off
+
+    std::mutex gate_mutex_;
+    std::condition_variable gate_changed_;
+    bool gate_closed_ = false;
+    std::optional<port::Region> gate_region_;
+    bool at_gate_ = false;
     std::array<std::vector<std::byte>, port::kRegionCount> regions_;
 };
 

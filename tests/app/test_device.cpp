@@ -1,7 +1,5 @@
 // The whole firmware in memory: requests in, responses out, both tasks running.
 
-#include <atomic>
-
 #include "app/bench.h"
 
 using namespace ugpt;
@@ -22,21 +20,14 @@ class HeldTrainer {
 
     HeldTrainer(Bench& bench, MemoryFlash& flash) : bench_(bench), flash_(flash) {
         bench.settle();
-        flash.on_erase = [this] {
-            held_.test_and_set();
-            held_.notify_one();
-            released_.wait(false);
-        };
+        flash.close_gate();
         bench.send_request(kSaveId, rpc::SaveParams{});
-        held_.wait(false);
+        CHECK(flash.wait_at_gate(test::kPatienceMs));
     }
     // Gives the link task the time to take what it was sent, and lets the trainer go on.
     ~HeldTrainer() {
         bench_.settle(1);
-        released_.test_and_set();
-        released_.notify_one();
-        bench_.settle();
-        flash_.on_erase = {};
+        flash_.open_gate();
     }
     HeldTrainer(const HeldTrainer&) = delete;
     HeldTrainer& operator=(const HeldTrainer&) = delete;
@@ -44,8 +35,6 @@ class HeldTrainer {
   private:
     Bench& bench_;
     MemoryFlash& flash_;
-    std::atomic_flag held_;
-    std::atomic_flag released_;
 };
 
 }  // namespace
