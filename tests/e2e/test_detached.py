@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ import pytest
 import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import device_process, listening_device
+from tests.support.waiting import until
 from ugpt import DeviceState, Status
 
 STEPS = 20_000
@@ -52,13 +52,13 @@ def steps_until(attached: subprocess.Popen[str], step: int) -> None:
 
 async def wait_for(port: str, step: int) -> Status:
     """Looks at a device now and then until it has come that far."""
-    async with asyncio.timeout(60.0):
-        while True:
-            async with ugpt.connect(port) as device:
-                status = await device.status()
-            if status.step >= step:
-                return status
-            await asyncio.sleep(0.05)
+
+    async def reached() -> Status | None:
+        async with ugpt.connect(port) as device:
+            status = await device.status()
+        return status if status.step >= step else None
+
+    return await until(reached)
 
 
 async def test_detached_and_attached(
