@@ -23,6 +23,7 @@ async def test_a_detached_run_is_stopped_and_stays_stopped(
         status = json.loads(cli("info", "--json", "--port", port))["status"]
         assert (status["state"], status["step"]) == ("idle", said["step"])
         assert status["saved_step"] == said["step"]
+        assert json.loads(cli("stop", "--json", "--port", port))["was_training"] is False
         again = cli("stop", "--port", port)
         assert "no run was being trained" in again
         assert f"step {said['step']:,}" in again

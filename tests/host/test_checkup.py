@@ -94,6 +94,16 @@ async def test_rate_that_is_not_dependable(peer: Peer) -> None:
     assert found["arithmetic"].state is State.OK
 
 
+async def test_repeats_at_a_rate_are_told(peer: Peer) -> None:
+    lost = [True]
+    # The first long echo belongs to the first rate.
+    peer.to_host = lambda frame: [] if len(frame) > 1000 and lost and lost.pop() else [frame]
+    found = await examine_peer(peer)
+    assert found["115,200 baud"].state is State.WARN
+    assert "with 1 repeats" in found["115,200 baud"].text
+    assert found["230,400 baud"].state is State.OK
+
+
 async def test_rate_beyond_the_firmware(peer: Peer) -> None:
     peer.hello = replace(peer.hello, baud_max=460_800)
     assert (await examine_peer(peer))["921,600 baud"].state is State.SKIPPED

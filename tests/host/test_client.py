@@ -456,11 +456,15 @@ async def test_log_lines_reach_the_listener(tmp_path: Path) -> None:
         await create(device)
         await train(device, 20)
         await device.save()
-    lines: list[ugpt.LogLine] = []
-    async with ugpt.connect("virtual", flash=tmp_path / "flash", on_log=lines.append) as device:
-        await device.ping()
-    (loaded,) = (line for line in lines if "model loaded" in line.text)
-    assert loaded.level is ugpt.LogLevel.INFO
+    loaded: asyncio.Future[ugpt.LogLine] = asyncio.get_running_loop().create_future()
+
+    def hear(line: ugpt.LogLine) -> None:
+        if "model loaded" in line.text:
+            loaded.set_result(line)
+
+    async with ugpt.connect("virtual", flash=tmp_path / "flash", on_log=hear):
+        async with asyncio.timeout(10.0):
+            assert (await loaded).level is ugpt.LogLevel.INFO
 
 
 # Ports that lead nowhere

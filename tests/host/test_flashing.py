@@ -115,8 +115,23 @@ def test_bad_images(tmp_path: Path, content: bytes, complaint: str) -> None:
 
 def test_image_without_digest(tmp_path: Path) -> None:
     folder = write_build(tmp_path / "build", ESP32)
-    (folder / "firmware.bin").write_bytes(executable(ESP32, [bytes(200)], digest=False))
+    firmware = executable(ESP32, [bytes(200)], digest=False)
+    (folder / "firmware.bin").write_bytes(firmware)
     assert read_image(folder).version == ""
+    # Then the checksum alone tells.
+    (folder / "firmware.bin").write_bytes(firmware.replace(bytes(200), bytes(199) + b"\1"))
+    with pytest.raises(ImageError, match=r"application in .* is damaged"):
+        read_image(folder)
+
+
+def test_image_that_ends_where_a_board_keeps_its_own(tmp_path: Path, image: Path) -> None:
+    full = tmp_path / "full.bin"
+    full.write_bytes(image.read_bytes().ljust(OWN_OFFSET, b"\0"))
+    found = read_image(full)
+    assert found.parts[0].end == found.kept_from
+    assert not found.overwrites
+    full.write_bytes(image.read_bytes().ljust(OWN_OFFSET + 1, b"\0"))
+    assert read_image(full).overwrites
 
 
 def test_incomplete_builds(tmp_path: Path) -> None:

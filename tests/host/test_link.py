@@ -43,6 +43,7 @@ async def linked(peer: Peer, timeout_s: float = 3.0, **options: object) -> Async
         await link.close()
         assert peer.line.closed
         assert asyncio.all_tasks() == before
+        assert not link._pending
         assert link.state is LinkState.CLOSED
 
 
@@ -201,9 +202,12 @@ async def test_every_request_completes_on_a_bad_line() -> None:
 async def test_a_lost_answer_costs_one_repetition() -> None:
     peer = Peer()
     async with linked(peer) as link:
+        measured = len(link.stats.round_trips_s)
         lost = [True]
         peer.to_host = lambda frame: [] if lost and lost.pop() else [frame]
         assert await ping(link) == b"abc"
+        # Nobody knows which of the two requests was answered.
+        assert len(link.stats.round_trips_s) == measured
         assert link.stats.repeats == 1
         assert peer.requests[-1] == peer.requests[-2]
 
@@ -238,6 +242,7 @@ async def test_a_busy_trainer_is_waited_for_while_the_link_is_alive() -> None:
     async with linked(peer) as link:
         assert await link.call(messages.save(), timeout_s=0.8) == 77
         assert link.stats.repeats > 0
+        assert link.stats.late_replies == 0  # those to probes are not missed by anybody
         peer.deaf = True
         with pytest.raises(NoAnswer, match="did not answer save"):
             await link.call(messages.save(), timeout_s=0.8)
@@ -351,6 +356,25 @@ async def test_a_device_that_only_fell_back_in_rate_goes_on() -> None:
         assert link.stats.baud == 115200
 
 
+@leaping
+async def test_every_request_hears_of_a_silent_restart() -> None:
+    peer = Peer(UART_HELLO)
+    async with linked(peer) as link:
+        peer.restart()
+        requests = (ping(link, timeout_s=0.5) for _ in range(4))
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        assert [type(result) for result in results] == [DeviceRestarted] * 4
+
+
+@leaping
+async def test_every_request_survives_a_fall_in_rate() -> None:
+    peer = Peer(UART_HELLO)
+    async with linked(peer) as link:
+        peer.baud = 115200
+        requests = (ping(link, bytes([n]), timeout_s=0.5) for n in range(4))
+        assert await asyncio.gather(*requests) == [bytes([n]) for n in range(4)]
+
+
 # Rates
 
 
@@ -361,6 +385,7 @@ async def test_a_device_that_only_fell_back_in_rate_goes_on() -> None:
         (5_000_000, 460800, 460800),
         (5_000_000, 115200, 115200),
         (500_000, None, 460800),
+        (500_000, 921600, 460800),
         (115_200, None, 115200),
     ],
 )
@@ -375,6 +400,8 @@ async def test_the_highest_dependable_rate_is_found(
         assert peer.line.baud == expected
         assert peer.baud == expected
         assert await ping(link) == b"abc"
+        tried = [baud for baud in peer.line.rates if baud != FIRST_BAUD]
+        assert len(tried) == len(set(tried))
 
 
 @leaping
@@ -390,6 +417,39 @@ async def test_a_rate_this_computer_lacks_is_passed_over() -> None:
 async def test_a_line_without_a_rate_is_left_alone() -> None:
     async with linked(Peer()) as link:
         assert link.stats.baud == 0
+
+
+@leaping
+async def test_a_rate_at_which_a_single_answer_is_lost_is_not_dependable() -> None:
+    peer = Peer(UART_HELLO)
+    lost = [True]
+    peer.to_host = lambda frame: (
+        [] if peer.baud == 921600 and len(frame) > 400 and lost and lost.pop() else [frame]
+    )
+    async with linked(peer) as link:
+        assert link.stats.baud == 460800
+
+
+@leaping
+async def test_a_rate_at_which_an_echo_is_another_is_not_dependable() -> None:
+    peer = Peer(UART_HELLO)
+    peer.handlers["ping"] = lambda params: (
+        [params[0][::-1]] if peer.baud == 921600 and len(params[0]) > 400 else params
+    )
+    async with linked(peer) as link:
+        assert link.stats.baud == 460800
+
+
+@leaping
+async def test_a_device_that_was_silent_is_met_again_at_its_rate() -> None:
+    peer = Peer(UART_HELLO)
+    async with linked(peer) as link:
+        peer.deaf = True
+        with pytest.raises(NoAnswer, match="did not answer ping"):
+            await ping(link, timeout_s=0.5)
+        peer.deaf = False
+        assert peer.line.baud == link.stats.baud == peer.baud == 921600
+        assert await ping(link) == b"abc"
 
 
 @leaping
@@ -490,6 +550,20 @@ async def test_a_closed_link_says_so() -> None:
         await waiting
     with pytest.raises(LinkClosed):
         await ping(link)
+
+
+@leaping
+async def test_nothing_is_said_after_the_end() -> None:
+    peer = Peer()
+    lines: list[LogLine] = []
+    async with linked(peer, on_log=lines.append) as link:
+        peer.say(b"half a line")
+        assert await ping(link) == b"abc"
+        said = len(lines)
+        peer.say(b"half another")
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1.0)
+    assert len(lines) == said
 
 
 @leaping

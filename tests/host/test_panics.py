@@ -110,6 +110,20 @@ def test_chip_without_a_toolchain(
     assert described == ["0x400d1a2b: found at engine/model.cpp:7"]
 
 
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [("echo no lines >&2; exit 3", "failed: no lines"), ("kill $$", "failed")],
+)
+def test_a_program_that_fails_is_quoted(elf: Path, script: str, complaint: str) -> None:
+    symbols = Symbols(elf)
+    program = elf.parent / "addr2line"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    symbols._program = str(program)
+    with pytest.raises(ToolError, match=complaint):
+        asyncio.run(symbols.describe([1]))
+
+
 def test_newest_build(tmp_path: Path) -> None:
     assert newest_elf(tmp_path) is None
     for age, folder in enumerate((".pio/build/esp32dev", "build")):

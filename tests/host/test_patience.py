@@ -15,7 +15,7 @@ from tests.support.virtual_time import leaping, push, settle
 from ugpt import Device
 from ugpt.rpc.errors import NoAnswer
 from ugpt.rpc.link import Link
-from ugpt.rpc.stats import Patience
+from ugpt.rpc.stats import LinkStats, Patience
 
 
 @asynccontextmanager
@@ -128,3 +128,12 @@ def test_patience_is_also_a_number_of_tries(tries: int, silent_s: float, over: b
 
 def test_a_short_patience_needs_no_second_try() -> None:
     assert Patience(0.3, 0.0).is_over(0.31)
+
+
+def test_the_round_trip_that_is_shown_is_the_median_of_the_latest() -> None:
+    stats = LinkStats()
+    assert (stats.round_trip_last_s, stats.round_trip_median_s) == (0.0, 0.0)
+    stats.round_trips_s.extend([9.0] * 100)
+    stats.round_trips_s.extend([0.1] * 40 + [0.3] * 20 + [7.0] * 4)
+    assert stats.round_trip_last_s == 7.0
+    assert stats.round_trip_median_s == 0.1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from ugpt import errors
 from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, list_ports
+from ugpt.device.target import Target
 from ugpt.errors import UgptError
 from ugpt.rpc.errors import DeviceError, DoesNotFit, Gap, SeveralPorts, device_error
 from ugpt.rpc.messages import ERRORS, ErrorCode
@@ -20,6 +24,18 @@ def test_the_one_board_is_taken() -> None:
     assert choice.port == "/dev/ttyUSB0"
     assert "CP210x" in choice.reason
     assert not choice.is_virtual
+
+
+def test_a_target_passes_on_all_that_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: dict[str, object] = {}
+
+    def connect(port: str | None, **options: object) -> None:
+        passed.update(options, port=port)
+
+    monkeypatch.setattr("ugpt.device.target.connect", connect)
+    target = Target("/dev/ttyUSB0", 230_400, True, "esp32s3", Path("flash"), 3)
+    target.connect(open_timeout_s=1.5)
+    assert passed == {**asdict(target), "on_log": None, "open_timeout_s": 1.5}
 
 
 @pytest.mark.parametrize("ports", [[], [MODEM]])

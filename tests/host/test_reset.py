@@ -1,28 +1,18 @@
-"""`Device.reset`: only a new boot number counts as a restart."""
+"""`Device.reset`, for which only a new boot number counts as a restart, and `ugpt reset`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from tests.support.peer import HELLO, Peer
+from tests.support.peer import HELLO, Peer, device_of
 from tests.support.virtual_time import leaping
 from ugpt import Device
+from ugpt.device.target import Target
+from ugpt.diagnostics import reset
 from ugpt.rpc.errors import NoAnswer
-from ugpt.rpc.link import Link
-
-
-@asynccontextmanager
-async def connected(peer: Peer) -> AsyncIterator[Device]:
-    link = Link(peer.line)
-    try:
-        await link.open(3.0)
-        yield Device(link, "a peer")
-    finally:
-        await link.close()
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3, 4.0])
@@ -35,7 +25,7 @@ async def test_the_hello_of_the_time_before_is_not_taken(delay_s: float) -> None
         return []
 
     peer.handlers["reset"] = restart_later
-    async with connected(peer) as device:
+    async with device_of(peer) as device:
         hello = await device.reset()
         assert hello.boot == HELLO.boot + 1
         assert device.hello == hello
@@ -54,7 +44,7 @@ async def test_an_answer_that_the_restart_swallows_is_not_missed() -> None:
         return []
 
     peer.handlers["reset"] = restart_first
-    async with connected(peer) as device:
+    async with device_of(peer) as device:
         assert (await device.reset()).boot == HELLO.boot + 1
 
 
@@ -62,8 +52,29 @@ async def test_an_answer_that_the_restart_swallows_is_not_missed() -> None:
 async def test_a_device_that_does_not_restart_is_given_up() -> None:
     peer = Peer()
     peer.handlers["reset"] = lambda params: []
-    async with connected(peer) as device:
+    async with device_of(peer) as device:
         started_s = asyncio.get_running_loop().time()
         with pytest.raises(NoAnswer, match=r"did not restart\. Press its reset button"):
             await device.reset()
         assert 9.0 < asyncio.get_running_loop().time() - started_s < 15.0
+
+
+@pytest.mark.parametrize(("has_lines", "attempts"), [(True, 2), (False, 1)])
+async def test_only_a_port_with_control_lines_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, has_lines: bool, attempts: int
+) -> None:
+    made = []
+
+    class Silent(Target):
+        def connect(self, **options: object) -> AbstractAsyncContextManager[Device]:
+            made.append(self.port)
+            raise NoAnswer("Nothing answers.")
+
+    async def pulse(path: str) -> bool:
+        assert path == "/dev/ttyUSB0"
+        return has_lines
+
+    monkeypatch.setattr(reset, "_pulse_reset", pulse)
+    with pytest.raises(NoAnswer):
+        await reset.restart(Silent("/dev/ttyUSB0"))
+    assert len(made) == attempts

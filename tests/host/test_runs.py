@@ -68,6 +68,18 @@ def test_nothing_is_made_before_begin(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
+def test_a_folder_that_cannot_be_filled_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunError, match="disk is full"):
+        Run.new(tmp_path / "runs" / "a", CONFIG).begin("")
+    assert not (tmp_path / "runs" / "a").exists()
+
+
 def test_what_exists_is_refused(run: Run) -> None:
     with pytest.raises(RunError, match=r"exists already.*--resume"):
         Run.new(run.path, CONFIG)

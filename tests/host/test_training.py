@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from tests.support.devices import listening_device
 from tests.support.faults import Faults, faulty_proxy
 from tests.support.sessions import STEPS, Session, once
-from ugpt import DeviceState, Recipe, Shape
-from ugpt.rpc.errors import DoesNotFit, OtherRun, PortNotFound
+from ugpt import Device, DeviceState, Hello, Recipe, Shape, Status
+from ugpt.rpc.errors import DoesNotFit, NotFinite, OtherRun, PortNotFound
+from ugpt.rpc.link import Link
+from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.errors import RunError
 from ugpt.training.events import (
     Finished,
@@ -41,7 +44,7 @@ def test_events_of_a_plain_run(straight: Session) -> None:
     assert isinstance(straight.events[-1], Finished)
     assert straight.told(Progress)
     assert straight.told(Preview)
-    assert [event.step for event in straight.told(Saved) if isinstance(event, Saved)] == [STEPS]
+    assert straight.told(Saved) == [Saved(STEPS, on_device=True)]
     steps = [
         step.step for event in straight.events if isinstance(event, StepLosses)
         for step in event.steps()
@@ -73,6 +76,9 @@ async def test_stop_and_go_on(tmp_path: Path, straight: Session) -> None:
         (stopped,) = session.told(Stopped)[-1:]
         assert isinstance(stopped, Stopped)
         assert step <= stopped.step < STEPS
+        assert session.told(Saved)[-1] == Saved(stopped.step, on_device=True)
+        async with session.connect() as device:
+            assert (await device.status()).saved_step == stopped.step
     session.on_event = lambda event: None
     assert await session.train() is Outcome.FINISHED
     assert session.digest == straight.digest
@@ -139,6 +145,40 @@ async def test_model_that_does_not_fit_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match="--n-embd 3"):
         await session.train()
     assert not (tmp_path / "run").exists()
+
+
+async def test_model_that_the_flash_cannot_keep_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greeted = Link.handshake
+
+    async def small(link: Link, *arguments: float) -> Hello:
+        link.hello = replace(await greeted(link, *arguments), checkpoint_bytes=1000)
+        return link.hello
+
+    monkeypatch.setattr(Link, "handshake", small)
+    session = Session(tmp_path, steps=20)
+    await session.train()
+    (notice,) = session.told(Notice)
+    assert isinstance(notice, Notice)
+    assert "too large for the flash" in notice.text
+
+
+async def test_error_of_the_device_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing: list[bool] = []
+    asked = Device.status
+
+    async def status(device: Device) -> Status:
+        found = await asked(device)
+        return replace(found, error=ErrorCode.NOT_FINITE) if failing else found
+
+    monkeypatch.setattr(Device, "status", status)
+    session = Session(tmp_path, steps=200_000)
+    session.on_event = once(1000, lambda: failing.append(True))
+    with pytest.raises(NotFinite, match=r"Training stopped after step \d"):
+        await session.train()
 
 
 async def test_absent_port_is_not_retried(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 
 import msgpack
 
+from ugpt.device.client import Device
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortError
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
+from ugpt.rpc.link import Link
 from ugpt.rpc.messages import FIRST_BAUD, PROTOCOL_MAJOR, PROTOCOL_MINOR, ErrorCode, Hello
 from ugpt.rpc.messages import HELLO as HELLO_LAYOUT
 
@@ -190,6 +192,17 @@ class Peer:
             position = self._random.randrange(len(data))
             return data[:position] + data[position + 1 :]
         return data
+
+
+@asynccontextmanager
+async def device_of(peer: Peer) -> AsyncIterator[Device]:
+    """The client of a peer."""
+    link = Link(peer.line)
+    try:
+        await link.open(3.0)
+        yield Device(link, "a peer")
+    finally:
+        await link.close()
 
 
 @asynccontextmanager

@@ -175,10 +175,14 @@ class Link:
         async with self._slots:
             if session != self.session:
                 raise self._error
-            return await self.ask(call, timeout_s)
+            return await self._ask(call, timeout_s, search=True)
 
     async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT:
         """Asks, outside the window; for the handshake and the agreement on a rate."""
+        return await self._ask(call, timeout_s, search=False)
+
+    async def _ask(self, call: Call[ResultT], timeout_s: float, *, search: bool) -> ResultT:
+        """With `search`, a device that falls silent is looked for at the first rate."""
         minor, what = codec.needed_minor(call)
         if self.hello is not None and self.hello.minor < minor:
             raise firmware_too_old(self.hello.build, what)
@@ -194,7 +198,7 @@ class Link:
         self._pending[number] = pending
         self.stats.requests += 1
         try:
-            answer = await self._ask_until_answered(pending, timeout_s)
+            answer = await self._ask_until_answered(pending, timeout_s, search)
         finally:
             del self._pending[number]
             pending.abandon()
@@ -214,11 +218,13 @@ class Link:
 
     # Asking
 
-    async def _ask_until_answered(self, pending: _PendingCall, timeout_s: float) -> object:
+    async def _ask_until_answered(
+        self, pending: _PendingCall, timeout_s: float, search: bool
+    ) -> object:
         loop = asyncio.get_running_loop()
         by_trainer = pending.method.task is Task.TRAINER
         round_trip = self._trainer_round_trip if by_trainer else self._round_trip
-        started = loop.time()
+        started, asked_at_baud = loop.time(), self.stats.baud
         patience = Patience(timeout_s, started)
         wait_s = round_trip.timeout_s
         await self._send(pending.frame, timeout_s)
@@ -228,10 +234,13 @@ class Link:
             if by_trainer:
                 patience.heard(self._heard_at)
             if patience.is_over(now):
-                if not await self._found_again():
+                found = search and await self._found_again(asked_at_baud)
+                if pending.done():
+                    break  # it was answered, or made void by a restart, meanwhile
+                if not found:
                     silent_s = patience.silent_s(now)
                     raise silent_device(self._transport.name, pending.method.name, silent_s)
-                started = loop.time()
+                started, asked_at_baud = loop.time(), self.stats.baud
                 patience.heard(started)
             if now - started > max(timeout_s, TRAINER_TIMEOUT_S):
                 raise NoAnswer(
@@ -274,7 +283,7 @@ class Link:
         in_flight = sum(len(other.frame) + answer_bytes for other in self._pending.values())
         return in_flight * BITS_PER_BYTE / self.stats.baud
 
-    async def _found_again(self) -> bool:
+    async def _found_again(self, asked_at_baud: int) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""
         if self.state is not LinkState.READY:
             return False
@@ -282,6 +291,8 @@ class Link:
             if self.state is not LinkState.READY or self.hello is None:
                 return False
             raised = self.stats.baud
+            if raised < asked_at_baud:
+                return True  # another request has found it meanwhile
             if raised <= FIRST_BAUD:
                 return False
             before = self.hello.boot

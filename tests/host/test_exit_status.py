@@ -1,0 +1,104 @@
+"""The exit status of commands, and what they say when they end otherwise than well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from tests.support.in_process import Program
+from ugpt.cli.numbers import decimal_number, whole_number
+from ugpt.rpc.errors import NoAnswer
+from ugpt.training.trainer import Outcome
+
+NAMES = Path(__file__).parents[2] / "data" / "names.txt"
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(Outcome.FINISHED, 0), (Outcome.STOPPED, 130)])
+def test_a_run_that_was_stopped(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, status: int
+) -> None:
+    async def train(*arguments: object) -> Outcome:
+        return outcome
+
+    monkeypatch.setattr("ugpt.cli.commands.train._train", train)
+    said = ugpt("train", NAMES, "--run", "R", "--plain", "--port", "/dev/ttyUSB0", status=status)
+    go_on = "Go on with: ugpt train --resume R --port /dev/ttyUSB0"
+    assert (go_on in " ".join(said.err.split())) is (outcome is Outcome.STOPPED)
+
+
+def ending_with(error: BaseException) -> Callable[[Coroutine[Any, Any, Any]], None]:
+    def run(work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["info", "sample", "stop", "doctor", "reset"])
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (NoAnswer("Nothing answers.", "Press reset."), 1, "error: Nothing answers. Press reset."),
+        (ZeroDivisionError("by zero"), 1, "error: ugpt itself failed (ZeroDivisionError: by zero)"),
+    ],
+    ids=["Ctrl-C", "an error", "a mistake"],
+)
+def test_what_ends_a_command(
+    ugpt: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    error: BaseException,
+    status: int,
+    words: str,
+) -> None:
+    monkeypatch.setattr(asyncio, "run", ending_with(error))
+    said = ugpt(command, "--port", "/dev/ttyUSB0", status=status)
+    assert words in said.err
+    assert "Traceback" not in said.out + said.err
+
+
+def test_a_mistake_shows_where_it_was_on_request(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncio, "run", ending_with(ZeroDivisionError()))
+    monkeypatch.setenv("UGPT_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        ugpt("info", "--port", "/dev/ttyUSB0")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("3", 3), ("7", 7), ("2", None), ("8", None), ("-3", None), ("4.0", None)]
+)
+def test_the_bounds_of_a_whole_number(text: str, number: int | None) -> None:
+    parse = whole_number(3, 7)["parser"]
+    if number is not None:
+        assert parse(text) == number
+        return
+    with pytest.raises(typer.BadParameter, match="3 to 7"):
+        parse(text)
+
+
+def test_a_whole_number_without_an_upper_bound() -> None:
+    parse = whole_number(3)["parser"]
+    assert parse("99999999999999999999") == 99999999999999999999
+    with pytest.raises(typer.BadParameter, match="3 or more"):
+        parse("2")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0.5", 0.5), ("2", 2.0), ("0.49", None), ("2.01", None), ("nan", None), ("inf", None)],
+)
+def test_the_bounds_of_a_decimal_number(text: str, number: float | None) -> None:
+    parse = decimal_number(0.5, 2.0)["parser"]
+    if number is not None:
+        assert parse(text) == number
+        return
+    with pytest.raises(typer.BadParameter, match=r"0\.5 to 2"):
+        parse(text)

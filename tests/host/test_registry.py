@@ -1,0 +1,74 @@
+"""Where the folder of a run is that a board does by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.host.test_runs import CONFIG
+from ugpt.runs.folder import Run
+from ugpt.runs.registry import find_run, forget, remember
+
+RUN_ID = CONFIG.run_id
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name: tmp_path / "state")
+
+
+def made(path: Path, run_id: int = RUN_ID) -> Run:
+    run = Run.new(path, replace(CONFIG, run_id=run_id))
+    run.begin("a board")
+    return run
+
+
+def found(run_id: int) -> Path | None:
+    run = find_run(run_id)
+    return run.path if run else None
+
+
+def test_a_run_elsewhere_is_found_until_it_is_forgotten(tmp_path: Path) -> None:
+    run = made(tmp_path / "elsewhere")
+    assert found(RUN_ID) is None
+    remember(run)
+    assert found(RUN_ID) == run.path
+    assert found(RUN_ID + 1) is None
+    forget(run)
+    assert found(RUN_ID) is None
+    forget(run)
+
+
+@pytest.mark.parametrize("folder", ["runs", "."])
+def test_runs_that_lie_here_are_found_by_their_number(folder: str) -> None:
+    made(Path(folder) / "a", 1)
+    made(Path(folder) / "b", 2)
+    made(Path(folder) / "c", 3)
+    assert found(2) == Path(folder) / "b"
+    assert found(4) is None
+
+
+def test_a_folder_that_holds_another_run_by_now_is_not_taken(tmp_path: Path) -> None:
+    run = made(tmp_path / "elsewhere")
+    remember(run)
+    (run.path / "config.toml").write_text(replace(CONFIG, run_id=RUN_ID + 1).to_toml())
+    assert found(RUN_ID) is None
+
+
+def test_damaged_notes_and_folders_are_passed_over(tmp_path: Path) -> None:
+    made(Path("runs") / "a")
+    (tmp_path / "state" / "runs").mkdir(parents=True)
+    (tmp_path / "state" / "runs" / f"{RUN_ID:08x}").write_bytes(b"\xff\xfe")
+    (Path("runs") / "0").mkdir()
+    (Path("runs") / "0" / "config.toml").write_text("nonsense")
+    assert found(RUN_ID) == Path("runs") / "a"
+
+
+def test_a_state_folder_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    remember(made(tmp_path / "elsewhere"))
+    assert found(RUN_ID) is None

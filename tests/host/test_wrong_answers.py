@@ -1,0 +1,110 @@
+"""The client and a device that answers something else than was asked; the limits of requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.peer import HELLO, Peer, device_of
+from tests.support.virtual_time import leaping
+from ugpt import Recipe, Shape
+from ugpt.errors import InvalidValue
+from ugpt.rpc.codec import encode_record
+from ugpt.rpc.errors import ProtocolError
+from ugpt.rpc.frames import decode_frame
+from ugpt.rpc.messages import ModelInfo
+
+SHAPE = Shape(1, 4, 2, 8, 27)
+MODEL = ModelInfo(7, SHAPE, Recipe(0.01, 0.85, 0.99, 1e-8, 100), 26, 0)
+
+
+def peer() -> Peer:
+    made = Peer(replace(HELLO, frame_bytes=8192))
+    made.handlers["model_info"] = lambda params: [encode_record(MODEL)]
+    return made
+
+
+@pytest.mark.parametrize("size", [0, 60, 68])
+@leaping
+async def test_a_tensor_of_another_size(size: int) -> None:
+    board = peer()
+    board.handlers["tensor_read"] = lambda params: [bytes(size)]
+    async with device_of(board) as device:
+        with pytest.raises(ProtocolError, match=f"sent {size} bytes of layer0.attn_wq"):
+            await device.read_tensor("layer0.attn_wq")
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+@leaping
+async def test_losses_of_another_number_of_documents(count: int) -> None:
+    board = peer()
+    board.handlers["evaluate"] = lambda params: [5, bytes(4 * count), b""]
+    async with device_of(board) as device:
+        with pytest.raises(ProtocolError, match=f"sent {count} losses of 3"):
+            await device.evaluate([b"\x01"] * 3)
+
+
+@pytest.mark.parametrize("count", [0, 5, 7])
+@leaping
+async def test_losses_of_another_number_of_tokens(count: int) -> None:
+    board = peer()
+    board.handlers["evaluate"] = lambda params: [5, b"", bytes(4 * count)]
+    async with device_of(board) as device:
+        with pytest.raises(ProtocolError, match=f"sent {count} losses of tokens"):
+            await device.evaluate_tokens([b"\x01"] * 3)
+
+
+@leaping
+async def test_a_vocabulary_that_is_no_text() -> None:
+    board = peer()
+    board.handlers["vocabulary_read"] = lambda params: [b"\xff" * 26]
+    async with device_of(board) as device:
+        with pytest.raises(ProtocolError, match="not UTF-8"):
+            await device.vocabulary()
+
+
+@leaping
+async def test_the_latest_step_of_an_evaluation_counts() -> None:
+    board = peer()
+    steps = iter([5, 9, 9])
+    board.handlers["evaluate"] = lambda params: [
+        next(steps), bytes(4 * len(params[0])), b"",
+    ]  # fmt: skip
+    async with device_of(board) as device:
+        step, losses = await device.evaluate([b"\x01"] * 600)
+        assert (step, len(losses)) == (9, 600)
+
+
+@leaping
+async def test_no_more_documents_than_a_request_may_hold() -> None:
+    board = peer()
+    taken: list[int] = []
+
+    def take(params: list[list[bytes]]) -> list[object]:
+        taken.append(len(params[1]))
+        return [len(params[1]), 5000]
+
+    board.handlers["documents_write"] = take
+    async with device_of(board) as device:
+        assert (await device.documents_write(0, [b""] * 2000)).next == 1024
+    assert taken == [1024]
+
+
+@leaping
+async def test_a_request_as_long_as_a_frame_may_be_is_sent() -> None:
+    board = Peer()
+    lengths: list[int] = []
+
+    def note(frame: bytes) -> list[bytes]:
+        lengths.append(len(decode_frame(frame[1:-1]) or b""))
+        return [frame]
+
+    board.from_host = note
+    async with device_of(board) as device:
+        await device.ping(bytes(1000))
+        overhead = lengths[-1] - 1000
+        assert await device.ping(bytes(HELLO.frame_bytes - overhead))
+        assert lengths[-1] == HELLO.frame_bytes
+        with pytest.raises(InvalidValue):
+            await device.ping(bytes(HELLO.frame_bytes - overhead + 1))
