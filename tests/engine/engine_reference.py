@@ -1,8 +1,10 @@
 """microgpt in float64 NumPy, written from its description, as a reference for the engine.
 
 Parameters are a dict from tensor name to [rows x cols] array; `loss_and_gradients` is forward and
-backward for one document.
+backward for one document, `next_logits` forward alone.
 """
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,15 +46,19 @@ def _softmax(x: Array) -> Array:
     return shares
 
 
-def loss_and_gradients(
-    parameters: Parameters, n_layer: int, n_head: int, tokens: list[int]
-) -> tuple[float, Parameters]:
-    """Mean loss of predicting tokens[1:] from tokens[:-1], and its gradient by every parameter."""
-    p = parameters
-    n_embd = p["wte"].shape[1]
-    head_dim = n_embd // n_head
-    inputs, targets = tokens[:-1], tokens[1:]
+def next_logits(parameters: Parameters, n_layer: int, n_head: int, tokens: list[int]) -> Array:
+    """What the model gives for the token after `tokens`."""
+    x, *_ = _forward(parameters, n_layer, n_head, tokens)
+    logits: Array = parameters["lm_head"] @ x[-1]
+    return logits
+
+
+def _forward(
+    p: Parameters, n_layer: int, n_head: int, inputs: list[int]
+) -> tuple[Array, Array, Array, list[Any]]:
+    """The residual stream at its end and, for the way back, all that it came from."""
     n = len(inputs)
+    head_dim = p["wte"].shape[1] // n_head
     hidden_from = np.triu(np.ones((n, n), dtype=bool), 1)
 
     embedded, embedded_scale = _rmsnorm(p["wte"][inputs] + p["wpe"][:n])
@@ -78,7 +84,18 @@ def loss_and_gradients(
         hidden = np.maximum(h2 @ w["mlp_fc1"].T, 0.0)
         x = x + hidden @ w["mlp_fc2"].T
         kept.append((w, h1, scale1, q, k, v, attention, mixed, h2, scale2, hidden))
+    return x, embedded, embedded_scale, kept
 
+
+def loss_and_gradients(
+    parameters: Parameters, n_layer: int, n_head: int, tokens: list[int]
+) -> tuple[float, Parameters]:
+    """Mean loss of predicting tokens[1:] from tokens[:-1], and its gradient by every parameter."""
+    p = parameters
+    head_dim = p["wte"].shape[1] // n_head
+    inputs, targets = tokens[:-1], tokens[1:]
+    n = len(inputs)
+    x, embedded, embedded_scale, kept = _forward(p, n_layer, n_head, inputs)
     probabilities = _softmax(x @ p["lm_head"].T)
     loss = float(-np.mean(np.log(probabilities[np.arange(n), targets])))
 

@@ -6,12 +6,24 @@ from pathlib import Path
 
 import pytest
 import serial
+from hypothesis import HealthCheck, settings
 
 import ugpt as library
 from tests.support.board import Board, RecordingSerial, board
 from tests.support.in_process import Program, program
 from ugpt import Recipe, Shape
 from ugpt.diagnostics import doctor
+
+# The same examples every time; the first texts are slow to draw, and the machine may be busy.
+settings.register_profile(
+    "ugpt",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ugpt")
 
 
 @pytest.fixture

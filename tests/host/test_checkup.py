@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.devices import listening_device
+from tests.support.in_process import Program
 from tests.support.peer import HELLO, Peer
 from ugpt.device.ports import Choice
 from ugpt.diagnostics import doctor as checkup
@@ -144,3 +145,38 @@ async def test_board_in_download_mode(peer: Peer, monkeypatch: pytest.MonkeyPatc
     peer.say(b"waiting for download\r\n")
     found = await examine_peer(peer)
     assert "download mode" in found["firmware"].text
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        ((State.OK,), 0),
+        ((State.OK, State.WARN), 0),
+        ((State.WARN, State.SKIPPED), 0),
+        ((State.FAIL,), 1),
+        ((State.FAIL, State.OK), 1),
+        ((State.OK, State.FAIL), 1),
+        ((State.FAIL, State.WARN, State.OK), 1),
+        ((State.WARN, State.FAIL, State.SKIPPED), 1),
+        ((State.FAIL, State.FAIL), 1),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else "-".join(value),
+)
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["words", "json"])
+def test_one_failure_among_findings_decides_the_exit_status(
+    ugpt: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    states: tuple[State, ...],
+    status: int,
+    options: tuple[str, ...],
+) -> None:
+    async def found(choice: Choice, *, no_reset: bool) -> AsyncIterator[Finding]:
+        for number, state in enumerate(states):
+            yield Finding(f"check {number}", state, f"found {number}", f"advice {number}")
+
+    monkeypatch.setattr("ugpt.cli.commands.doctor.examine", found)
+    said = ugpt("doctor", "--port", "/dev/ttyUSB0", *options, status=status).out
+    for number, state in enumerate(states):
+        assert f"found {number}" in said
+        assert f"advice {number}" in said
+        assert state in said

@@ -1,14 +1,16 @@
-"""Properties of the codec and of frames that hold for every message and for bytes of any kind."""
+"""Properties of the codec that hold for every message and for bytes of any kind."""
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from contextlib import suppress
 from typing import Any
 
 import msgpack
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ugpt.errors import InvalidValue
@@ -16,11 +18,7 @@ from ugpt.rpc import messages
 from ugpt.rpc.codec import decode, decode_result, encode_fields
 from ugpt.rpc.envelope import Notification, Response, decode_body, encode_request
 from ugpt.rpc.errors import ProtocolError
-from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
-from ugpt.rpc.schema import REQUIRED, Call, Field, Layout
-
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""The first texts are slow to draw, and the machine may be busy."""
+from ugpt.rpc.schema import REQUIRED, Call, Field, Layout, Method
 
 BITS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64, "[u32]": 32}
 LAYOUTS = [
@@ -66,6 +64,7 @@ def _required_values_of(field: Field) -> st.SearchStrategy[Any]:
     return integers
 
 
+@functools.cache
 def fields_of(layout: Layout) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.tuples(*map(values_of, layout.fields))
 
@@ -88,6 +87,7 @@ def shown(value: object) -> str:
     return repr(value)
 
 
+@functools.cache
 def any_message() -> st.SearchStrategy[tuple[Layout, tuple[Any, ...]]]:
     return st.sampled_from(LAYOUTS + REQUESTS).flatmap(
         lambda layout: st.tuples(st.just(layout), fields_of(layout))
@@ -109,15 +109,15 @@ WIRE_VALUES = st.recursive(
 )
 
 
-@patient
-@given(any_message())
-def test_what_is_encoded_is_decoded(message: tuple[Layout, tuple[Any, ...]]) -> None:
-    layout, values = message
+@pytest.mark.parametrize("layout", LAYOUTS + REQUESTS, ids=lambda layout: layout.name)
+@given(data=st.data())
+@settings(max_examples=5)
+def test_what_is_encoded_is_decoded(layout: Layout, data: st.DataObject) -> None:
+    values = data.draw(fields_of(layout))
     wire = msgpack.unpackb(packed(encode_fields(layout.fields, values)))
     assert shown(decode(layout, wire)) == shown(layout.make(*values))
 
 
-@patient
 @given(any_message(), st.data())
 def test_fields_of_an_older_peer_take_their_defaults(
     message: tuple[Layout, tuple[Any, ...]], data: st.DataObject
@@ -135,7 +135,6 @@ def test_fields_of_an_older_peer_take_their_defaults(
             raise AssertionError("a required field was missing")
 
 
-@patient
 @given(any_message(), st.lists(WIRE_VALUES, min_size=1, max_size=3))
 def test_fields_of_a_newer_peer_are_skipped(
     message: tuple[Layout, tuple[Any, ...]], more: list[object]
@@ -145,10 +144,11 @@ def test_fields_of_a_newer_peer_are_skipped(
     assert shown(decode(layout, [*wire, *more])) == shown(layout.make(*values))
 
 
-@patient
-@given(st.sampled_from(list(messages.METHODS.values())), st.data(), st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("method", messages.METHODS.values(), ids=lambda method: method.name)
+@given(data=st.data(), number=st.integers(0, 2**32 - 1))
+@settings(max_examples=5)
 def test_a_request_and_its_result_find_each_other(
-    method: Any, data: st.DataObject, number: int
+    method: Method, data: st.DataObject, number: int
 ) -> None:
     params = data.draw(fields_of(Layout("params", method.params, tuple)))
     call: Call[object] = getattr(messages, method.name)(*params)
@@ -162,14 +162,12 @@ def test_a_request_and_its_result_find_each_other(
     assert shown(decode_result(call, answer.result)) == shown(method.result.make(*result))
 
 
-@patient
 @given(st.sampled_from(LAYOUTS + REQUESTS), WIRE_VALUES)
 def test_whatever_comes_is_taken_or_a_protocol_error(layout: Layout, value: object) -> None:
     with suppress(ProtocolError):
         decode(layout, value)
 
 
-@patient
 @given(any_message(), st.data(), WIRE_VALUES)
 def test_one_wrong_field_is_taken_or_a_protocol_error(
     message: tuple[Layout, tuple[Any, ...]], data: st.DataObject, wrong: object
@@ -182,7 +180,6 @@ def test_one_wrong_field_is_taken_or_a_protocol_error(
         decode(layout, wire)
 
 
-@patient
 @given(st.sampled_from(LAYOUTS + REQUESTS), st.data())
 def test_whatever_is_given_is_sent_or_an_invalid_value(layout: Layout, data: st.DataObject) -> None:
     values = [data.draw(WIRE_VALUES) for _ in layout.fields]
@@ -190,7 +187,6 @@ def test_whatever_is_given_is_sent_or_an_invalid_value(layout: Layout, data: st.
         decode(layout, encode_fields(layout.fields, values))
 
 
-@patient
 @given(st.binary(max_size=200))
 def test_bytes_are_a_body_or_a_protocol_error(body: bytes) -> None:
     with suppress(ProtocolError):
@@ -199,7 +195,6 @@ def test_bytes_are_a_body_or_a_protocol_error(body: bytes) -> None:
             decode(messages.NOTIFICATIONS["log"], message.params)
 
 
-@patient
 @given(st.data())
 def test_damaged_bodies_are_taken_or_a_protocol_error(data: st.DataObject) -> None:
     layout = data.draw(st.sampled_from(LAYOUTS))
@@ -213,44 +208,6 @@ def test_damaged_bodies_are_taken_or_a_protocol_error(data: st.DataObject) -> No
             decode(layout, message.result)
 
 
-@patient
-@given(
-    st.lists(any_message(), min_size=1, max_size=4),
-    st.lists(st.binary(max_size=60), min_size=5, max_size=5),
-    st.data(),
-)
-def test_frames_are_found_among_any_bytes_however_they_are_cut(
-    sent: list[tuple[Layout, tuple[Any, ...]]], noise: list[bytes], data: st.DataObject
-) -> None:
-    bodies = [
-        packed([1, number, None, encode_fields(layout.fields, values)])
-        for number, (layout, values) in enumerate(sent)
-    ]
-    stream = b"".join(
-        before + encode_frame(body) for before, body in zip(noise, bodies, strict=False)
-    )
-    stream += noise[-1]
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    decoder = FrameDecoder()
-    found: list[object] = []
-    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        found += decoder.feed(stream[start:end])
-    found += decoder.flush()
-    assert [piece.body for piece in found if isinstance(piece, Frame)] == bodies
-
-
-@patient
-@given(st.lists(st.binary(max_size=300), max_size=8))
-def test_a_stream_without_frames_harms_nothing(pieces: list[bytes]) -> None:
-    decoder = FrameDecoder(1280)
-    for piece in pieces:
-        decoder.feed(piece)
-    decoder.flush()
-    body = packed([1, 2, None, []])
-    assert decoder.feed(encode_frame(body)) == [Frame(body)]
-
-
-@patient
 @given(st.floats())
 def test_a_float_is_rounded_to_the_nearest_float32(value: float) -> None:
     (sent,) = encode_fields((Field("x", "f32"),), (value,))

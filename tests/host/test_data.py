@@ -11,6 +11,7 @@ from ugpt.data.dataset import (
     Dataset,
     Vocabulary,
     count_held_out,
+    positions,
     split_documents,
     training_order,
 )
@@ -71,6 +72,14 @@ def test_training_order_is_pythons_shuffle() -> None:
     random.Random(7).shuffle(expected)
     assert training_order(documents, random.Random(7)) == expected
     assert documents[0] == "0"
+
+
+@pytest.mark.parametrize(
+    ("length", "block_size", "count"),
+    [(1, 16, 2), (14, 16, 15), (15, 16, 16), (16, 16, 16), (17, 16, 16), (40, 16, 16), (3, 1, 1)],
+)
+def test_bos_is_predicted_at_the_end_of_what_fits(length: int, block_size: int, count: int) -> None:
+    assert positions("a" * length, block_size) == count
 
 
 def test_names_are_as_described() -> None:

@@ -50,8 +50,10 @@ def test_a_frame_that_begins_with_a_line_feed_survives_being_cut() -> None:
     frame = encode_frame(body)
     assert frame[1:2] == b"\n"
     for cut in range(len(frame)):
-        decoder = FrameDecoder()
-        assert decoder.feed(frame[:cut]) + decoder.feed(frame[cut:]) == [Frame(body)]
+        for before, found in ((b"", []), (b"a line\r\n", [Text("a line")])):
+            decoder = FrameDecoder()
+            assert decoder.feed(before) == found
+            assert decoder.feed(frame[:cut]) + decoder.feed(frame[cut:]) == [Frame(body)]
 
 
 @pytest.mark.parametrize(

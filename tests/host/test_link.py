@@ -25,7 +25,7 @@ from ugpt.rpc.errors import (
     VersionMismatch,
 )
 from ugpt.rpc.link import Link, LinkState, LogLine
-from ugpt.rpc.messages import ErrorCode, LogLevel
+from ugpt.rpc.messages import FIRST_BAUD, ErrorCode, LogLevel
 
 UART_HELLO = replace(HELLO, baud_max=2_000_000)
 
@@ -390,6 +390,45 @@ async def test_a_rate_this_computer_lacks_is_passed_over() -> None:
 async def test_a_line_without_a_rate_is_left_alone() -> None:
     async with linked(Peer()) as link:
         assert link.stats.baud == 0
+
+
+@leaping
+async def test_only_a_rate_that_the_device_agrees_to_is_set() -> None:
+    peer = Peer(UART_HELLO)
+    change = peer.handlers["set_baud"]
+    peer.handlers["set_baud"] = lambda params: change([min(params[0], 230400)])
+    async with linked(peer) as link:
+        assert link.stats.baud == 230400
+        assert peer.line.rates == [230400]
+
+
+@leaping
+async def test_a_device_that_is_heard_badly_at_a_rate_is_told_to_leave_it() -> None:
+    peer = Peer(UART_HELLO)
+    # It hears everything, so that it would stay at a rate at which its long answers are lost.
+    peer.to_host = lambda frame: [] if peer.baud > FIRST_BAUD and len(frame) > 400 else [frame]
+    async with linked(peer) as link:
+        assert link.stats.baud == peer.baud == FIRST_BAUD
+        assert await ping(link) == b"abc"
+
+
+@pytest.mark.parametrize("silent_s", [0.0, 5.5], ids=["at once", "slowly"])
+@leaping
+async def test_a_device_that_restarts_during_the_trial_is_greeted_again(silent_s: float) -> None:
+    peer = Peer(UART_HELLO)
+
+    def agree_and_fall(params: list[int]) -> list[object]:
+        peer.restart()
+        peer.deaf = True
+        asyncio.get_running_loop().call_later(silent_s, setattr, peer, "deaf", False)
+        return [params[0]]
+
+    peer.handlers["set_baud"] = agree_and_fall
+    async with linked(peer) as link:
+        assert link.hello == peer.hello
+        assert peer.hello.boot == HELLO.boot + 1
+        assert link.stats.baud == FIRST_BAUD
+        assert await ping(link) == b"abc"
 
 
 # Errors

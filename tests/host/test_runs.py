@@ -5,13 +5,17 @@ import errno
 import hashlib
 import io
 import json
-from dataclasses import replace
+import os
+import tomllib
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors
+import safetensors.numpy
+import tomli_w
 
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.runs.checkpoint import Checkpoint, Tensors
@@ -128,6 +132,41 @@ def test_damaged_configuration(run: Run, content: str) -> None:
         Run.open(run.path)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"seed": "x"}, "seed is no whole number"),
+        ({"seed": True}, "seed is no whole number"),
+        ({"save_every": 1.5}, "save_every is no whole number"),
+        ({"held_out": -5}, "held_out is no whole number"),
+        ({"device": 7}, "device is no text"),
+        ({"recipe": [{}]}, "recipe is no table"),
+        ({"recipe": "linear"}, "recipe is no table"),
+        ({"recipe": {**asdict(CONFIG.recipe), "total_steps": 0}}, "total_steps is 0"),
+        ({"shape": {**asdict(SHAPE), "n_embd": 16.5}}, "n_embd must be an integer"),
+        ({"shape": "small"}, "must be a mapping"),
+        ({"init": "random"}, "not a valid Init"),
+        ({"more": 1}, "unexpected keyword"),
+    ],
+    ids=str,
+)
+def test_configuration_without_sense(run: Run, wrong: dict[str, Any], reason: str) -> None:
+    values = tomllib.loads(CONFIG.to_toml())
+    if isinstance(recipe := wrong.get("recipe"), dict):
+        wrong = {"recipe": {**recipe, "schedule": "linear", "moments": "f32"}}
+    (run.path / "config.toml").write_text(tomli_w.dumps({**values, **wrong}))
+    with pytest.raises(RunError, match=f"not the configuration of a run: .*{reason}"):
+        Run.open(run.path)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"names\xff.txt"), "\ud800"])
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
+    for path, data in ((tmp_path / "a", Path(name)), (tmp_path / name, Path("names.txt"))):
+        with pytest.raises(RunError, match=r"not UTF-8 text.*Rename"):
+            Run.new(path, replace(CONFIG, data=data))
+    assert not any(tmp_path.iterdir())
+
+
 def test_checkpoint_survives(run: Run) -> None:
     assert run.read_checkpoint(tensor_shapes(SHAPE)) is None
     written = checkpoint(30)
@@ -156,6 +195,39 @@ def test_damaged_checkpoint_is_told(run: Run) -> None:
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(RunError, match="is damaged"):
         run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+@pytest.mark.parametrize("place", [-1, -1200, -2400])
+def test_altered_value_in_a_checkpoint_is_told(run: Run, place: int) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    file = run.path / "checkpoint.safetensors"
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(RunError, match="is damaged: its digest is that of other values"):
+        run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+def test_another_step_in_a_checkpoint_is_told(run: Run) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    file = run.path / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes().replace(b'"step":"30"', b'"step":"31"'))
+    with pytest.raises(RunError, match="is damaged"):
+        run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+def test_checkpoint_of_0_1_0_has_no_digest(run: Run) -> None:
+    written = checkpoint(30)
+    run.write_checkpoint(written, "abcde")
+    file = run.path / "checkpoint.safetensors"
+    with safetensors.safe_open(file, framework="numpy") as content:
+        metadata = {key: value for key, value in content.metadata().items() if key != "sha256"}
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    file.write_bytes(safetensors.numpy.save(tensors, metadata))
+    read = run.read_checkpoint(tensor_shapes(SHAPE))
+    assert read is not None
+    assert read.step == 30
+    np.testing.assert_array_equal(read.weights["wte"], written.weights["wte"])
 
 
 def test_failed_write_keeps_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,8 +71,8 @@ def test_baud_is_the_highest_rate_used(ugpt: Program, uart: Board, name: str) ->
     arguments = (WITH_BAUD | WITHOUT_NO_RESET)[name]
     prepared(ugpt, uart, name)
     ugpt(*arguments, "--port", uart.path, "--baud", "230400")
-    # A board that starts anew is spoken to at the first rate, and raised again.
-    assert set(uart.rates) == {230400}
+    # On a busy computer an answer can come too late: the line falls back to the first rate then.
+    assert {230400} <= set(uart.rates) <= {115200, 230400}
     assert uart.drops_lines_at_close
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.devices import listening_device
 from tests.support.faults import Faults, faulty_proxy
 from tests.support.sessions import STEPS, Session, once
-from ugpt import Recipe, Shape
+from ugpt import DeviceState, Recipe, Shape
 from ugpt.rpc.errors import DoesNotFit, OtherRun, PortNotFound
 from ugpt.runs.errors import RunError
 from ugpt.training.events import (
@@ -53,15 +53,9 @@ def test_events_of_a_plain_run(straight: Session) -> None:
 @pytest.mark.parametrize("save_every", [0, 700])
 async def test_restart_of_the_device(tmp_path: Path, straight: Session, save_every: int) -> None:
     session = Session(tmp_path, save_every=save_every)
-    tasks = []
-
-    def restart() -> None:
-        assert session.device is not None
-        tasks.append(asyncio.create_task(session.device.reset()))
-
-    session.on_event = once(1000, restart)
+    session.on_event = once(1000, session.restart_device)
     assert await session.train() is Outcome.FINISHED
-    assert session.told(Interrupted)
+    assert len(session.told(Interrupted)) == 1
     (restored,) = session.told(Restored)
     assert isinstance(restored, Restored)
     assert (restored.step > 0) == (save_every > 0)
@@ -176,5 +170,12 @@ async def test_run_folder_that_vanishes(tmp_path: Path) -> None:
         (tmp_path / "run").rename(tmp_path / "elsewhere")
 
     session.on_event = once(1000, vanish)
-    with pytest.raises(RunError, match="cannot be written"):
-        await session.train()
+    async with listening_device("socket", tmp_path / "device.flash") as port:
+        session.port = port
+        with pytest.raises(RunError, match="cannot be written"):
+            await session.train()
+        # Nobody will send documents any more: the device is at rest, and has kept what it had.
+        async with session.connect() as device:
+            status = await device.status()
+    assert status.state is DeviceState.IDLE
+    assert status.step == status.target_step == status.saved_step > 1000

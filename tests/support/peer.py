@@ -55,6 +55,8 @@ class MemoryLine:
         self.name = "memory"
         self.can_set_baud = can_set_baud
         self.baud = FIRST_BAUD
+        self.rates: list[int] = []
+        """Rates that the host has set, in their order."""
         self.closed = False
         self._peer = peer
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
@@ -70,6 +72,7 @@ class MemoryLine:
         if baud not in self._peer.port_rates:
             raise PortError(f"Port {self.name} cannot run at {baud} baud.")
         self.baud = baud
+        self.rates.append(baud)
 
     async def close(self) -> None:
         self.closed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from pathlib import Path
 import ugpt
 from ugpt import Device, Recipe, Shape
 from ugpt.data.dataset import Dataset
+from ugpt.rpc import messages
+from ugpt.rpc.errors import DeviceRestarted, NoAnswer
 from ugpt.runs.config import Init, RunConfig
 from ugpt.runs.folder import Run
 from ugpt.training import session as training_session
@@ -37,6 +40,7 @@ class Session:
     events: list[Event] = field(default_factory=list)
     device: Device | None = None
     on_event: Callable[[Event], None] = lambda event: None
+    _restarts: list[asyncio.Task[None]] = field(default_factory=list)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Device]:
@@ -65,6 +69,11 @@ class Session:
         async with asyncio.timeout(60.0):
             return await self.training().run()
 
+    def restart_device(self) -> None:
+        """Starts the device anew, as a power cut would: whoever trains must notice and greet it."""
+        assert self.device is not None
+        self._restarts.append(asyncio.create_task(_restart(self.device)))
+
     def _hear(self, event: Event) -> None:
         self.events.append(event)
         self.on_event(event)
@@ -81,6 +90,12 @@ class Session:
     @property
     def metrics(self) -> Path:
         return self.folder / "run" / "metrics.jsonl"
+
+
+async def _restart(device: Device) -> None:
+    # Not Device.reset: it would greet the device, and the training would see two restarts of one.
+    with contextlib.suppress(DeviceRestarted, NoAnswer):
+        await device._link.call(messages.reset())
 
 
 def once(step: int, act: Callable[[], None]) -> Callable[[Event], None]:

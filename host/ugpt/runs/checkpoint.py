@@ -43,6 +43,7 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
         "config": config.to_toml(),
         "shape": json.dumps(asdict(config.shape)),
         "vocabulary": vocabulary,
+        "sha256": _digest(checkpoint),
     }
     return safetensors.numpy.save(tensors, metadata)
 
@@ -54,7 +55,8 @@ def read_checkpoint(file: Path, matrices: Mapping[str, tuple[int, int]]) -> Chec
     """
     try:
         with safetensors.safe_open(file, framework="numpy") as content:
-            step = int(content.metadata()["step"])
+            metadata = content.metadata()
+            step = int(metadata["step"])
             kinds = [
                 {name: content.get_tensor(prefix + name) for name in matrices}
                 for prefix in ("", *(f"{kind}." for kind in _MOMENTS))
@@ -65,7 +67,11 @@ def read_checkpoint(file: Path, matrices: Mapping[str, tuple[int, int]]) -> Chec
         for name, values in tensors.items():
             if values.shape != matrices[name] or values.dtype != np.float32:
                 raise _damaged(file, f"{name} has another shape than the model")
-    return Checkpoint(step, *kinds)
+    checkpoint = Checkpoint(step, *kinds)
+    # Absent in files of version 0.1.0.
+    if metadata.get("sha256", _digest(checkpoint)) != _digest(checkpoint):
+        raise _damaged(file, "its digest is that of other values")
+    return checkpoint
 
 
 def weights_digest(weights: Tensors) -> str:
@@ -73,6 +79,15 @@ def weights_digest(weights: Tensors) -> str:
     digest = hashlib.sha256()
     for values in weights.values():
         digest.update(values.astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _digest(checkpoint: Checkpoint) -> str:
+    """sha256 of all that is read back: a run must not go on from other bits than it stopped at."""
+    digest = hashlib.sha256(str(checkpoint.step).encode())
+    for tensors in (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment):
+        for values in tensors.values():
+            digest.update(values.astype("<f4").tobytes())
     return digest.hexdigest()
 
 

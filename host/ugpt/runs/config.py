@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from ..errors import InvalidValue
+from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
+
+_TEXTS = ("data_sha256", "device", "ugpt")
+_NUMBERS = ("seed", "save_every", "run_id", "held_out", "eval_every", "eval_documents")
 
 
 class Init(StrEnum):
@@ -70,7 +74,7 @@ class RunConfig:
     def from_toml(cls, text: str) -> Self:
         """Raises KeyError, TypeError or ValueError if `text` is no configuration."""
         values: dict[str, Any] = tomllib.loads(text)
-        return cls(
+        config = cls(
             **{
                 **values,
                 "data": Path(values["data"]),
@@ -79,10 +83,29 @@ class RunConfig:
                 "init": Init(values["init"]),
             }
         )
+        config._require_sense()
+        return config
+
+    def _require_sense(self) -> None:
+        """Raises TypeError or ValueError for a value that no run is made with."""
+        for name in _TEXTS:
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is no text")
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                raise ValueError(f"{name} is no whole number from 0 on")
+        try:
+            encode_record(self.shape)
+            encode_record(self.recipe)
+        except InvalidValue as error:
+            raise ValueError(error.message.rstrip(".")) from None
 
 
-def _recipe(values: Mapping[str, Any]) -> Recipe:
+def _recipe(values: object) -> Recipe:
     """Whatever is absent was written by a version that knew only the default."""
+    if not isinstance(values, dict):
+        raise TypeError("recipe is no table")
     named = {
         "schedule": Schedule[str(values.get("schedule", "linear")).upper()],
         "moments": MomentFormat[str(values.get("moments", "f32")).upper()],

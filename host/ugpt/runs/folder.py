@@ -40,8 +40,13 @@ class Run:
 
     @classmethod
     def new(cls, path: Path, config: RunConfig) -> Self:
-        """A run whose folder `begin` will make. Raises RunError if something is at `path`."""
+        """A run whose folder `begin` will make.
+
+        Raises RunError if something is at `path`, or if a path is none that can be written down.
+        """
         require_absent(path)
+        _require_utf8(path)
+        _require_utf8(config.data)
         return cls(path, config, Metrics.open(path / "metrics.jsonl"))
 
     def begin(self, device: str) -> None:
@@ -75,7 +80,7 @@ class Run:
                 f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
                 "Give the folder that `ugpt train` made.",
             ) from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise RunError(
                 f"{file} is not the configuration of a run: {error}.",
                 "Restore the file, or start a new run.",
@@ -123,6 +128,17 @@ def require_absent(path: Path) -> None:
             f"{path} exists already.",
             f"Name another folder, or go on with that run: ugpt train --resume {path}",
         )
+
+
+def _require_utf8(path: Path) -> None:
+    """The files of a run name it and its data set as text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise RunError(
+            f"The name {str(path)!r} is not UTF-8 text, and the files of a run could not hold it.",
+            "Rename the file or the folder.",
+        ) from None
 
 
 def default_path(data: Path, now: datetime.datetime) -> Path:

@@ -48,7 +48,7 @@ class Metrics:
                 losses.append(entry["loss"])
                 if "val_loss" in entry:
                     val_losses[entry["step"]] = float(entry["val_loss"])
-            except (KeyError, TypeError, ValueError, OverflowError):
+            except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
                 raise RunError(
                     f"Line {number} of {path} is not the entry of a step after those before it.",
                     "Cut the file off before that line, then resume the run.",

@@ -1,0 +1,111 @@
+"""Every command of the README, as it stands there and in its order, and every example of --help."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import TIMEOUT_S
+from ugpt.cli.group import load_command
+
+ROOT = Path(__file__).parents[2]
+
+ELSEWHERE = {
+    "make train": "tests/test_make.py",
+    "make test": "it is what runs here",
+    "uv tool install .": "tests/test_wheel.py installs what this installs",
+}
+NEEDS_A_BOARD = {"ugpt flash": "There is no board to flash"}
+"""What is said without one. tests/e2e/test_flash.py flashes the loader of an emulated ROM."""
+
+FILES = {
+    "poems.txt": "The rain has stopped.\nA light in every window,\nand the road is long.\n" * 9,
+    "shakespeare.txt": "First Citizen:\nBefore we proceed any further, hear me speak.\n\n" * 40,
+    "towns.txt": "Rome\nPARIS\nparis\nOslo\nBern\n" * 10,
+    "towns.csv": "id,name\n" + "".join(f"{i},town{i}\n" for i in range(40)),
+}
+
+
+def commands() -> list[str]:
+    """The indented lines, without their remarks; what stands in a fence is Python."""
+    text = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    found = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    return [re.split(r"\s{2,}#", line)[0] for line in found]
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    home = {"HOME": str(folder / "home"), "XDG_STATE_HOME": str(folder / "state")}
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        command,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, **home, **path},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def test_every_command_of_the_readme(tmp_path: Path) -> None:
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "home").mkdir()
+    ran = 0
+    for command in commands():
+        if command in ELSEWHERE:
+            continue
+        done = shell(command, tmp_path)
+        said = f"{command}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in said
+        if command in NEEDS_A_BOARD:
+            assert done.returncode == 1, said
+            assert NEEDS_A_BOARD[command] in said
+        else:
+            assert done.returncode == 0, said
+        ran += 1
+    assert ran > 10
+
+
+def test_python_of_the_readme(tmp_path: Path) -> None:
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert programs
+    for program in programs:
+        (tmp_path / "program.py").write_text(program)
+        done = shell(f"{shlex.quote(sys.executable)} program.py", tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    assert not missing
+
+
+EXAMPLES = [
+    example
+    for file in sorted((ROOT / "host/ugpt/cli/commands").glob("[a-z]*.py"))
+    for example in getattr(import_module(f"ugpt.cli.commands.{file.stem}"), "EXAMPLES", [])
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_the_help_is_understood(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsed as the program parses it, which checks names and ranges; most need a board to run."""
+    monkeypatch.chdir(tmp_path)
+    name, *arguments = shlex.split(re.split(r"\s{2,}#|\s[|>]\s", example)[0])[1:]
+    command = load_command(name)
+    if hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    command.make_context(name, arguments)

@@ -1,0 +1,161 @@
+"""`ugpt monitor` and a board that restarts, falls, vanishes, or is to write by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from tests.support.peer import HELLO, MemoryLine, Peer
+from tests.support.virtual_time import leaping
+from ugpt.device.ports import Choice
+from ugpt.diagnostics import monitor
+from ugpt.rpc.codec import encode_record
+from ugpt.rpc.errors import PortNotFound
+from ugpt.rpc.link import LogLine
+from ugpt.rpc.messages import DeviceState, Status
+
+IDLE = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
+CHOICE = Choice("/dev/ttyUSB0", "")
+GREETED = "esp32 (board esp32dev), firmware test"
+FELL = LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None)
+
+
+class Watched:
+    """A board in the hands of a monitor."""
+
+    def __init__(self, status: Status) -> None:
+        self.peer = Peer(HELLO)
+        self.peer.handlers["status"] = lambda params: [encode_record(status)]
+        self.lines: list[LogLine] = []
+        self.remarks: list[str] = []
+        self.absent_times = 0
+        """How often the port is still missing when it is opened."""
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for _, method in self.peer.requests]
+
+    async def open_transport(self, *arguments: object) -> MemoryLine:
+        if self.absent_times:
+            self.absent_times -= 1
+            raise PortNotFound(CHOICE.port, "it is not there", "Plug it in.")
+        self.peer.line = MemoryLine(self.peer, can_set_baud=False)
+        return self.peer.line
+
+
+@asynccontextmanager
+async def watched(
+    monkeypatch: pytest.MonkeyPatch, status: Status = IDLE, *, listen_only: bool = False
+) -> AsyncIterator[Watched]:
+    board = Watched(status)
+    monkeypatch.setattr(monitor, "open_transport", board.open_transport)
+    monkeypatch.setattr(monitor, "list_ports", lambda: [])
+    watching = monitor.Monitor(
+        CHOICE, board.lines.append, board.remarks.append, listen_only=listen_only
+    )
+    running = asyncio.create_task(watching.run())
+    await asyncio.sleep(1.0)
+    try:
+        yield board
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        assert board.peer.line.closed
+
+
+@leaping
+async def test_a_board_that_restarts_is_greeted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(monkeypatch) as board:
+        for times in (1, 2, 3):
+            assert board.remarks == [GREETED] * times
+            assert board.methods == ["hello", "status"] * times
+            board.peer.restart(silently=False)
+            await asyncio.sleep(1.0)
+        assert board.lines.count(FELL) == 3
+
+
+@leaping
+async def test_a_board_that_falls_while_it_is_greeted_is_greeted_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with watched(monkeypatch) as board:
+        answer = board.peer.handlers["status"]
+
+        def fall(params: list[object]) -> list[object]:
+            board.peer.handlers["status"] = answer
+            board.peer.restart(silently=False)
+            return []
+
+        board.peer.handlers["status"] = fall
+        board.peer.restart(silently=False)
+        await asyncio.sleep(2.0)
+        assert board.remarks == [GREETED] * 2
+        assert board.methods == ["hello", "status"] * 3
+
+
+@leaping
+async def test_a_board_that_is_to_write_is_restarted_and_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with watched(monkeypatch, replace(IDLE, autorun=True)) as board:
+        board.peer.say(b"kamon\r\n")
+        board.peer.restart(silently=False)  # by its button
+        await asyncio.sleep(5.0)
+        assert board.methods == ["hello", "status", "reset"]
+        assert board.remarks == [
+            GREETED,
+            "It is to write by itself: it is restarted and left alone.",
+        ]
+        assert LogLine("kamon", None) in board.lines
+
+
+@leaping
+async def test_a_board_that_trains_is_not_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = replace(IDLE, autorun=True, state=DeviceState.TRAINING)
+    async with watched(monkeypatch, status) as board:
+        assert board.methods == ["hello", "status"]
+
+
+@leaping
+async def test_whoever_only_listens_greets_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(monkeypatch, listen_only=True) as board:
+        board.peer.restart(silently=False)
+        await asyncio.sleep(5.0)
+        assert board.methods == []
+        assert board.remarks == []
+        assert FELL in board.lines
+
+
+@leaping
+async def test_a_port_that_vanishes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(monkeypatch) as board:
+        board.absent_times = 5
+        board.peer.line.arrive(b"")
+        await asyncio.sleep(10.0)
+        assert board.absent_times == 0
+        assert board.remarks == [
+            GREETED,
+            "/dev/ttyUSB0 is gone; waiting for it to come back.",
+            "/dev/ttyUSB0 is back.",
+            GREETED,
+        ]
+
+
+@leaping
+async def test_a_board_without_our_firmware_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(monkeypatch) as board:
+        board.peer.deaf = True
+        board.peer.restart(silently=False)
+        await asyncio.sleep(10.0)
+        assert "What it says is shown all the same." in board.remarks[-1]
+        asked = len(board.peer.requests)
+        board.peer.deaf = False
+        board.peer.say(b">>> \r\nstill here\r\n")
+        await asyncio.sleep(1.0)
+        assert LogLine("still here", None) in board.lines
+        assert len(board.peer.requests) == asked
