@@ -41,7 +41,9 @@ format: $(VENV)/installed-test
 # The package is installed in place: Python changes need no new installation, firmware ones do, and
 # so do Python files that are moved.
 $(VENV)/installed: pyproject.toml $(FIRMWARE) | $(VENV)/created
-	$(BIN)/python -m pip install --quiet --editable .
+	@# Until 0.1.0 the distribution was called ugpt; the old one would shadow the sources.
+	@$(BIN)/python -m pip uninstall --quiet --yes ugpt 2>/dev/null
+	$(BIN)/python -m pip install --quiet --editable '.[build]'
 	@touch $@
 
 $(VENV)/installed-test: pyproject.toml $(VENV)/installed

@@ -151,7 +151,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("ugpt")
+        return version("ugpt-esp32")
     if name not in _HOMES:
         raise AttributeError(f"module 'ugpt' has no attribute {name!r}")
     module = import_module(_HOMES[name], __name__)

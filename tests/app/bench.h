@@ -18,7 +18,9 @@ namespace ugpt::test {
 
 inline constexpr rpc::Shape kShape{1, 8, 2, 8, 5};
 inline constexpr rpc::Recipe kRecipe{0.01f, 0.85f, 0.99f, 1e-8f, 100};
-inline constexpr std::uint32_t kPatienceMs = 5000;
+// How long a device may take for what it is to do at once. Only a test that fails waits for this.
+inline constexpr std::uint32_t kPatienceMs = 20'000;
+inline constexpr std::chrono::seconds kReachPatience{60};
 
 // A device and the other end of its line.
 class Bench {
@@ -80,14 +82,16 @@ class Bench {
         }
     }
 
-    // The id of the next response; nothing if none comes in time.
-    std::optional<std::uint32_t> next_response(std::uint32_t timeout_ms) {
-        while (next_body(timeout_ms)) {
+    // The ids of the responses that the device has for what it was asked, in their order.
+    std::vector<std::uint32_t> responses() {
+        settle();
+        std::vector<std::uint32_t> ids;
+        while (next_body(0)) {
             rpc::Reader reader(body_);
             if (reader.array() == 4 && reader.uint() == 1)
-                return static_cast<std::uint32_t>(reader.uint());
+                ids.push_back(static_cast<std::uint32_t>(reader.uint()));
         }
-        return {};
+        return ids;
     }
 
     bool next_body(std::uint32_t timeout_ms = kPatienceMs) {
@@ -126,21 +130,35 @@ class Bench {
         for (std::size_t i = 0; i < count; ++i) writer.bin(document);
         return call(rpc::DocumentsWriteParams{first, {count, writer.written()}}, result);
     }
+    // Asks for the status again and again, until it is as wanted or nothing more can happen.
     bool reach(const std::function<bool(const rpc::Status&)>& wanted) {
-        for (int tries = 0; tries < 1000; ++tries) {
+        const auto deadline = std::chrono::steady_clock::now() + kReachPatience;
+        while (std::chrono::steady_clock::now() < deadline) {
+            // Looked at before the status: what happens in between shows in it.
+            const bool at_rest = clock.at_rest();
             if (wanted(status())) return true;
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            if (at_rest) return false;
         }
         return false;
     }
 
-    test::FakePlatform platform{{64 * 1024, 32 * 1024}};
-    test::QueueSerial serial;
+    // Waits until the device has nothing to do, but for tasks that the test holds up.
+    void settle(std::size_t held_tasks = 0) { CHECK(clock.settle(kPatienceMs, held_tasks)); }
+    // Lets time pass for a device that has nothing to do, and waits for what comes of it.
+    void pass_time(std::uint64_t duration_ms) {
+        settle();
+        clock.advance_ms(duration_ms);
+        settle();
+    }
+
+    test::ManualClock clock;
+    test::FakePlatform platform{clock, {64 * 1024, 32 * 1024}};
+    test::QueueSerial serial{clock};
 
   private:
     app::LinkLimits limits_{1280, 4};
     std::shared_ptr<test::MemoryFlash> flash_;
-    test::FakeSignal signal_;
+    test::FakeSignal signal_{clock};
     test::FakeLog log_;
     std::vector<std::uint8_t> calls_;
     std::vector<std::uint8_t> scratch_;

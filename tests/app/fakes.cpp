@@ -14,6 +14,35 @@ std::uint32_t MemoryFlash::size_bytes(port::Region region) const {
     return static_cast<std::uint32_t>(regions_[static_cast<std::size_t>(region)].size());
 }
 
+void MemoryFlash::close_gate(std::optional<port::Region> region) {
+    const std::lock_guard lock(gate_mutex_);
+    gate_closed_ = true;
+    gate_region_ = region;
+}
+
+void MemoryFlash::open_gate() {
+    {
+        const std::lock_guard lock(gate_mutex_);
+        gate_closed_ = false;
+    }
+    gate_changed_.notify_all();
+}
+
+bool MemoryFlash::wait_at_gate(std::uint32_t patience_ms) {
+    std::unique_lock lock(gate_mutex_);
+    return gate_changed_.wait_for(lock, std::chrono::milliseconds(patience_ms),
+                                  [this] { return at_gate_; });
+}
+
+void MemoryFlash::pass_gate(port::Region region) {
+    std::unique_lock lock(gate_mutex_);
+    if (!gate_closed_ || gate_region_.value_or(region) != region) return;
+    at_gate_ = true;
+    gate_changed_.notify_all();
+    gate_changed_.wait(lock, [this] { return !gate_closed_; });
+    at_gate_ = false;
+}
+
 bool MemoryFlash::spend_one() {
     if (budget == 0) throw PowerCut{};
     if (budget != UINT64_MAX) --budget;
@@ -21,6 +50,7 @@ bool MemoryFlash::spend_one() {
 }
 
 bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std::byte> out) {
+    pass_gate(region);
     const auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (offset > bytes.size() || out.size() > bytes.size() - offset) return false;
     std::copy_n(bytes.begin() + offset, out.size(), out.begin());
@@ -28,6 +58,7 @@ bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std:
 }
 
 bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<const std::byte> in) {
+    pass_gate(region);
     auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (failing || offset > bytes.size() || in.size() > bytes.size() - offset) return false;
     for (std::size_t i = 0; i < in.size(); ++i) {
@@ -37,6 +68,7 @@ bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<con
 }
 
 bool MemoryFlash::erase(port::Region region, std::uint32_t offset, std::uint32_t size) {
+    pass_gate(region);
     auto& bytes = regions_[static_cast<std::size_t>(region)];
     if (failing || (offset | size) % kSectorBytes != 0 || offset + size > bytes.size())
         return false;
@@ -46,82 +78,109 @@ bool MemoryFlash::erase(port::Region region, std::uint32_t offset, std::uint32_t
     return true;
 }
 
-std::size_t QueueSerial::read(std::span<std::uint8_t> out) {
+void ManualClock::advance_ms(std::uint64_t duration_ms) {
+    change([&] { now_us_ += 1000 * duration_ms; });
+}
+
+void ManualClock::wait(std::uint32_t timeout_ms, const std::function<bool()>& ready) {
+    std::unique_lock lock(mutex_);
+    const Waiter waiter{now_us_ + 1000ull * timeout_ms, ready};
+    waiters_.push_back(&waiter);
+    changed_.notify_all();  // a test may wait for this
+    changed_.wait(lock, [&] { return ended(waiter); });
+    std::erase(waiters_, &waiter);
+}
+
+bool ManualClock::wait_for_device(std::uint32_t patience_ms, const std::function<bool()>& ready) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::milliseconds(patience_ms), ready);
+}
+
+void ManualClock::change(const std::function<void()>& act) {
+    {
+        const std::lock_guard lock(mutex_);
+        act();
+    }
+    changed_.notify_all();
+}
+
+bool ManualClock::rest(std::size_t tasks) const {
+    return waiters_.size() == tasks &&
+           std::ranges::none_of(waiters_, [this](const Waiter* each) { return ended(*each); });
+}
+
+bool ManualClock::settle(std::uint32_t patience_ms, std::size_t held_tasks) {
+    return wait_for_device(patience_ms, [&] { return rest(kTasks - held_tasks); });
+}
+
+bool ManualClock::at_rest() {
     const std::lock_guard lock(mutex_);
-    const std::size_t count = std::min(out.size(), to_device_.size());
-    std::copy_n(to_device_.begin(), count, out.begin());
-    to_device_.erase(to_device_.begin(), to_device_.begin() + static_cast<std::ptrdiff_t>(count));
+    return rest(kTasks);
+}
+
+std::size_t QueueSerial::read(std::span<std::uint8_t> out) {
+    std::size_t count = 0;
+    clock_.change([&] {
+        count = std::min(out.size(), to_device_.size());
+        const auto end = to_device_.begin() + static_cast<std::ptrdiff_t>(count);
+        std::copy(to_device_.begin(), end, out.begin());
+        to_device_.erase(to_device_.begin(), end);
+    });
     return count;
 }
 
 void QueueSerial::write(std::span<const std::uint8_t> bytes) {
-    {
-        const std::lock_guard lock(mutex_);
+    clock_.change([&] {
         from_device_.insert(from_device_.end(), bytes.begin(), bytes.end());
         sent_bytes_ += bytes.size();
-    }
-    changed_.notify_all();
+    });
 }
 
 void QueueSerial::wait(std::uint32_t timeout_ms) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                      [this] { return woken_ || !to_device_.empty(); });
-    woken_ = false;
+    clock_.wait(timeout_ms, [this] { return woken_ || !to_device_.empty(); });
+    clock_.change([this] { woken_ = false; });
 }
 
 void QueueSerial::wake() {
-    {
-        const std::lock_guard lock(mutex_);
-        woken_ = true;
-    }
-    changed_.notify_all();
+    clock_.change([this] { woken_ = true; });
 }
 
 bool QueueSerial::set_baud(std::uint32_t baud) {
-    const std::lock_guard lock(mutex_);
     if (!takes_bauds) return false;
-    bauds_.push_back(baud);
+    clock_.change([&] { bauds_.push_back(baud); });
     return true;
 }
 
 void QueueSerial::deliver(std::span<const std::uint8_t> bytes) {
-    {
-        const std::lock_guard lock(mutex_);
-        to_device_.insert(to_device_.end(), bytes.begin(), bytes.end());
-    }
-    changed_.notify_all();
+    clock_.change([&] { to_device_.insert(to_device_.end(), bytes.begin(), bytes.end()); });
 }
 
-std::vector<std::uint8_t> QueueSerial::collect(std::uint32_t timeout_ms) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                      [this] { return !from_device_.empty(); });
-    return std::exchange(from_device_, {});
+std::vector<std::uint8_t> QueueSerial::collect(std::uint32_t patience_ms) {
+    clock_.wait_for_device(patience_ms, [this] { return !from_device_.empty(); });
+    std::vector<std::uint8_t> collected;
+    clock_.change([&] { collected = std::exchange(from_device_, {}); });
+    return collected;
 }
 
 std::vector<std::uint32_t> QueueSerial::bauds() {
-    const std::lock_guard lock(mutex_);
-    return bauds_;
+    std::vector<std::uint32_t> copy;
+    clock_.change([&] { copy = bauds_; });
+    return copy;
 }
 
 std::size_t QueueSerial::sent_bytes() {
-    const std::lock_guard lock(mutex_);
-    return sent_bytes_;
+    std::size_t copy = 0;
+    clock_.change([&] { copy = sent_bytes_; });
+    return copy;
 }
 
 void FakeSignal::set() {
-    {
-        const std::lock_guard lock(mutex_);
-        set_ = true;
-    }
-    changed_.notify_one();
+    clock_.change([this] { set_ = true; });
 }
 
 void FakeSignal::wait(std::uint32_t timeout_ms) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return set_; });
-    set_ = false;
+    clock_.wait(timeout_ms, [this] { return set_; });
+    clock_.change([this] { set_ = false; });
 }
 
 void FakeLog::write(port::LogLevel level, std::string_view text) {
@@ -141,7 +200,8 @@ bool FakeLog::read(port::LogLine& line) {
     return true;
 }
 
-FakePlatform::FakePlatform(std::vector<std::size_t> block_sizes) {
+FakePlatform::FakePlatform(const ManualClock& clock, std::vector<std::size_t> block_sizes)
+    : clock_(clock) {
     for (const std::size_t size : block_sizes) {
         auto& lines = memory_.emplace_back((size + sizeof(Line) - 1) / sizeof(Line));
         blocks_.emplace_back(reinterpret_cast<std::byte*>(lines.data()), size);
@@ -151,12 +211,6 @@ FakePlatform::FakePlatform(std::vector<std::size_t> block_sizes) {
 
 std::span<const std::span<std::byte>> FakePlatform::memory_blocks() {
     return blocks_;
-}
-
-std::uint64_t FakePlatform::now_us() {
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
 }  // namespace ugpt::test

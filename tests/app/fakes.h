@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -35,6 +36,12 @@ class MemoryFlash : public port::Flash {
     std::atomic<std::uint64_t> freeze_after = UINT64_MAX;
     std::atomic<std::uint64_t> written = 0;  // bytes, and erased sectors
 
+    // Holds up the task that uses the flash next, or that region of it, until the gate is opened.
+    void close_gate(std::optional<port::Region> region = {});
+    void open_gate();
+    // Waits until a task stands at the gate; false if none comes.
+    bool wait_at_gate(std::uint32_t patience_ms);
+
     [[nodiscard]] std::uint32_t size_bytes(port::Region) const override;
     bool read(port::Region region, std::uint32_t offset, std::span<std::byte> out) override;
     bool write(port::Region region, std::uint32_t offset,
@@ -42,12 +49,59 @@ class MemoryFlash : public port::Flash {
     bool erase(port::Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
 
   private:
+    void pass_gate(port::Region region);
     bool spend_one();  // false if the power is off
+
+    std::mutex gate_mutex_;
+    std::condition_variable gate_changed_;
+    bool gate_closed_ = false;
+    std::optional<port::Region> gate_region_;
+    bool at_gate_ = false;
     std::array<std::vector<std::byte>, port::kRegionCount> regions_;
+};
+
+// The time of a device under test: it stands still until a test moves it on. Both tasks of a device
+// wait here, so a test knows when neither can go on.
+class ManualClock {
+  public:
+    [[nodiscard]] std::uint64_t now_us() const { return now_us_; }
+    // Moves the time on, which ends every wait whose time is up.
+    void advance_ms(std::uint64_t duration_ms);
+
+    // Waits until the time is up or `ready()` holds, which is asked under the lock of `change`.
+    void wait(std::uint32_t timeout_ms, const std::function<bool()>& ready);
+    // As `wait`, for a test and in real time: how long it may take the device to come that far.
+    bool wait_for_device(std::uint32_t patience_ms, const std::function<bool()>& ready);
+    // Changes something that a `ready` above looks at.
+    void change(const std::function<void()>& act);
+
+    // Waits until all tasks that a test does not hold up wait for something that only a test can
+    // bring about; false if they do not come to rest.
+    bool settle(std::uint32_t patience_ms, std::size_t held_tasks = 0);
+    [[nodiscard]] bool at_rest();
+
+  private:
+    static constexpr std::size_t kTasks = 2;
+
+    struct Waiter {
+        std::uint64_t deadline_us;
+        const std::function<bool()>& ready;
+    };
+    [[nodiscard]] bool ended(const Waiter& waiter) const {
+        return now_us_ >= waiter.deadline_us || waiter.ready();
+    }
+    [[nodiscard]] bool rest(std::size_t tasks) const;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::atomic<std::uint64_t> now_us_ = 1;
+    std::vector<const Waiter*> waiters_;
 };
 
 class QueueSerial : public port::Serial {
   public:
+    explicit QueueSerial(ManualClock& clock) : clock_(clock) {}
+
     std::size_t read(std::span<std::uint8_t> out) override;
     void write(std::span<const std::uint8_t> bytes) override;
     void wait(std::uint32_t timeout_ms) override;
@@ -60,13 +114,13 @@ class QueueSerial : public port::Serial {
 
     // The other end of the line.
     void deliver(std::span<const std::uint8_t> bytes);
-    std::vector<std::uint8_t> collect(std::uint32_t timeout_ms);
+    // What has been sent; waits for it if there is nothing yet.
+    std::vector<std::uint8_t> collect(std::uint32_t patience_ms);
     std::vector<std::uint32_t> bauds();
     std::size_t sent_bytes();  // by the device, since the start
 
   private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
+    ManualClock& clock_;
     bool woken_ = false;
     std::deque<std::uint8_t> to_device_;
     std::vector<std::uint8_t> from_device_;
@@ -76,12 +130,12 @@ class QueueSerial : public port::Serial {
 
 class FakeSignal : public port::Signal {
   public:
+    explicit FakeSignal(ManualClock& clock) : clock_(clock) {}
     void set() override;
     void wait(std::uint32_t timeout_ms) override;
 
   private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
+    ManualClock& clock_;
     bool set_ = false;
 };
 
@@ -97,12 +151,12 @@ class FakeLog : public port::Log {
 
 class FakePlatform : public port::Platform {
   public:
-    explicit FakePlatform(std::vector<std::size_t> block_sizes);
+    FakePlatform(const ManualClock& clock, std::vector<std::size_t> block_sizes);
 
     [[nodiscard]] const port::Chip& chip() const override { return chip_; }
     [[nodiscard]] port::Health health() override { return health_; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
-    [[nodiscard]] std::uint64_t now_us() override;
+    [[nodiscard]] std::uint64_t now_us() override { return clock_.now_us(); }
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
     void restart() override {
@@ -117,6 +171,7 @@ class FakePlatform : public port::Platform {
     struct alignas(64) Line {
         std::array<std::byte, 64> bytes;
     };
+    const ManualClock& clock_;
     std::uint32_t ticks_ = UINT32_MAX - 1000;  // wraps round early
     port::Chip chip_{.name = "fake",
                      .board = "test",

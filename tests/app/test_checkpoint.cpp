@@ -23,7 +23,8 @@ constexpr std::array<std::byte, 5> kVocabulary{std::byte{'a'}, std::byte{'b'}, s
                                                std::byte{0xC3}, std::byte{0xA9}};
 
 struct Subject {
-    test::FakePlatform platform{{256 * 1024}};
+    test::ManualClock clock;
+    test::FakePlatform platform{clock, {256 * 1024}};
     engine::Arena arena{platform.memory_blocks()};
     engine::Model model;
 
@@ -115,7 +116,8 @@ TEST(a_power_cut_at_any_byte_leaves_a_checkpoint) {
 
 TEST(a_model_larger_than_a_slot_is_refused) {
     MemoryFlash flash(port::Flash::kSectorBytes);
-    test::FakePlatform platform{{256 * 1024}};
+    test::ManualClock clock;
+    test::FakePlatform platform{clock, {256 * 1024}};
     engine::Arena arena(platform.memory_blocks());
     engine::Model model;
     const engine::Shape large{1, 16, 4, 16, 27};

@@ -6,6 +6,38 @@ using namespace ugpt;
 using test::Bench;
 using test::kRecipe;
 using test::kShape;
+using test::MemoryFlash;
+
+namespace {
+
+constexpr std::array<std::uint8_t, 3> kGarbage{0x55, 0xAA, 0x13};
+constexpr std::uint32_t kLookMs = 1000;  // within which the link task looks at the time
+
+// Keeps the trainer in the middle of a save, so that requests to it pile up.
+class HeldTrainer {
+  public:
+    static constexpr std::uint32_t kSaveId = 900;
+
+    HeldTrainer(Bench& bench, MemoryFlash& flash) : bench_(bench), flash_(flash) {
+        bench.settle();
+        flash.close_gate();
+        bench.send_request(kSaveId, rpc::SaveParams{});
+        CHECK(flash.wait_at_gate(test::kPatienceMs));
+    }
+    // Gives the link task the time to take what it was sent, and lets the trainer go on.
+    ~HeldTrainer() {
+        bench_.settle(1);
+        flash_.open_gate();
+    }
+    HeldTrainer(const HeldTrainer&) = delete;
+    HeldTrainer& operator=(const HeldTrainer&) = delete;
+
+  private:
+    Bench& bench_;
+    MemoryFlash& flash_;
+};
+
+}  // namespace
 
 TEST(nothing_is_answered_before_hello) {
     Bench bench;
@@ -249,48 +281,39 @@ TEST(a_sample_is_the_same_again) {
 }
 
 TEST(requests_beyond_the_window_are_answered_when_repeated) {
-    Bench bench;
+    const auto flash = std::make_shared<MemoryFlash>(256 * 1024);
+    Bench bench(flash);
     bench.handshake();
     bench.create();
     constexpr std::uint32_t kCount = 12;
-    const auto send_all = [&](std::uint32_t first) {
-        for (std::uint32_t i = first; i < kCount; ++i)
-            bench.send_request(1000 + i, rpc::SampleParams{.number = i, .temperature = 1.0f});
-    };
-    send_all(0);
-    // The same ids again, all at once, until each has its answer.
-    std::uint32_t answered = 0;
-    std::array<bool, kCount> done{};
-    for (int tries = 0; tries < 20 && answered < kCount; ++tries) {
-        while (const auto id = bench.next_response(200)) {
-            const std::uint32_t i = *id - 1000;
-            if (i < kCount && !done[i]) {
-                done[i] = true;
-                ++answered;
-            }
-        }
-        for (std::uint32_t i = 0; i < kCount; ++i)
-            if (!done[i])
+    constexpr std::uint32_t kKept = 4;  // of six calls the save has one, and one is to receive into
+    for (std::uint32_t next = 0; next < kCount; next += kKept) {
+        {
+            const HeldTrainer held(bench, *flash);
+            // All that have no answer yet, at once and with the same ids as before.
+            for (std::uint32_t i = next; i < kCount; ++i)
                 bench.send_request(1000 + i, rpc::SampleParams{.number = i, .temperature = 1.0f});
+        }
+        std::vector<std::uint32_t> expected{HeldTrainer::kSaveId};
+        for (std::uint32_t i = next; i < next + kKept; ++i) expected.push_back(1000 + i);
+        CHECK(bench.responses() == expected);
     }
-    CHECK(answered == kCount);
 }
 
 TEST(a_request_that_waits_is_not_queued_again) {
-    Bench bench;
+    const auto flash = std::make_shared<MemoryFlash>(256 * 1024);
+    Bench bench(flash);
     bench.handshake();
     bench.create();
-    rpc::DocumentsWriteResult documents;
-    CHECK(bench.write_documents(0, 100, documents) == rpc::ErrorCode::none);
-    CHECK(bench.call(rpc::TrainParams{100, 0}) == rpc::ErrorCode::none);
-    for (int repeat = 0; repeat < 3; ++repeat)
-        bench.send_request(5000, rpc::SampleParams{.number = 1, .temperature = 1.0f});
-    int answers = 0;
-    while (const auto id = bench.next_response(300)) answers += *id == 5000 ? 1 : 0;
-    // The repetitions came while the first was with the trainer, or were answered each by itself;
-    // never more answers than requests, and the device stays in step.
-    CHECK(answers >= 1 && answers <= 3);
-    CHECK(bench.call(rpc::PingParams{}) == rpc::ErrorCode::none);
+    const rpc::SampleParams params{.number = 1, .temperature = 1.0f};
+    {
+        const HeldTrainer held(bench, *flash);
+        for (int repeat = 0; repeat < 3; ++repeat) bench.send_request(5000, params);
+    }
+    CHECK((bench.responses() == std::vector<std::uint32_t>{HeldTrainer::kSaveId, 5000}));
+    // Repeated after its answer was lost, it is answered again.
+    bench.send_request(5000, params);
+    CHECK((bench.responses() == std::vector<std::uint32_t>{5000}));
 }
 
 TEST(bad_parameters_are_named) {
@@ -307,19 +330,20 @@ TEST(bad_parameters_are_named) {
 TEST(a_restart_is_asked_of_the_platform_after_the_reply) {
     Bench bench;
     bench.handshake();
-    std::atomic<std::size_t> sent_before{0};
-    std::atomic<int> flushed_before{0};
+    bench.settle();
+    const std::size_t sent = bench.serial.sent_bytes();
+    std::size_t sent_before = 0;
+    int flushed_before = 0;
     bench.platform.on_restart = [&] {
         sent_before = bench.serial.sent_bytes();
-        flushed_before = bench.serial.flushes.load();
+        flushed_before = bench.serial.flushes;
     };
-    const std::size_t sent = bench.serial.sent_bytes();
     CHECK(bench.call(rpc::ResetParams{}) == rpc::ErrorCode::none);
-    for (int tries = 0; tries < 500 && bench.platform.restarts == 0; ++tries)
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    bench.settle();
     CHECK(bench.platform.restarts == 1);
     CHECK(sent_before > sent);  // the reply had been written by then,
-    CHECK(flushed_before > 0);  // and had left
+    CHECK(sent_before == bench.serial.sent_bytes());
+    CHECK(flushed_before == 1);  // and had left
 }
 
 TEST(a_rate_that_the_port_refuses_changes_nothing) {
@@ -330,11 +354,10 @@ TEST(a_rate_that_the_port_refuses_changes_nothing) {
     CHECK(bench.call(rpc::PingParams{}) == rpc::ErrorCode::none);
     bench.serial.takes_bauds = true;
     // Still at the first rate: there is nothing to return from, whatever arrives.
-    const std::array<std::uint8_t, 3> garbage{0x55, 0xAA, 0x13};
-    bench.serial.deliver(garbage);
-    std::this_thread::sleep_for(std::chrono::milliseconds(rpc::kBaudTrialMs + 300));
-    bench.serial.deliver(garbage);
-    std::this_thread::sleep_for(std::chrono::milliseconds(rpc::kBaudTrialMs + 300));
+    bench.serial.deliver(kGarbage);
+    bench.pass_time(rpc::kBaudTrialMs + 1);
+    bench.serial.deliver(kGarbage);
+    bench.pass_time(rpc::kBaudTrialMs + 1);
     CHECK(bench.serial.bauds().empty());
 }
 
@@ -342,8 +365,10 @@ TEST(a_rate_that_stays_silent_is_given_up) {
     Bench bench;
     bench.handshake();
     CHECK(bench.call(rpc::SetBaudParams{460800}) == rpc::ErrorCode::none);
-    for (int tries = 0; tries < 1000 && bench.serial.bauds().size() < 2; ++tries)
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    bench.pass_time(rpc::kBaudTrialMs);
+    CHECK((bench.serial.bauds() == std::vector<std::uint32_t>{460800}));
+    bench.pass_time(1);
+    bench.pass_time(kLookMs);
     CHECK((bench.serial.bauds() == std::vector<std::uint32_t>{460800, rpc::kFirstBaud}));
 }
 
@@ -352,12 +377,13 @@ TEST(a_rate_that_is_used_stays) {
     bench.handshake();
     CHECK(bench.call(rpc::SetBaudParams{460800}) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::PingParams{}) == rpc::ErrorCode::none);
-    std::this_thread::sleep_for(std::chrono::milliseconds(rpc::kBaudTrialMs + 300));
+    for (int hour = 0; hour < 3; ++hour) bench.pass_time(3'600'000);
     CHECK(bench.serial.bauds().size() == 1);
     // Bytes that make no frame: somebody speaks at another rate.
-    const std::array<std::uint8_t, 3> garbage{0x55, 0xAA, 0x13};
-    bench.serial.deliver(garbage);
-    for (int tries = 0; tries < 1000 && bench.serial.bauds().size() < 2; ++tries)
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    bench.serial.deliver(kGarbage);
+    bench.pass_time(rpc::kBaudTrialMs);
+    CHECK(bench.serial.bauds().size() == 1);
+    bench.pass_time(1);
+    bench.pass_time(kLookMs);
     CHECK(bench.serial.bauds().back() == rpc::kFirstBaud);
 }

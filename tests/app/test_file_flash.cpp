@@ -173,3 +173,23 @@ TEST(a_file_that_cannot_be_opened_is_named) {
     CHECK(FileFlash::open(folder.file("nowhere/flash"), error) == nullptr);
     CHECK(error.find(folder.file("nowhere/flash")) != std::string::npos);
 }
+
+TEST(a_log_tells_what_is_written_and_erased) {
+    const Folder folder;
+    const std::string path = folder.file("log");
+    std::ofstream(path) << "of an earlier start\n";
+    const auto flash = open(folder.file("flash"));
+    CHECK(flash->write(Region::model, 0, filled(1, 0)));
+    std::string error;
+    CHECK(!flash->log_to(folder.file("nowhere/log"), error));
+    CHECK(error.find(folder.file("nowhere/log")) != std::string::npos);
+    CHECK(flash->log_to(path, error));
+    CHECK(flash->write(Region::settings_b, 7, filled(904, 1)));
+    CHECK(flash->erase(Region::checkpoint_a, kSector, 2 * kSector));
+    CHECK(!flash->erase(Region::checkpoint_a, 1, kSector));
+    const std::vector<char> log = content(path);
+    CHECK(std::string(log.begin(), log.end()) ==
+          "of an earlier start\n"
+          "write settings_b 7 904\n"
+          "erase checkpoint_a 4096 8192\n");
+}

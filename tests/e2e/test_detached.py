@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
-from tests.support.devices import listening_device
+from tests.support.devices import device_process, listening_device
+from tests.support.waiting import until
 from ugpt import DeviceState, Status
-from ugpt.device import virtual
 
 STEPS = 20_000
 SHORT = ("--steps", "3000", "--run", "R")
@@ -53,13 +52,13 @@ def steps_until(attached: subprocess.Popen[str], step: int) -> None:
 
 async def wait_for(port: str, step: int) -> Status:
     """Looks at a device now and then until it has come that far."""
-    async with asyncio.timeout(60.0):
-        while True:
-            async with ugpt.connect(port) as device:
-                status = await device.status()
-            if status.step >= step:
-                return status
-            await asyncio.sleep(0.05)
+
+    async def reached() -> Status | None:
+        async with ugpt.connect(port) as device:
+            status = await device.status()
+        return status if status.step >= step else None
+
+    return await until(reached)
 
 
 async def test_detached_and_attached(
@@ -85,21 +84,6 @@ async def test_init_of_microgpt(cli: CommandLine, tmp_path: Path, names: Path) -
         cli("train", names, *options, "--run", "alone", "--detach", "--port", port)
         cli("attach", "--port", port)
     check(tmp_path / "alone", tmp_path / "watched")
-
-
-@contextmanager
-def device_process(flash: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A virtual device that can be killed, and its address."""
-    listen = ["--listen", f"127.0.0.1:{port}", "--end-with-stdin"]
-    command = virtual.command("esp32", flash, listen)
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
 
 
 def cut_the_power(process: subprocess.Popen[str]) -> None:
@@ -132,7 +116,7 @@ async def test_power_cut_while_attached(
         with cli.running("attach", "--port", port, "--json") as attached:
             steps_until(attached, 1500)
             cut_the_power(process)
-            with device_process(flash, int(port.rpartition(":")[2])):
+            with device_process(flash, port=int(port.rpartition(":")[2])):
                 assert attached.stdout is not None
                 # Not communicate(), which knows nothing of what has been buffered here.
                 events = [json.loads(line) for line in attached.stdout]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+import ugpt
 from tests.support.commands import CommandLine, events_until_step
 from tests.support.processes import left_running, running
-from ugpt import virtual
+from tests.support.waiting import happens
+from ugpt.device import virtual
 
 TIMEOUT_S = 20.0
 
@@ -28,11 +32,13 @@ def finished(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def device(flash: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def device(
+    flash: Path, *arguments: str, stdin: int = subprocess.PIPE
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A device, and where it says that it listens; killed at the end if it still runs."""
     command = virtual.command("esp32", flash, ["--listen", "127.0.0.1:0", *arguments])
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             assert process.stdout is not None
             port = process.stdout.readline().strip()
@@ -40,6 +46,16 @@ def device(flash: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
             yield process, port
         finally:
             process.kill()
+
+
+def answers(port: str) -> bool:
+    """Whether a device is there for a host, and still is after some rounds of talk."""
+
+    async def talk() -> bool:
+        async with ugpt.connect(port) as device:
+            return all([await device.ping(bytes([n])) == bytes([n]) for n in range(20)])
+
+    return asyncio.run(talk())
 
 
 # How it ends
@@ -58,22 +74,25 @@ def test_the_end_of_its_standard_streams_ends_it(tmp_path: Path) -> None:
 
 
 def test_with_stdin_it_ends_when_told_to(tmp_path: Path) -> None:
-    with device(tmp_path / "flash", "--end-with-stdin") as (process, _):
-        assert process.stdin is not None
-        process.stdin.write("what comes through it means nothing\n")
-        process.stdin.flush()
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.5)
-        process.stdin.close()
+    reader, writer = os.pipe()
+    with device(tmp_path / "flash", "--end-with-stdin", stdin=reader) as (process, port):
+        os.write(writer, b"what comes through it means nothing\n")
+        assert happens(lambda: select.select([reader], [], [], 0)[0] == [])  # it has been read
+        assert answers(port)
+        os.close(writer)
         assert process.wait(TIMEOUT_S) == 0
+    os.close(reader)
 
 
 def test_without_being_told_it_outlives_its_starter(tmp_path: Path) -> None:
     """As started from a shell by a person who then leaves."""
-    flash = tmp_path / "flash"
-    command = f'"{virtual.program()}" --pty --flash "{flash}" </dev/null >/dev/null 2>&1 &'
+    flash, said = tmp_path / "flash", tmp_path / "said"
+    listen = "--listen 127.0.0.1:0"
+    said.write_text("")
+    command = f'"{virtual.program()}" {listen} --flash "{flash}" </dev/null >>"{said}" 2>&1 &'
     subprocess.run(["sh", "-c", command], check=True)
-    assert left_running(str(flash), timeout_s=0.5)
+    assert happens(lambda: said.read_text().endswith("\n"))
+    assert answers(said.read_text().strip())
     (pid,) = running(str(flash))
     os.kill(pid, signal.SIGTERM)
     assert not left_running(str(flash))
@@ -134,6 +153,7 @@ def test_killed_training_takes_its_device_along(
         (["--flash", "F", "--listen", "5555"], "5555 is not HOST:PORT"),
         (["--flash", "F", "--listen", "127.0.0.1:none"], "cannot listen on 127.0.0.1:none"),
         (["--flash", "absent/F"], "cannot open the flash file absent/F"),
+        (["--flash", "F", "--flash-log", "absent/L"], "cannot open the flash log absent/L"),
     ],
 )
 def test_bad_arguments_fail(

@@ -12,7 +12,6 @@ with the first 60 names, when the power went while the checkpoint of step 300 wa
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import lzma
@@ -22,6 +21,7 @@ import numpy as np
 import pytest
 
 import ugpt
+from tests.support.waiting import until
 from ugpt import Device, DeviceState, Status, TensorKind
 
 DATA = Path(__file__).parents[1] / "data"
@@ -43,12 +43,12 @@ def digest(flash: Path) -> str:
 
 async def finished(device: Device) -> Status:
     """Waits until the run is done and its last checkpoint is written."""
-    async with asyncio.timeout(30.0):
-        while True:
-            status = await device.status()
-            if status.state is DeviceState.IDLE:
-                return status
-            await asyncio.sleep(0.02)
+
+    async def at_rest() -> Status | None:
+        status = await device.status()
+        return status if status.state is DeviceState.IDLE else None
+
+    return await until(at_rest)
 
 
 async def loss_history(device: Device, steps: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ugpt.device import virtual
 
 STEPS = 6000
 TRAIN = ("--steps", str(STEPS), "--json", "--run", "R")
+PAUSE_S = 0.6
+"""Longer than a host ever waits before it repeats what is answered at once."""
 
 
 @pytest.fixture(scope="module")
@@ -123,15 +126,20 @@ def test_device_killed(
     check(tmp_path / "R", straight)
 
 
+def suspend(process: subprocess.Popen[str]) -> None:
+    """Lets time pass for a host that cannot act meanwhile."""
+    process.send_signal(signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+    time.sleep(PAUSE_S)  # not a wait for anything: whatever the host has asked for gets overdue
+    process.send_signal(signal.SIGCONT)
+
+
 async def test_pauses(cli: CommandLine, tmp_path: Path, names: Path, straight: Path) -> None:
     async with listening_device("socket", tmp_path / "flash") as port:
         with cli.running("train", names, *TRAIN, "--port", port) as process:
-            events_until_step(process, 300)
-            for _ in range(3):
-                process.send_signal(signal.SIGSTOP)
-                time.sleep(0.2)  # noqa: ASYNC251 - nothing else is to go on meanwhile
-                process.send_signal(signal.SIGCONT)
-                time.sleep(0.05)  # noqa: ASYNC251
+            for step in (300, 1300, 2300):
+                events_until_step(process, step)
+                suspend(process)
             _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     check(tmp_path / "R", straight)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
+import time
 from pathlib import Path
 
 import pytest
 
 import ugpt
+from tests.support.waiting import until
 from ugpt import Device, Recipe, Shape, Source
 from ugpt.diagnostics import benchmark
 from ugpt.rpc.errors import Busy, DoesNotFit
@@ -24,30 +25,35 @@ async def measure(device: Device, shape: Shape = SHAPE) -> benchmark.Measurement
 
 
 async def reach(device: Device, step: int) -> None:
-    async with asyncio.timeout(20.0):
-        while (await device.status()).step < step:  # noqa: ASYNC110 - it cannot tell by itself
-            await asyncio.sleep(0.01)
+    async def reached() -> bool | None:
+        return (await device.status()).step >= step or None
+
+    await until(reached)
 
 
 async def test_everything_is_measured(tmp_path: Path) -> None:
     parts: list[str] = []
     async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        started_s = time.perf_counter()
         measured = await benchmark.measure(device, SHAPE, DURATION_S, parts.append)
+        passed_s = time.perf_counter() - started_s
         assert (await device.status()).run_id == 0
     assert parts == ["link", "training", "phases", "sampling"]
     assert measured.parameters == 4192
-    assert measured.link.sent_bytes_per_s > 10_000
-    assert measured.link.received_bytes_per_s > 10_000
-    assert 0 < measured.link.round_trip_s < 1
-    assert measured.training.steps >= 100
+    assert measured.link.sent_bytes_per_s > 0
+    assert measured.link.received_bytes_per_s > 0
+    assert measured.link.round_trip_s > 0
+    assert measured.training.steps > 0
+    assert measured.training.duration_s >= DURATION_S
     assert measured.training.steps_per_s == pytest.approx(
         measured.training.steps / measured.training.duration_s
     )
-    assert measured.training.positions_per_step == pytest.approx(7.12, abs=0.2)
+    assert 4 <= measured.training.positions_per_step <= 11  # names of 3 to 10 letters
     assert tuple(measured.phases.ticks_per_step) == benchmark.PHASES
     assert all(ticks > 0 for ticks in measured.phases.ticks_per_step.values())
-    # What the device counted of a step cannot take longer than all that passed.
-    assert measured.phases.total_ticks / measured.phases.tick_hz < 1.0
+    # What the device counted happened meanwhile, however long all of it took.
+    ticks = measured.phases.total_ticks * measured.phases.steps
+    assert 0 < ticks / measured.phases.tick_hz <= passed_s
     assert measured.sampling.names > 0
     assert measured.sampling.tokens_per_s >= measured.sampling.names_per_s
 

@@ -39,7 +39,7 @@ def test_what_to_do_depends_on_the_device() -> None:
     virtual = compare_firmware(replace(older, virtual_device=True), "0.2.0").advice
     assert "Install this program again" in virtual
     newer = replace(HELLO, minor=PROTOCOL_MINOR + 1)
-    assert "pip install --upgrade ugpt" in compare_firmware(newer, "0.2.0").advice
+    assert "pip install --upgrade ugpt-esp32" in compare_firmware(newer, "0.2.0").advice
 
 
 def test_a_foreign_partition_table_is_noticed() -> None:

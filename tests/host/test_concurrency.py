@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.support.virtual_time import leaping, settle
 from ugpt.concurrency import run_together
 
 
@@ -19,6 +20,7 @@ async def _fail() -> None:
     raise ValueError("the first")
 
 
+@leaping
 async def test_results_come_in_order() -> None:
     assert await run_together(_after(0.02, 1), _after(0, 2), _after(0.01, 3)) == [1, 2, 3]
     assert await run_together() == []
@@ -34,6 +36,7 @@ async def test_starts_in_order() -> None:
     assert started == [0, 1, 2, 3, 4]
 
 
+@leaping
 async def test_first_error_ends_the_others() -> None:
     ended = []
 
@@ -48,6 +51,7 @@ async def test_first_error_ends_the_others() -> None:
     assert ended == [True, True]
 
 
+@leaping
 async def test_timeouts_work_after_an_error() -> None:
     """A task group of Python 3.11.0 to 3.11.2 would leave the count of cancellations raised."""
     with pytest.raises(ValueError, match="the first"):
@@ -60,6 +64,7 @@ async def test_timeouts_work_after_an_error() -> None:
             await asyncio.sleep(60)
 
 
+@leaping
 async def test_cancelling_the_caller_ends_all() -> None:
     ended = []
 
@@ -70,8 +75,7 @@ async def test_cancelling_the_caller_ends_all() -> None:
             ended.append(True)
 
     task = asyncio.create_task(run_together(wait(), wait()))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await settle()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -300,6 +300,17 @@ def test_failing_builds(
     assert raised.value.advice
 
 
+def test_missing_platformio_is_one_line_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"PlatformIO, .*, is not installed") as raised:
+        build(Path("device"), "esp32dev", lambda line: None)
+    assert 'pip install "ugpt-esp32[build]"' in raised.value.advice
+    assert "--image" in raised.value.advice
+
+
 def test_unknown_environment() -> None:
     project = find_project()
     assert project is not None

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ import ugpt as library
 from tests.support.board import Board, RecordingSerial
 from tests.support.esptool_log import recorded_esptool
 from tests.support.in_process import Program
+from tests.support.waiting import happens
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 TRAIN = ("train", NAMES, "--plain", "--run", "R")
@@ -98,9 +98,7 @@ def interrupted_when(happened: Callable[[], bool]) -> threading.Thread:
     """Presses Ctrl-C as soon as something has happened, or after a while in any case."""
 
     def watch() -> None:
-        deadline_s = time.monotonic() + 20.0
-        while not happened() and time.monotonic() < deadline_s:
-            time.sleep(0.01)
+        happens(happened, timeout_s=20.0)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=watch, daemon=True)

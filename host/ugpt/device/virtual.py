@@ -40,7 +40,8 @@ def program() -> Path:
             return path
     raise DeviceProgramError(
         "The virtual device was not built with this installation of ugpt.",
-        "Install ugpt with pip, or name the program in " + PROGRAM_VARIABLE + ".",
+        "Install it again (pip install --force-reinstall ugpt-esp32), or name the program in "
+        f"{PROGRAM_VARIABLE}.",
     )
 
 

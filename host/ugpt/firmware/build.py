@@ -99,7 +99,7 @@ def _platformio() -> list[str]:
             return [path]
     raise ToolError(
         "PlatformIO, which builds the firmware, is not installed.",
-        "Install it (pip install platformio), or name a released image with --image.",
+        'Install it: pip install "ugpt-esp32[build]". Or name a released image with --image.',
     )
 
 

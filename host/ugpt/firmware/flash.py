@@ -106,7 +106,7 @@ def _require_match(loader: Loader, image: FirmwareImage, erase: bool) -> None:
         raise ImageError(
             f"{image.path} is for an {image.chip}, but the board on {loader.port} has an "
             f"{loader.chip}.",
-            "Nothing was written. Take the image of this board, or leave --image out to build it.",
+            "Nothing was written. Take the image of this board, or leave --image out.",
         )
     if loader.flash_bytes is not None and image.flash_bytes > loader.flash_bytes:
         raise ImageError(

@@ -52,7 +52,7 @@ _DESCRIPTION_MAGIC = 0xABCD5432
 
 _ADVICE = (
     "Give an image of a release (ugpt-VERSION-BOARD.bin) or a folder that PlatformIO built, "
-    "or leave --image out to build one."
+    "or leave --image out."
 )
 
 

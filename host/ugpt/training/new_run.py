@@ -42,7 +42,7 @@ def new_run(
         save_every=save_every,
         run_id=1 + secrets.randbelow(2**32 - 1),
         device="",
-        ugpt=version("ugpt"),
+        ugpt=version("ugpt-esp32"),
         held_out=evaluation.held_out,
         eval_every=evaluation.eval_every,
         eval_documents=evaluation.eval_documents,

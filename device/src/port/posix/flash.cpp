@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <random>
 
@@ -65,6 +66,21 @@ bool FileFlash::load_device_id() {
 
 FileFlash::~FileFlash() {
     close(fd_);
+    if (log_fd_ >= 0) close(log_fd_);
+}
+
+bool FileFlash::log_to(const std::string& path, std::string& error) {
+    log_fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (log_fd_ >= 0) return true;
+    error = "cannot open the flash log " + path + ": " + std::strerror(errno);
+    return false;
+}
+
+// Before the act itself, so that the log of a device whose power is cut is whole.
+bool FileFlash::note(const char* act, Region region, std::uint32_t offset, std::size_t size) {
+    if (log_fd_ < 0) return true;
+    const char* label = kRegions[static_cast<std::size_t>(region)].label;
+    return dprintf(log_fd_, "%s %s %u %zu\n", act, label, offset, size) > 0;
 }
 
 std::uint32_t FileFlash::size_bytes(Region region) const {
@@ -115,6 +131,7 @@ bool FileFlash::store(std::int64_t at, std::span<const std::byte> bytes) {
 
 bool FileFlash::write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) {
     if (!inside(region, offset, bytes.size())) return false;
+    if (!note("write", region, offset, bytes.size())) return false;
     const std::int64_t start = position(region, offset);
     Chunk chunk;
     for (std::size_t done = 0; done < bytes.size();) {
@@ -130,6 +147,7 @@ bool FileFlash::write(Region region, std::uint32_t offset, std::span<const std::
 
 bool FileFlash::erase(Region region, std::uint32_t offset, std::uint32_t size) {
     if (!inside(region, offset, size) || (offset | size) % kSectorBytes != 0) return false;
+    if (!note("erase", region, offset, size)) return false;
     Chunk erased;
     erased.fill(std::byte{0xFF});
     for (std::uint32_t done = 0; done < size; done += kSectorBytes)

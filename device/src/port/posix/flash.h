@@ -26,6 +26,10 @@ class FileFlash : public Flash {
     // The device's own number, drawn when the file is made: what a MAC address is to a chip.
     [[nodiscard]] std::uint64_t device_id() const { return device_id_; }
 
+    // Writes down from now on what is written and erased, a line each: "write REGION OFFSET BYTES"
+    // or "erase REGION OFFSET BYTES". False and a filled `error` if the file cannot be written.
+    bool log_to(const std::string& path, std::string& error);
+
     // Cuts the power: the process ends at once when so many bytes have been written or erased.
     void cut_power_after(std::uint64_t bytes) { bytes_left_ = bytes; }
 
@@ -43,7 +47,10 @@ class FileFlash : public Flash {
     bool fill_up_to(std::int64_t position);
     bool store(std::int64_t position, std::span<const std::byte> bytes);
 
+    bool note(const char* act, Region region, std::uint32_t offset, std::size_t size);
+
     int fd_;
+    int log_fd_ = -1;
     std::uint64_t device_id_ = 0;
     std::uint64_t bytes_left_ = UINT64_MAX;
 };

@@ -1,7 +1,8 @@
-"""Build the firmware and write it to a board.
+"""Write the firmware to a board.
 
-Checkpoints, data set and settings on the board are kept. Without --image this needs PlatformIO,
-which downloads its compiler the first time.
+Checkpoints, data set and settings on the board are kept. The firmware is the image for this board
+that came with ugpt. In a clone without images, PlatformIO builds it; it downloads its compiler the
+first time.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ from rich.status import Status as Spinner
 from ...device.ports import choose_port
 from ...device.target import Target
 from ...errors import InvalidValue
-from ...firmware.build import build, require_environment, require_project
-from ...firmware.flash import BAUD, INCOMPLETE, environment_for, open_loader, write_firmware
+from ...firmware.build import build, find_project, require_environment, require_project
+from ...firmware.bundled import bundled_images, require_bundled
+from ...firmware.errors import ImageError
+from ...firmware.flash import (
+    BAUD,
+    INCOMPLETE,
+    Loader,
+    environment_for,
+    open_loader,
+    write_firmware,
+)
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
 from ...view.output import console, error_console, say
@@ -30,6 +40,7 @@ EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",
     "ugpt flash --env esp32-s3-devkitc-1",
     "ugpt flash --image ugpt-0.1.0-esp32dev.bin",
+    "ugpt flash --build",
 ]
 
 _APPEAR_S = 10.0  # a port on the chip's own USB is gone while the chip restarts
@@ -42,17 +53,21 @@ def command(
         str | None,
         typer.Option(
             "--env",
-            help="PlatformIO environment, such as esp32dev. Default: by the chip.",
+            help="Firmware for this board, such as esp32dev. Default: by the chip.",
             metavar="ENV",
         ),
     ] = None,
     image: Annotated[
         Path | None,
         typer.Option(
-            help="Write this release image or build folder instead of building.",
+            help="Write this release image or build folder.",
             metavar="FILE",
         ),
     ] = None,
+    build_it: Annotated[
+        bool,
+        typer.Option("--build", help="Build with PlatformIO, even if an image is at hand."),
+    ] = False,
     erase: Annotated[
         bool,
         typer.Option(
@@ -70,14 +85,25 @@ def command(
 ) -> None:
     if image and environment:
         raise typer.BadParameter("an image is built already; leave --env out", param_hint="--env")
+    if image and build_it:
+        raise typer.BadParameter(
+            "an image is built already; leave --build out", param_hint="--build"
+        )
     target = _target(port)
-    firmware = read_image(image) if image else _build(target, environment, baud, no_reset)
-    version = f" {firmware.version}" if firmware.version else ""
-    say(f"writing {byte_count(firmware.size_bytes)} of firmware{version} for {firmware.chip}")
+    if image:
+        firmware: FirmwareImage | None = read_image(image)
+    elif build_it or not _has_bundled(environment):
+        firmware = _build(target, environment, baud, no_reset)
+    else:
+        firmware = _bundled(environment) if environment else None
     writing = False
     try:
         with open_loader(target, baud=baud, no_reset=no_reset) as loader:
             say(f"{loader.description} on {target}")
+            firmware = firmware or _bundled_for(loader)
+            version = f" {firmware.version}" if firmware.version else ""
+            size = byte_count(firmware.size_bytes)
+            say(f"writing {size} of firmware{version} for {firmware.chip}")
             with byte_progress("firmware to the board") as progress:
                 writing = True
                 write_firmware(loader, firmware, erase=erase, progress=progress)
@@ -99,6 +125,27 @@ def _target(port: str | None) -> str:
     if choice.reason:
         say(f"{choice.port}: {choice.reason}")
     return choice.port
+
+
+def _has_bundled(environment: str | None) -> bool:
+    images = bundled_images()
+    if environment is None or find_project() is None:
+        return bool(images)
+    return environment in images
+
+
+def _bundled(environment: str) -> FirmwareImage:
+    path = require_bundled(environment)
+    say(f"{path.name}, which came with ugpt")
+    return read_image(path)
+
+
+def _bundled_for(loader: Loader) -> FirmwareImage:
+    try:
+        return _bundled(environment_for(loader))
+    except ImageError:
+        loader.restart()
+        raise
 
 
 def _build(port: str, environment: str | None, baud: int, no_reset: bool) -> FirmwareImage:
