@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 FIRMWARE := CMakeLists.txt device/sources.cmake device/native.cmake \
             $(shell find device/src -name '*.cpp' -o -name '*.h')
-CPP := $(shell git grep -L '^// Generated from' -- '*.cpp' '*.h' 2>/dev/null)
+CPP := $(shell git grep -L '^// Generated from' -- '*.c' '*.cpp' '*.h' 2>/dev/null)
 
 .PHONY: train test check lint format clean
 

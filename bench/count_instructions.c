@@ -8,8 +8,8 @@
  * before the first mark is called "start".
  *
  * The declarations are those of QEMU's plugin interface, which distributions do not package; they
- * are the same in versions 1 to 4. QEMU refuses a plugin that asks for one that it does not know, or
- * no longer: VERSION says which.
+ * are the same in versions 1 to 4. QEMU refuses a plugin that asks for one that it does not know,
+ * or no longer: VERSION says which.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -22,14 +22,14 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum { QEMU_PLUGIN_CB_NO_REGS = 0 };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-                                           void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
-                                          void (*cb)(unsigned int, void *), int flags,
-                                          void *userdata);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *),
-                                    void *userdata);
+                                           void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb*));
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb* tb,
+                                          void (*cb)(unsigned int, void*), int flags,
+                                          void* userdata);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* tb);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb* tb);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void*),
+                                    void* userdata);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = VERSION;
 
@@ -43,35 +43,30 @@ struct mark {
 
 static struct mark marks[MARKS_MAX] = {{.name = "start"}};
 static size_t mark_count = 1;
-static struct mark *current = marks;
+static struct mark* current = marks;
 
-static void enter_mark(unsigned int cpu, void *mark)
-{
+static void enter_mark(unsigned int cpu, void* mark) {
     (void)cpu;
     current = mark;
 }
 
-static void run_block(unsigned int cpu, void *size)
-{
+static void run_block(unsigned int cpu, void* size) {
     (void)cpu;
     current->instructions += (uintptr_t)size;
 }
 
-static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
-{
+static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb* tb) {
     (void)id;
     for (size_t i = 1; i < mark_count; ++i) {
         if (marks[i].address == qemu_plugin_tb_vaddr(tb)) {
-            qemu_plugin_register_vcpu_tb_exec_cb(tb, enter_mark, QEMU_PLUGIN_CB_NO_REGS,
-                                                 &marks[i]);
+            qemu_plugin_register_vcpu_tb_exec_cb(tb, enter_mark, QEMU_PLUGIN_CB_NO_REGS, &marks[i]);
         }
     }
     qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, QEMU_PLUGIN_CB_NO_REGS,
-                                         (void *)(uintptr_t)qemu_plugin_tb_n_insns(tb));
+                                         (void*)(uintptr_t)qemu_plugin_tb_n_insns(tb));
 }
 
-static void report(qemu_plugin_id_t id, void *unused)
-{
+static void report(qemu_plugin_id_t id, void* unused) {
     (void)id;
     (void)unused;
     for (size_t i = 0; i < mark_count; ++i) {
@@ -80,9 +75,8 @@ static void report(qemu_plugin_id_t id, void *unused)
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,
-                                                               const void *info, int argc,
-                                                               char **argv)
-{
+                                                               const void* info, int argc,
+                                                               char** argv) {
     (void)info;
     for (int i = 0; i < argc; ++i) {
         struct mark mark = {0};

@@ -1,7 +1,11 @@
 """ugpt: an ESP32 trains a GPT from scratch, and this program conducts it.
 
+run = await ugpt.train("names.txt", steps=500)
 async with ugpt.connect() as device:
-    print(device.description, await device.status())
+    async for sample in ugpt.sample_texts(device, 10, seed=1):
+        print(sample.text)
+
+The folder examples/ of the project has more.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
         WeightsDigest,
     )
     from .device.connect import connect
+    from .device.target import Target
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
     from .rpc.link import LogLine
@@ -44,9 +49,15 @@ if TYPE_CHECKING:
         TensorKind,
     )
     from .rpc.stats import LinkStats
+    from .runs.config import Init
+    from .runs.folder import Run
+    from .training import events
+    from .training.sampling import SampledText, sample_texts
+    from .training.train import train
 
 _HOMES = {
     "errors": ".errors",
+    "events": ".training.events",
     "ports": ".device.ports",
     "virtual": ".device.virtual",
     "DataSet": ".rpc.messages",
@@ -56,6 +67,7 @@ _HOMES = {
     "ErrorCode": ".rpc.messages",
     "Evaluated": ".device.client",
     "Hello": ".rpc.messages",
+    "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
     "LogLevel": ".rpc.messages",
     "LogLine": ".rpc.link",
@@ -65,12 +77,15 @@ _HOMES = {
     "Plan": ".rpc.messages",
     "Profile": ".rpc.messages",
     "Recipe": ".rpc.messages",
+    "Run": ".runs.folder",
     "Sampled": ".device.client",
+    "SampledText": ".training.sampling",
     "Schedule": ".rpc.messages",
     "SelfTest": ".device.client",
     "Shape": ".rpc.messages",
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
+    "Target": ".device.target",
     "TensorKind": ".rpc.messages",
     "TokensEvaluated": ".device.client",
     "UgptError": ".errors",
@@ -78,7 +93,9 @@ _HOMES = {
     "connect": ".device.connect",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",
+    "sample_texts": ".training.sampling",
     "tensor_shapes": ".device.tensors",
+    "train": ".training.train",
 }
 """Where the public names are defined: importing the package imports none of it."""
 
@@ -90,6 +107,7 @@ __all__ = [
     "ErrorCode",
     "Evaluated",
     "Hello",
+    "Init",
     "LinkStats",
     "LogLevel",
     "LogLine",
@@ -99,12 +117,15 @@ __all__ = [
     "Plan",
     "Profile",
     "Recipe",
+    "Run",
     "Sampled",
+    "SampledText",
     "Schedule",
     "SelfTest",
     "Shape",
     "Source",
     "Status",
+    "Target",
     "TensorKind",
     "TokensEvaluated",
     "UgptError",
@@ -114,13 +135,16 @@ __all__ = [
     "decode_tokens",
     "encode_tokens",
     "errors",
+    "events",
     "ports",
+    "sample_texts",
     "tensor_shapes",
+    "train",
     "virtual",
 ]
 
 
-_MODULES = {"errors", "ports", "virtual"}
+_MODULES = {"errors", "events", "ports", "virtual"}
 
 
 def __getattr__(name: str) -> Any:

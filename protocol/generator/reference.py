@@ -12,15 +12,17 @@ INTRO = """\
 
 Host and device exchange MessagePack-RPC messages in checksummed frames over a byte stream: a UART,
 a pseudo-terminal or a socket. How frames are built and found in a noisy stream, how messages are
-laid out and how the protocol may grow is specified in [protocol/README.md](../protocol/README.md).
-This page lists what can be said.
+laid out, how a host opens a conversation and asks again, and how the protocol may grow is specified
+in [protocol/README.md](../protocol/README.md). This page lists what can be said;
+[examples/talk.c](../examples/talk.c) says some of it in C.
 
 - **Frame**: `00`, COBS(body, CRC-32 little-endian), `00`.
 - **Request**: `[0, id, method, params]`, answered by one **response** `[1, id, error, result]` with
   the same id. One of error and result is nil.
 - **Notification**: `[2, name, params]`, sent by the device, never answered.
 - **Error**: `[code, message, detail]`.
-- Params, results and records are arrays of their fields in the order of the tables below.
+- Params, results and records are arrays of their fields in the order of the tables below; `[]` for
+  "none".
 
 ## Versions
 

@@ -90,6 +90,8 @@ def test_detached_runs_leave_out_what_is_held_out(
         (("--holdout", "some"), "no part of a file"),
         (("--steps", "100", "--warmup", "100"), "takes the whole run of 100"),
         (("--steps", "16777216", "--batch", "1024"), "--steps 4194303"),
+        (("--eval-every", "10"), "--eval-every needs documents that are held out"),
+        (("--eval-documents", "10"), "--eval-documents needs documents that are held out"),
     ],
 )
 def test_refusals(
@@ -102,8 +104,6 @@ def test_refusals(
 @pytest.mark.parametrize(
     "options",
     [
-        ("--eval-every", "10"),
-        ("--eval-documents", "10"),
         ("--batch", "0"),
         ("--schedule", "quadratic"),
         ("--moments", "f16"),

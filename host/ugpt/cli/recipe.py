@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
-from ..data.dataset import count_held_out
-from ..errors import InvalidValue
-from ..rpc.codec import encode_record
-from ..rpc.messages import MomentFormat, Recipe, Schedule
+from ..training.recipe import EVAL_DOCUMENTS
 from .numbers import decimal_number, whole_number
 
 _PANEL = "How it is trained"
 _EVALUATION = "Validation"
-_EVALUATIONS = 20
-_EVAL_DOCUMENTS = 500
-_DOCUMENTS_MAX = 2**32 - 1  # of the protocol
 
 
 class ScheduleName(StrEnum):
@@ -128,78 +122,9 @@ EvalEvery = Annotated[
 EvalDocuments = Annotated[
     int | None,
     typer.Option(
-        help=f"Most documents to compute the validation loss from. Default: {_EVAL_DOCUMENTS}.",
+        help=f"Most documents to compute the validation loss from. Default: {EVAL_DOCUMENTS}.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),
     ),
 ]
-
-
-class Evaluation(NamedTuple):
-    """The fields of these names of a run's configuration."""
-
-    held_out: int
-    eval_every: int
-    eval_documents: int
-
-
-def evaluation(
-    holdout: str | None, every: int | None, most: int | None, documents: int, steps: int
-) -> Evaluation:
-    """What the options mean for a file of `documents` documents; raises InvalidValue in words."""
-    if holdout is None:
-        for name, value in (("--eval-every", every), ("--eval-documents", most)):
-            if value is not None:
-                raise typer.BadParameter(
-                    "needs documents that are held out: --holdout 10%", param_hint=name
-                )
-        return Evaluation(0, 0, 0)
-    held_out = count_held_out(holdout, documents)
-    return Evaluation(
-        held_out, every or max(steps // _EVALUATIONS, 1), min(most or _EVAL_DOCUMENTS, held_out)
-    )
-
-
-def recipe(
-    *,
-    learning_rate: float = 0.01,
-    steps: int = 1000,
-    batch: int = 1,
-    schedule: ScheduleName = ScheduleName.LINEAR,
-    warmup: int = 0,
-    weight_decay: float = 0.0,
-    clip: float = 0.0,
-    moments: MomentsName = MomentsName.F32,
-    recompute: bool = False,
-) -> Recipe:
-    """Karpathy's Adam, and what is asked for beyond it.
-
-    Raises InvalidValue if the values contradict each other.
-    """
-    if warmup >= steps:
-        raise InvalidValue(
-            f"A warm-up of {warmup:,} steps takes the whole run of {steps:,}.",
-            f"Choose at most --warmup {steps - 1}.",
-        )
-    if steps * batch > _DOCUMENTS_MAX:
-        raise InvalidValue(
-            f"{steps:,} steps of {batch:,} documents are more documents than can be counted.",
-            f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
-        )
-    made = Recipe(
-        learning_rate=learning_rate,
-        beta1=0.85,
-        beta2=0.99,
-        epsilon=1e-8,
-        total_steps=steps,
-        batch=batch,
-        schedule=Schedule[schedule.name],
-        warmup_steps=warmup,
-        weight_decay=weight_decay,
-        clip_norm=clip,
-        moments=MomentFormat[moments.name],
-        recompute=recompute,
-    )
-    encode_record(made)  # raises InvalidValue
-    return made

@@ -19,11 +19,12 @@ from ...device.ports import VIRTUAL
 from ...device.target import Target
 from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
 from ...training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
+from ...training.recipe import recipe
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count
 from ..numbers import whole_number
 from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
-from ..recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
+from ..recipe import Batch, Clip, Moments, MomentsName, Recompute
 
 EXAMPLES = [
     "ugpt plan",
@@ -86,7 +87,7 @@ def command(
     vocabulary_bytes = len(characters.encode())
     question = _Question(
         shape,
-        recipe(batch=batch, clip=clip, moments=moments, recompute=recompute),
+        recipe(batch=batch, clip=clip, moments=MomentFormat[moments.name], recompute=recompute),
         vocabulary_bytes,
         json,
     )

@@ -7,8 +7,6 @@ At the end the model writes 20 texts. Ctrl-C stops after the current step and sa
 from __future__ import annotations
 
 import asyncio
-import datetime
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +14,15 @@ from typing import Annotated
 
 import typer
 
-from ... import __version__
 from ...data.dataset import Dataset
 from ...device.target import Target
-from ...rpc.messages import DeviceState, Shape
-from ...runs.config import Init, RunConfig
-from ...runs.folder import Run, default_path, require_absent
+from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
+from ...runs.config import Init
+from ...runs.folder import Run, require_absent
 from ...training.detach import detach
 from ...training.events import Notice
-from ...training.fit import check_shape
+from ...training.new_run import new_run
+from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
@@ -60,8 +58,6 @@ from ..recipe import (
     Steps,
     Warmup,
     WeightDecay,
-    evaluation,
-    recipe,
 )
 from ..signals import on_end_signals
 from .attach import say_detached
@@ -161,35 +157,28 @@ def command(
         if run_folder:
             require_absent(run_folder)
         dataset = Dataset.load(file)
-        shape = Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size)
-        check_shape(shape)
-        held = evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps)
-        config = RunConfig(
-            data=file.absolute(),
-            data_sha256=dataset.sha256,
-            shape=shape,
-            recipe=recipe(
+        prepared = new_run(
+            dataset,
+            Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
+            recipe(
                 learning_rate=learning_rate,
                 steps=steps,
                 batch=batch,
-                schedule=schedule,
+                schedule=Schedule[schedule.name],
                 warmup=warmup,
                 weight_decay=weight_decay,
                 clip=clip,
-                moments=moments,
+                moments=MomentFormat[moments.name],
                 recompute=recompute,
             ),
+            path=run_folder,
             seed=seed,
             init=init,
             save_every=save_every,
-            run_id=1 + secrets.randbelow(2**32 - 1),
-            device="",
-            ugpt=__version__,
-            held_out=held.held_out,
-            eval_every=held.eval_every,
-            eval_documents=held.eval_documents,
+            evaluation=evaluation(
+                holdout, eval_every, eval_documents, len(dataset.documents), steps
+            ),
         )
-        prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
         raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
     target = Target(port, baud, no_reset)

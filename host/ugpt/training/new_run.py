@@ -1,0 +1,50 @@
+"""Begins a run: its configuration and where its folder will be."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from importlib.metadata import version
+from pathlib import Path
+
+from ..data.dataset import Dataset
+from ..rpc.messages import Recipe, Shape
+from ..runs.config import Init, RunConfig
+from ..runs.folder import Run, default_path
+from .fit import check_shape
+from .recipe import NO_EVALUATION, Evaluation
+
+
+def new_run(
+    dataset: Dataset,
+    shape: Shape,
+    recipe: Recipe,
+    *,
+    path: Path | None = None,
+    seed: int = 42,
+    init: Init = Init.DEVICE,
+    save_every: int = 0,
+    evaluation: Evaluation = NO_EVALUATION,
+) -> Run:
+    """A run whose folder is made once a device has taken the model.
+
+    `path` is that folder, by default a new one in runs/. Raises InvalidValue for a shape that
+    cannot be, RunError if something is at `path` already.
+    """
+    check_shape(shape)
+    config = RunConfig(
+        data=dataset.path.absolute(),
+        data_sha256=dataset.sha256,
+        shape=shape,
+        recipe=recipe,
+        seed=seed,
+        init=init,
+        save_every=save_every,
+        run_id=1 + secrets.randbelow(2**32 - 1),
+        device="",
+        ugpt=version("ugpt-esp32"),
+        held_out=evaluation.held_out,
+        eval_every=evaluation.eval_every,
+        eval_documents=evaluation.eval_documents,
+    )
+    return Run.new(path or default_path(dataset.path, datetime.datetime.now()), config)

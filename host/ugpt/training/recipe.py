@@ -1,0 +1,91 @@
+"""How a model is trained and evaluated, from plain values with the defaults of microgpt."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..data.dataset import count_held_out
+from ..errors import InvalidValue
+from ..rpc.codec import encode_record
+from ..rpc.messages import MomentFormat, Recipe, Schedule
+
+EVALUATIONS = 20
+"""In a run, if it is not said how often."""
+EVAL_DOCUMENTS = 500
+"""The most documents of an evaluation, if no other number is given."""
+_DOCUMENTS_MAX = 2**32 - 1  # of the protocol
+
+
+class Evaluation(NamedTuple):
+    """The fields of these names of a run's configuration."""
+
+    held_out: int
+    eval_every: int
+    eval_documents: int
+
+
+NO_EVALUATION = Evaluation(0, 0, 0)
+
+
+def evaluation(
+    holdout: str | None, every: int | None, most: int | None, documents: int, steps: int
+) -> Evaluation:
+    """What these mean for `documents` documents; `holdout` is a part such as `10%` or `500`.
+
+    None takes the default. Raises InvalidValue if nothing can be evaluated that way.
+    """
+    if holdout is None:
+        for name, value in (("--eval-every", every), ("--eval-documents", most)):
+            if value is not None:
+                raise InvalidValue(
+                    f"{name} needs documents that are held out.", "Add such as --holdout 10%."
+                )
+        return NO_EVALUATION
+    held_out = count_held_out(holdout, documents)
+    return Evaluation(
+        held_out, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, held_out)
+    )
+
+
+def recipe(
+    *,
+    learning_rate: float = 0.01,
+    steps: int = 1000,
+    batch: int = 1,
+    schedule: Schedule = Schedule.LINEAR,
+    warmup: int = 0,
+    weight_decay: float = 0.0,
+    clip: float = 0.0,
+    moments: MomentFormat = MomentFormat.F32,
+    recompute: bool = False,
+) -> Recipe:
+    """Karpathy's Adam, and what is asked for beyond it.
+
+    Raises InvalidValue if the values contradict each other.
+    """
+    if warmup >= steps:
+        raise InvalidValue(
+            f"A warm-up of {warmup:,} steps takes the whole run of {steps:,}.",
+            f"Choose at most --warmup {steps - 1}.",
+        )
+    if steps * batch > _DOCUMENTS_MAX:
+        raise InvalidValue(
+            f"{steps:,} steps of {batch:,} documents are more documents than can be counted.",
+            f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
+        )
+    made = Recipe(
+        learning_rate=learning_rate,
+        beta1=0.85,
+        beta2=0.99,
+        epsilon=1e-8,
+        total_steps=steps,
+        batch=batch,
+        schedule=schedule,
+        warmup_steps=warmup,
+        weight_decay=weight_decay,
+        clip_norm=clip,
+        moments=moments,
+        recompute=recompute,
+    )
+    encode_record(made)  # raises InvalidValue
+    return made
