@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from ..errors import InvalidValue
 from .documents import Documents, lengths_of
 from .errors import DataError
-from .intake import Intake, ReadFile
-from .reading import Reading
+from .intake import Intake
+from .reading import ReadFile, Reading
 from .sources import Sources, find_sources
-from .vocabulary import VOCABULARY_LIMIT as VOCABULARY_LIMIT
-from .vocabulary import Vocabulary as Vocabulary
+from .vocabulary import VOCABULARY_LIMIT, Vocabulary
 
 
 @dataclass(frozen=True)

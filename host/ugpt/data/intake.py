@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from operator import ne
-from pathlib import Path
 
 from .decoding import DecodedText
-from .reading import Reading
+from .reading import ReadFile, Reading
 from .sources import TABLES, Source, Sources, names_of
 from .tables import Column, delimiter_of
-
-
-@dataclass(frozen=True)
-class ReadFile:
-    """A source that has been read."""
-
-    path: Path
-    """As a run records it."""
-    sha256: str
 
 
 class Intake:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import InvalidValue
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that has been read."""
+
+    path: Path
+    """Absolute, or `-` for standard input, or `names` for the built-in list."""
+    sha256: str
+    """Of its content, a .gz unpacked."""
 
 
 @dataclass(frozen=True)

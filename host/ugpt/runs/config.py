@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from ..data.reading import ReadFile, Reading
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
 
 
@@ -39,6 +40,12 @@ class RunConfig:
     """Steps from one evaluation on documents held out to the next; also after the last step."""
     eval_documents: int = 0
     """The most documents of an evaluation."""
+    reading: Reading = field(default_factory=Reading)
+    """How the texts were read."""
+    files: tuple[ReadFile, ...] = ()
+    """All texts, if there are several."""
+    changes: tuple[str, ...] = ()
+    """What was done to the texts, in sentences."""
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
@@ -57,6 +64,8 @@ class RunConfig:
             {
                 **asdict(self),
                 "data": str(self.data),
+                "reading": _without_none(asdict(self.reading)),
+                "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
                 "init": str(self.init),
                 "recipe": {
                     **asdict(self.recipe),
@@ -77,8 +86,23 @@ class RunConfig:
                 "shape": Shape(**values["shape"]),
                 "recipe": _recipe(values["recipe"]),
                 "init": Init(values["init"]),
+                "reading": _reading(values.get("reading")),
+                "files": tuple(
+                    ReadFile(Path(file["path"]), file["sha256"]) for file in values.get("files", ())
+                ),
+                "changes": tuple(values.get("changes", ())),
             }
         )
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML has no word for None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _reading(values: Mapping[str, Any] | None) -> Reading:
+    """Runs of version 0.1.0 do not say how their text was read."""
+    return Reading(keep_marks=True) if values is None else Reading(**values)
 
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
