@@ -118,9 +118,9 @@ def positions(text: str, block_size: int) -> int:
     return min(len(text) + 1, block_size)
 
 
-def positions_of(documents: Sequence[str], block_size: int) -> NDArray[np.int64]:
+def positions_of(documents: Sequence[str], block_size: int) -> NDArray[np.uint32]:
     """`positions` of each document."""
-    return np.minimum(lengths_of(documents).astype(np.int64) + 1, block_size)
+    return np.minimum(lengths_of(documents), np.uint32(block_size - 1)) + np.uint32(1)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate
 from typing import Any, overload
 
 import numpy as np
@@ -107,16 +107,21 @@ class Documents(Sequence[str]):
     def without_duplicates(self) -> Documents:
         """The first of every set of equal documents, in the same order."""
         hashes = np.fromiter(map(hash, self), np.int64, len(self))
-        by_hash = np.argsort(hashes, kind="stable")
-        repeated = np.flatnonzero(hashes[by_hash][1:] == hashes[by_hash][:-1])
+        by_hash = np.argsort(hashes)
+        hashes = hashes[by_hash]
+        starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+        del hashes
+        firsts = np.minimum.reduceat(by_hash, starts)
+        sizes = np.diff(starts, append=len(self))
+        del starts
         kept = np.ones(len(self), np.bool_)
-        # A hash may also be shared by documents that differ, so that their texts decide.
-        for _, group in groupby(enumerate(repeated.tolist()), lambda pair: pair[1] - pair[0]):
-            places = [place for _, place in group]
-            first_at: set[str] = set()
-            for index in by_hash[places[0] : places[-1] + 2].tolist():
-                kept[index] = (text := self[index]) not in first_at
-                first_at.add(text)
+        members = by_hash[np.repeat(sizes > 1, sizes)]
+        repeated = np.repeat(firsts[sizes > 1], sizes[sizes > 1])
+        for first in range(0, len(members), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            # Equal hashes alone prove nothing, so that the texts decide.
+            for index, earlier in zip(members[part].tolist(), repeated[part].tolist(), strict=True):
+                kept[index] = index == earlier or self[index] != self[earlier]
         return self if kept.all() else self.permuted(np.flatnonzero(kept))
 
     def _text(self, start: int, length: int) -> str:

@@ -145,9 +145,9 @@ def require_absent(path: Path) -> None:
         )
 
 
-def default_path(data: Path, now: datetime.datetime) -> Path:
+def default_path(name: str, now: datetime.datetime) -> Path:
     """A folder under runs/ that does not exist yet, named after the data set and the time."""
-    base = Path("runs") / f"{data.stem}-{now:%Y%m%d-%H%M%S}"
+    base = Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
     while path.exists():
         number += 1
