@@ -16,7 +16,9 @@ from ..rpc.messages import ErrorCode, Plan, Recipe, Shape
 LAYERS_MAX = 64
 WIDTH_MAX = 1024
 
-FEWER_CHARACTERS = "Use a text with fewer characters (`ugpt data check FILE` names the rare ones; --lower may help)"
+FEWER_CHARACTERS = (
+    "Use a text with fewer characters (`ugpt data check` names the rare ones; --lower may help)"
+)
 """What to do about an alphabet that is too large."""
 
 

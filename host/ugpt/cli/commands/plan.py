@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
@@ -16,7 +13,6 @@ from rich.text import Text
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.client import Device
-from ...device.ports import VIRTUAL
 from ...device.target import Target
 from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
 from ...training.fit import (
@@ -32,7 +28,7 @@ from ...training.fit import (
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count
 from ..numbers import whole_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, board_to_ask, run
 from ..recipe import Batch, Clip, Moments, MomentsName, Recompute, recipe
 from ..texts import (
     Column,
@@ -119,7 +115,7 @@ def command(
     if largest:
         _refuse_beside_largest(context)
     answer = _answer_largest if largest else _answer
-    with _board_to_ask(Target(port, baud, no_reset), board) as target:
+    with board_to_ask(Target(port, baud, no_reset), board) as target:
         if not run(_ask(target, question, answer)):
             raise typer.Exit(1)
 
@@ -133,16 +129,6 @@ class _Question:
     vocabulary_bytes: int
     remarks: list[str]
     json: bool
-
-
-@contextmanager
-def _board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
-    """The device at `target`, or a virtual `board` with a flash of its own."""
-    if board is None:
-        yield target
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
 async def _ask(
