@@ -21,9 +21,9 @@ _HELP = (
     "'names', a built-in list."
 )
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help=_HELP, show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help=_HELP, show_default=False)]
 OptionalFiles = Annotated[
-    list[Path] | None, typer.Argument(metavar="FILE...", help=_HELP, show_default=False)
+    list[Path] | None, typer.Argument(metavar="FILE", help=_HELP, show_default=False)
 ]
 Column = Annotated[
     str,

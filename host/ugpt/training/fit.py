@@ -51,15 +51,14 @@ async def require_fit(device: Device, shape: Shape, recipe: Recipe, vocabulary_b
     nearest = await nearest_shapes(device, shape, recipe, vocabulary_bytes)
     changes = " or ".join(describe_change(shape, other) for other in nearest)
     alphabet = await alphabet_that_fits(device, Planned(shape, plan), recipe, vocabulary_bytes)
-    message = f"The model needs {plan.missing_bytes:,} bytes more than the device has."
     if alphabet is not None:
-        message = f"{message} {describe_alphabet(shape, alphabet)}"
-        advice = f"{FEWER_CHARACTERS}{f', or try {changes}' if changes else ''}."
+        advice = f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}"
+        advice += f", or try {changes}." if changes else "."
     elif changes:
         advice = f"The nearest that fits: {changes}."
     else:
         advice = "Choose a smaller shape in more than one respect; `ugpt plan` shows what it takes."
-    raise DoesNotFit(ErrorCode.DOES_NOT_FIT, message, plan.missing_bytes, advice)
+    raise DoesNotFit(ErrorCode.DOES_NOT_FIT, "", plan.missing_bytes, advice)
 
 
 async def alphabet_that_fits(

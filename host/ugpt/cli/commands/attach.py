@@ -31,7 +31,7 @@ from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
 
 EXAMPLES = [
-    "ugpt train data/names.txt --detach",
+    "ugpt train names --detach",
     "ugpt attach     # the whole curve; Ctrl-C leaves, and the board goes on",
     "ugpt attach --port /dev/ttyUSB0 --run runs/names-20260101-120000",
 ]

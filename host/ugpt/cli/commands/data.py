@@ -65,8 +65,7 @@ def check(
     if json:
         print_json({**dataclasses.asdict(found), **dataclasses.asdict(ahead), "steps": steps})
         return
-    print_fields(_findings(found, dataset))
-    print_fields(_models(ahead, dataset, steps))
+    print_fields(_findings(found, dataset) | _models(ahead, steps))
     for remark in found.remarks:
         console().print(f"- {remark}")
 
@@ -149,7 +148,7 @@ def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
         "text": dataset.title,
         "encoding": ", ".join(dict.fromkeys(found.encodings)),
         "documents": f"{found.documents:,}{windows}; {found.characters:,} characters",
-        "longest": f"{found.longest:,} characters; half have {found.median:,} or fewer",
+        "length": f"{found.median:,} characters in the middle, {found.longest:,} in the longest",
         "duplicates": f"{found.duplicates:,}" if found.duplicates else "none",
         "alphabet": _characters(found.alphabet),
         "only once": _characters(found.once) if found.once else "none",
@@ -163,7 +162,7 @@ def _characters(characters: str) -> str:
     return f"{len(characters):,}: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
 
 
-def _models(ahead: Prospects, dataset: Dataset, steps: int) -> dict[str, str]:
+def _models(ahead: Prospects, steps: int) -> dict[str, str]:
     if ahead.unknown:
         return {"models": ahead.unknown}
     standard = "fits" if ahead.standard_fits else "does not fit"
