@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from ugpt.data.dataset import (
-    VOCABULARY_LIMIT,
     Dataset,
-    Vocabulary,
     count_held_out,
     positions,
     split_documents,
     training_order,
 )
 from ugpt.data.errors import DataError
+from ugpt.data.vocabulary import VOCABULARY_LIMIT, Vocabulary
 from ugpt.errors import InvalidValue
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"

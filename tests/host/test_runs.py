@@ -393,7 +393,7 @@ def test_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_default_path_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     now = datetime.datetime(2026, 1, 2, 3, 4, 5)
-    first = default_path(Path("some/names.txt"), now)
+    first = default_path("names", now)
     assert first == Path("runs/names-20260102-030405")
     first.mkdir(parents=True)
-    assert default_path(Path("names.txt"), now).name == "names-20260102-030405-2"
+    assert default_path("names", now).name == "names-20260102-030405-2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -16,7 +17,7 @@ app = typer.Typer(
     name="ugpt",
     cls=CommandGroup,
     help="Train a GPT from scratch on an ESP32, and have it write.",
-    epilog="\n\n".join(["Start with:", "ugpt train data/names.txt", "ugpt sample -n 20"]),
+    epilog="\n\n".join(["Start with:", "ugpt train names", "ugpt sample -n 20"]),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -35,6 +36,9 @@ def _options(
 
 def main() -> None:
     """Entry point: every error ends in one sentence, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character it cannot show ends no run
     try:
         app(prog_name="ugpt")
     except UgptError as error:

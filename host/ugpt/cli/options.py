@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import dataclasses
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from ..device.ports import VIRTUAL
+from ..device.target import Target
 from ..rpc.messages import BLOCK_SIZE_MAX
 from .numbers import whole_number
 
@@ -87,6 +92,16 @@ Flash = Annotated[
 ]
 
 SEED_MAX = 2**64 - 1
+
+
+@contextmanager
+def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
+    """The device at `target`, or a virtual `board` with a flash of its own."""
+    if board is None:
+        yield target
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

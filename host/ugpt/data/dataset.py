@@ -1,106 +1,126 @@
-"""Data sets of one document a line, and the vocabulary of characters they define."""
+"""Texts as data sets: documents, and the vocabulary of characters they define."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import InvalidValue
+from .documents import Documents, lengths_of
 from .errors import DataError
-
-VOCABULARY_LIMIT = 65534
-"""The most characters a vocabulary can hold: token ids are 16 bits wide, and BOS takes one."""
-
-_WANTED = "Give a text file, saved as UTF-8, with one document a line."
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Characters in the order of their token ids 0..k-1; the beginning-of-sequence token is k."""
-
-    characters: str
-
-    @classmethod
-    def of(cls, documents: Iterable[str]) -> Vocabulary:
-        """The sorted distinct characters of `documents`."""
-        return cls("".join(sorted(set("".join(documents)))))
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {character: token for token, character in enumerate(self.characters)}
-
-    @property
-    def bos(self) -> int:
-        return len(self.characters)
-
-    @property
-    def size(self) -> int:
-        """Number of tokens, BOS included."""
-        return len(self.characters) + 1
-
-    def encode(self, text: str) -> list[int]:
-        """The tokens of `text`. Raises DataError naming a character that has none."""
-        ids = self._ids
-        try:
-            return [ids[character] for character in text]
-        except KeyError as error:
-            raise DataError(
-                f"The character {error.args[0]!r} is not in the vocabulary of the model.",
-                f"Use only these: {self.excerpt()}",
-            ) from None
-
-    def decode(self, tokens: Iterable[int]) -> str:
-        return "".join(self.characters[token] for token in tokens)
-
-    def excerpt(self, limit: int = 60) -> str:
-        """The characters for a message to the user, cut if they are many."""
-        if len(self.characters) <= limit:
-            return repr(self.characters)
-        return f"{self.characters[:limit]!r} and {len(self.characters) - limit} others"
+from .intake import Intake
+from .reading import ReadFile, Reading
+from .sources import Sources, find_sources
+from .vocabulary import VOCABULARY_LIMIT, Vocabulary
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A text file as documents, in file order, duplicates kept."""
+    """What a model is trained on, in the order of the files, duplicates kept unless told not to."""
 
     path: Path
+    """The file or folder, the first of several, `-` for standard input, or `names`."""
     sha256: str
-    documents: tuple[str, ...]
+    """Of the content of the file; of several, of their digests."""
+    documents: Documents
     vocabulary: Vocabulary
+    sources: Sources
+    reading: Reading
+    files: tuple[ReadFile, ...]
+    encodings: tuple[str, ...]
+    uncut: Documents
+    """The documents before they were cut into windows."""
+    changes: tuple[str, ...]
+    """What was done to the text, in sentences."""
+    hints: tuple[str, ...]
+    """What the user may have meant otherwise, in sentences."""
 
     @classmethod
-    def load(cls, path: Path) -> Dataset:
-        """Reads a UTF-8 text file. Raises DataError with what to do about it."""
-        content = _read(path)
-        text = _decode(content, path)
-        stripped = (line.strip() for line in text.split("\n"))
-        documents = tuple(line for line in stripped if line)
-        if not documents:
-            raise DataError(f"{path} holds no text.", "Give it one document (a name, say) a line.")
-        vocabulary = Vocabulary.of(documents)
+    def load(
+        cls,
+        named: Path | Sequence[Path] | Sources,
+        reading: Reading | None = None,
+        block_size: int = 16,
+    ) -> Dataset:
+        """Reads texts; windows have `block_size` characters. Raises DataError with what to do.
+
+        `named` is a file, a folder, several of them, `-` or `names`.
+        """
+        how = reading or Reading()
+        how.require_sense(block_size)
+        sources = named if isinstance(named, Sources) else find_sources(named, bool(how.column))
+        intake = Intake(sources, how)
+        uncut = Documents.gather(intake.batches())
+        if not uncut:
+            raise DataError(
+                f"{sources.described} holds no text.", "Give it one document (a name, say) a line."
+            )
+        vocabulary = Vocabulary.of(uncut.pieces)
         if vocabulary.bos > VOCABULARY_LIMIT:
             raise DataError(
-                f"{path} uses {vocabulary.bos:,} different characters, but a vocabulary holds "
-                f"{VOCABULARY_LIMIT:,} at most.",
+                f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
+                f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
                 "Use a text in one script.",
             )
-        return cls(path, hashlib.sha256(content).hexdigest(), documents, vocabulary)
+        changes = intake.changes
+        if how.dedupe:
+            before, uncut = len(uncut), uncut.without_duplicates()
+            if dropped := before - len(uncut):
+                changes.append(f"{dropped:,} of {before:,} documents were duplicates, left out.")
+        documents = uncut
+        if how.overlap is not None:
+            documents = uncut.windows(block_size, how.overlap, full=how.text)
+        return cls(
+            sources.path,
+            _digest(intake.files),
+            documents,
+            vocabulary,
+            sources,
+            how,
+            tuple(intake.files),
+            tuple(intake.encodings),
+            uncut,
+            tuple(changes),
+            tuple(intake.hints),
+        )
+
+    @property
+    def title(self) -> str:
+        """For a sentence: such as `towns.txt`, or `3 files`."""
+        return self.sources.title
+
+    @property
+    def standard_input(self) -> bytes | None:
+        """What was read from there; None if nothing was."""
+        contents = (source.content for source in self.sources.files)
+        return next((content for content in contents if content is not None), None)
 
 
-def training_order(documents: Sequence[str], generator: random.Random) -> list[str]:
+def training_order(documents: Sequence[str], generator: random.Random) -> Sequence[str]:
     """The documents in the order in which they are trained on, over and over."""
-    shuffled = list(documents)
-    generator.shuffle(shuffled)
-    return shuffled
+    # The same exchanges as of a list of the documents, and the same draws.
+    order = array("I" if len(documents) < 2**32 else "Q", range(len(documents)))
+    generator.shuffle(order)
+    if isinstance(documents, Documents):
+        return documents.permuted(np.frombuffer(order, f"u{order.itemsize}"))
+    return [documents[index] for index in order]
 
 
 def positions(text: str, block_size: int) -> int:
     """At how many positions of a document the next token is predicted, BOS at its end included."""
     return min(len(text) + 1, block_size)
+
+
+def positions_of(documents: Sequence[str], block_size: int) -> NDArray[np.uint32]:
+    """`positions` of each document."""
+    return np.minimum(lengths_of(documents), np.uint32(block_size - 1)) + np.uint32(1)
 
 
 @dataclass(frozen=True)
@@ -142,29 +162,8 @@ def count_held_out(wanted: str, documents: int) -> int:
     return count
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path}.", _WANTED) from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder.", _WANTED) from None
-    except PermissionError:
-        raise DataError(f"{path} may not be read.", "Check its permissions.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} could not be read: {error}.", _WANTED) from None
-
-
-def _decode(content: bytes, path: Path) -> str:
-    """UTF-8 text with every line end turned into a newline; a byte order mark is dropped."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line}.", _WANTED
-        ) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(f"{path} looks binary: a zero byte in line {line}.", _WANTED)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _digest(files: Sequence[ReadFile]) -> str:
+    """Of one file its own digest, of several one of them all."""
+    if len(files) == 1:
+        return files[0].sha256
+    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()

@@ -27,7 +27,7 @@ class MicrogptRandom:
     def __init__(self, seed: int) -> None:
         self._generator = random.Random(seed)
 
-    def shuffle(self, documents: Sequence[str]) -> list[str]:
+    def shuffle(self, documents: Sequence[str]) -> Sequence[str]:
         return training_order(documents, self._generator)
 
     def weights(self, matrices: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:

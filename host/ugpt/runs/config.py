@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from ..data.reading import ReadFile, Reading
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
@@ -43,6 +44,12 @@ class RunConfig:
     """Steps from one evaluation on documents held out to the next; also after the last step."""
     eval_documents: int = 0
     """The most documents of an evaluation."""
+    reading: Reading = field(default_factory=Reading)
+    """How the texts were read."""
+    files: tuple[ReadFile, ...] = ()
+    """All texts, if there are several."""
+    changes: tuple[str, ...] = ()
+    """What was done to the texts, in sentences."""
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
@@ -61,6 +68,8 @@ class RunConfig:
             {
                 **asdict(self),
                 "data": str(self.data),
+                "reading": _without_none(asdict(self.reading)),
+                "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
                 "init": str(self.init),
                 "recipe": {
                     **asdict(self.recipe),
@@ -81,6 +90,11 @@ class RunConfig:
                 "shape": Shape(**values["shape"]),
                 "recipe": _recipe(values["recipe"]),
                 "init": Init(values["init"]),
+                "reading": _reading(values.get("reading")),
+                "files": tuple(
+                    ReadFile(Path(file["path"]), file["sha256"]) for file in values.get("files", ())
+                ),
+                "changes": tuple(values.get("changes", ())),
             }
         )
         config._require_sense()
@@ -100,6 +114,20 @@ class RunConfig:
             encode_record(self.recipe)
         except InvalidValue as error:
             raise ValueError(error.message.rstrip(".")) from None
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no word for None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _reading(values: object) -> Reading:
+    """Runs of version 0.1.0 do not say how their text was read."""
+    if values is None:
+        return Reading(keep_marks=True)
+    if not isinstance(values, dict):
+        raise TypeError("reading is no table")
+    return Reading(**values)
 
 
 def _recipe(values: object) -> Recipe:

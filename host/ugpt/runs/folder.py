@@ -1,5 +1,6 @@
 """The folder of a training run: what it was, what it gave, and all that is needed to go on.
 
+    input.txt               the text, if it came from standard input
     config.toml             what decides the weights, and where they came to be
     metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss if the
                             model was evaluated after it
@@ -31,23 +32,33 @@ class Run:
     """A run folder: `Run.new(...)` and `begin`, or `Run.open(...)`."""
 
     def __init__(
-        self, path: Path, config: RunConfig, metrics: Metrics, *, exists: bool = False
+        self,
+        path: Path,
+        config: RunConfig,
+        metrics: Metrics,
+        *,
+        exists: bool = False,
+        standard_input: bytes | None = None,
     ) -> None:
         self.path = path
         self.config = config
         self.metrics = metrics
         self._exists = exists
+        self._standard_input = standard_input
 
     @classmethod
-    def new(cls, path: Path, config: RunConfig) -> Self:
+    def new(cls, path: Path, config: RunConfig, standard_input: bytes | None = None) -> Self:
         """A run whose folder `begin` will make.
 
-        Raises RunError if something is at `path`, or if a path is none that can be written down.
+        `standard_input` is the text that came from there, which the folder keeps. Raises RunError
+        if something is at `path`, or if a path is none that can be written down.
         """
         require_absent(path)
         _require_utf8(path)
-        _require_utf8(config.data)
-        return cls(path, config, Metrics.open(path / "metrics.jsonl"))
+        for file in (config.data, *(read.path for read in config.files)):
+            _require_utf8(file)
+        metrics = Metrics.open(path / "metrics.jsonl")
+        return cls(path, config, metrics, standard_input=standard_input)
 
     def begin(self, device: str) -> None:
         """Makes the folder of a new run, on `device`; does nothing for one that exists.
@@ -62,6 +73,9 @@ class Run:
         except OSError as error:
             raise write_error(self.path, error) from None
         try:
+            if self._standard_input is not None:
+                write_atomically(self.input_file, self._standard_input)
+                self._standard_input = None
             self.config = replace(self.config, device=device)
             write_atomically(self.path / "config.toml", self.config.to_toml().encode())
         except RunError:
@@ -86,6 +100,11 @@ class Run:
                 "Restore the file, or start a new run.",
             ) from None
         return cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
+
+    @property
+    def input_file(self) -> Path:
+        """Where a text from standard input is kept."""
+        return self.path / "input.txt"
 
     @property
     def evaluation_ahead(self) -> int:
@@ -141,9 +160,9 @@ def _require_utf8(path: Path) -> None:
         ) from None
 
 
-def default_path(data: Path, now: datetime.datetime) -> Path:
+def default_path(name: str, now: datetime.datetime) -> Path:
     """A folder under runs/ that does not exist yet, named after the data set and the time."""
-    base = Path("runs") / f"{data.stem}-{now:%Y%m%d-%H%M%S}"
+    base = Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
     while path.exists():
         number += 1

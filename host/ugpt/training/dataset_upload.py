@@ -5,11 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ..data.dataset import Dataset, Vocabulary
+import numpy as np
+
+from ..data.dataset import Dataset
+from ..data.documents import lengths_of
+from ..data.vocabulary import Vocabulary
 from ..device.client import Device, Progress
 from ..device.tensors import encode_data_set, encode_tokens
 from ..rpc.errors import BadData, NoRoom
 from ..rpc.messages import BLOCK_SIZE_MAX, DataSet, ErrorCode
+
+_HEADER_BYTES = 2  # of a document in the flash
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,22 +40,31 @@ async def push_data(
     They are cut to `block_size` tokens, the most a model looks at, only if they would not fit
     otherwise. Raises NoRoom, leaving the flash as it was, if even that does not help.
     """
-    encoded, data = _encode(documents, dataset.vocabulary, BLOCK_SIZE_MAX)
-    if data.size_bytes > device.hello.data_bytes:
-        encoded, data = _encode(documents, dataset.vocabulary, block_size)
     room = device.hello.data_bytes
-    if data.size_bytes > room:
+    most = BLOCK_SIZE_MAX
+    if _size_bytes(documents, dataset.vocabulary, most) > room:
+        most = block_size
+    # The size is known before anything is encoded: a text that does not fit costs no memory.
+    size_bytes = _size_bytes(documents, dataset.vocabulary, most)
+    if size_bytes > room:
         raise NoRoom(
             ErrorCode.NO_ROOM,
             "",
-            data.size_bytes - room,
-            f"{dataset.path.name} takes {data.size_bytes:,} bytes of {room:,}: "
+            size_bytes - room,
+            f"{dataset.title} takes {size_bytes:,} bytes of {room:,}: "
             "use a smaller text, or train with a host (without --detach).",
         )
+    encoded, data = _encode(documents, dataset.vocabulary, most)
     if await _is_there(device, data):
         return Stored(data, was_there=True)
     await device.data_store(encoded, dataset.vocabulary.size, progress)
     return Stored(data, was_there=False)
+
+
+def _size_bytes(documents: Sequence[str], vocabulary: Vocabulary, block_size: int) -> int:
+    """What `_encode` would make."""
+    tokens = int(np.minimum(lengths_of(documents), block_size).sum(dtype=np.int64))
+    return tokens * len(encode_tokens([0], vocabulary.size)) + _HEADER_BYTES * len(documents)
 
 
 def _encode(

@@ -16,6 +16,11 @@ from ..rpc.messages import ErrorCode, Plan, Recipe, Shape
 LAYERS_MAX = 64
 WIDTH_MAX = 1024
 
+FEWER_CHARACTERS = (
+    "Use a text with fewer characters (`ugpt data check` names the rare ones; --lower may help)"
+)
+"""What to do about an alphabet that is too large."""
+
 
 class Planned(NamedTuple):
     """A shape and what it costs."""
@@ -44,13 +49,45 @@ async def require_fit(device: Device, shape: Shape, recipe: Recipe, vocabulary_b
     if plan.fits:
         return plan
     nearest = await nearest_shapes(device, shape, recipe, vocabulary_bytes)
-    advice = (
-        f"The nearest that fits: {' or '.join(describe_change(shape, other) for other in nearest)}."
-        if nearest
-        else "Choose a smaller shape in more than one respect; `ugpt plan` shows what takes room."
+    changes = " or ".join(describe_change(shape, other) for other in nearest)
+    alphabet = await alphabet_that_fits(device, Planned(shape, plan), recipe, vocabulary_bytes)
+    if alphabet is not None:
+        advice = f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}"
+        advice += f", or try {changes}." if changes else "."
+    elif changes:
+        advice = f"The nearest that fits: {changes}."
+    else:
+        advice = "Choose a smaller shape in more than one respect; `ugpt plan` shows what it takes."
+    raise DoesNotFit(ErrorCode.DOES_NOT_FIT, "", plan.missing_bytes, advice)
+
+
+async def alphabet_that_fits(
+    device: Device, planned: Planned, recipe: Recipe, vocabulary_bytes: int
+) -> int | None:
+    """How many characters would fit in a shape that is too large because of its alphabet.
+
+    None if the alphabet is not the cause: it takes less than half of the model, or even one
+    character does not fit.
+    """
+    shape, plan = planned
+    if 2 * (2 * shape.vocab_size * shape.n_embd) < plan.parameters:  # embeddings and logits
+        return None
+    characters = shape.vocab_size - 1
+
+    async def fits(count: int) -> bool:
+        smaller = dataclasses.replace(shape, vocab_size=count + 1)
+        text_bytes = -(-vocabulary_bytes * count // characters)
+        return (await device.plan(smaller, recipe, text_bytes)).fits
+
+    return await _largest_number(characters, fits) or None
+
+
+def describe_alphabet(shape: Shape, fitting: int) -> str:
+    """A sentence that names the alphabet as the cause."""
+    return (
+        f"The cause is the alphabet: of its {shape.vocab_size - 1:,} characters, this shape has "
+        f"room for {fitting:,}."
     )
-    message = f"The model needs {plan.missing_bytes:,} bytes more than the device has."
-    raise DoesNotFit(ErrorCode.DOES_NOT_FIT, message, plan.missing_bytes, advice)
 
 
 async def nearest_shapes(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
-from ..data.dataset import positions
+import numpy as np
+
+from ..data.dataset import positions_of
 from ..device.client import Device
 from ..runs.folder import Run
 from .events import StepLosses
@@ -17,8 +19,7 @@ class TokenCounts:
     def __init__(self, documents: Sequence[str], block_size: int, batch: int) -> None:
         """`documents` are in training order."""
         self._batch = batch
-        counts = (positions(text, block_size) for text in documents)
-        self._sums = list(accumulate(counts, initial=0))
+        self._sums = np.cumsum(positions_of(documents, block_size), dtype=np.int64)
 
     def of(self, first: int, count: int) -> list[int]:
         """Of `count` steps from `first` (1-based) on."""
@@ -27,8 +28,8 @@ class TokenCounts:
 
     def _before(self, step: int) -> int:
         """Positions trained in the first `step` steps."""
-        rounds, rest = divmod(step * self._batch, len(self._sums) - 1)
-        return rounds * self._sums[-1] + self._sums[rest]
+        rounds, rest = divmod(step * self._batch, len(self._sums))
+        return rounds * int(self._sums[-1]) + (int(self._sums[rest - 1]) if rest else 0)
 
 
 async def pull_loss_history(

@@ -33,7 +33,7 @@ def new_run(
     """
     check_shape(shape)
     config = RunConfig(
-        data=dataset.path.absolute(),
+        data=dataset.path,
         data_sha256=dataset.sha256,
         shape=shape,
         recipe=recipe,
@@ -46,5 +46,9 @@ def new_run(
         held_out=evaluation.held_out,
         eval_every=evaluation.eval_every,
         eval_documents=evaluation.eval_documents,
+        reading=dataset.reading,
+        files=dataset.files if len(dataset.files) > 1 else (),
+        changes=dataset.changes,
     )
-    return Run.new(path or default_path(dataset.path, datetime.datetime.now()), config)
+    folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
+    return Run.new(folder, config, dataset.standard_input)

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..data.dataset import Vocabulary
 from ..data.microgpt_random import MicrogptRandom
+from ..data.vocabulary import Vocabulary
 from ..device.client import Device
 from ..device.tensors import decode_tokens, encode_tokens
 from ..errors import InvalidValue
@@ -37,11 +37,13 @@ async def sample_texts(
 ) -> AsyncIterator[SampledText]:
     """Yields texts number `first`.. of `seed`, in order; each depends on its own number only.
 
+    A prompt is tried in the form of the data, composed or decomposed, or in small letters.
     Raises DataError for a prompt with a character that the model does not know, InvalidValue for
     one that fills the context.
     """
     shape = (await device.model_info()).shape
     vocabulary = Vocabulary(await device.vocabulary())
+    prompt = vocabulary.adapt(prompt)
     tokens = vocabulary.encode(prompt)
     if len(tokens) >= shape.block_size:
         raise InvalidValue(

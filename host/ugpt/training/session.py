@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..data.dataset import Dataset, Split, Vocabulary, split_documents
+from ..data.dataset import Dataset, Split, split_documents
+from ..data.vocabulary import Vocabulary
 from ..device.tensors import encode_tokens
 from ..runs.folder import Run
 from .events import OnEvent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..data.dataset import positions
+from ..data.dataset import positions_of
 from ..device.client import Device
 from .events import Validated
 from .session import Session
@@ -20,7 +20,7 @@ class Validation:
         config = session.run.config
         texts = session.split.validation[: config.eval_documents]
         self._documents = [session.encode(text) for text in texts]
-        self._positions = [positions(text, config.shape.block_size) for text in texts]
+        self._positions = positions_of(texts, config.shape.block_size).tolist()
         self._run = session.run
         self._emit = session.emit
 

@@ -28,7 +28,9 @@ def say(text: str) -> None:
 
 def print_json(value: dict[str, Any]) -> None:
     """One object, one line, at once."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    # What the stream cannot show is escaped, so that the value stays exact.
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    sys.stdout.write(json.dumps(value, ensure_ascii=not unicode) + "\n")
     sys.stdout.flush()
 
 

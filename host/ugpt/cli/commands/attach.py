@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +31,7 @@ from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
 
 EXAMPLES = [
-    "ugpt train data/names.txt --detach",
+    "ugpt train names --detach",
     "ugpt attach     # the whole curve; Ctrl-C leaves, and the board goes on",
     "ugpt attach --port /dev/ttyUSB0 --run runs/names-20260101-120000",
 ]
@@ -53,8 +54,12 @@ def command(
         ),
     ] = None,
     data: Annotated[
-        Path | None,
-        typer.Option(help="Training text of the run, if the file has moved.", metavar="FILE"),
+        list[Path] | None,
+        typer.Option(
+            help="Training text of the run, if the file has moved; once for each of several.",
+            metavar="FILE",
+            show_default=False,
+        ),
     ] = None,
     no_reset: NoReset = False,
     plain: Plain = False,
@@ -66,7 +71,7 @@ def command(
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         target.connect,
-        partial(_open, folder, data, display.show),
+        partial(_open, folder, data or [], display.show),
         display.show,
     )
     try:
@@ -106,7 +111,7 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
             return await attachment.run()
 
 
-def _open(folder: Path | None, data: Path | None, emit: OnEvent, run_id: int) -> Session:
+def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int) -> Session:
     """The folder and the text of the run on the board."""
     found = Run.open(folder) if folder else find_run(run_id)
     if found is None:

@@ -1,25 +1,36 @@
-"""Manage the data set in the flash of the board."""
+"""Check a text, and manage the data set in the flash of the board."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ...data.dataset import Dataset, split_documents
+from ...data.reading import Reading
+from ...data.report import Examination, percent, remarks
 from ...device.target import Target
-from ...rpc.messages import DataSet
+from ...rpc.messages import BLOCK_SIZE_MAX, DataSet
+from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
-from ...view.style import byte_count
+from ...view.style import byte_count, duration, printable
 from ..group import PlainCommand, PlainGroup
 from ..numbers import whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
+from ..options import SEED_MAX, Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
+from ..recipe import Steps, recipe
+from ..texts import Column, Dedupe, Files, Lower, RunningText, Window, load_texts, say_all
 
-EXAMPLES = ["ugpt data push data/names.txt", "ugpt data info --json"]
+EXAMPLES = [
+    "ugpt data push names",
+    "ugpt data info --json",
+    "ugpt data check towns.txt",
+    "ugpt data check towns.csv --column name --block-size 32",
+]
+
+_SHOWN = 60  # characters of an alphabet
 
 app = typer.Typer(
     cls=PlainGroup,
@@ -30,11 +41,38 @@ app = typer.Typer(
 )
 
 
+@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", *EXAMPLES[2:]]))
+def check(
+    files: Files,
+    block_size: BlockSize = 16,
+    steps: Steps = 1000,
+    board: Annotated[
+        str, typer.Option(help="Virtual board whose memory the models must fit.", metavar="BOARD")
+    ] = "esp32",
+    json: Json = False,
+    column: Column = "",
+    running_text: RunningText = False,
+    window: Window = None,
+    lower: Lower = False,
+    dedupe: Dedupe = False,
+) -> None:
+    """Say what is in a text, what would be cut, and which models can be trained on it."""
+    reading = Reading(column, running_text, window, lower, dedupe)
+    dataset = load_texts(files, reading, block_size)
+    found = Examination.of(dataset, block_size)
+    with board_to_ask(Target(), board) as target:
+        ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
+    if json:
+        print_json({**dataclasses.asdict(found), **dataclasses.asdict(ahead), "steps": steps})
+        return
+    print_fields(_findings(found, dataset) | _models(ahead, steps))
+    for remark in found.remarks:
+        console().print(f"- {remark}")
+
+
 @app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
 def push(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="UTF-8 text, one document per line.")
-    ],
+    files: Files,
     port: Port = None,
     baud: Baud = None,
     seed: Annotated[
@@ -44,11 +82,20 @@ def push(
             **whole_number(0, SEED_MAX),
         ),
     ] = 42,
+    block_size: BlockSize = 16,
     no_reset: NoReset = False,
     json: Json = False,
+    column: Column = "",
+    running_text: RunningText = False,
+    window: Window = None,
+    lower: Lower = False,
+    dedupe: Dedupe = False,
 ) -> None:
     """Store a data set on the board; `ugpt train --detach` does this if needed."""
-    run(_push(Dataset.load(file), seed, Target(port, baud, no_reset), json))
+    reading = Reading(column, running_text, window, lower, dedupe)
+    dataset = load_texts(files, reading, block_size)
+    say_all(remarks(dataset, BLOCK_SIZE_MAX))  # the board keeps as much of a document
+    run(_push(dataset, seed, Target(port, baud, no_reset), json))
 
 
 @app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
@@ -62,7 +109,7 @@ def info(
 async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None:
     async with target.connect() as device:
         say(device.description)
-        with byte_progress(f"{dataset.path.name} to the board") as progress:
+        with byte_progress(f"{dataset.title} to the board") as progress:
             documents = split_documents(dataset.documents, seed, 0).training
             stored = await push_data(device, documents, dataset, progress=progress)
         if json:
@@ -71,7 +118,7 @@ async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None
             return
         how = "is on the board already" if stored.was_there else "is on the board now"
         console().print(
-            f"{dataset.path.name} {how}: {stored.data.documents:,} documents, "
+            f"{dataset.title} {how}: {stored.data.documents:,} documents, "
             f"{byte_count(stored.data.size_bytes)} of {byte_count(device.hello.data_bytes)}"
         )
 
@@ -92,3 +139,45 @@ def _fields(data: DataSet, room_bytes: int) -> dict[str, str]:
         "tokens": "one byte each" if data.token_bytes == 1 else "two bytes each",
         "checksum": f"{data.crc:08x}",
     }
+
+
+def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
+    windows = "" if found.windows is None else f", in {found.windows:,} windows"
+    cut = f"{found.longer:,} documents, {percent(found.unused_share)} of the text is not used"
+    return {
+        "text": dataset.title,
+        "encoding": ", ".join(dict.fromkeys(found.encodings)),
+        "documents": f"{found.documents:,}{windows}; {found.characters:,} characters",
+        "length": f"{found.median:,} characters in the middle, {found.longest:,} in the longest",
+        "duplicates": f"{found.duplicates:,}" if found.duplicates else "none",
+        "alphabet": _characters(found.alphabet),
+        "only once": _characters(found.once) if found.once else "none",
+        f"cut at {found.block_size}": cut if found.longer else "nothing",
+    }
+
+
+def _characters(characters: str) -> str:
+    shown = printable(characters[:_SHOWN])
+    rest = len(characters) - _SHOWN
+    return f"{len(characters):,}: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
+
+
+def _models(ahead: Prospects, steps: int) -> dict[str, str]:
+    if ahead.unknown:
+        return {"models": ahead.unknown}
+    standard = "fits" if ahead.standard_fits else "does not fit"
+    if ahead.alphabet_that_fits is not None:
+        standard += f": it has room for {ahead.alphabet_that_fits:,} characters"
+    fields = {"standard model": standard, "largest model": "none fits"}
+    if largest := ahead.largest:
+        fields["largest model"] = (
+            f"--n-layer {largest.n_layer} --n-embd {largest.n_embd} "
+            f"({ahead.largest_parameters:,} parameters)"
+        )
+    for name, time_s in (
+        ("standard model", ahead.standard_estimated_s),
+        ("largest model", ahead.largest_estimated_s),
+    ):
+        if time_s is not None:
+            fields[name] += f"; {steps:,} steps take {duration(time_s)} on an ESP32 (estimated)"
+    return fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ... import __version__
-from ...data.dataset import Vocabulary
+from ...data.vocabulary import Vocabulary
 from ...device.client import Device
 from ...device.compatibility import compare_firmware, missing_regions
 from ...device.target import Target

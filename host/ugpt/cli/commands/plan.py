@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from ...data.dataset import Dataset
+from ...data.reading import Reading
+from ...data.report import remarks
 from ...device.client import Device
-from ...device.ports import VIRTUAL
 from ...device.target import Target
 from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
-from ...training.fit import Planned, check_shape, describe_change, largest_shape, nearest_shapes
+from ...training.fit import (
+    FEWER_CHARACTERS,
+    Planned,
+    alphabet_that_fits,
+    check_shape,
+    describe_alphabet,
+    describe_change,
+    largest_shape,
+    nearest_shapes,
+)
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count
 from ..numbers import whole_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, run
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, board_to_ask, run
 from ..recipe import Batch, Clip, Moments, MomentsName, Recompute
+from ..texts import (
+    Column,
+    Dedupe,
+    Lower,
+    OptionalFiles,
+    RunningText,
+    Window,
+    load_texts,
+    say_all,
+)
 
 EXAMPLES = [
     "ugpt plan",
@@ -40,12 +56,7 @@ _CHOSEN_BY_LARGEST = {"n_layer", "n_embd", "moments", "recompute"}
 
 def command(
     context: typer.Context,
-    file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="FILE", help="Text file to take the vocabulary from.", show_default=False
-        ),
-    ] = None,
+    files: OptionalFiles = None,
     port: Port = None,
     baud: Baud = None,
     board: Annotated[
@@ -76,12 +87,20 @@ def command(
     ] = False,
     no_reset: NoReset = False,
     json: Json = False,
+    column: Column = "",
+    running_text: RunningText = False,
+    window: Window = None,
+    lower: Lower = False,
+    dedupe: Dedupe = False,
 ) -> None:
     if board and port:
         raise typer.BadParameter("name a board or a port, not both", param_hint="--board")
     characters = "a" * (vocab_size - 1)
-    if file:
-        characters = Dataset.load(file).vocabulary.characters
+    said: list[str] = []
+    if files:
+        reading = Reading(column, running_text, window, lower, dedupe)
+        dataset = load_texts(files, reading, block_size)
+        characters, said = dataset.vocabulary.characters, remarks(dataset, block_size)
     shape = Shape(n_layer, n_embd, n_head, block_size, len(characters) + 1)
     check_shape(shape)
     vocabulary_bytes = len(characters.encode())
@@ -89,12 +108,15 @@ def command(
         shape,
         recipe(batch=batch, clip=clip, moments=MomentFormat[moments.name], recompute=recompute),
         vocabulary_bytes,
+        said,
         json,
     )
+    if not json:
+        say_all(said)
     if largest:
         _refuse_beside_largest(context)
     answer = _answer_largest if largest else _answer
-    with _board_to_ask(Target(port, baud, no_reset), board) as target:
+    with board_to_ask(Target(port, baud, no_reset), board) as target:
         if not run(_ask(target, question, answer)):
             raise typer.Exit(1)
 
@@ -106,17 +128,8 @@ class _Question:
     shape: Shape
     recipe: Recipe
     vocabulary_bytes: int
+    remarks: list[str]
     json: bool
-
-
-@contextmanager
-def _board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
-    """The device at `target`, or a virtual `board` with a flash of its own."""
-    if board is None:
-        yield target
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
 async def _ask(
@@ -154,6 +167,9 @@ async def _answer(device: Device, question: _Question) -> bool:
     plan = await device.plan(shape, *asked)
     nearest = [] if plan.fits else await nearest_shapes(device, shape, *asked)
     changes = [describe_change(shape, other) for other in nearest]
+    alphabet = None
+    if not plan.fits:
+        alphabet = await alphabet_that_fits(device, Planned(shape, plan), *asked)
     choices = await _choices(device, question)
     if question.json:
         print_json(
@@ -161,11 +177,15 @@ async def _answer(device: Device, question: _Question) -> bool:
                 **dataclasses.asdict(shape),
                 **dataclasses.asdict(plan),
                 "nearest": changes,
+                "alphabet_that_fits": alphabet,
+                "remarks": question.remarks,
                 "choices": [choice.to_json() for choice in choices],
             }
         )
     else:
         _print(device, plan, changes)
+        if alphabet is not None:
+            console().print(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
         _print_choices(choices, question.recipe)
     return plan.fits
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import sys
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
@@ -89,4 +90,6 @@ async def _sample(
             if json:
                 print_json({"seed": seed, **dataclasses.asdict(text)})
             else:
-                typer.echo(text.text)
+                # A terminal shows that the context was full; a file holds the text alone.
+                cut = not text.ended and sys.stdout.isatty()
+                typer.echo(text.text + (typer.style("…", dim=True) if cut else ""))

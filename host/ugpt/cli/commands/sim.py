@@ -17,7 +17,7 @@ from ..signals import on_end_signals
 EXAMPLES = [
     "ugpt sim",
     "ugpt sim --listen localhost:5555",
-    "ugpt train data/names.txt --port socket://localhost:5555     # in another terminal",
+    "ugpt train names --port socket://localhost:5555     # in another terminal",
 ]
 
 _STOP_TIMEOUT_S = 5.0

@@ -15,6 +15,8 @@ from typing import Annotated
 import typer
 
 from ...data.dataset import Dataset
+from ...data.reading import Reading
+from ...data.report import remarks
 from ...device.target import Target
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
@@ -60,11 +62,24 @@ from ..recipe import (
     WeightDecay,
 )
 from ..signals import on_end_signals
+from ..texts import (
+    Column,
+    Dedupe,
+    Lower,
+    OptionalFiles,
+    RunningText,
+    Window,
+    load_texts,
+    say_all,
+)
 from .attach import say_detached
 
 EXAMPLES = [
-    "ugpt train data/names.txt",
+    "ugpt train names     # the built-in list of names",
     "ugpt train towns.txt --port /dev/ttyUSB0 --steps 5000 --n-embd 24",
+    "ugpt train shakespeare.txt --text --block-size 64     # one running text",
+    "ugpt train towns.csv --column name --lower --dedupe",
+    "zcat poems.gz | ugpt train - --window 8",
     "ugpt train names.txt --init microgpt     # Karpathy's program, number for number",
     "ugpt train names.txt --holdout 10%     # a validation loss, from names never trained on",
     "ugpt train names.txt --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
@@ -74,19 +89,15 @@ EXAMPLES = [
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {"resume", "file", "port", "baud", "no_reset", "detached", "plain", "json"}
+_ALLOWED_WITH_RESUME = {"resume", "files", "port", "baud", "no_reset", "detached", "plain", "json"}
+
+_OPTIONS = {"run_folder": "--run", "running_text": "--text"}
+"""Options that are not named like their parameters."""
 
 
 def command(
     context: typer.Context,
-    file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="FILE",
-            help="UTF-8 text, one document (such as a name) per line.",
-            show_default=False,
-        ),
-    ] = None,
+    files: OptionalFiles = None,
     steps: Steps = 1000,
     port: Port = None,
     run_folder: Annotated[
@@ -146,17 +157,23 @@ def command(
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
+    column: Column = "",
+    running_text: RunningText = False,
+    window: Window = None,
+    lower: Lower = False,
+    dedupe: Dedupe = False,
 ) -> None:
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
-        dataset = load_dataset(prepared, file, f"ugpt train --resume {resume} FILE")
-    elif file:
+        dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
+    elif files:
         if run_folder:
             require_absent(run_folder)
-        dataset = Dataset.load(file)
+        reading = Reading(column, running_text, window, lower, dedupe)
+        dataset = load_texts(files, reading, block_size)
         prepared = new_run(
             dataset,
             Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
@@ -180,12 +197,22 @@ def command(
             ),
         )
     else:
-        raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
+        raise typer.BadParameter(
+            "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
+            param_hint="FILE",
+        )
     target = Target(port, baud, no_reset)
+    said = [] if resume else remarks(dataset, block_size)
     if detached:
+        say_all(said)
         run(_detach(prepared, dataset, target, json))
         return
     display = make_display(choose_mode(plain, json))
+    if json:
+        for remark in said:
+            display.show(Notice(remark))
+    else:
+        say_all(said)
     if run(_train(prepared, dataset, target, display)) is Outcome.STOPPED:
         again = f"ugpt train --resume {prepared.path}{target.option}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
@@ -204,7 +231,7 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
         status = await device.status()
         if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
             say(f"This ends the run on the board after step {status.step:,} of its own.")
-        with byte_progress(f"{dataset.path.name} to the board") as progress:
+        with byte_progress(f"{dataset.title} to the board") as progress:
             session = Session(prepared, dataset, lambda event: None)
             started = await detach(device, session, progress)
     if json:
@@ -234,5 +261,5 @@ def _refuse_beside_resume(context: typer.Context) -> None:
     for name in context.params:
         source = context.get_parameter_source(name)
         if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
-            option = "--run" if name == "run_folder" else "--" + name.replace("_", "-")
+            option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
             raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)

@@ -1,0 +1,161 @@
+"""From the bytes of a source to its text, block by block, whatever its encoding."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from .errors import DataError
+from .sources import WANTED, Source
+
+BYTE_ORDER_MARK = "\ufeff"
+
+_MARKS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
+]
+
+_OTHER_FORMATS = [  # the bytes a file begins with, what it is, and what makes a text of it
+    (b"%PDF-", "a PDF file", "pdftotext {file} {text}"),
+    (b"{\\rtf", "an RTF file", "pandoc -f rtf -t plain -o {text} {file}"),
+    (b"\xd0\xcf\x11\xe0", "a file of an older Office program", "soffice --convert-to txt {file}"),
+    (b"BZh", "a bzip2 file", "bzip2 -dc {file} > {text}"),
+    (b"\xfd7zXZ\0", "an xz file", "xz -dc {file} > {text}"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "zstd -dc {file} > {text}"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so {file} > {text}"),
+]
+
+_ZIPPED = [  # what a zip archive holds, what it is then, and what makes a text of it
+    (b"word/", "a Word document (.docx)", "pandoc -t plain -o {text} {file}"),
+    (b"opendocument.text", "an OpenDocument text", "pandoc -t plain -o {text} {file}"),
+    (b"epub", "an e-book (.epub)", "pandoc -t plain -o {text} {file}"),
+    (b"xl/", "an Excel workbook (.xlsx)", "soffice --convert-to csv {file}"),
+    (b"", "a zip archive", "unzip -p {file} > {text}"),
+]
+
+_LOOKED_AT = 65_536  # bytes at the start of a file that show what it is
+_WORD_BYTES = 20  # around a byte that is not UTF-8
+
+
+class DecodedText:
+    """The text of one source; digest and encoding are known once all blocks have been read."""
+
+    def __init__(self, source: Source, keep_marks: bool = False) -> None:
+        self._source = source
+        self._digest = hashlib.sha256()
+        self._keep_marks = keep_marks
+        self._lines = 1
+        self.encoding = "UTF-8"
+        """Its name for a person."""
+        self.marks = 0
+        """Byte order marks inside the text that were left out."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes, a .gz unpacked."""
+        return self._digest.hexdigest()
+
+    def blocks(self) -> Iterator[str]:
+        """The text, every line end a newline. Raises DataError if it is none."""
+        raw = self._source.blocks()
+        first = next(raw, b"")
+        self._require_text_format(first)
+        codec, self.encoding = _encoding_of(first)
+        decoder = codecs.getincrementaldecoder(codec)()
+        newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
+        try:
+            for block in chain([first], raw):
+                self._digest.update(block)
+                yield self._checked(newlines.decode(block))
+            yield self._checked(newlines.decode(b"", final=True))
+        except UnicodeDecodeError as error:
+            raise self._decode_error(error, first) from None
+
+    def _checked(self, text: str) -> str:
+        if "\0" in text:
+            line = self._lines + text.count("\n", 0, text.index("\0"))
+            raise DataError(
+                f"{self._source.name} looks binary: a zero byte in line {line:,}.", WANTED
+            )
+        self._lines += text.count("\n")
+        if not self._keep_marks and (found := text.count(BYTE_ORDER_MARK)):
+            self.marks += found
+            return text.replace(BYTE_ORDER_MARK, "")
+        return text
+
+    def _decode_error(self, error: UnicodeDecodeError, first: bytes) -> DataError:
+        name, content = self._source.name, bytes(error.object)
+        if error.encoding.startswith(("utf-16", "utf16", "utf-32", "utf32")):
+            return DataError(
+                f"{name} is damaged {self.encoding} text: {error.reason}.",
+                "Save it once more as UTF-8.",
+            )
+        if b"\0" in first:
+            return DataError(f"{name} looks binary: it holds zero bytes and is no UTF-8.", WANTED)
+        line = self._lines + content.count(b"\n", 0, error.start)
+        message = f"{name} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line:,}."
+        command = "iconv -f CP1252 -t UTF-8 {file} > {text}"
+        advice = f"Convert it: {self._filled(command)}"
+        if (word := _western_word(content, error.start)) is None:
+            return DataError(message, f"If it is a text in another encoding, name that: {advice}")
+        return DataError(f"{message} It may be Latin-1 or Windows-1252 ({word!r}).", advice)
+
+    def _require_text_format(self, first: bytes) -> None:
+        formats = [form for form in _OTHER_FORMATS if first.startswith(form[0])]
+        if first.startswith(b"PK\x03\x04"):
+            formats = [form for form in _ZIPPED if form[0] in first[:_LOOKED_AT]]
+        for _, kind, command in formats[:1]:
+            raise DataError(
+                f"{self._source.name} is {kind}, not a text.",
+                f"Make a text of it: {self._filled(command)}",
+            )
+
+    def _filled(self, command: str) -> str:
+        """`command` with this file, and one to write to."""
+        if self._source.content is not None:
+            return command.format(file="FILE", text="FILE.txt")
+        file = self._source.location
+        text = file.with_name(f"{file.stem}-utf8.txt" if "iconv" in command else f"{file.stem}.txt")
+        return command.format(file=_quoted(file), text=_quoted(text))
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _encoding_of(first: bytes) -> tuple[str, str]:
+    """The codec of a text that begins like this, and its name for a person."""
+    for mark, codec, name in _MARKS:
+        if first.startswith(mark):
+            return codec, name
+    sample = first[:_LOOKED_AT]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    # Of Western text every other byte is zero in UTF-16; nothing else looks like that.
+    if odd > len(sample) // 8 and not even:
+        return "utf-16-le", "UTF-16 without a byte order mark"
+    if even > len(sample) // 8 and not odd:
+        return "utf-16-be", "UTF-16 without a byte order mark"
+    return "utf-8", "UTF-8"
+
+
+def _western_word(content: bytes, at: int) -> str | None:
+    """The word around a byte, read as Windows-1252, if it makes sense that way."""
+    try:
+        around = content[max(at - _WORD_BYTES, 0) : at + _WORD_BYTES].decode("cp1252")
+        before = len(content[max(at - _WORD_BYTES, 0) : at].decode("cp1252"))
+    except UnicodeDecodeError:
+        return None
+    words = (found for found in re.finditer(r"\S+", around) if found.start() <= before)
+    for found in words:
+        if before < found.end() and all(map(str.isprintable, found.group())):
+            return found.group()
+    return None

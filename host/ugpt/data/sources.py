@@ -1,0 +1,221 @@
+"""Where a text comes from: files, a folder, standard input, or the list of names built in."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import DataError
+
+STANDARD_INPUT = Path("-")
+"""In the place of a file: what is piped in."""
+
+BUILT_IN = Path("names")
+"""In the place of a file: the list of names that comes with ugpt."""
+
+WANTED = "Give a text file with one document a line, or `names`, the built-in list of names."
+TEXTS = (".txt", ".text")
+TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson")
+
+_BLOCK_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"
+_SHOWN = 3  # files that a message lists by name
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that holds bytes of text."""
+
+    path: Path
+    """As a run records it: absolute, or `-`, or `names`."""
+    location: Path
+    """Where the bytes are; `-` if they are in `content`."""
+    content: bytes | None = None
+    """What standard input held."""
+
+    @property
+    def name(self) -> str:
+        """For a sentence."""
+        if self.content is not None:
+            return "standard input"
+        return "the built-in list of names" if self.path == BUILT_IN else str(self.location)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes, a .gz unpacked. Raises DataError, also if the file changes meanwhile."""
+        if self.content is not None:
+            yield from self._unpacked(io.BytesIO(self.content))
+            return
+        try:
+            _require_file(self.location)
+            with self.location.open("rb") as file:
+                before = os.fstat(file.fileno())
+                yield from self._unpacked(file)
+                after = os.fstat(file.fileno())
+        except FileNotFoundError:
+            raise DataError(f"There is no file {self.location}.", WANTED) from None
+        except PermissionError:
+            raise DataError(f"{self.location} may not be read.", "Check its permissions.") from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.location} could not be read: {error}.", WANTED) from None
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise DataError(
+                f"{self.location} changed while it was read.",
+                "Try again when no other program writes to it.",
+            )
+
+    def _unpacked(self, file: BinaryIO) -> Iterator[bytes]:
+        packed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        try:
+            stream = gzip.GzipFile(fileobj=file) if packed else file
+            while block := stream.read(_BLOCK_BYTES):
+                yield block
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(
+                f"{self.name} is a damaged .gz file: {error}.", "Make it or fetch it again."
+            ) from None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything that a run reads, in order."""
+
+    path: Path
+    """What was named: the file or folder, the first of several, `-` or `names`."""
+    files: tuple[Source, ...]
+    passed_over: tuple[str, ...] = ()
+    """Files in a folder that are no texts."""
+
+    @property
+    def title(self) -> str:
+        """For a sentence: such as `towns.txt`, or `3 files`."""
+        if len(self.files) > 1:
+            return f"{len(self.files)} files"
+        (only,) = self.files
+        return only.location.name if only.content is None else only.name
+
+    @property
+    def described(self) -> str:
+        """At more length, for what it holds."""
+        return self.files[0].name if len(self.files) == 1 else f"Everything in {self.title}"
+
+    @property
+    def stem(self) -> str:
+        """What to name a run after."""
+        if self.path == STANDARD_INPUT:
+            return "stdin"
+        return Path(self.path.name.removesuffix(".gz")).stem
+
+
+def find_sources(named: Path | Sequence[Path], tables: bool = False) -> Sources:
+    """What is meant by `named`; from folders also tables, if wanted. Raises DataError."""
+    paths = [named] if isinstance(named, Path) else list(named)
+    files: list[Source] = []
+    passed_over: list[str] = []
+    for path in paths:
+        if _is_folder(path):
+            found, others = _texts_in(path, (*TEXTS, *TABLES) if tables else TEXTS)
+            files += found
+            passed_over += others
+        else:
+            files.append(_source(path))
+    if sum(source.path == STANDARD_INPUT for source in files) > 1:
+        raise DataError("Standard input can be read only once.", "Give - once.")
+    first = paths[0] if _is_folder(paths[0]) else files[0].path
+    return Sources(
+        first if first in (STANDARD_INPUT, BUILT_IN) else first.absolute(),
+        tuple(files),
+        tuple(passed_over),
+    )
+
+
+def recorded_source(path: Path, kept_input: Path) -> Source:
+    """The source of a run that recorded `path`; its standard input is kept in a file."""
+    if path == STANDARD_INPUT:
+        return Source(path, kept_input)
+    return Source(path, built_in_names() if path == BUILT_IN else path)
+
+
+def built_in_names() -> Path:
+    """The list of names: beside this file in an installed package, else in the repository."""
+    installed = Path(__file__).with_name("names.txt")
+    return installed if installed.exists() else Path(__file__).parents[3] / "data" / "names.txt"
+
+
+def _source(path: Path) -> Source:
+    if path == STANDARD_INPUT:
+        return Source(path, path, sys.stdin.buffer.read())
+    if path == BUILT_IN and not path.exists():
+        return Source(path, built_in_names())
+    _require_no_address(path)
+    return Source(path.absolute(), path)
+
+
+def _texts_in(folder: Path, kinds: Sequence[str]) -> tuple[list[Source], list[str]]:
+    """The texts in a folder and the folders in it, by name, and the names of all other files."""
+    texts: list[Source] = []
+    others: list[str] = []
+    for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or not path.is_file():
+            continue
+        if path.name.lower().removesuffix(".gz").endswith(tuple(kinds)):
+            texts.append(Source(path.absolute(), path))
+        else:
+            others.append(path.name)
+    if not texts:
+        holds = f", only {names_of(others)}" if others else ""
+        raise DataError(
+            f"The folder {folder} holds no texts ({', '.join(kinds)}){holds}.",
+            "Name the files, for instance with a wildcard.",
+        )
+    return texts, others
+
+
+def names_of(names: Sequence[str]) -> str:
+    """The first of `names`, and how many more there are."""
+    shown = ", ".join(names[:_SHOWN])
+    rest = len(names) - _SHOWN
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # reading it says what is wrong
+
+
+def _require_file(path: Path) -> None:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise DataError(f"{path} is a folder.", WANTED)
+    if not stat.S_ISREG(mode):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a device" if _is_device(mode) else "no file"
+        raise DataError(
+            f"{path} is {kind}, which can be read only once and may have no end.",
+            "Pipe the text in: cat FILE | ugpt train -",
+        )
+
+
+def _is_device(mode: int) -> bool:
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+def _require_no_address(path: Path) -> None:
+    scheme, _, rest = str(path).partition(":/")
+    if scheme.lower() in ("http", "https", "ftp") and rest:
+        address = f"{scheme}://{rest.lstrip('/')}"
+        name = address.rstrip("/").rpartition("/")[2]
+        raise DataError(
+            f"{address} is an address, and ugpt reads files.",
+            f"Fetch it first: curl -L -o {name} {address}",
+        )
