@@ -43,6 +43,7 @@ _ZIPPED = [  # what a zip archive holds, what it is then, and what makes a text 
 ]
 
 _LOOKED_AT = 65_536  # bytes at the start of a file that show what it is
+_WESTERN = 0.7  # share of Western characters in a text that is taken for UTF-16 without a mark
 _WORD_BYTES = 20  # around a byte that is not UTF-8
 
 
@@ -139,10 +140,10 @@ def _encoding_of(first: bytes) -> tuple[str, str]:
             return codec, name
     sample = first[:_LOOKED_AT]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
-    # Of Western text every other byte is zero in UTF-16; nothing else looks like that.
-    if odd > len(sample) // 8 and not even:
+    # In UTF-16 every other byte of a Western text is zero; nothing else looks like that.
+    if odd > _WESTERN * len(sample) / 2 and not even:
         return "utf-16-le", "UTF-16 without a byte order mark"
-    if even > len(sample) // 8 and not odd:
+    if even > _WESTERN * len(sample) / 2 and not odd:
         return "utf-16-be", "UTF-16 without a byte order mark"
     return "utf-8", "UTF-8"
 
