@@ -41,6 +41,7 @@ from ..options import (
     NHead,
     NLayer,
     NoReset,
+    Pace,
     Plain,
     Port,
     run,
@@ -78,7 +79,17 @@ EXAMPLES = [
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {"resume", "file", "port", "baud", "no_reset", "detached", "plain", "json"}
+_ALLOWED_WITH_RESUME = {
+    "resume",
+    "file",
+    "port",
+    "baud",
+    "no_reset",
+    "pace",
+    "detached",
+    "plain",
+    "json",
+}
 
 
 def command(
@@ -135,6 +146,7 @@ def command(
     json: Json = False,
     baud: Baud = None,
     no_reset: NoReset = False,
+    pace: Pace = False,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -153,6 +165,7 @@ def command(
 ) -> None:
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
@@ -192,13 +205,12 @@ def command(
         prepared = Run.new(run_folder or default_path(file, datetime.datetime.now()), config)
     else:
         raise typer.BadParameter("give a text file to train on, or --resume DIR", param_hint="FILE")
-    target = Target(port, baud, no_reset)
     if detached:
         run(_detach(prepared, dataset, target, json))
         return
     display = make_display(choose_mode(plain, json))
     if run(_train(prepared, dataset, target, display)) is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}{target.option}"
+        again = f"ugpt train --resume {prepared.path}{target.option}{' --pace' if pace else ''}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
