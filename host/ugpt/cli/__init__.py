@@ -8,15 +8,17 @@ import sys
 import typer
 
 from ..errors import UgptError
-from ..view.output import error_console
-from .group import CommandGroup
+from ..view.output import error_console, name_program, pasteable
+from .group import CommandGroup, command_names
 from .messages import show_error, version
+from .program import program_name
+
+_START = "\n\n".join(["Start with:", "ugpt train data/names.txt", "ugpt sample -n 20"])
 
 app = typer.Typer(
     name="ugpt",
     cls=CommandGroup,
     help="Train a GPT from scratch on an ESP32, and have it write.",
-    epilog="\n\n".join(["Start with:", "ugpt train data/names.txt", "ugpt sample -n 20"]),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -35,6 +37,8 @@ def _options(
 
 def main() -> None:
     """Entry point: every error ends in one sentence, never in a traceback."""
+    name_program(program_name(), command_names())
+    app.info.epilog = pasteable(_START)
     try:
         app(prog_name="ugpt")
     except UgptError as error:
