@@ -8,10 +8,28 @@ FIRMWARE := CMakeLists.txt device/sources.cmake device/native.cmake \
             $(shell find device/src -name '*.cpp' -o -name '*.h')
 CPP := $(shell git grep -L '^// Generated from' -- '*.c' '*.cpp' '*.h' 2>/dev/null)
 
+# $(call phase,WHAT,COMMAND) says what goes on and prints a dot a second, on a terminal and in a pipe.
+# What the command prints is shown if it fails. Ctrl-C reaches it: a shell starts what it puts into the
+# background deaf to that.
+define phase
+@printf '%s ' '$(1)'; mkdir -p $(VENV); \
+$(2) > $(VENV)/setup.log 2>&1 & work=$$!; \
+trap 'kill $$work; exit 130' INT TERM; \
+while kill -0 $$work 2>/dev/null; do printf .; sleep 1; done; \
+if wait $$work; then echo ' done'; else echo ' failed'; cat $(VENV)/setup.log; exit 1; fi
+endef
+
 .PHONY: train test check lint format clean
 
+# A person sees a board at work, for half a minute; a pipe gets the result.
 train: $(VENV)/installed
-	$(BIN)/ugpt train data/names.txt
+	@if [ -t 1 ]; then \
+		echo 'Training 20,000 steps at the estimated pace of an ESP32, for half a minute.'; \
+		echo '1,000 steps at full speed: $(BIN)/ugpt train names'; \
+		$(BIN)/ugpt train names --pace --steps 20000; \
+	else \
+		$(BIN)/ugpt train names; \
+	fi
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
@@ -43,16 +61,16 @@ format: $(VENV)/installed-test
 $(VENV)/installed: pyproject.toml $(FIRMWARE) | $(VENV)/created
 	@# Until 0.1.0 the distribution was called ugpt; the old one would shadow the sources.
 	@$(BIN)/python -m pip uninstall --quiet --yes ugpt 2>/dev/null
-	$(BIN)/python -m pip install --quiet --editable '.[build]'
+	$(call phase,installing ugpt and what it needs (about a minute),$(BIN)/python -m pip install --editable '.[build]')
 	@touch $@
 
 $(VENV)/installed-test: pyproject.toml $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(call phase,installing what its tests need,$(BIN)/python -m pip install --editable '.[test]')
 	@touch $@
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit("ugpt needs Python 3.11 or newer; try: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	$(call phase,making a virtual environment in $(VENV),$(PYTHON) -m venv $(VENV))
 	@touch $@
 
 clean:

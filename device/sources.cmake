@@ -2,6 +2,7 @@
 
 set(UGPT_ENGINE_SOURCES
     engine/arena.cpp
+    engine/cost.cpp
     engine/numeric/random.cpp
     engine/numeric/self_test.cpp
     engine/numeric/soft_fma.cpp

@@ -159,12 +159,14 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] std::uint64_t now_us() override { return clock_.now_us(); }
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
+    void spend(std::uint64_t cycles, std::uint64_t) override { spent_cycles += cycles; }
     void restart() override {
         if (on_restart) on_restart();
         ++restarts;
     }
 
     std::atomic<int> restarts = 0;
+    std::atomic<std::uint64_t> spent_cycles = 0;  // what the trainer said that its work takes
     std::function<void()> on_restart;
 
   private:

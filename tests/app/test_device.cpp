@@ -387,3 +387,36 @@ TEST(a_rate_that_is_used_stays) {
     bench.pass_time(kLookMs);
     CHECK(bench.serial.bauds().back() == rpc::kFirstBaud);
 }
+
+TEST(the_platform_hears_what_documents_and_texts_take_a_chip) {
+    Bench bench;
+    bench.handshake();
+    bench.create();
+    const engine::Shape shape{1, 8, 2, 8, 5};
+    constexpr std::size_t kPositions = 4;  // of the document {0, 1, 2}
+    std::uint64_t expected = 0;
+    const auto is_as_expected = [&] { return bench.platform.spent_cycles == expected; };
+
+    rpc::DocumentsWriteResult documents;
+    CHECK(bench.write_documents(0, 10, documents) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::TrainParams{.target_step = 10}) == rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.step == 10; }));
+    expected += 10 * engine::step_cycles(shape, {}, kPositions, true);
+    CHECK(is_as_expected());
+
+    std::array<std::uint8_t, 64> encoded;
+    rpc::Writer writer(encoded);
+    const std::array<std::uint8_t, 3> document{0, 1, 2};
+    for (int i = 0; i < 2; ++i) writer.bin(document);
+    CHECK(bench.call(rpc::EvaluateParams{{2, writer.written()}, false}) == rpc::ErrorCode::none);
+    expected += 2 * engine::evaluation_cycles(shape, kPositions);
+    CHECK(is_as_expected());
+
+    const std::array<std::uint8_t, 2> prompt{0, 1};
+    rpc::SampleResult sample;
+    CHECK(bench.call(rpc::SampleParams{.seed = 4, .temperature = 0.8f, .prompt = prompt}, sample) ==
+          rpc::ErrorCode::none);
+    const std::size_t tokens = prompt.size() + sample.tokens.size() + (sample.ended ? 1 : 0);
+    expected += engine::sample_cycles(shape, {}, tokens);
+    CHECK(is_as_expected());
+}

@@ -10,6 +10,7 @@ SHOWN = {
     "engine/engine.h",
     "engine/arena.h",
     "engine/config.h",
+    "engine/cost.h",
     "engine/phase.h",
     "engine/numeric/self_test.h",
 }

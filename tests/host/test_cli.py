@@ -205,7 +205,8 @@ def test_nice_step(span: float, count: int, step: float) -> None:
 
 
 def test_figures() -> None:
-    assert [duration(s) for s in (0.4, 59, 61, 3725)] == ["0 s", "59 s", "1:01", "1:02:05"]
+    assert [duration(s) for s in (59, 61, 3725)] == ["59 s", "1:01", "1:02:05"]
+    assert [duration(s) for s in (0, 0.0001, 0.35, 0.9996)] == ["0 s", "1 ms", "350 ms", "1 s"]
     assert [byte_count(n) for n in (9, 2048, 3 << 20)] == ["9 B", "2.0 KiB", "3.0 MiB"]
     assert printable("a\tb\x1b") == "a·b·"
 

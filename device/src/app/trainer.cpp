@@ -298,9 +298,11 @@ bool Trainer::advance() {
         loss = model_.train_step(text, step_options_);
     else
         model_.accumulate(text);
+    const std::size_t positions = std::min<std::size_t>(length + 1, run_.shape.block_size);
+    platform_.spend(engine::step_cycles(run_.shape, run_.recipe, positions, last), started);
     const auto elapsed_us = static_cast<std::uint32_t>(platform_.now_us() - started);
     step_us_ = accumulated_ == 0 ? elapsed_us : step_us_ + elapsed_us;
-    positions_ += std::min<std::size_t>(length + 1, run_.shape.block_size);
+    positions_ += positions;
     accumulated_ = last ? 0 : accumulated_ + 1;
     if (!last) return true;
     if (!finite(loss)) {

@@ -178,11 +178,13 @@ CallError handle(Trainer& trainer, const rpc::EvaluateParams& params, rpc::Evalu
         if (!decode_tokens(encoded, model.shape().vocab_size,
                            std::span(tokens).first(model.shape().block_size), count))
             return rpc::ErrorCode::bad_token;
-        const std::size_t size =
-            params.by_token ? std::min<std::size_t>(count + 1, model.shape().block_size) : 0;
+        const std::size_t all = std::min<std::size_t>(count + 1, model.shape().block_size);
+        const std::size_t size = params.by_token ? all : 0;
         if (size > positions.size())
             return {rpc::ErrorCode::bad_params, 0, "documents: too many positions for an answer"};
+        const std::uint64_t begun_us = trainer.platform().now_us();
         losses[evaluated++] = model.evaluate(std::span(tokens).first(count), positions.first(size));
+        trainer.platform().spend(engine::evaluation_cycles(model.shape(), all), begun_us);
         positions = positions.subspan(size);
     }
     result.step = trainer.run().step;
@@ -224,10 +226,13 @@ CallError handle(Trainer& trainer, const rpc::SampleParams& params, rpc::SampleR
         (uniform_count > 0 && uniform_count < shape.block_size - prompt_size))
         return {rpc::ErrorCode::bad_params, 0, "uniforms: not one for each token to be drawn"};
     std::memcpy(uniforms.data(), params.uniforms.data(), uniform_count * sizeof(float));
+    const std::uint64_t begun_us = trainer.platform().now_us();
     const engine::Sample sample = model.sample(
         {params.seed, params.number, params.temperature, std::span(prompt).first(prompt_size),
          std::span(uniforms).first(uniform_count)},
         tokens);
+    const std::size_t drawn = prompt_size + sample.length + (sample.ended ? 1 : 0);
+    trainer.platform().spend(engine::sample_cycles(shape, model.recipe(), drawn), begun_us);
     const std::span<std::uint8_t> room = trainer.results().bytes;
     const std::size_t size =
         encode_tokens(std::span(tokens).first(sample.length), shape.vocab_size, room);

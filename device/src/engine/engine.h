@@ -9,6 +9,7 @@
 
 #include "engine/arena.h"
 #include "engine/config.h"
+#include "engine/cost.h"
 #include "engine/numeric/self_test.h"
 #include "engine/phase.h"
 

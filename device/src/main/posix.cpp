@@ -18,6 +18,7 @@
 #include "app/device.h"
 #include "main/posix_options.h"
 #include "port/posix/flash.h"
+#include "port/posix/paced_flash.h"
 #include "port/posix/platform.h"
 #include "port/posix/serial.h"
 
@@ -86,24 +87,28 @@ bool wait_for_end(const Options& options, const port::posix::StreamSerial& seria
 bool live(const Options& options, port::posix::StreamSerial& serial,
           port::posix::FileFlash& flash) {
     std::atomic<bool> restart{false};
-    auto platform =
-        std::make_unique<port::posix::HostPlatform>(*options.board, flash.device_id(), [&restart] {
+    auto platform = std::make_unique<port::posix::HostPlatform>(
+        *options.board, flash.device_id(), options.pace, [&restart] {
             restart = true;
             on_signal(0);  // wakes the wait below
         });
+    port::posix::PacedFlash paced_flash(flash, *platform);
+    port::Flash& used_flash = options.pace ? static_cast<port::Flash&>(paced_flash) : flash;
+    if (options.pace) serial.keep_pace(rpc::kFirstBaud);
     port::posix::ThreadSignal trainer_signal;
     port::posix::MemoryLog log;
     std::vector<std::uint8_t> calls(app::DeviceMemory::call_bytes(options.limits));
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
     const auto queues = std::make_unique<app::QueueMemory>();
-    auto device =
-        std::make_unique<app::Device>(app::Ports{*platform, serial, flash, trainer_signal, log},
-                                      options.limits, app::DeviceMemory{calls, scratch, *queues});
+    auto device = std::make_unique<app::Device>(
+        app::Ports{*platform, serial, used_flash, trainer_signal, log}, options.limits,
+        app::DeviceMemory{calls, scratch, *queues});
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });
     const bool lives_again = wait_for_end(options, serial, restart);
     device->stop();
+    platform->stop();
     link.join();
     trainer.join();
     return lives_again;

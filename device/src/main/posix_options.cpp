@@ -21,6 +21,7 @@ const char* const kUsage =
     "  --board NAME            the board to be: esp32 (default)\n"
     "  --frame-bytes N         largest frame body, 1280 to 8192 (default 2048)\n"
     "  --window N              requests in flight, 1 to 16 (default 4)\n"
+    "  --pace                  take the time that the board is estimated to take\n"
     "  --end-with-stdin        end when standard input does, which --stdio always implies\n"
     "  --power-cut-after N     end at once after N bytes written to flash\n"
     "  --flash-log FILE        append a line to FILE for each write to flash and each erasure\n";
@@ -94,6 +95,8 @@ bool parse_options(int argc, char** argv, Options& options, std::string& error) 
             options.link = Options::Link::standard_streams;
         } else if (name == "--pty") {
             options.link = Options::Link::pseudo_terminal;
+        } else if (name == "--pace") {
+            options.pace = true;
         } else if (name == "--end-with-stdin") {
             options.end_with_stdin = true;
         } else if (i + 1 == argc) {

@@ -20,6 +20,7 @@ struct Options {
     app::LinkLimits limits;
     std::uint64_t power_cut_bytes = 0;  // 0: the power stays
     bool end_with_stdin = false;
+    bool pace = false;
     bool help = false;
 };
 

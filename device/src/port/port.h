@@ -106,6 +106,9 @@ class Platform {
     [[nodiscard]] virtual std::uint64_t now_us() = 0;
     // The finest counter there is, of cycles on a chip; wraps round. Each core may have its own.
     [[nodiscard]] virtual std::uint32_t ticks() = 0;
+    // Trainer task only: what was done since `since_us` takes a chip so many cycles. A platform
+    // that keeps a chip's pace returns when they are over; on a chip they have been.
+    virtual void spend(std::uint64_t /*cycles*/, std::uint64_t /*since_us*/) {}
     // At start only, before anything else uses the chip's analog converter.
     [[nodiscard]] virtual std::uint32_t entropy() = 0;
     // Starts over; does not return on a chip. A host process returns and ends its tasks.

@@ -9,15 +9,17 @@ import sys
 import typer
 
 from ..errors import UgptError
-from ..view.output import error_console
-from .group import CommandGroup
+from ..view.output import error_console, name_program, pasteable
+from .group import CommandGroup, command_names
 from .messages import show_error, version
+from .program import program_name
+
+_START = "\n\n".join(["Start with:", "ugpt train names", "ugpt sample -n 20"])
 
 app = typer.Typer(
     name="ugpt",
     cls=CommandGroup,
     help="Train a GPT from scratch on an ESP32, and have it write.",
-    epilog="\n\n".join(["Start with:", "ugpt train names", "ugpt sample -n 20"]),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -39,6 +41,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character it cannot show ends no run
+    name_program(program_name(), command_names())
+    app.info.epilog = pasteable(_START)
     try:
         app(prog_name="ugpt")
     except UgptError as error:

@@ -14,6 +14,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ..view.output import pasteable
+
 FOLDER = Path(__file__).parent / "commands"
 FIRST = ("train", "sample", "attach", "plan", "info", "flash", "doctor")
 """What people use most; the others follow in alphabetical order."""
@@ -94,7 +96,7 @@ def load_command(name: str) -> Any:
         app = typer.Typer(
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
-        examples = "\n\n".join(["Examples:", *module.EXAMPLES])
+        examples = pasteable("\n\n".join(["Examples:", *module.EXAMPLES]))
         app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__ or ""), epilog=examples)(
             module.command
         )

@@ -52,6 +52,15 @@ NoReset = Annotated[
 Plain = Annotated[bool, typer.Option("--plain", help="Print text lines instead of the dashboard.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
+Pace = Annotated[
+    bool,
+    typer.Option(
+        "--pace",
+        help="Let the virtual device take the time that the board is estimated to take.",
+        rich_help_panel=_CONNECTION,
+    ),
+]
+
 NLayer = Annotated[
     int,
     typer.Option(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from serial.tools import list_ports as pyserial_ports
 
+from ..errors import InvalidValue
 from ..rpc.errors import SeveralPorts
 
 VIRTUAL = "virtual"
@@ -71,6 +72,15 @@ def list_ports() -> list[PortInfo]:
         for port in pyserial_ports.comports()
     ]
     return sorted(found, key=lambda port: (not port.is_esp32, port.device))
+
+
+def check_pace(port: str | None) -> None:
+    """Raises InvalidValue for a port where no virtual device can be told to keep a board's pace."""
+    if port not in (None, VIRTUAL):
+        raise InvalidValue(
+            f"--pace is for the virtual device, and --port {port} names another one.",
+            "Leave one of them out; `ugpt sim --pace` starts a paced device for other programs.",
+        )
 
 
 def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Choice:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..rpc.link import LogLine
 from .client import Device
 from .connect import OPEN_TIMEOUT_S, connect
+from .ports import check_pace
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,12 @@ class Target:
     no_reset: bool = False
     board: str = "esp32"
     flash: Path | None = None
+    pace: bool = False
     window: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pace:
+            check_pace(self.port)
 
     def connect(
         self,
@@ -35,6 +41,7 @@ class Target:
             baud=self.baud,
             board=self.board,
             flash=self.flash,
+            pace=self.pace,
             window=self.window,
             no_reset=self.no_reset,
             on_log=on_log,

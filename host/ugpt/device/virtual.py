@@ -59,9 +59,12 @@ def default_flash(board: str) -> Path:
 
 
 def command(
-    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = ()
+    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
 ) -> list[str]:
-    """The command line of a virtual device; creates the folder of its flash file."""
+    """The command line of a virtual device; creates the folder of its flash file.
+
+    With `pace` it takes the time that the board is estimated to take.
+    """
     file = default_flash(board) if flash is None else flash
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -70,11 +73,12 @@ def command(
             f"The flash of the virtual device cannot be kept at {file}: {error.strerror}.",
             "Name another file with --flash.",
         ) from error
-    return [str(program()), "--board", board, "--flash", str(file), *extra]
+    options = ["--board", board, "--flash", str(file), *(["--pace"] if pace else [])]
+    return [str(program()), *options, *extra]
 
 
 async def start(
-    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = ()
+    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
 ) -> ProcessTransport:
     """Starts a virtual device that speaks on its standard streams."""
-    return await spawn("virtual device", [*command(board, flash, extra), "--stdio"])
+    return await spawn("virtual device", [*command(board, flash, extra, pace), "--stdio"])

@@ -149,6 +149,9 @@ class Link:
                 await self.set_line_baud(FIRST_BAUD)
             hello = await self._say_hello(timeout_s)
             self.hello = hello
+            # A virtual device at a board's pace keeps the rate itself, whatever carries its bytes.
+            if hello.virtual_device and hello.baud_max and not self.stats.baud:
+                self.stats.baud = FIRST_BAUD
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
@@ -207,7 +210,8 @@ class Link:
     async def set_line_baud(self, baud: int) -> None:
         """Changes the rate of this side."""
         if baud != self.stats.baud:
-            await self._transport.set_baud(baud)
+            if self._transport.can_set_baud:
+                await self._transport.set_baud(baud)
             self.stats.baud = baud
 
     def expect_restart(self) -> None:

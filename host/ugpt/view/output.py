@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -21,9 +24,35 @@ def error_console() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
+@dataclass(frozen=True)
+class _Program:
+    """What this program is called in advice."""
+
+    name: str
+    command: re.Pattern[str]
+
+
+_program: _Program | None = None
+
+
+def name_program(name: str, commands: Iterable[str]) -> None:
+    """From now on `pasteable` writes `name` for `ugpt` in front of one of `commands`."""
+    global _program
+    words = "|".join(map(re.escape, commands))
+    _program = _Program(name, re.compile(rf"(?<![\w./-])ugpt(?= (?:{words})\b)"))
+
+
+def pasteable(text: str) -> str:
+    """`text` with its commands as a shell here takes them; all advice comes through this."""
+    if _program is None:
+        return text
+    name = _program.name
+    return _program.command.sub(lambda _: name, text)
+
+
 def say(text: str) -> None:
     """A remark beside the results, which go to standard output alone."""
-    error_console().print(Text(text, QUIET))
+    error_console().print(Text(pasteable(text), QUIET))
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -38,4 +67,4 @@ def print_fields(fields: dict[str, str]) -> None:
     """Names and values in two columns."""
     width = max(len(name) for name in fields) + 2
     for name, value in fields.items():
-        console().print(Text.assemble((f"{name:<{width}}", ACCENT), value))
+        console().print(Text.assemble((f"{name:<{width}}", ACCENT), pasteable(value)))

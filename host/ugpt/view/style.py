@@ -15,7 +15,9 @@ def printable(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Such as `7 s`, `3:05` or `2:03:05`."""
+    """Such as `350 ms`, `7 s`, `3:05` or `2:03:05`."""
+    if 0 < seconds < 0.9995:
+        return f"{max(seconds * 1000, 1):.0f} ms"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -15,6 +15,8 @@ struct Board {
     std::uint8_t cores;
     std::vector<std::size_t> memory_blocks;  // bytes free for tensors under ESP-IDF
     std::uint32_t flash_bytes;
+    std::uint32_t clock_hz;  // these two at a board's pace only
+    std::uint32_t baud_max;
 };
 
 [[nodiscard]] std::span<const Board> boards();

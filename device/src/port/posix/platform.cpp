@@ -45,15 +45,19 @@ bool MemoryLog::read(LogLine& line) {
     return true;
 }
 
-HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id,
+HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id, bool paced,
                            std::function<void()> restart)
-    : restart_(std::move(restart)) {
+    : paced_(paced), restart_(std::move(restart)) {
     chip_.name = board.chip;
     chip_.board = board.name;
     chip_.virtual_device = true;
     chip_.cores = board.cores;
     chip_.device_id = device_id;
     chip_.flash_bytes = board.flash_bytes;
+    if (paced) {
+        chip_.clock_hz = board.clock_hz;
+        chip_.baud_max = board.baud_max;
+    }
     for (const std::size_t size : board.memory_blocks) {
         auto& memory = memory_.emplace_back(size + kBlockAlignment, kUnset);
         void* start = memory.data();
@@ -81,6 +85,26 @@ std::uint32_t HostPlatform::ticks() {
 
 std::uint32_t HostPlatform::entropy() {
     return std::random_device{}();
+}
+
+void HostPlatform::spend(std::uint64_t cycles, std::uint64_t since_us) {
+    if (!paced_) return;
+    const Time begun{std::chrono::microseconds(since_us)};
+    take_time(begun, duration_of(cycles, chip_.clock_hz));
+}
+
+void HostPlatform::take_time(Time begun, Duration cost) {
+    std::unique_lock lock(mutex_);
+    stopping_.wait_until(lock, pace_.end_of_work(begun, cost), [this] { return stopped_; });
+    pace_.ended(std::chrono::steady_clock::now());
+}
+
+void HostPlatform::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+    }
+    stopping_.notify_one();
 }
 
 }  // namespace ugpt::port::posix

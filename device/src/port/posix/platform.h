@@ -10,6 +10,7 @@
 
 #include "port/port.h"
 #include "port/posix/board.h"
+#include "port/posix/pace.h"
 
 namespace ugpt::port::posix {
 
@@ -37,8 +38,10 @@ class MemoryLog : public Log {
 
 class HostPlatform : public Platform {
   public:
-    // `restart` is called when the firmware asks to start over.
-    HostPlatform(const Board& board, std::uint64_t device_id, std::function<void()> restart);
+    // `restart` is called when the firmware asks to start over. With `paced`, work takes the time
+    // that it is estimated to take the board.
+    HostPlatform(const Board& board, std::uint64_t device_id, bool paced,
+                 std::function<void()> restart);
 
     [[nodiscard]] const Chip& chip() const override { return chip_; }
     // A process has no heap of its own size and no sensor.
@@ -47,10 +50,21 @@ class HostPlatform : public Platform {
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override;
     [[nodiscard]] std::uint32_t entropy() override;
+    void spend(std::uint64_t cycles, std::uint64_t since_us) override;
     void restart() override { restart_(); }
+
+    // Returns when work that began at `begun` and takes `cost` is over. Trainer task only.
+    void take_time(Time begun, Duration cost);
+    // Ends a wait for work that is under way, and all later ones; callable from any task.
+    void stop();
 
   private:
     Chip chip_;
+    const bool paced_;
+    WorkPace pace_;
+    std::mutex mutex_;
+    std::condition_variable stopping_;
+    bool stopped_ = false;
     std::function<void()> restart_;
     std::vector<std::vector<std::byte>> memory_;
     std::vector<std::span<std::byte>> blocks_;

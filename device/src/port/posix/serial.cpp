@@ -11,14 +11,24 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace ugpt::port::posix {
 namespace {
 
 constexpr int kWriteTimeoutMs = 1000;
+// At a UART's pace: how much is sent at a time, and how long to wait for bytes on their way.
+constexpr std::size_t kPieceBytes = 64;
+constexpr int kArrivalMs = 1;
+
+Time now() {
+    return std::chrono::steady_clock::now();
+}
 
 void set_nonblocking(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -152,9 +162,18 @@ void StreamSerial::drop_peer() {
 
 std::size_t StreamSerial::read(std::span<std::uint8_t> out) {
     if (in_ < 0 || ended_) return 0;
+    const Time at = pace_ ? now() : Time{};
+    if (pace_) out = out.first(std::min(out.size(), pace_->incoming.bytes_by(at)));
+    if (out.empty()) return 0;
     const ssize_t count = ::read(in_, out.data(), out.size());
-    if (count > 0) return static_cast<std::size_t>(count);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+    if (count > 0) {
+        if (pace_) pace_->incoming.carry(static_cast<std::size_t>(count));
+        return static_cast<std::size_t>(count);
+    }
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (pace_) pace_->incoming.idle(at);
+        return 0;
+    }
     if (listener_ >= 0)
         drop_peer();
     else if (slave_ < 0)
@@ -162,7 +181,23 @@ std::size_t StreamSerial::read(std::span<std::uint8_t> out) {
     return 0;
 }
 
+// Like a UART without a ring for sending, it returns when the bytes have left.
 void StreamSerial::write(std::span<const std::uint8_t> bytes) {
+    if (!pace_) {
+        send(bytes);
+        return;
+    }
+    while (!bytes.empty()) {
+        const auto piece = bytes.first(std::min(bytes.size(), kPieceBytes));
+        std::this_thread::sleep_until(pace_->outgoing.end_of_work(
+            now(), duration_of(piece.size() * LinePace::kBitsPerByte, pace_->baud)));
+        pace_->outgoing.ended(now());
+        send(piece);
+        bytes = bytes.subspan(piece.size());
+    }
+}
+
+void StreamSerial::send(std::span<const std::uint8_t> bytes) {
     while (!bytes.empty() && out_ >= 0) {
         const ssize_t count = ::write(out_, bytes.data(), bytes.size());
         if (count > 0) {
@@ -181,13 +216,35 @@ void StreamSerial::write(std::span<const std::uint8_t> bytes) {
 void StreamSerial::wait(std::uint32_t timeout_ms) {
     std::array<pollfd, 3> fds{pollfd{wake_read_, POLLIN, 0}, pollfd{ended_ ? -1 : in_, POLLIN, 0},
                               pollfd{listener_, POLLIN, 0}};
+    const bool was_idle = pace_ && poll(&fds[1], 1, 0) == 0;
     poll(fds.data(), fds.size(), static_cast<int>(timeout_ms));
+    if (pace_ && fds[1].revents != 0) await_first_byte(was_idle);
     if ((fds[0].revents & POLLIN) != 0) {
         std::array<char, 64> drained{};
         while (::read(wake_read_, drained.data(), drained.size()) > 0) {
         }
     }
     if ((fds[2].revents & POLLIN) != 0) accept_peer();
+}
+
+// The system has bytes that the line is still busy with.
+void StreamSerial::await_first_byte(bool was_idle) {
+    if (was_idle) pace_->incoming.idle(now());
+    pollfd woken{wake_read_, POLLIN, 0};
+    if (pace_->incoming.bytes_by(now()) == 0) poll(&woken, 1, kArrivalMs);
+}
+
+void StreamSerial::keep_pace(std::uint32_t baud) {
+    pace_.emplace(baud);
+    pace_->incoming.idle(now());
+}
+
+bool StreamSerial::set_baud(std::uint32_t baud) {
+    if (pace_) {
+        pace_->baud = baud;
+        pace_->incoming.set_baud(baud);
+    }
+    return true;
 }
 
 void StreamSerial::wake() {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "port/port.h"
+#include "port/posix/pace.h"
 
 namespace ugpt::port::posix {
 
@@ -28,7 +30,10 @@ class StreamSerial : public Serial {
     void wait(std::uint32_t timeout_ms) override;
     void wake() override;
     void flush() override {}  // the system has taken what `write` was given
-    bool set_baud(std::uint32_t) override { return true; }
+    bool set_baud(std::uint32_t baud) override;
+
+    // From now on bytes take the time of a UART at the rate that is set, both ways.
+    void keep_pace(std::uint32_t baud);
 
     // What to hand to `--port`: the path of the pseudo-terminal or socket://HOST:PORT.
     [[nodiscard]] const std::string& address() const { return address_; }
@@ -37,8 +42,18 @@ class StreamSerial : public Serial {
 
   private:
     StreamSerial();
+    // A UART that the bytes come through.
+    struct Pace {
+        explicit Pace(std::uint32_t rate) : baud(rate), incoming(rate) {}
+        std::uint32_t baud;
+        LinePace incoming;
+        WorkPace outgoing;
+    };
+
     void accept_peer();
     void drop_peer();
+    void send(std::span<const std::uint8_t> bytes);
+    void await_first_byte(bool was_idle);
 
     int in_ = -1;
     int out_ = -1;
@@ -47,6 +62,7 @@ class StreamSerial : public Serial {
     int wake_read_ = -1;
     int wake_write_ = -1;
     bool ended_ = false;
+    std::optional<Pace> pace_;
     std::string address_;
 };
 

@@ -26,7 +26,7 @@ from ...training.follow import Attachment, Following
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...view.display import Display, choose_mode, make_display
-from ...view.output import console, say
+from ...view.output import console, pasteable, say
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
 
@@ -94,7 +94,7 @@ def say_detached(started: Detached, target: Target) -> None:
     out = console()
     out.print(f"started on {started.device}")
     out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.print(f"watch it: {_attach_again(target)}")
+    out.print(pasteable(f"watch it: {_attach_again(target)}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."

@@ -13,7 +13,7 @@ from rich.text import Text
 from ...device.ports import choose_port
 from ...diagnostics.doctor import Finding, State, examine
 from ...rpc.errors import SeveralPorts
-from ...view.output import console, print_json
+from ...view.output import console, pasteable, print_json
 from ...view.style import QUIET
 from ..options import Json, NoReset, Port, run
 
@@ -59,4 +59,4 @@ def _show(finding: Finding, json: bool) -> None:
         )
     )
     if finding.advice:
-        console().print(Text(" " * (8 + _NAME_WIDTH) + finding.advice, QUIET))
+        console().print(Text(" " * (8 + _NAME_WIDTH) + pasteable(finding.advice), QUIET))

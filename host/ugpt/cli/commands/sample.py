@@ -15,7 +15,7 @@ from ...device.target import Target
 from ...training.sampling import TEMPERATURE, sample_texts
 from ...view.output import print_json, say
 from ..numbers import decimal_number, whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Port, run
+from ..options import SEED_MAX, Baud, Json, NoReset, Pace, Port, run
 from ..signals import until_interrupted
 
 NUMBERS = 2**32
@@ -61,10 +61,11 @@ def command(
     prompt: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
     forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
     no_reset: NoReset = False,
+    pace: Pace = False,
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    connecting = Target(port, baud, no_reset).connect()
+    connecting = Target(port, baud, no_reset, pace=pace).connect()
     if not forever:
         run(_sample(connecting, count, temperature, chosen, start, prompt, json))
         return

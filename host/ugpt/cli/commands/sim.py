@@ -11,12 +11,13 @@ import typer
 from ...device import virtual
 from ...rpc.errors import DeviceProgramError
 from ...view.output import console, say
-from ..options import Board, Flash, run
+from ..options import Board, Flash, Pace, run
 from ..signals import on_end_signals
 
 EXAMPLES = [
     "ugpt sim",
     "ugpt sim --listen localhost:5555",
+    "ugpt sim --pace     # takes its time, as a board does",
     "ugpt train names --port socket://localhost:5555     # in another terminal",
 ]
 
@@ -33,15 +34,17 @@ def command(
     ] = None,
     board: Board = "esp32",
     flash: Flash = None,
+    pace: Pace = False,
 ) -> None:
     if pty and listen:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--listen", listen] if listen else ["--pty"]
     # However this process ends, the device is not left behind, holding its port and its flash.
-    run(_simulate(virtual.command(board, flash, [*extra, "--end-with-stdin"]), board))
+    arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
+    run(_simulate(arguments, f"{board}, at its estimated pace" if pace else board))
 
 
-async def _simulate(arguments: list[str], board: str) -> None:
+async def _simulate(arguments: list[str], name: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *arguments,
         stdin=asyncio.subprocess.PIPE,
@@ -51,11 +54,11 @@ async def _simulate(arguments: list[str], board: str) -> None:
     )
     asked_to_stop = asyncio.Event()
     with on_end_signals(asked_to_stop.set):
-        await _watch(process, asked_to_stop, board)
+        await _watch(process, asked_to_stop, name)
 
 
 async def _watch(
-    process: asyncio.subprocess.Process, asked_to_stop: asyncio.Event, board: str
+    process: asyncio.subprocess.Process, asked_to_stop: asyncio.Event, name: str
 ) -> None:
     """Until the device ends, or is to end."""
     assert process.stdout is not None
@@ -63,7 +66,7 @@ async def _watch(
     try:
         address = (await process.stdout.readline()).decode().strip()
         if address:
-            console().print(f"virtual device (board {board}) at {address}")
+            console().print(f"virtual device (board {name}) at {address}")
             say(f"ugpt train FILE --port {address}     # Ctrl-C here ends the device")
         stopping = asyncio.create_task(asked_to_stop.wait())
         ending = asyncio.create_task(process.wait())

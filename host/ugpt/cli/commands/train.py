@@ -41,6 +41,7 @@ from ..options import (
     NHead,
     NLayer,
     NoReset,
+    Pace,
     Plain,
     Port,
     run,
@@ -89,7 +90,17 @@ EXAMPLES = [
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {"resume", "files", "port", "baud", "no_reset", "detached", "plain", "json"}
+_ALLOWED_WITH_RESUME = {
+    "resume",
+    "files",
+    "port",
+    "baud",
+    "no_reset",
+    "pace",
+    "detached",
+    "plain",
+    "json",
+}
 
 _OPTIONS = {"run_folder": "--run", "running_text": "--text"}
 """Options that are not named like their parameters."""
@@ -142,6 +153,7 @@ def command(
     json: Json = False,
     baud: Baud = None,
     no_reset: NoReset = False,
+    pace: Pace = False,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -165,6 +177,7 @@ def command(
 ) -> None:
     if plain and json:
         raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
@@ -201,7 +214,6 @@ def command(
             "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
             param_hint="FILE",
         )
-    target = Target(port, baud, no_reset)
     said = [] if resume else remarks(dataset, block_size)
     if detached:
         say_all(said)
@@ -214,7 +226,7 @@ def command(
     else:
         say_all(said)
     if run(_train(prepared, dataset, target, display)) is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}{target.option}"
+        again = f"ugpt train --resume {prepared.path}{target.option}{' --pace' if pace else ''}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 

@@ -1,0 +1,93 @@
+// The estimated cost of steps and tokens against every count for the LX6 in docs/performance.md.
+
+#include <array>
+#include <cmath>
+
+#include "check.h"
+#include "engine/engine.h"
+
+using namespace ugpt::engine;
+
+namespace {
+
+struct Row {
+    Shape shape;
+    std::size_t positions;
+    float instructions;
+    Recipe recipe = {};
+};
+
+constexpr Shape shape(std::uint32_t layers, std::uint32_t width, std::uint32_t block) {
+    return {.n_layer = layers, .n_embd = width, .block_size = block};
+}
+
+// "Against the size of the model" and "What it costs in time".
+constexpr std::array kRows{
+    Row{shape(1, 16, 16), 8, 323'130},
+    Row{shape(1, 32, 16), 8, 1'107'208},
+    Row{shape(1, 64, 16), 8, 3'902'141},
+    Row{shape(1, 128, 16), 8, 15'575'200},
+    Row{shape(2, 16, 16), 8, 579'759},
+    Row{shape(4, 16, 16), 8, 1'092'798},
+    Row{shape(8, 16, 16), 8, 2'118'892},
+    Row{shape(1, 16, 32), 8, 356'043},
+    Row{shape(1, 16, 64), 8, 372'918},
+    Row{shape(1, 16, 128), 8, 406'160},
+    Row{shape(1, 16, 64), 4, 259'856},
+    Row{shape(1, 16, 64), 16, 626'502},
+    Row{shape(1, 16, 64), 32, 1'201'878},
+    Row{shape(1, 16, 64), 64, 2'660'096},
+    Row{shape(2, 16, 16), 8, 882'665, {.moments = MomentFormat::bf16}},
+    Row{shape(2, 16, 16), 8, 1'053'838, {.moments = MomentFormat::q8}},
+    Row{shape(2, 16, 16), 8, 628'191, {.activation_checkpointing = true}},
+};
+
+// The standard run has 6.98 positions a step on average, and 7.17 with makemore's names.
+float standard_step(float positions) {
+    const float low = step_instructions({}, {}, 6, true);
+    const float middle = step_instructions({}, {}, 7, true);
+    const float high = step_instructions({}, {}, 8, true);
+    return positions < 7.0f ? low + (middle - low) * (positions - 6.0f)
+                            : middle + (high - middle) * (positions - 7.0f);
+}
+
+}  // namespace
+
+TEST(the_estimate_is_near_every_counted_step) {
+    for (const Row& row : kRows) {
+        const float estimate = step_instructions(row.shape, row.recipe, row.positions, true);
+        CHECK_NEAR(estimate / row.instructions, 1.0, 0.03);
+    }
+}
+
+TEST(the_estimate_is_nearer_to_the_standard_run) {
+    CHECK_NEAR(standard_step(6.98f) / 293'616, 1.0, 0.01);
+    CHECK_NEAR(standard_step(7.17f) / 298'343, 1.0, 0.01);
+}
+
+TEST(a_chip_of_240_mhz_makes_the_steps_and_tokens_that_the_page_states) {
+    const double cycles = (0.02 * static_cast<double>(step_cycles({}, {}, 6, true)) +
+                           0.98 * static_cast<double>(step_cycles({}, {}, 7, true)));
+    CHECK_NEAR(240e6 / cycles, 670.0, 10.0);
+    // Texts of the standard model have about seven tokens, the one that ends them included.
+    CHECK_NEAR(240e6 * 7.0 / static_cast<double>(sample_cycles({}, {}, 7)), 13'500.0, 200.0);
+    CHECK_NEAR(sample_instructions({}, {}, 7) / 7.0f, 11'919.0, 100.0);
+}
+
+TEST(a_batch_updates_the_weights_once) {
+    const Recipe recipe{.batch = 4};
+    const float first = step_instructions({}, recipe, 8, false);
+    const float last = step_instructions({}, recipe, 8, true);
+    CHECK(last > first);
+    CHECK(first + last < 2.0f * step_instructions({}, {}, 8, true));
+}
+
+TEST(an_evaluation_costs_less_than_a_step) {
+    CHECK(2.0f * evaluation_instructions({}, 8) < step_instructions({}, {}, 8, true));
+}
+
+TEST(keys_and_values_that_are_gone_are_computed_again) {
+    const Recipe recompute{.activation_checkpointing = true};
+    CHECK(sample_instructions({}, recompute, 1) == sample_instructions({}, {}, 1));
+    CHECK(sample_instructions({}, recompute, 8) > 4.0f * sample_instructions({}, {}, 8));
+}
