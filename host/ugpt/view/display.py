@@ -29,9 +29,10 @@ from ..training.events import (
     StepLosses,
     Validated,
 )
-from .dashboard import DashboardState, render, shape_summary
+from .dashboard import render
 from .output import console, print_json
 from .screen import Screen
+from .state import DashboardState
 from .style import QUIET, byte_count, duration, printable, rate
 
 _FRAME_S = 0.1
@@ -111,7 +112,7 @@ class PlainDisplay(_Quiet):
         self._printed_s = time.monotonic()
 
     def show(self, event: Event) -> None:
-        self._state.apply(event)
+        self._state.apply(event, time.monotonic())
         match event:
             case Started():
                 self._print_started(event)
@@ -126,7 +127,7 @@ class PlainDisplay(_Quiet):
                     f"({event.documents:,} documents)"
                 )
             case Saved() | Restored() | Interrupted() | Notice():
-                self._print(self._state.notice, self._state.notice_style)
+                self._print(self._state.remark.text, self._state.remark.style)
             case Finished():
                 self._print_finished(event)
 
@@ -141,7 +142,7 @@ class PlainDisplay(_Quiet):
             f"{event.vocab_size - 1:,} characters"
         )
         self._print(
-            f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "
+            f"{_shape_summary(event)}; {byte_count(event.memory_bytes)} of "
             f"{byte_count(event.memory_available_bytes)}"
         )
         if event.step:
@@ -173,6 +174,15 @@ class PlainDisplay(_Quiet):
         self._print(f"all of it is in {event.run}; for more: ugpt sample -n 20", QUIET)
 
 
+def _shape_summary(started: Started) -> str:
+    layers = "1 layer" if started.n_layer == 1 else f"{started.n_layer} layers"
+    heads = "1 head" if started.n_head == 1 else f"{started.n_head} heads"
+    return (
+        f"{started.parameters:,} parameters: {layers}, {started.n_embd} wide, {heads}, "
+        f"context {started.block_size}"
+    )
+
+
 class LiveDisplay:
     """The dashboard, painted by a task of its own so that a burst of events costs one frame."""
 
@@ -185,7 +195,7 @@ class LiveDisplay:
         self._screen = Screen(self._console)
 
     def show(self, event: Event) -> None:
-        self._state.apply(event)
+        self._state.apply(event, time.monotonic())
         if isinstance(event, Finished):
             self._finished = event
 
@@ -218,7 +228,7 @@ class LiveDisplay:
 
     def _paint(self) -> None:
         width, height = self._console.size
-        self._screen.paint(render(self._state, width, max(height - 1, 1)))
+        self._screen.paint(render(self._state, width, max(height - 1, 1), time.monotonic()))
 
     def _print_finished(self, event: Finished) -> None:
         texts = [printable(text) for text in event.samples]
