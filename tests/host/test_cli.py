@@ -1,15 +1,12 @@
-"""What is shown: the curve, the dashboard, the lines, the screen they are painted on."""
+"""What is shown as lines, and how figures are written."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.text import Text
 
 from ugpt.runs.smoothing import trailing_mean
 from ugpt.training.events import (
@@ -22,7 +19,6 @@ from ugpt.training.events import (
     Validated,
 )
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
-from ugpt.view.screen import Screen
 from ugpt.view.style import byte_count, duration, printable
 
 STARTED = Started(
@@ -76,36 +72,6 @@ def test_figures() -> None:
     assert printable("a\tb\x1b") == "a·b·"
 
 
-def terminal(width: int, height: int) -> tuple[Console, io.StringIO]:
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=True, width=width, height=height, highlight=False)
-    return console, file
-
-
-def test_screen_sends_only_what_changed() -> None:
-    console, file = terminal(40, 10)
-    with Screen(console) as screen:
-        screen.paint([Text("steady"), Text("one"), Text("last")])
-        file.truncate(0)
-        screen.paint([Text("steady"), Text("two"), Text("last")])
-        sent = file.getvalue()
-        assert "two" in sent
-        assert "steady" not in sent
-        assert "\x1b[2A" in sent
-    assert file.getvalue().endswith("\n\x1b[?25h")
-
-
-def test_screen_starts_anew_after_a_change_of_size() -> None:
-    console, file = terminal(40, 10)
-    with Screen(console) as screen:
-        screen.paint([Text("steady"), Text("one")])
-        console.width = 30
-        file.truncate(0)
-        screen.paint([Text("steady"), Text("one")])
-        assert "\x1b[H\x1b[2J" in file.getvalue()
-        assert "steady" in file.getvalue()
-
-
 def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     display = PlainDisplay()
     display.show(STARTED)
@@ -147,10 +113,12 @@ def test_mode_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_mode(plain=False, json=False) is Mode.PLAIN
     assert choose_mode(plain=False, json=True) is Mode.JSON
     monkeypatch.setattr(
-        "sys.stdout", type("Tty", (), {"encoding": "utf-8", "isatty": lambda s: True})()
+        "sys.stdout",
+        type("Tty", (), {"encoding": "utf-8", "isatty": lambda s: True, "fileno": lambda s: -1})(),
     )
     monkeypatch.setenv("TERM", "xterm-256color")
     assert choose_mode(plain=False, json=False) is Mode.LIVE
     assert choose_mode(plain=True, json=False) is Mode.PLAIN
-    monkeypatch.setenv("TERM", "dumb")
-    assert choose_mode(plain=False, json=False) is Mode.PLAIN
+    for unable in ("dumb", "unknown", ""):
+        monkeypatch.setenv("TERM", unable)
+        assert choose_mode(plain=False, json=False) is Mode.PLAIN

@@ -90,8 +90,8 @@ SEED_MAX = 2**64 - 1
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a command; after Ctrl-C it ends with the exit status shells expect."""
+    """Runs a command; one that is interrupted ends with the exit status that shells expect."""
     try:
         return asyncio.run(work)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None

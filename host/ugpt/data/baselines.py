@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-_CHARACTERS_MAX = 4_000_000  # more of them would not move the lines by a hundredth
+_CHARACTERS_MAX = 1_000_000  # more of them would not move the lines by a hundredth
 
 Counts = NDArray[np.int64]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ..data.baselines import baselines
 from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Plan
 from ..runs.config import Init
 from ..runs.plot import loss_png
-from .events import Finished, Saved, Started
+from .events import Baselines, Finished, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
 from .sampling import sample_like_microgpt, sample_texts
 from .session import Session
@@ -40,6 +41,13 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
         source=point.source,
         held_out=run.config.held_out,
     )
+
+
+def describe_data(session: Session) -> Baselines:
+    """The event that gives the losses of a run a meaning."""
+    shape = session.run.config.shape
+    known = baselines(session.dataset.documents, shape.block_size, shape.vocab_size)
+    return Baselines(known.uniform, known.letter_counts, known.letter_pairs)
 
 
 async def save_run(device: Device, session: Session, step: int) -> str:

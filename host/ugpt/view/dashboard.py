@@ -40,13 +40,18 @@ def render(state: DashboardState, width: int, height: int, now_s: float = 0.0) -
     return [fitted(line, width) for line in lines[:height]]
 
 
+def shows_letters(width: int, height: int) -> bool:
+    """Whether a frame has room for the panels of the board and the letters."""
+    return width >= _WIDE_WIDTH and height >= _WIDE_HEIGHT
+
+
 def _framed(state: DashboardState, width: int, height: int, now_s: float) -> Lines:
     body = height - _OUTSIDE_LINES
     lines = [header(state, width, now_s), bar_line(state, width)]
     if state.help_shown:
         lines += help_panel(state, width, body)
     else:
-        wide = width >= _WIDE_WIDTH and height >= _WIDE_HEIGHT
+        wide = shows_letters(width, height)
         letters = LETTERS_LINES if wide else 0
         diary = 2 + min(max(round(body * _DIARY_SHARE), 3), 10)
         chart = body - diary - letters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -59,6 +59,16 @@ class Action(Enum):
     LETTERS = auto()
     DETACH = auto()
     STOP = auto()
+
+
+@dataclass(frozen=True)
+class Control:
+    """A way to ask for an action."""
+
+    label: str
+    act: Callable[[], object]
+    remark: str = ""
+    """What to say at once, if the action takes a while."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ def duration(seconds: float) -> str:
     """Such as `40 ms`, `7 s`, `3:05` or `2:03:05`."""
     if seconds < 0.9995:
         milliseconds = max(seconds, 0.0) * 1000
-        return f"{milliseconds:.1f} ms" if 0 < milliseconds < 9.95 else f"{milliseconds:.0f} ms"
+        decimals = 0 if milliseconds >= 9.95 or not milliseconds else 1 if milliseconds >= 1 else 2
+        return f"{milliseconds:.{decimals}f} ms"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -34,6 +35,8 @@ def duration(seconds: float) -> str:
 
 def rate(per_s: float) -> str:
     """Such as `0.42`, `8.1` or `5,780`."""
+    if not per_s:
+        return "0"
     return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.1f}" if per_s >= 1 else f"{per_s:.2f}"
 
 

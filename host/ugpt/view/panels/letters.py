@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -22,7 +20,7 @@ def letters_panel(state: DashboardState, width: int) -> Lines:
     title = "what it knows: loss by letter, best to worst"
     if letters is None:
         return framed(title, [], [Text("measured now and then", QUIET)], width)
-    highest = math.log(state.started.vocab_size) if state.started else 1.0
+    highest = max(letters.losses.values(), default=0.0)
     ordered = sorted(letters.losses.items(), key=lambda item: item[1])
     parts = [_letter(name, loss, highest) for name, loss in ordered]
     line = Text(no_wrap=True)
