@@ -20,7 +20,14 @@ from .detach import Detached, detach
 from .events import History, Notice, Paused, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
-from .lifecycle import describe_data, describe_start, finish_run, save_run
+from .lifecycle import (
+    describe_data,
+    describe_start,
+    draw_card,
+    finish_run,
+    save_run,
+    texts_for_card,
+)
 from .reporter import ProgressReporter
 from .restore import place
 from .retry import LOST, Connect, Retry
@@ -104,6 +111,7 @@ class Training:
         outcome = await self._retry.run(self._converse)
         if outcome is not None:
             return outcome
+        draw_card(self._session, [])
         self._emit(Stopped(self._run.path, self._run.metrics.step))
         return Outcome.STOPPED
 
@@ -241,6 +249,7 @@ class Training:
         with contextlib.suppress(FlashFailed, NoRoom):
             await device.save()
         await self._save(device, step)
+        draw_card(self._session, await texts_for_card(device, self._session))
         self._emit(Stopped(self._run.path, step))
         return Outcome.STOPPED
 
