@@ -18,13 +18,13 @@ class FakeDevice:
 
     def __init__(self) -> None:
         self.stats = SimpleNamespace(bytes_received=0)
-        self.alive = True
+        self.alive = asyncio.Event()
+        self.alive.set()
         self.pings = 0
 
     async def ping(self) -> bytes:
         self.pings += 1
-        while not self.alive:
-            await asyncio.sleep(0.1)
+        await self.alive.wait()
         self.stats.bytes_received += 10
         return b""
 
@@ -33,9 +33,9 @@ async def told(device: Any, *, dead_s: float, alive_s: float) -> list[Event]:
     events: list[Event] = []
     async with silence_told(device, events.append):
         await asyncio.sleep(alive_s)
-        device.alive = False
+        device.alive.clear()
         await asyncio.sleep(dead_s)
-        device.alive = True
+        device.alive.set()
         device.stats.bytes_received += 1
         await asyncio.sleep(alive_s)
     return events

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ugpt.view.capability import forget_useless_size, terminal_size
+from ugpt.view.capability import mend_environment, terminal_size
 from ugpt.view.keyboard import Key, Keyboard, keys_of
 from ugpt.view.terminal import Frame, Takeover
 
@@ -200,8 +200,8 @@ def test_size(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     for useless in ("0", "-5", "wide", "", "³"):
         monkeypatch.setenv("COLUMNS", useless)
         assert terminal_size() == (80, 24)
-        forget_useless_size()
+        mend_environment()
         assert "COLUMNS" not in os.environ
     monkeypatch.setenv("LINES", "50")
-    forget_useless_size()
+    mend_environment()
     assert os.environ["LINES"] == "50"

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from ..errors import UgptError
-from ..view.capability import forget_useless_size
+from ..view.capability import mend_environment
 from ..view.output import error_console
 from .group import CommandGroup
 from .messages import show_error, version
@@ -36,7 +36,7 @@ def _options(
 
 def main() -> None:
     """Entry point: every error ends in one sentence, never in a traceback."""
-    forget_useless_size()
+    mend_environment()
     try:
         app(prog_name="ugpt")
     except UgptError as error:

@@ -38,8 +38,10 @@ def terminal_size() -> tuple[int, int]:
     )
 
 
-def forget_useless_size() -> None:
-    """Removes a COLUMNS or LINES that is no size; rich would believe a 0 and show nothing."""
+def mend_environment() -> None:
+    """Corrects what rich would believe: a COLUMNS of 0, and a terminal without a name."""
+    if not os.environ.get("TERM") and sys.platform != "win32":
+        os.environ["TERM"] = "dumb"
     for name in ("COLUMNS", "LINES"):
         if name in os.environ and not _from_environment(name):
             del os.environ[name]
