@@ -115,7 +115,15 @@ def _draw(figure: Any, card: Card) -> None:
         axes.plot(*smoothed, color=_CURVE, linewidth=3, solid_capstyle="round", zorder=3)
     marks = {at: loss for at, loss in card.val_losses.items() if math.isfinite(loss)}
     if marks:
-        axes.plot(list(marks), list(marks.values()), "D", color=_MARK, markersize=8, zorder=4)
+        axes.plot(
+            list(marks),
+            list(marks.values()),
+            "D",
+            color=_MARK,
+            markersize=8,
+            zorder=4,
+            clip_on=False,
+        )
     for name, loss in card.baselines.items():
         axes.axhline(loss, color=_QUIET, linestyle=(0, (1, 4)), linewidth=1.5, zorder=1)
         axes.annotate(

@@ -97,6 +97,8 @@ class Progress(Event):
     """Of the next step."""
     gradient_norm: float | None = None
     """None where the device does not compute it; so are the figures below where it tells none."""
+    saved_step: int = 0
+    """Of the newest checkpoint in the device's flash; 0 if there is none."""
     step_s: float | None = None
     """How long the device works on one step."""
     heap_free_bytes: int | None = None

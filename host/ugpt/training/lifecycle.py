@@ -99,7 +99,7 @@ def draw_card(session: Session, texts: Sequence[str]) -> None:
         losses=run.metrics.losses,
         total_steps=session.total_steps,
         data=session.dataset.path.name,
-        device=run.config.device,
+        device=run.config.device.split(";")[0],  # without the reason it was chosen for
         parameters=sum(rows * columns for rows, columns in tensor_shapes(shape).values()),
         val_losses=run.metrics.val_losses,
         baselines={

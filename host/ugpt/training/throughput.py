@@ -60,6 +60,7 @@ class Throughput:
             repeats=stats.repeats,
             learning_rate=learning_rate,
             gradient_norm=status.gradient_norm,
+            saved_step=status.saved_step,
             step_s=status.step_us / 1e6 or None,
             heap_free_bytes=status.heap_free_bytes or None,
             heap_least_free_bytes=status.heap_least_free_bytes or None,

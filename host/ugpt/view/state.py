@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from ..runs.smoothing import window
+from ..training.detach import Detached
 from ..training.events import (
     Baselines,
     Event,
@@ -46,6 +47,7 @@ class Condition(Enum):
     SILENT = auto()  # connected, but the device says nothing
     LOST = auto()  # the connection is gone, or the device restarts
     STOPPED = auto()
+    DETACHED = auto()  # the board goes on by itself
     FINISHED = auto()
 
 
@@ -124,8 +126,6 @@ class DashboardState:
         match event:
             case Started():
                 self.started = event
-                self.saved_step = event.step
-                self.saved_s = now_s
                 self._enter(Condition.TRAINING, now_s)
                 self.say("", now_s)
             case History():
@@ -140,7 +140,7 @@ class DashboardState:
                 self.val_losses[event.step] = event.val_loss
                 self.say(f"validation loss {event.val_loss:.4f} at step {event.step:,}", now_s)
             case Progress():
-                self._take_progress(event)
+                self._take_progress(event, now_s)
             case Preview():
                 self._write(Page(event.step, tuple(event.texts), tuple(event.known)))
             case LetterLosses():
@@ -173,6 +173,8 @@ class DashboardState:
             case Stopped():
                 self._enter(Condition.STOPPED, now_s)
                 self.say(f"stopped after step {event.step:,}", now_s)
+            case Detached():
+                self._enter(Condition.DETACHED, now_s)
             case Finished():
                 self.finished = event
                 self._enter(Condition.FINISHED, now_s)
@@ -223,8 +225,10 @@ class DashboardState:
         self.recent.extend(losses[-_RECENT:])
         self.curve.put(first, losses)
 
-    def _take_progress(self, progress: Progress) -> None:
+    def _take_progress(self, progress: Progress, now_s: float) -> None:
         self.progress = progress
+        if progress.saved_step > self.saved_step:
+            self.saved_step, self.saved_s = progress.saved_step, now_s
         if progress.temperature_c is not None:
             self.temperatures.append(progress.temperature_c)
         if progress.gradient_norm is not None and math.isfinite(progress.gradient_norm):

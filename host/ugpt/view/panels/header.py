@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from ...training.events import Started
 from ..state import Condition, DashboardState
 from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, printable, rate
 from .frame import spread
@@ -26,7 +27,7 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
     parts = [
         Text(printable(started.data.name), "bold"),
         Text(f"{started.parameters:,} parameters", QUIET),
-        Text.assemble(("● ", WARNING if troubled else GOOD), (printable(started.device), QUIET)),
+        Text.assemble(("● ", WARNING if troubled else GOOD), (_device(started), QUIET)),
     ]
     room = width - right.cell_len - 2
     for number, part in enumerate(parts):
@@ -36,6 +37,11 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
             break
         left.append("  ").append_text(part)
     return spread(left, right, width)
+
+
+def _device(started: Started) -> str:
+    """Which device, without the reason it was chosen for."""
+    return printable(started.device.split(";")[0])
 
 
 def standing(state: DashboardState, now_s: float) -> Text:
@@ -50,6 +56,8 @@ def standing(state: DashboardState, now_s: float) -> Text:
             return Text("paused", f"bold {WARNING}")
         case Condition.STOPPED:
             return Text("stopped", f"bold {WARNING}")
+        case Condition.DETACHED:
+            return Text("goes on by itself", GOOD)
         case Condition.FINISHED:
             elapsed_s = state.finished.elapsed_s if state.finished else None
             return Text("done" if elapsed_s is None else f"done in {duration(elapsed_s)}", GOOD)
