@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 
 class Key(Enum):
@@ -36,71 +37,62 @@ def keys_of(data: bytes) -> list[Key]:
     return [meanings.get(character.lower(), Key.OTHER) for character in text]
 
 
-if sys.platform == "win32":
+class Keyboard:
+    """Standard input in cbreak mode, if it is a terminal: signals still work.
 
-    class Keyboard:
-        """Windows has no terminal that an event loop can read: there Ctrl-C remains."""
+    Windows has no terminal that an event loop can read: there Ctrl-C remains.
+    """
 
-        def __init__(self, on_key: Callable[[Key], None]) -> None:
-            pass
+    def __init__(self, on_key: Callable[[Key], None]) -> None:
+        self._on_key = on_key
+        self._file: int | None = None
+        self._before: list[Any] = []
 
-        def start(self) -> None:
-            pass
+    def start(self) -> None:
+        if sys.platform == "win32":
+            return
+        import termios
+        import tty
 
-        def stop(self) -> None:
-            pass
+        if self._file is not None or sys.__stdin__ is None or not sys.__stdin__.isatty():
+            return
+        file = sys.__stdin__.fileno()
+        try:
+            self._before = termios.tcgetattr(file)
+            tty.setcbreak(file, termios.TCSADRAIN)
+            changed: list[Any] = termios.tcgetattr(file)
+            changed[0] &= ~termios.IXON  # Ctrl-S would stop the output, and so the training
+            termios.tcsetattr(file, termios.TCSADRAIN, changed)
+        except (termios.error, OSError):
+            return
+        asyncio.get_running_loop().add_reader(file, self._read)
+        self._file = file
 
-else:
-    import termios
-    import tty
+    def stop(self) -> None:
+        if sys.platform == "win32" or self._file is None:
+            return
+        import termios
 
-    class Keyboard:
-        """Standard input in cbreak mode, if it is a terminal: signals still work."""
+        file, self._file = self._file, None
+        self._unlisten(file)
+        with contextlib.suppress(termios.error, OSError):  # the terminal is gone
+            # What was typed for the dashboard is not meant for the shell.
+            termios.tcsetattr(file, termios.TCSAFLUSH, self._before)
 
-        def __init__(self, on_key: Callable[[Key], None]) -> None:
-            self._on_key = on_key
-            self._file: int | None = None
-            self._before: list[int | list[bytes | int]] = []
+    def _read(self) -> None:
+        assert self._file is not None
+        try:
+            data = os.read(self._file, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._unlisten(self._file)
+            return
+        for key in keys_of(data):
+            self._on_key(key)
 
-        def start(self) -> None:
-            if self._file is not None or sys.__stdin__ is None or not sys.__stdin__.isatty():
-                return
-            file = sys.__stdin__.fileno()
-            try:
-                self._before = termios.tcgetattr(file)
-                tty.setcbreak(file, termios.TCSADRAIN)
-                changed = termios.tcgetattr(file)
-                # Ctrl-S would stop the output, and with it the training.
-                changed[0] = int(changed[0]) & ~termios.IXON
-                termios.tcsetattr(file, termios.TCSADRAIN, changed)
-            except (termios.error, OSError):
-                return
-            asyncio.get_running_loop().add_reader(file, self._read)
-            self._file = file
-
-        def stop(self) -> None:
-            if self._file is None:
-                return
-            file, self._file = self._file, None
-            self._unlisten(file)
-            with contextlib.suppress(termios.error, OSError):  # the terminal is gone
-                # What was typed for the dashboard is not meant for the shell.
-                termios.tcsetattr(file, termios.TCSAFLUSH, self._before)
-
-        def _read(self) -> None:
-            assert self._file is not None
-            try:
-                data = os.read(self._file, _READ_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._unlisten(self._file)
-                return
-            for key in keys_of(data):
-                self._on_key(key)
-
-        def _unlisten(self, file: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone, and its readers with it
-                asyncio.get_running_loop().remove_reader(file)
+    def _unlisten(self, file: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and its readers with it
+            asyncio.get_running_loop().remove_reader(file)
