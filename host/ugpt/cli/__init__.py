@@ -9,6 +9,7 @@ import sys
 import typer
 
 from ..errors import UgptError
+from ..view.capability import mend_environment
 from ..view.output import error_console, name_program, pasteable
 from .group import CommandGroup, command_names
 from .messages import show_error, version
@@ -43,6 +44,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a character it cannot show ends no run
     name_program(program_name(), command_names())
     app.info.epilog = pasteable(_START)
+    mend_environment()
     try:
         app(prog_name="ugpt")
     except UgptError as error:

@@ -114,8 +114,8 @@ def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a command; after Ctrl-C it ends with the exit status shells expect."""
+    """Runs a command; one that is interrupted ends with the exit status that shells expect."""
     try:
         return asyncio.run(work)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None

@@ -1,49 +1,191 @@
-"""The loss curve of a run as a picture."""
+"""A run as a picture to keep and to share: its loss curve, what it is, and what it wrote."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import io
 import logging
-from collections.abc import Mapping, Sequence
+import math
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from .smoothing import trailing_mean
+from .errors import RunError
+from .smoothing import Floats, trailing_mean, windows
+
+TEXTS = 6
+"""How many texts a card has room for."""
+
+_POINTS = 2000  # of a curve, more than its pixels
+_TEXT_LENGTH = 18
+_NAME_LENGTH = 60
+_FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft YaHei", "Noto Sans"]
+"""The first that has a glyph; only the first one is always there."""
+_PAPER, _INK, _QUIET, _CURVE, _MARK = "#0f1419", "#e6e1cf", "#7a8590", "#39bae6", "#ffb454"
 
 
-def loss_png(losses: Sequence[float], val_losses: Mapping[int, float], title: str) -> bytes:
-    """A PNG of the losses of steps 1..n: each one, and their trailing mean.
+@dataclass(frozen=True)
+class Card:
+    """What a picture of a run shows."""
 
-    `val_losses` are validation losses by step, drawn if there are any.
+    losses: Sequence[float]
+    """Of steps 1.., not a number where they are not known."""
+    total_steps: int
+    data: str
+    device: str
+    parameters: int
+    val_losses: Mapping[int, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    """Losses to compare with, by name."""
+    texts: Sequence[str] = ()
+
+
+def loss_png(card: Card) -> bytes:
+    """A PNG of 1600 by 900 pixels. Raises RunError if it cannot be drawn.
+
+    It is drawn with settings of its own, whatever a notebook or a matplotlibrc says.
     """
+    try:
+        with _own_settings():
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+
+            figure = Figure(figsize=(16, 9), dpi=100, facecolor=_PAPER)
+            canvas: Any = FigureCanvasAgg(figure)
+            _draw(figure, card)
+            content = io.BytesIO()
+            canvas.print_png(content)
+            return content.getvalue()
+    except Exception as error:  # a picture is not worth a run
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RunError(f"loss.png could not be drawn: {reason}") from error
+
+
+@contextlib.contextmanager
+def _own_settings() -> Iterator[None]:
+    """matplotlib with its defaults; what the program around has set is there again afterwards."""
     # Slow to import, and its only message is about a font cache it builds once.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from matplotlib.figure import Figure
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a font has no glyph for everything that is written
+        matplotlib = _import_matplotlib()
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams["font.family"] = _FONTS
+            yield
 
-    values = np.array(losses, dtype=np.float64)
-    steps = np.arange(1, len(values) + 1)
-    window = min(max(len(values) // 20, 1), 1000)
-    figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(steps, values, ".", markersize=2, color="0.7", label="each step")
-    axes.plot(
-        steps, trailing_mean(values, window), color="tab:blue", label=f"mean of {window:,} steps"
-    )
-    if val_losses:
+
+def _import_matplotlib() -> Any:
+    """matplotlib, also if the settings it would read at import are unreadable or wrong."""
+    try:
+        import matplotlib
+    except Exception:
+        for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+            del sys.modules[name]  # what is left of half an import would break the next one
+        # It looks for its settings in the working directory first, so this makes it read its own.
+        found = importlib.util.find_spec("matplotlib")
+        if found is None or found.origin is None:
+            raise
+        backend = os.environ.pop("MPLBACKEND", None)
+        try:
+            with contextlib.chdir(Path(found.origin).parent / "mpl-data"):
+                import matplotlib
+        finally:
+            if backend is not None:
+                os.environ["MPLBACKEND"] = backend
+    return matplotlib
+
+
+def _draw(figure: Any, card: Card) -> None:
+    step = len(card.losses)
+    smoothed = _curve(card)
+    _say(figure, 0.05, 0.925, _cut(card.data, _NAME_LENGTH), size=30, weight="bold")
+    facts = f"{card.parameters:,} parameters, trained on {card.device}"
+    _say(figure, 0.05, 0.88, _cut(facts, 100), size=16, color=_QUIET)
+    _say(figure, 0.95, 0.925, "µgpt", size=30, weight="bold", color=_CURVE, ha="right")
+    axes = figure.add_axes((0.075, 0.1, 0.6, 0.73), facecolor=_PAPER)
+    if smoothed is not None:
+        axes.plot(*smoothed, color=_CURVE, linewidth=3, solid_capstyle="round", zorder=3)
+    marks = {at: loss for at, loss in card.val_losses.items() if math.isfinite(loss)}
+    if marks:
         axes.plot(
-            list(val_losses),
-            list(val_losses.values()),
-            "D-",
-            markersize=4,
-            linewidth=1,
-            color="tab:orange",
-            label="validation",
+            list(marks),
+            list(marks.values()),
+            "D",
+            color=_MARK,
+            markersize=8,
+            zorder=4,
+            clip_on=False,
         )
-    axes.set_xlabel("step")
-    axes.set_ylabel("loss")
-    axes.set_title(title)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()
+    for name, loss in card.baselines.items():
+        axes.axhline(loss, color=_QUIET, linestyle=(0, (1, 4)), linewidth=1.5, zorder=1)
+        axes.annotate(
+            name, (1, loss), (-6, 4), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="bottom", color=_QUIET, fontsize=13,
+        )  # fmt: skip
+    _scale(axes, card, smoothed, marks)
+    _say(figure, 0.72, 0.80, "loss", size=16, color=_QUIET)
+    last = smoothed[1][-1] if smoothed is not None else math.nan
+    _say(figure, 0.72, 0.73, f"{last:.3f}", size=36, weight="bold", color=_CURVE)
+    if marks:
+        _say(figure, 0.855, 0.80, "on held-out texts", size=16, color=_QUIET)
+        _say(figure, 0.855, 0.73, f"{marks[max(marks)]:.3f}", size=36, weight="bold", color=_MARK)
+    of = "" if step >= card.total_steps else f" of {card.total_steps:,}"
+    _say(figure, 0.72, 0.665, f"after {step:,}{of} steps", size=16, color=_QUIET)
+    if card.texts:
+        _say(figure, 0.72, 0.57, "what it writes", size=16, color=_QUIET)
+    for number, text in enumerate(card.texts[:TEXTS]):
+        shown = _cut(text, _TEXT_LENGTH) or "(empty)"
+        _say(figure, 0.72, 0.51 - number * 0.07, shown, size=24)
+
+
+def _curve(card: Card) -> tuple[Floats, Floats] | None:
+    """Steps and smoothed losses, as many as a picture can show; None if there are none."""
+    losses = np.asarray(card.losses, dtype=np.float64)
+    losses = np.where(np.isfinite(losses), losses, np.nan)
+    if np.isnan(losses).all():
+        return None
+    steps = np.arange(1, len(losses) + 1)
+    means = trailing_mean(losses, windows(steps, card.total_steps))
+    means[np.isnan(losses)] = np.nan  # a gap stays a gap
+    some = np.unique(np.geomspace(1, len(losses), _POINTS).astype(np.int64))
+    known = some[~np.isnan(means[some - 1])]
+    some = some if len(known) and known[-1] == some[-1] else np.append(some, known[-1:])
+    return some.astype(np.float64), means[some - 1]
+
+
+def _scale(
+    axes: Any, card: Card, smoothed: tuple[Floats, Floats] | None, marks: Mapping[int, float]
+) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    shown = [*marks.values(), *card.baselines.values()]
+    if smoothed is not None:
+        shown += [float(np.nanmin(smoothed[1])), float(np.nanmax(smoothed[1]))]
+    if shown:
+        space = max((max(shown) - min(shown)) * 0.06, 0.02)
+        axes.set_ylim(max(min(shown) - space, 0.0), max(shown) + space)
+    axes.set_xscale("log")
+    axes.set_xlim(1, max(card.total_steps, 2))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.tick_params(colors=_QUIET, labelsize=13, length=0, pad=8)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_QUIET)
+    axes.set_xlabel("step", color=_QUIET, fontsize=13)
+
+
+def _say(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
+    figure.text(x, y, text, parse_math=False, **{"color": _INK, **style})
+
+
+def _cut(text: str, length: int) -> str:
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"

@@ -93,6 +93,26 @@ class Progress(Event):
     sent_bytes_per_s: float
     received_bytes_per_s: float
     repeats: int
+    learning_rate: float = 0.0
+    """Of the next step."""
+    gradient_norm: float | None = None
+    """None where the device does not compute it; so are the figures below where it tells none."""
+    saved_step: int = 0
+    """Of the newest checkpoint in the device's flash; 0 if there is none."""
+    step_s: float | None = None
+    """How long the device works on one step."""
+    heap_free_bytes: int | None = None
+    heap_least_free_bytes: int | None = None
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True)
+class Baselines(Event):
+    """Losses that models without a network reach on the data set, in nats per token."""
+
+    uniform: float
+    letter_counts: float
+    letter_pairs: float
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,16 @@ class Preview(Event):
 
     step: int
     texts: Sequence[str]
+    known: Sequence[bool] = ()
+    """Of each text, whether it stands in the data set; none if that was not looked up."""
+
+
+@dataclass(frozen=True)
+class LetterLosses(Event):
+    """The mean loss of each character; the end of a text stands under the empty string."""
+
+    step: int
+    losses: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -133,6 +163,27 @@ class Restored(Event):
 
     step: int
     source: str
+
+
+@dataclass(frozen=True)
+class Silent(Event):
+    """The device has not said anything for `silent_s`; 0 when it is heard again."""
+
+    silent_s: float
+
+
+@dataclass(frozen=True)
+class Paused(Event):
+    """Training stands still on request after `step` steps."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Resumed(Event):
+    """Training goes on after a pause."""
+
+    step: int
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from ..concurrency import run_together
 from ..device.client import Device, Losses
@@ -17,6 +17,7 @@ _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
 _MESSAGE_BYTES = 128  # of a `documents_write` around its documents, at most
 _DOCUMENT_BYTES = 3  # of the header of a document, at most
 _DOCUMENTS_MAX = 1024  # in one request
+_GRADIENT_NORM_MINOR = 1  # of the protocol, from which on devices compute it
 _IDLE_MAX_S = 0.2
 _PATIENCE = 0.4  # share of the documents on the device that may be used up between two looks
 
@@ -44,10 +45,12 @@ class DocumentFeeder:
         self._steps_per_s = 0.0
         self.step = 0
         """Steps (completed by the device) whose losses have been pulled."""
+        self.status: Status
+        """Of the last look at the device."""
 
     async def begin(self) -> None:
         """Takes up the device as it is."""
-        status = await self._device.status()
+        self.status = status = await self._device.status()
         # A device that is ahead of the folder still holds the losses in between.
         self.step = min(status.step, self._run.metrics.step)
         self._next, self._room = status.documents_next, status.documents_free
@@ -57,22 +60,26 @@ class DocumentFeeder:
         step: int,
         target: int,
         stop: asyncio.Event,
-        on_round: Callable[[], Awaitable[None]],
+        on_round: Callable[[], object],
     ) -> None:
         """Trains up to `step` completed steps, all losses pulled; earlier when `stop` is set.
 
         Where `target` is later, the device only waits there, for documents; it does not save.
         """
         self._end = step * self._batch
-        await self._device.train(target)
+        await self._train(target)
         while self.step < step and not stop.is_set():
             looked_s, before = time.monotonic(), self.step
             status = await self._exchange()
             if status.state is DeviceState.IDLE and status.step < target:
-                await self._device.train(target)  # someone else stopped it
-            await on_round()
+                await self._train(target)  # someone else stopped it
+            on_round()
             await self._pause_between(status, stop)
             self._measure(self.step - before, time.monotonic() - looked_s)
+
+    async def _train(self, target: int) -> None:
+        measures = self._session.watched and self._device.hello.minor >= _GRADIENT_NORM_MINOR
+        await self._device.train(target, gradient_norm=measures)
 
     async def drain(self) -> None:
         """Pulls what is left of a device that stands still."""
@@ -91,6 +98,7 @@ class DocumentFeeder:
             *sending, self._device.losses(self.step + 1), self._device.status()
         )
         self._check(status)
+        self.status = status
         if losses.values:
             if losses.first != self.step + 1:
                 raise ProtocolError(

@@ -15,13 +15,15 @@ from ..runs.registry import forget
 from .events import History, Notice, OnEvent, Restored, StepLosses
 from .feeder import require_no_error
 from .fit import require_fit
-from .lifecycle import describe_start, finish_run
+from .lifecycle import describe_data, describe_start, finish_run
 from .loss_history import pull_loss_history
 from .reporter import ProgressReporter
 from .restore import ResumePoint
 from .retry import Connect, Retry
 from .session import Session
+from .silence import silence_told
 from .throughput import Throughput
+from .wishes import Wish, Wishes
 
 OpenSession = Callable[[int], Session]
 """Finds the run of a number, with its data set."""
@@ -47,13 +49,22 @@ class Attachment:
         self._open_session = open_session
         self._started_s = time.monotonic()
         self._follower: _Follower | None = None
+        self._wishes = Wishes()
         self._retry = Retry(
             connect,
             emit,
             step=lambda: self._follower.run.metrics.step if self._follower else 0,
             begun=lambda: self._follower is not None,
-            stop=asyncio.Event(),  # leaving needs no ceremony
+            stop=self._wishes.stop,  # never set: leaving needs no ceremony
         )
+
+    def request_sample(self) -> None:
+        """Asks for a few texts of the model as it is."""
+        self._wishes.ask(Wish.SAMPLE)
+
+    def request_letters(self) -> None:
+        """Asks for the loss of each character."""
+        self._wishes.ask(Wish.LETTERS)
 
     @property
     def run_followed(self) -> Run | None:
@@ -68,8 +79,10 @@ class Attachment:
 
     async def _converse(self, device: Device) -> Following:
         if self._follower is None:
-            self._follower = _Follower(await self._find(device), self._started_s)
-        return await self._follower.follow(device)
+            session = await self._find(device)
+            self._follower = _Follower(session, self._started_s, self._wishes)
+        async with silence_told(device, self._follower.emit):
+            return await self._follower.follow(device)
 
     async def _find(self, device: Device) -> Session:
         status = await device.status()
@@ -88,11 +101,12 @@ class Attachment:
 class _Follower:
     """Keeps a run folder level with the board, over one connection or several."""
 
-    def __init__(self, session: Session, started_s: float) -> None:
+    def __init__(self, session: Session, started_s: float, wishes: Wishes) -> None:
         self.run = session.run
+        self.emit = session.emit
         self._session = session
         self._started_s = started_s
-        self._emit = session.emit
+        self._wishes = wishes
         self._total_steps = session.total_steps
         self._shown = False
         self._given_up = 0
@@ -115,31 +129,42 @@ class _Follower:
             step = self.run.metrics.step
             if status.state is DeviceState.IDLE and step >= status.step:
                 break
-            await reporter.after_each(step)
+            reporter.after_each(step, status)
+            await reporter.keep_diary(step)
+            await self._attend(reporter, step)
             await asyncio.sleep(_pause_s(step - before, time.monotonic() - looked_s))
-        reporter.report(step)
+        reporter.report(step, status)
         if status.step < self._total_steps:
             return Following.PAUSED
         if self._given_up:
-            self._emit(Notice(f"The losses of {self._given_up:,} steps were not kept."))
+            self.emit(Notice(f"The losses of {self._given_up:,} steps were not kept."))
         await finish_run(device, self._session, None)
         forget(self.run)
         return Following.FINISHED
+
+    async def _attend(self, reporter: ProgressReporter, step: int) -> None:
+        """Grants what was asked for; the board goes on meanwhile."""
+        while (wish := self._wishes.take()) is not None:
+            if wish is Wish.SAMPLE:
+                await reporter.sample_now(step)
+            elif wish is Wish.LETTERS:
+                await reporter.measure_letters(step)
 
     async def _show(self, device: Device, status: Status) -> None:
         """Tells what is already known when a board is taken up, or taken up again."""
         point = ResumePoint(status.step, "its own flash")
         if self._shown:
-            self._emit(Restored(status.step, point.source))
+            self.emit(Restored(status.step, point.source))
             return
         self._shown = True
         config = self.run.config
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        self._emit(describe_start(device, self._session, plan, point))
+        self.emit(describe_start(device, self._session, plan, point))
+        self.emit(describe_data(self._session))
         if self.run.metrics.step:
-            self._emit(History(self.run.metrics.losses, self.run.metrics.val_losses))
+            self.emit(History(self.run.metrics.losses, self.run.metrics.val_losses))
 
     async def _catch_up(self, device: Device, throughput: Throughput | None) -> Status:
         """Records every loss that can be had; returns the status before.
@@ -151,7 +176,7 @@ class _Follower:
             losses = await device.losses(first)
             if not losses.values or losses.first > first:
                 async for older in pull_loss_history(device, self.run, self._session.token_counts):
-                    self._emit(older)
+                    self.emit(older)
                 self._give_up(losses.first - 1 if losses.values else status.step)
             if losses.values:
                 tokens = self._record(losses.first, losses.values)
@@ -164,8 +189,8 @@ class _Follower:
         tokens = self._session.token_counts.of(first, len(losses))
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
-            self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
-        self._emit(StepLosses(first, losses, tokens))
+            self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+        self.emit(StepLosses(first, losses, tokens))
         return tokens
 
     def _give_up(self, step: int) -> None:
@@ -175,7 +200,7 @@ class _Follower:
             return
         self.run.metrics.give_up(step)
         if not self._given_up:
-            self._emit(Notice(f"The board no longer has the losses from step {first:,} on."))
+            self.emit(Notice(f"The board no longer has the losses from step {first:,} on."))
         self._given_up += step + 1 - first
 
     async def _look(self, device: Device) -> Status:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..data.baselines import baselines
 from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Plan
 from ..runs.config import Init
-from ..runs.plot import loss_png
-from .events import Finished, Saved, Started
+from ..runs.errors import RunError
+from ..runs.plot import TEXTS, Card, loss_png
+from .events import Baselines, Finished, Notice, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
 from .sampling import sample_like_microgpt, sample_texts
 from .session import Session
@@ -42,6 +46,13 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
     )
 
 
+def describe_data(session: Session) -> Baselines:
+    """The event that gives the losses of a run a meaning."""
+    shape = session.run.config.shape
+    known = baselines(session.dataset.documents, shape.block_size, shape.vocab_size)
+    return Baselines(known.uniform, known.letter_counts, known.letter_pairs)
+
+
 async def save_run(device: Device, session: Session, step: int) -> str:
     """Keeps an idle device's state in the run folder; it has saved itself to its flash.
 
@@ -60,7 +71,7 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
     digest = await save_run(device, session, step)
     texts = await _last_samples(device, session)
     run.write_samples(texts)
-    run.write_plot(loss_png(run.metrics.losses, run.metrics.val_losses, run.path.name))
+    draw_card(session, texts)
     session.emit(
         Finished(
             run=run.path,
@@ -72,6 +83,36 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
             val_loss=run.metrics.val_losses.get(step),
         )
     )
+
+
+async def texts_for_card(device: Device, session: Session) -> list[str]:
+    """What the model of a run that ends early writes."""
+    texts = sample_texts(device, TEXTS, seed=session.run.config.seed)
+    return [text.text async for text in texts]
+
+
+def draw_card(session: Session, texts: Sequence[str]) -> None:
+    """Draws loss.png; tells why if it cannot be drawn, which harms nothing else."""
+    run, shape = session.run, session.run.config.shape
+    known = describe_data(session)
+    card = Card(
+        losses=run.metrics.losses,
+        total_steps=session.total_steps,
+        data=session.dataset.path.name,
+        device=run.config.device.split(";")[0],  # without the reason it was chosen for
+        parameters=sum(rows * columns for rows, columns in tensor_shapes(shape).values()),
+        val_losses=run.metrics.val_losses,
+        baselines={
+            "random": known.uniform,
+            "letter counts": known.letter_counts,
+            "letter pairs": known.letter_pairs,
+        },
+        texts=texts,
+    )
+    try:
+        run.write_plot(loss_png(card))
+    except RunError as error:
+        session.emit(Notice(str(error)))
 
 
 async def _last_samples(device: Device, session: Session) -> list[str]:

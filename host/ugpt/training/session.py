@@ -12,6 +12,8 @@ from ..runs.folder import Run
 from .events import OnEvent
 from .loss_history import TokenCounts
 
+_KNOWN_MAX = 1_000_000
+
 
 @dataclass(frozen=True)
 class Session:
@@ -20,6 +22,8 @@ class Session:
     run: Run
     dataset: Dataset
     emit: OnEvent
+    watched: bool = False
+    """Whether somebody looks on: figures are computed then that cost the device some time."""
 
     @cached_property
     def split(self) -> Split:
@@ -32,6 +36,12 @@ class Session:
         """How many positions each step trains."""
         config = self.run.config
         return TokenCounts(self.split.training, config.shape.block_size, config.recipe.batch)
+
+    @cached_property
+    def known_texts(self) -> frozenset[int]:
+        """Hashes of the documents; none if there are too many to look texts up in."""
+        documents = self.dataset.documents
+        return frozenset(map(hash, documents)) if len(documents) <= _KNOWN_MAX else frozenset()
 
     @property
     def vocabulary(self) -> Vocabulary:

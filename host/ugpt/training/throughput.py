@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ..device.client import Device
+from ..rpc.messages import Status
 from .events import Progress
 
 _SPAN_S = 3.0
@@ -35,7 +36,7 @@ class Throughput:
         """Adds tokens that have been trained on."""
         self._tokens += tokens
 
-    def read(self, step: int, loss: float | None) -> Progress:
+    def read(self, step: int, loss: float | None, status: Status, learning_rate: float) -> Progress:
         """The state after `step` steps, the last of which had `loss`."""
         stats = self._device.stats
         now = self._mark(step)
@@ -57,6 +58,13 @@ class Throughput:
             sent_bytes_per_s=(now.sent_bytes - first.sent_bytes) / span_s,
             received_bytes_per_s=(now.received_bytes - first.received_bytes) / span_s,
             repeats=stats.repeats,
+            learning_rate=learning_rate,
+            gradient_norm=status.gradient_norm,
+            saved_step=status.saved_step,
+            step_s=status.step_us / 1e6 or None,
+            heap_free_bytes=status.heap_free_bytes or None,
+            heap_least_free_bytes=status.heap_least_free_bytes or None,
+            temperature_c=status.temperature_c,
         )
 
     def _mark(self, step: int) -> _Mark:

@@ -8,7 +8,6 @@ that is interrupted, restarted or resumed ends with the same bits as one that is
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -16,17 +15,29 @@ from enum import Enum
 
 from ..device.client import Device
 from ..errors import UgptError
-from ..rpc.errors import DeviceRestarted, FlashFailed, NoRoom
-from .events import History, Notice, Restored, StepLosses, Stopped
+from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from .detach import Detached, detach
+from .events import History, Notice, Paused, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
-from .lifecycle import describe_start, finish_run, save_run
+from .lifecycle import (
+    describe_data,
+    describe_start,
+    draw_card,
+    finish_run,
+    save_run,
+    texts_for_card,
+)
 from .reporter import ProgressReporter
 from .restore import place
 from .retry import LOST, Connect, Retry
 from .session import Session
+from .silence import silence_told
 from .throughput import Throughput
 from .validation import Validation
+from .wishes import Wish, Wishes
+
+_LOOK_S = 0.5  # at a device that stands still on request
 
 
 class Outcome(Enum):
@@ -34,13 +45,15 @@ class Outcome(Enum):
 
     FINISHED = "finished"
     STOPPED = "stopped"
+    DETACHED = "detached"  # the board goes on by itself
 
 
 class Training:
     """One run from wherever it stands to its end.
 
-    The session's `emit` hears of everything. `request_stop` ends the run at a step boundary; the
-    run folder is complete then, and another Training of the same folder goes on from there.
+    The session's `emit` hears of everything. What is requested takes effect at a step boundary
+    and leaves the weights at the end as they would be. `request_stop` ends the run there; the run
+    folder is complete then, and another Training of the same folder goes on from there.
     """
 
     def __init__(self, connect: Connect, session: Session) -> None:
@@ -48,38 +61,65 @@ class Training:
         self._run = session.run
         self._emit = session.emit
         self._validation = Validation(session)
-        self._stop = asyncio.Event()
+        self._wishes = Wishes()
         self._started_s = time.monotonic()
         self.placed = False
         """Whether training has begun, so that there is something to stop and to keep."""
+        self.detached: Detached | None = None
+        """How the board goes on, if it was asked to go on by itself."""
         self._retry = Retry(
             connect,
             session.emit,
             step=lambda: self._run.metrics.step,
             begun=lambda: self.placed,
-            stop=self._stop,
+            stop=self._wishes.stop,
         )
 
     @property
     def stopping(self) -> bool:
-        return self._stop.is_set()
+        return self._wishes.stop.is_set()
 
     def request_stop(self) -> None:
         """Asks for an end at the next step boundary."""
-        self._stop.set()
+        self._wishes.ask(Wish.STOP)
+
+    def request_pause(self) -> None:
+        """Asks the device to stand still until `request_resume`; other requests are granted."""
+        self._wishes.ask(Wish.PAUSE)
+
+    def request_resume(self) -> None:
+        self._wishes.ask(Wish.RESUME)
+
+    def request_sample(self) -> None:
+        """Asks for a few texts of the model as it is."""
+        self._wishes.ask(Wish.SAMPLE)
+
+    def request_evaluate(self) -> None:
+        """Asks for the loss of the documents held out."""
+        self._wishes.ask(Wish.EVALUATE)
+
+    def request_letters(self) -> None:
+        """Asks for the loss of each character."""
+        self._wishes.ask(Wish.LETTERS)
+
+    def request_detach(self) -> None:
+        """Asks to leave the board to go on by itself."""
+        self._wishes.ask(Wish.DETACH)
 
     async def run(self) -> Outcome:
         """Trains to the last step. Raises UgptError if that is not possible."""
         outcome = await self._retry.run(self._converse)
         if outcome is not None:
             return outcome
+        draw_card(self._session, [])
         self._emit(Stopped(self._run.path, self._run.metrics.step))
         return Outcome.STOPPED
 
     async def _converse(self, device: Device) -> Outcome:
         await self._place(device)
         try:
-            return await self._conduct(device)
+            async with silence_told(device, self._emit):
+                return await self._conduct(device)
         except UgptError as error:
             if not isinstance(error, (*LOST, DeviceRestarted)):
                 await self._rest(device)
@@ -97,6 +137,7 @@ class Training:
             return
         self.placed = True
         self._emit(describe_start(device, self._session, plan, point))
+        self._emit(describe_data(self._session))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
         if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
@@ -118,28 +159,83 @@ class Training:
         throughput = Throughput(device, feeder.step, total_steps, self._started_s)
         reporter = ProgressReporter(device, self._session, feeder.step, throughput)
         await self._validation.after(device, feeder.step)  # which an interruption prevented
+        await reporter.keep_diary(feeder.step)
         while feeder.step < total_steps:
             target = self._next_target(feeder.step)
+            evaluation = self._run.config.next_evaluation(feeder.step)
             await feeder.advance(
-                min(target, self._run.config.next_evaluation(feeder.step)),
+                min(target, evaluation, reporter.next_page),
                 target,
-                self._stop,
-                lambda: reporter.after_each(feeder.step),
+                self._wishes.arrived,
+                lambda: reporter.after_each(feeder.step, feeder.status),
             )
-            if self._stop.is_set():
-                await device.pause()
-                await feeder.drain()
+            ending = await self._attend(device, feeder, reporter)
             await self._validation.after(device, feeder.step)
+            await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
                 break
-            if self._stop.is_set():
+            if ending is Wish.STOP:
                 return await self._stop_here(device, feeder.step)
+            if ending is Wish.DETACH and await self._detach_here(device):
+                return Outcome.DETACHED
             if feeder.step == target:
                 await self._save(device, feeder.step)
-        reporter.report(feeder.step)
+        reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, elapsed_s)
         return Outcome.FINISHED
+
+    async def _attend(
+        self, device: Device, feeder: DocumentFeeder, reporter: ProgressReporter
+    ) -> Wish | None:
+        """Grants what was asked for; returns a wish that ends the run here, STOP or DETACH."""
+        paused = False
+        try:
+            while True:
+                wish = await self._wishes.wait(_LOOK_S) if paused else self._wishes.take()
+                match wish:
+                    case None if paused:
+                        feeder.status = await device.status()
+                        reporter.report(feeder.step, feeder.status)
+                    case None:
+                        return None
+                    case Wish.SAMPLE:
+                        await reporter.sample_now(feeder.step)
+                    case Wish.LETTERS:
+                        await reporter.measure_letters(feeder.step)
+                    case Wish.EVALUATE:
+                        await self._stand_still(device, feeder)
+                        await self._validation.now(device, feeder.step)
+                    case Wish.PAUSE:
+                        await self._stand_still(device, feeder)
+                        if not paused and feeder.step < self._session.total_steps:
+                            paused = True
+                            self._emit(Paused(feeder.step))
+                    case Wish.RESUME if paused:
+                        paused = False
+                        self._emit(Resumed(feeder.step))
+                    case Wish.STOP | Wish.DETACH:
+                        await self._stand_still(device, feeder)
+                        return wish
+        except UgptError:
+            if paused:
+                self._wishes.ask(Wish.PAUSE)  # it holds on the next connection as well
+            raise
+
+    async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
+        """Stops the device at a step boundary; the next `advance` lets it go on."""
+        await device.pause()
+        await feeder.drain()
+
+    async def _detach_here(self, device: Device) -> bool:
+        """Leaves the board to itself; False if the run cannot live there."""
+        try:
+            self.detached = await detach(device, self._session)
+        except (DoesNotFit, NoRoom) as error:
+            self._emit(Notice(str(error)))
+            return False
+        self._emit(self.detached)
+        return True
 
     def _next_target(self, step: int) -> int:
         total_steps = self._session.total_steps
@@ -153,6 +249,7 @@ class Training:
         with contextlib.suppress(FlashFailed, NoRoom):
             await device.save()
         await self._save(device, step)
+        draw_card(self._session, await texts_for_card(device, self._session))
         self._emit(Stopped(self._run.path, step))
         return Outcome.STOPPED
 

@@ -6,7 +6,7 @@ import math
 
 from ..data.dataset import positions_of
 from ..device.client import Device
-from .events import Validated
+from .events import Notice, Validated
 from .session import Session
 
 
@@ -31,8 +31,20 @@ class Validation:
             return
         if step != metrics.step or math.isnan(metrics.losses[step - 1]):
             return  # a step that is being repeated, or one that nobody watched
-        losses = (await device.evaluate(self._documents)).losses
-        weighted = (loss * count for loss, count in zip(losses, self._positions, strict=True))
-        val_loss = math.fsum(weighted) / sum(self._positions)
+        val_loss = await self._evaluate(device)
         metrics.record_validation(val_loss)
         self._emit(Validated(step, val_loss, len(self._documents)))
+
+    async def now(self, device: Device, step: int) -> None:
+        """Evaluates because somebody asked for it; the run folder stays that of any other run."""
+        if not self._documents:
+            self._emit(
+                Notice("Nothing is held out to evaluate; train with --holdout 10% for that.")
+            )
+            return
+        self._emit(Validated(step, await self._evaluate(device), len(self._documents)))
+
+    async def _evaluate(self, device: Device) -> float:
+        losses = (await device.evaluate(self._documents)).losses
+        weighted = (loss * count for loss, count in zip(losses, self._positions, strict=True))
+        return math.fsum(weighted) / sum(self._positions)

@@ -1,26 +1,69 @@
 """A loss curve in braille characters, two by four dots each."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
-from itertools import groupby
-from operator import itemgetter
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from ..runs.smoothing import Floats, trailing_mean
+from ..runs.smoothing import Floats
+from .curve import Curve, Smoothed
+from .style import ACCENT, QUIET, VALIDATION, short_count
 
-RAW_STYLE = "bright_black"
-SMOOTHED_STYLE = "bold bright_cyan"
+CURVE_STYLE = f"bold {ACCENT}"
 MARK = "◆"
-MARK_STYLE = "bold bright_yellow"
-AXIS_STYLE = "bright_black"
 
-_DOTS_PER_COLUMN = 4  # of raw losses at most: more would blacken the curve
-_OUTLIERS_PERCENT = 0.5  # at either end, left out of the picture
 _BRAILLE = 0x2800
 _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+_LABELLED_COLUMNS = 30  # of the curve, that labels at its right must leave
+_NEAR_DOTS = 2  # a mark so near the curve stands on it
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What a chart shows."""
+
+    curve: Curve
+    total_steps: int
+    marks: Mapping[int, float]
+    """Other losses, by step, to be marked one by one."""
+    baselines: Mapping[str, float]
+    """Losses to compare with, by name."""
+    logarithmic: bool = True
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """From losses and steps to dots."""
+
+    low: float
+    high: float
+    rows: int
+    columns: int
+    last_step: int
+    logarithmic: bool
+
+    def dot_row(self, losses: Floats) -> NDArray[np.int64]:
+        height = self.rows * 4
+        position = (self.high - losses) / (self.high - self.low) * height
+        return np.clip(position, 0, height - 1).astype(np.int64)
+
+    def step_at(self, dot_columns: Floats) -> Floats:
+        share = dot_columns / max(self.columns * 2 - 1, 1)
+        if self.logarithmic:
+            return np.asarray(self.last_step**share)
+        return np.asarray(1 + share * (self.last_step - 1))
+
+    def dot_column(self, step: int) -> int:
+        if self.logarithmic:
+            share = math.log(step) / max(math.log(self.last_step), 1e-9)
+        else:
+            share = (step - 1) / max(self.last_step - 1, 1)
+        return round(share * (self.columns * 2 - 1))
 
 
 def nice_step(span: float, count: int) -> float:
@@ -30,49 +73,54 @@ def nice_step(span: float, count: int) -> float:
     return next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
 
 
-def loss_chart(
-    losses: Floats, marked: Mapping[int, float], window: int, width: int, height: int
-) -> list[Text]:
-    """The curve of `losses` (of steps 1..n), raw and as a trailing mean over `window` steps.
+def loss_chart(plot: Plot, width: int, height: int, *, axis: bool = True) -> list[Text]:
+    """The smoothed curve in `height` lines of at most `width` columns.
 
-    `marked` are other losses, by step, to be marked one by one.
-    Returns `height` lines of at most `width` columns, the last two of them the axis of steps.
+    The last two are the axis of steps, unless it is left out; then the labels are too.
     """
-    rows = max(height - 2, 1)
-    smoothed = trailing_mean(losses, window)
-    marked = {step: loss for step, loss in marked.items() if 0 < step <= len(losses)}
-    low, high = _range(losses, smoothed, marked)
-    ticks = _y_ticks(low, high, rows)
-    margin = max((len(label) for label in ticks.values()), default=0)
-    columns = max(width - margin - 2, 1)
+    rows = max(height - 2 * axis, 1)
+    smoothed = plot.curve.smoothed(plot.total_steps, logarithmic=plot.logarithmic)
+    marks = {
+        step: loss
+        for step, loss in plot.marks.items()
+        if 0 < step <= plot.curve.step and math.isfinite(loss)
+    }
+    low, high = _range(smoothed.losses, marks, plot.baselines if axis else {})
+    ticks = _y_ticks(low, high, rows) if axis else {}
+    margin = max((len(label) for label in ticks.values()), default=0) + 2 if axis else 0
+    names = max((len(name) for name in plot.baselines), default=0) + 2
+    labelled = axis and len(plot.baselines) > 0 and width - margin - names >= _LABELLED_COLUMNS
+    columns = max(width - margin - (names if labelled else 0), 1)
+    last_step = max(plot.total_steps if plot.logarithmic else plot.curve.step, 2)
+    scale = _Scale(low, high, rows, columns, last_step, plot.logarithmic)
 
-    raw = np.zeros((rows * 4, columns * 2), dtype=bool)
-    line = np.zeros_like(raw)
-    if len(losses):
-        _plot(raw, line, losses, smoothed, low, high)
-
-    marks = _place_marks(marked, len(losses), columns, rows, low, high)
+    tops = _dot_rows(plot.curve.step, smoothed, scale)
+    codes = _codes(tops, scale)
+    placed = _place_marks(marks, tops, scale)
+    lines_at = _baseline_rows(plot.baselines, scale) if axis else {}
     lines = []
     for row in range(rows):
         text = Text(no_wrap=True)
-        label = ticks.get(row, "")
-        text.append(f"{label:>{margin}} {'┤' if label else '│'}", AXIS_STYLE)
-        dots = slice(row * 4, row * 4 + 4)
-        _append_dots(text, raw[dots], line[dots], marks.get(row, set()))
+        if axis:
+            label = ticks.get(row, "")
+            text.append(f"{label:>{margin - 2}} {'┤' if label else '│'}", QUIET)
+        name = lines_at.get(row)
+        text.append_text(_row(codes[row], placed.get(row, set()), dotted=name is not None))
+        if labelled and name:
+            text.append(f"  {name}", QUIET)
         lines.append(text)
-    return lines + _x_axis(len(losses), margin, columns)
+    return lines + (_x_axis(scale, margin) if axis else [])
 
 
-def _range(losses: Floats, smoothed: Floats, marked: Mapping[int, float]) -> tuple[float, float]:
+def _range(
+    losses: Floats, marks: Mapping[int, float], baselines: Mapping[str, float]
+) -> tuple[float, float]:
     """Lowest and highest loss to show, a little apart in any case."""
-    finite = losses[np.isfinite(losses)]
-    if not len(finite):
+    shown = np.array([*losses, *marks.values(), *baselines.values()])
+    if not len(shown):
         return 0.0, 1.0
-    usual = np.percentile(finite, [_OUTLIERS_PERCENT, 100 - _OUTLIERS_PERCENT])
-    marks = [loss for loss in marked.values() if math.isfinite(loss)]
-    shown = np.concatenate((usual, smoothed[np.isfinite(smoothed)], marks))
     low, high = float(shown.min()), float(shown.max())
-    space = max((high - low) * 0.03, 0.05)
+    space = max((high - low) * 0.04, 0.02)
     return max(low - space, 0.0), high + space
 
 
@@ -87,93 +135,113 @@ def _y_ticks(low: float, high: float, rows: int) -> dict[int, str]:
     return ticks
 
 
-def _plot(
-    raw: NDArray[np.bool_],
-    line: NDArray[np.bool_],
-    losses: Floats,
-    smoothed: Floats,
-    low: float,
-    high: float,
-) -> None:
-    """Sets the dots of both curves on canvases of [dot rows, dot columns]."""
-    height, width = raw.shape
-
-    def dot_row(values: Floats) -> NDArray[np.intp]:
-        position = (high - values) / (high - low) * height
-        rows: NDArray[np.intp] = np.clip(position, 0, height - 1).astype(np.intp)
+def _dot_rows(step: int, smoothed: Smoothed, scale: _Scale) -> NDArray[np.int64]:
+    """The row of the curve in each column of dots; -1 where it is not known."""
+    columns = np.arange(scale.columns * 2, dtype=np.float64)
+    rows = np.full(len(columns), -1, dtype=np.int64)
+    if not len(smoothed.steps):
         return rows
+    at = scale.step_at(columns)
+    first = np.floor(scale.step_at(columns - 0.5)).astype(np.int64) + 1
+    last = np.minimum(np.floor(scale.step_at(columns + 0.5)), step).astype(np.int64)
+    first = np.maximum(first, 1)
+    # A column between two steps belongs to the line between them, if both are known.
+    below = np.floor(at).astype(np.int64)
+    between = (
+        (first > last)
+        & (below + 1 <= step)
+        & smoothed.any_known(below, below)
+        & smoothed.any_known(below + 1, below + 1)
+    )
+    shown = smoothed.any_known(first, last) | between
+    rows[shown] = scale.dot_row(np.interp(at[shown], smoothed.steps, smoothed.losses))
+    return rows
 
-    stride = -(-len(losses) // (width * _DOTS_PER_COLUMN))
-    steps = np.arange(0, len(losses), stride)
-    steps = steps[(losses[steps] >= low) & (losses[steps] <= high)]
-    scale = (width - 1) / max(len(losses) - 1, 1)
-    raw[dot_row(losses[steps]), np.rint(steps * scale).astype(np.intp)] = True
 
-    last = int((len(losses) - 1) * scale)
-    at = np.interp(np.arange(last + 1) / scale, np.arange(len(losses)), smoothed)
-    rows = dot_row(np.nan_to_num(at, nan=high, posinf=high))  # what is not known is passed over
-    before = np.concatenate((rows[:1], rows[:-1]))
-    for column, (start, end) in enumerate(zip(before, rows, strict=True)):
-        if np.isnan(at[column]):
-            continue
-        # Every dot between two columns, so that a steep curve stays one line.
-        step = 1 if end >= start else -1
-        line[np.arange(start + step if start != end else start, end + step, step), column] = True
+def _codes(tops: NDArray[np.int64], scale: _Scale) -> NDArray[np.int64]:
+    """The braille pattern of each cell."""
+    dots = np.zeros((scale.rows * 4, scale.columns * 2), dtype=bool)
+    before = -1
+    for column, row in enumerate(tops.tolist()):
+        if row >= 0:
+            # Every dot between two columns, so that a steep curve stays one line.
+            start = row if before < 0 or before == row else before + (1 if before < row else -1)
+            dots[min(start, row) : max(start, row) + 1, column] = True
+        before = row
+    cells = dots.reshape(scale.rows, 4, scale.columns, 2).transpose(0, 2, 1, 3)
+    return np.asarray((cells * _DOT_BITS).sum(axis=(2, 3)), dtype=np.int64)
 
 
 def _place_marks(
-    marked: Mapping[int, float], steps: int, columns: int, rows: int, low: float, high: float
+    marks: Mapping[int, float], tops: NDArray[np.int64], scale: _Scale
 ) -> dict[int, set[int]]:
-    """The columns of the marks in each row of characters."""
-    marks: dict[int, set[int]] = {}
-    for step, loss in marked.items():
-        if math.isfinite(loss):
-            row = min(int((high - loss) / (high - low) * rows), rows - 1)
-            column = round((step - 1) / max(steps - 1, 1) * (columns - 1))
-            marks.setdefault(row, set()).add(column)
-    return marks
+    """The columns of the marks in each row of characters.
 
-
-def _append_dots(
-    text: Text, raw: NDArray[np.bool_], line: NDArray[np.bool_], marks: set[int]
-) -> None:
-    """Appends one row of characters from four rows of dots; the line outshines the raw dots.
-
-    In the columns of `marks` a mark stands in place of the dots.
+    A mark is as tall as four dots: near the curve it stands on it, so that the edge of a character
+    does not make a difference that is none.
     """
+    placed: dict[int, set[int]] = {}
+    for step, loss in marks.items():
+        column = scale.dot_column(step)
+        row = int(scale.dot_row(np.array([loss]))[0])
+        top = int(tops[column])
+        if top >= 0 and abs(top - row) <= _NEAR_DOTS:
+            row = top
+        placed.setdefault(row // 4, set()).add(column // 2)
+    return placed
 
-    def codes(dots: NDArray[np.bool_]) -> NDArray[np.int_]:
-        cells = dots.reshape(4, -1, 2).transpose(1, 0, 2)
-        return np.asarray((cells * _DOT_BITS).sum(axis=(1, 2)), dtype=np.int_)
 
-    line_codes = codes(line)
-    all_codes = codes(raw)
-    all_codes[line_codes > 0] = line_codes[line_codes > 0]
-    cells = [
-        (MARK, MARK_STYLE)
+def _baseline_rows(baselines: Mapping[str, float], scale: _Scale) -> dict[int, str]:
+    """The name of the baseline in a row; of two in one row the lower."""
+    ordered = sorted(baselines.items(), key=lambda item: -item[1])
+    return {int(scale.dot_row(np.array([loss]))[0]) // 4: name for name, loss in ordered}
+
+
+def _row(codes: NDArray[np.int64], marks: set[int], *, dotted: bool) -> Text:
+    """One row of characters: the curve, marks in place of it, dots where there is neither."""
+    characters = [
+        MARK
         if column in marks
-        else (chr(_BRAILLE + code) if code else " ", SMOOTHED_STYLE if is_line else RAW_STYLE)
-        for column, (code, is_line) in enumerate(zip(all_codes, line_codes > 0, strict=True))
+        else chr(_BRAILLE + code)
+        if code
+        else "·"
+        if dotted and column % 2
+        else " "
+        for column, code in enumerate(codes.tolist())
     ]
-    for style, same in groupby(cells, key=itemgetter(1)):
-        text.append("".join(character for character, _ in same), style)
+    text = Text("".join(characters), QUIET, no_wrap=True)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], codes > 0, [False]))))
+    for start, end in edges.reshape(-1, 2).tolist():
+        text.stylize(CURVE_STYLE, start, end)
+    for column in marks:
+        text.stylize(VALIDATION, column, column + 1)
+    return text
 
 
-def _x_axis(steps: int, margin: int, columns: int) -> list[Text]:
+def _x_axis(scale: _Scale, margin: int) -> list[Text]:
     """The axis with its ticks, and the step numbers below it."""
-    ruler = ["─"] * columns
-    labels = [" "] * (columns + margin + 2)
-    if steps > 1:
-        step = max(int(nice_step(steps, max(columns // 12, 1))), 1)
-        for tick in [1, *range(step, steps + 1, step)]:
-            column = round((tick - 1) / (steps - 1) * (columns - 1))
-            label = f"{tick:,}"
-            start = min(column + margin + 2, columns + margin + 2 - len(label))
-            if start < 1 or any(c != " " for c in labels[start - 1 : start + len(label)]):
-                continue
-            ruler[column] = "┬"
-            labels[start : start + len(label)] = label
+    ruler = ["─"] * scale.columns
+    width = scale.columns + margin
+    labels = [" "] * width
+    for tick in _x_ticks(scale):
+        column = scale.dot_column(tick) // 2
+        label = short_count(tick)
+        start = min(column + margin, width - len(label))
+        if start < 1 or any(c != " " for c in labels[start - 1 : start + len(label) + 1]):
+            continue
+        ruler[column] = "┬"
+        labels[start : start + len(label)] = label
+    corner = " " * (margin - 1) + "└"
     return [
-        Text(" " * (margin + 1) + "└" + "".join(ruler), AXIS_STYLE, no_wrap=True),
-        Text("".join(labels), AXIS_STYLE, no_wrap=True),
+        Text(corner + "".join(ruler), QUIET, no_wrap=True),
+        Text("".join(labels), QUIET, no_wrap=True),
     ]
+
+
+def _x_ticks(scale: _Scale) -> list[int]:
+    """Steps to label, the most important first."""
+    last = scale.last_step
+    if scale.logarithmic:
+        return [1, last, *(10**power for power in range(1, len(str(last))) if 10**power < last)]
+    step = max(int(nice_step(last, max(scale.columns // 12, 1))), 1)
+    return [1, *range(step, last + 1, step)]

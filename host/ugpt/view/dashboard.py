@@ -1,212 +1,94 @@
-"""The live view of a training run: a state, and a pure function from it to lines of text."""
+"""The live view of a training run: a pure function from what is known to lines of text."""
 
 from __future__ import annotations
 
-import math
-from array import array
-from dataclasses import dataclass, field
-
-import numpy as np
-from rich.cells import cell_len
 from rich.text import Text
 
-from ..training.events import (
-    Event,
-    Finished,
-    History,
-    Interrupted,
-    Notice,
-    Preview,
-    Progress,
-    Restored,
-    Saved,
-    Started,
-    StepLosses,
-    Stopped,
-    Validated,
-)
-from .chart import MARK, MARK_STYLE, RAW_STYLE, SMOOTHED_STYLE, loss_chart
-from .style import ACCENT, QUIET, WARNING, bar, byte_count, duration, printable, rate
+from .panels.board import board_panel
+from .panels.diary import diary_lines, diary_panel
+from .panels.figures import figures_line
+from .panels.frame import Lines, fitted
+from .panels.header import bar_line, header, steps_line
+from .panels.keys import help_panel, keys_line
+from .panels.letters import LETTERS_LINES, letters_panel
+from .panels.loss import bare_curve, loss_panel
+from .state import DashboardState
 
-_CHART_MIN_LINES = 5
+WIDTH_MAX = 240
+HEIGHT_MAX = 100
+"""Beyond that a frame gets no better to read, only slower to draw."""
 
-
-@dataclass
-class DashboardState:
-    """Everything the dashboard shows; `apply` keeps it up to date."""
-
-    started: Started | None = None
-    losses: array[float] = field(default_factory=lambda: array("f"))
-    val_losses: dict[int, float] = field(default_factory=dict)
-    progress: Progress | None = None
-    texts: tuple[str, ...] = ()
-    fresh_texts: int = 0
-    notice: str = "connecting"
-    notice_style: str = QUIET
-
-    def apply(self, event: Event) -> None:
-        match event:
-            case Started():
-                self.started = event
-                self._notify("")
-            case History():
-                self.losses.extend(event.losses)
-                self.val_losses.update(event.val_losses)
-            case StepLosses():
-                del self.losses[event.first - 1 :]
-                self.losses.extend([math.nan] * (event.first - 1 - len(self.losses)))
-                self.losses.extend(event.losses)
-            case Validated():
-                self.val_losses[event.step] = event.val_loss
-            case Progress():
-                self.progress = event
-            case Preview():
-                self.texts = (*event.texts, *self.texts[:24])
-                self.fresh_texts = len(event.texts)
-            case Saved():
-                where = "" if event.on_device else ", in the run folder only"
-                self._notify(f"checkpoint of step {event.step:,} saved{where}")
-            case Interrupted():
-                self._notify(f"{event.reason} Trying again.", WARNING)
-            case Restored():
-                self._notify(f"goes on after step {event.step:,} from {event.source}")
-            case Notice():
-                self._notify(event.text, WARNING)
-            case Stopped():
-                self._notify(f"stopped after step {event.step:,}")
-            case Finished():
-                self._notify("done", "green")
-
-    def _notify(self, text: str, style: str = QUIET) -> None:
-        self.notice, self.notice_style = text, style
-
-    @property
-    def step(self) -> int:
-        return len(self.losses)
-
-    @property
-    def mean_loss(self) -> float:
-        """Over those of the last `window` steps that are known."""
-        last = [loss for loss in self.losses[-self.window :] if not math.isnan(loss)]
-        return sum(last) / len(last) if last else 0.0
-
-    @property
-    def window(self) -> int:
-        """Steps in the trailing mean: a twentieth of the run, within reason."""
-        return min(max(self.started.total_steps // 20, 1), 1000) if self.started else 1
+_FRAMED_WIDTH = 60  # from here on there are frames
+_FRAMED_HEIGHT = 16
+_WIDE_WIDTH = 120  # from here on the board has a panel, and the letters
+_WIDE_HEIGHT = 28
+_BOARD_WIDTH = 42
+_OUTSIDE_LINES = 4  # of a framed screen: header, bar, figures, keys
+_CURVE_LEAST = 3
+_DIARY_SHARE = 0.3
 
 
-def render(state: DashboardState, width: int, height: int) -> list[Text]:
+def render(state: DashboardState, width: int, height: int, now_s: float = 0.0) -> Lines:
     """The dashboard as at most `height` lines of at most `width` columns."""
-    started = state.started
-    if started is None:
-        return [Text(state.notice, state.notice_style)]
-    below = [_bar_line(state.step, started.total_steps, width), _speed_line(state)]
-    below += _device_lines(started, state.progress, width)
-    below += [_texts_line(state, width), Text(state.notice, state.notice_style)]
-    above = [_title_line(started, width), _loss_line(state)]
-    room = height - len(above) - len(below) - 2
-    if room >= _CHART_MIN_LINES:
-        losses = np.array(state.losses, dtype=np.float64)
-        chart = loss_chart(losses, state.val_losses, state.window, width, room)
-        lines = [*above, *chart, Text(), *below, Text()][:height]
+    width, height = min(width, WIDTH_MAX), min(height, HEIGHT_MAX)
+    if state.started is None:
+        lines = [Text(state.remark.text, state.remark.style)]
+    elif width < _FRAMED_WIDTH or height < _FRAMED_HEIGHT:
+        lines = _bare(state, width, height, now_s)
     else:
-        # Without room for a curve the figures matter most, the last line least.
-        lines = [above[1], *below][:height]
-    for line in lines:
-        line.truncate(width, overflow="ellipsis")
-    return lines
+        lines = _framed(state, width, height, now_s)
+    return [fitted(line, width) for line in lines[:height]]
 
 
-def shape_summary(started: Started) -> str:
-    layers = "1 layer" if started.n_layer == 1 else f"{started.n_layer} layers"
-    heads = "1 head" if started.n_head == 1 else f"{started.n_head} heads"
-    return (
-        f"{started.parameters:,} parameters: {layers}, {started.n_embd} wide, {heads}, "
-        f"context {started.block_size}"
-    )
+def shows_letters(width: int, height: int) -> bool:
+    """Whether a frame has room for the panels of the board and the letters."""
+    return width >= _WIDE_WIDTH and height >= _WIDE_HEIGHT
 
 
-def _title_line(started: Started, width: int) -> Text:
-    text = Text.assemble(("ugpt ", f"bold {ACCENT}"), (started.data.name, "bold"))
-    right = shape_summary(started)
-    space = width - text.cell_len - len(right)
-    if space >= 2:
-        text.append(" " * space)
-        text.append(right, QUIET)
-    return text
+def _framed(state: DashboardState, width: int, height: int, now_s: float) -> Lines:
+    body = height - _OUTSIDE_LINES
+    lines = [header(state, width, now_s), bar_line(state, width)]
+    if state.help_shown:
+        lines += help_panel(state, width, body)
+    else:
+        wide = shows_letters(width, height)
+        letters = LETTERS_LINES if wide else 0
+        diary = 2 + min(max(round(body * _DIARY_SHARE), 3), 10)
+        chart = body - diary - letters
+        if wide:
+            left = loss_panel(state, width - _BOARD_WIDTH, chart)
+            right = board_panel(state, _BOARD_WIDTH, chart, now_s)
+            lines += [one + other for one, other in zip(left, right, strict=True)]
+        else:
+            lines += loss_panel(state, width, chart)
+        lines += diary_panel(state, width, diary)
+        if wide:
+            lines += letters_panel(state, width)
+    return [*lines, figures_line(state, width), keys_line(state, width, now_s)]
 
 
-def _loss_line(state: DashboardState) -> Text:
-    text = _label("loss")
-    if not state.step:
-        return text
-    text.append("⠶ ", RAW_STYLE)
-    text.append(f"{state.losses[-1]:.4f}")
-    text.append("   ━ ", SMOOTHED_STYLE)
-    text.append(f"{state.mean_loss:.4f}", "bold")
-    text.append(f" mean of {min(state.window, state.step):,} steps", QUIET)
-    if state.val_losses:
-        step = max(state.val_losses)
-        text.append(f"   {MARK} ", MARK_STYLE)
-        text.append(f"{state.val_losses[step]:.4f}", "bold")
-        text.append(f" validation, step {step:,}", QUIET)
-    return text
+def _bare(state: DashboardState, width: int, height: int, now_s: float) -> Lines:
+    """Without frames: the curve, how far it is, and what it writes.
 
-
-def _bar_line(step: int, total_steps: int, width: int) -> Text:
-    share = step / total_steps
-    figures = Text.assemble(
-        ("  step ", QUIET),
-        (f"{step:,}", "bold"),
-        (f" of {total_steps:,}", QUIET),
-        f" {int(share * 100):3}%",
-    )
-    style = "green" if step >= total_steps else ACCENT
-    return bar(share, max(width - figures.cell_len, 4), style) + figures
-
-
-def _speed_line(state: DashboardState) -> Text:
-    progress = state.progress
-    if not progress:
-        return _label("speed")
-    text = _label("speed")
-    text.append(f"{rate(progress.steps_per_s)} steps/s  {rate(progress.tokens_per_s)} tokens/s")
-    text.append("    time ", QUIET)
-    text.append(duration(progress.elapsed_s))
-    if progress.left_s is not None and state.step < progress.total_steps:
-        text.append("    left ", QUIET)
-        text.append(duration(progress.left_s), "bold")
-    return text
-
-
-def _device_lines(started: Started, progress: Progress | None, width: int) -> list[Text]:
-    device, memory, link = _label("device"), _label("memory"), _label("link")
-    device.append(started.device)
-    share = started.memory_bytes / max(started.memory_available_bytes, 1)
-    memory += bar(share, max(min(width - 44, 40), 4), "magenta")
-    memory.append(
-        f" {byte_count(started.memory_bytes)} of {byte_count(started.memory_available_bytes)}"
-    )
-    memory.append(f" ({share:.0%})", QUIET)
-    if progress:
-        link.append(f"{progress.baud:,} baud  " if progress.baud else "")
-        link.append(f"↑ {byte_count(progress.sent_bytes_per_s)}/s")
-        link.append(f"  ↓ {byte_count(progress.received_bytes_per_s)}/s")
-        repeats = f"  {progress.repeats:,} repeats"
-        link.append(repeats, WARNING if progress.repeats else QUIET)
-    return [device, memory, link]
-
-
-def _texts_line(state: DashboardState, width: int) -> Text:
-    text = _label("samples")
-    for position, sample in enumerate(state.texts):
-        shown = printable(sample) or "(empty)"
-        if position and text.cell_len + cell_len(shown) > width:
-            break
-        text.append(f"{shown}  ", "bold" if position < state.fresh_texts else QUIET)
-    return text
-
-
-def _label(name: str) -> Text:
-    return Text.assemble((f"{name:<8}", QUIET))
+    Left out first when it gets low: the figures, then the older texts, the keys, the curve, the
+    title, the newest text.
+    """
+    if state.help_shown and height > _CURVE_LEAST:
+        return help_panel(state, max(width, 8), height)
+    above: Lines = []
+    below: Lines = []
+    room = height - 1
+    if room >= 2:
+        above.append(header(state, width, now_s))
+        room -= 1
+    above.append(bar_line(state, width))
+    keys = [keys_line(state, width, now_s)] if room >= 2 else []
+    room -= len(keys)
+    texts = min(room, 1 if room < 6 else 3 if room < 12 else 4)
+    room -= texts
+    if room - 1 >= _CURVE_LEAST:
+        below.append(steps_line(state, width))
+        room -= 1
+    diary = diary_lines(state, width, texts)
+    curve = bare_curve(state, width, room) if room >= _CURVE_LEAST else []
+    return [*above, *curve, *below, *diary, *keys]

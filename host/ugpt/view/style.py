@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 ACCENT = "bright_cyan"
 QUIET = "bright_black"
 WARNING = "yellow"
+GOOD = "green"
+VALIDATION = "bold bright_yellow"
+MEMORY = "magenta"
 
 
 def printable(text: str) -> str:
@@ -15,9 +20,11 @@ def printable(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Such as `350 ms`, `7 s`, `3:05` or `2:03:05`."""
-    if 0 < seconds < 0.9995:
-        return f"{max(seconds * 1000, 1):.0f} ms"
+    """Such as `40 ms`, `7 s`, `3:05` or `2:03:05`."""
+    if seconds < 0.9995:
+        milliseconds = max(seconds, 0.0) * 1000
+        decimals = 0 if milliseconds >= 9.95 or not milliseconds else 1 if milliseconds >= 1 else 2
+        return f"{milliseconds:.{decimals}f} ms"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -28,7 +35,19 @@ def duration(seconds: float) -> str:
 
 def rate(per_s: float) -> str:
     """Such as `0.42`, `8.1` or `5,780`."""
+    if not per_s:
+        return "0"
     return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.1f}" if per_s >= 1 else f"{per_s:.2f}"
+
+
+def short_count(number: int) -> str:
+    """Such as `850`, `1k`, `22.6k` or `10M`: three digits at most, never more than it is."""
+    for unit, letter in ((1_000_000, "M"), (1000, "k")):
+        if number >= unit:
+            tenths = number * 10 // unit
+            whole = tenths >= 1000 or tenths % 10 == 0
+            return f"{tenths // 10}{letter}" if whole else f"{tenths / 10:.1f}{letter}"
+    return str(number)
 
 
 def byte_count(size: float) -> str:
@@ -38,6 +57,22 @@ def byte_count(size: float) -> str:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} KiB"
         size /= 1024
     return f"{size:.1f} MiB"
+
+
+def gauge(share: float, width: int, style: str) -> Text:
+    """A bar of `width` small blocks."""
+    filled = round(min(max(share, 0.0), 1.0) * width)
+    return Text.assemble(("▰" * filled, style), ("▱" * (width - filled), QUIET))
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last values as columns of eight heights, from their lowest to their highest."""
+    shown = list(values)[-width:]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    span = high - low or 1.0
+    return "".join("▁▂▃▄▅▆▇█"[min(int((value - low) / span * 8), 7)] for value in shown)
 
 
 def bar(share: float, width: int, style: str) -> Text:

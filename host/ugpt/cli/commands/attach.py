@@ -7,7 +7,6 @@ board keeps training.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...view.display import Display, choose_mode, make_display
 from ...view.output import console, pasteable, say
+from ...view.state import Action, Control
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
 
@@ -106,8 +106,15 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
     task = asyncio.current_task()
     assert task is not None
     # A terminated program must leave the terminal as tidy as an interrupted one.
-    with on_end_signals(task.cancel, (signal.SIGTERM,)):
-        async with display:
+    async with display:
+        with on_end_signals(task.cancel):
+            display.offer(
+                {
+                    Action.SAMPLE: Control("sample", attachment.request_sample),
+                    Action.LETTERS: Control("letters", attachment.request_letters),
+                    Action.STOP: Control("leave", task.cancel),
+                }
+            )
             return await attachment.run()
 
 

@@ -7,7 +7,7 @@ At the end the model writes 20 texts. Ctrl-C stops after the current step and sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -28,9 +28,10 @@ from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
-from ...view.display import Display, choose_mode, make_display
+from ...view.display import Display, Mode, choose_mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
+from ...view.state import Action, Control
 from ..numbers import whole_number
 from ..options import (
     SEED_MAX,
@@ -219,22 +220,42 @@ def command(
         say_all(said)
         run(_detach(prepared, dataset, target, json))
         return
-    display = make_display(choose_mode(plain, json))
+    mode = choose_mode(plain, json)
+    display = make_display(mode)
     if json:
         for remark in said:
             display.show(Notice(remark))
     else:
         say_all(said)
-    if run(_train(prepared, dataset, target, display)) is Outcome.STOPPED:
+    session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
+    training = Training(target.connect, session)
+    outcome = run(_train(training, display))
+    if outcome is Outcome.DETACHED and training.detached and not json:
+        say_detached(training.detached, target)
+    if outcome is Outcome.STOPPED:
         again = f"ugpt train --resume {prepared.path}{target.option}{' --pace' if pace else ''}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
 
-async def _train(prepared: Run, dataset: Dataset, target: Target, display: Display) -> Outcome:
-    training = Training(target.connect, Session(prepared, dataset, display.show))
+async def _train(training: Training, display: Display) -> Outcome:
     async with display:
-        with _ending_on_signals(training, display):
+        with _ending_on_request(training, display) as end:
+            display.offer(
+                {
+                    Action.PAUSE: Control("pause", training.request_pause),
+                    Action.RESUME: Control("go on", training.request_resume),
+                    Action.SAMPLE: Control("sample", training.request_sample),
+                    Action.EVALUATE: Control("evaluate", training.request_evaluate),
+                    Action.LETTERS: Control("letters", training.request_letters),
+                    Action.DETACH: Control(
+                        "detach",
+                        training.request_detach,
+                        "bringing the data set onto the board, to go on by itself",
+                    ),
+                    Action.STOP: Control("stop & keep", end),
+                }
+            )
             return await training.run()
 
 
@@ -253,8 +274,11 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
 
 
 @contextmanager
-def _ending_on_signals(training: Training, display: Display) -> Iterator[None]:
-    """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once."""
+def _ending_on_request(training: Training, display: Display) -> Iterator[Callable[[], None]]:
+    """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once.
+
+    So does what this gives, for a key.
+    """
     task = asyncio.current_task()
     assert task is not None
 
@@ -263,10 +287,10 @@ def _ending_on_signals(training: Training, display: Display) -> Iterator[None]:
             task.cancel()
             return
         training.request_stop()
-        display.show(Notice("Stopping at a step boundary; Ctrl-C again leaves at once."))
+        display.show(Notice("Stopping at a step boundary; q or Ctrl-C again leaves at once."))
 
     with on_end_signals(end):
-        yield
+        yield end
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:

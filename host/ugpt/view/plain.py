@@ -1,0 +1,150 @@
+"""A run as text lines, and as JSON lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.text import Text
+
+from ..training.events import (
+    Event,
+    Finished,
+    History,
+    Interrupted,
+    Notice,
+    Paused,
+    Preview,
+    Progress,
+    Restored,
+    Saved,
+    Silent,
+    Started,
+    StepLosses,
+    Validated,
+)
+from .output import console, print_json
+from .state import Action, Control, DashboardState
+from .style import QUIET, WARNING, byte_count, duration, printable, rate
+
+_LINE_SHARE = 20  # text lines in a run, and steps apart
+_LINE_PERIOD_S = 10.0  # or so much time, whichever is sooner
+
+
+class _Quiet:
+    """A display that has nothing to begin or end, and takes no wishes."""
+
+    def offer(self, controls: Mapping[Action, Control]) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+class JsonDisplay(_Quiet):
+    """Every event as an object of its own line; every step is one."""
+
+    def show(self, event: Event) -> None:
+        match event:
+            case StepLosses():
+                for step in event.steps():
+                    print_json(step.to_json())
+            case History():
+                pass  # was printed when it happened, and is in metrics.jsonl
+            case _:
+                print_json(event.to_json())
+
+
+class PlainDisplay(_Quiet):
+    """A steady line for every twentieth of the run, and one for all else that happens."""
+
+    def __init__(self) -> None:
+        self._console = console()
+        self._state = DashboardState()
+        self._printed_step = 0
+        self._printed_s = time.monotonic()
+
+    def show(self, event: Event) -> None:
+        self._state.apply(event, time.monotonic())
+        match event:
+            case Started():
+                self._print_started(event)
+            case Progress():
+                self._print_progress(event)
+            case Preview():
+                texts = "  ".join(printable(text) for text in event.texts)
+                self._print(f"samples at step {event.step:,}: {texts}", QUIET)
+            case Validated():
+                self._print(
+                    f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
+                    f"({event.documents:,} documents)"
+                )
+            case Silent() if event.silent_s:
+                self._print(f"no answer for {duration(event.silent_s)}", WARNING)
+            case Saved() | Restored() | Interrupted() | Notice() | Paused():
+                self._print(self._state.remark.text, self._state.remark.style)
+            case Finished():
+                self._print_finished(event)
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style))
+
+    def _print_started(self, event: Started) -> None:
+        self._print(f"training on {printable(event.device)}")
+        held_out = f" ({event.held_out:,} held out)" if event.held_out else ""
+        self._print(
+            f"{printable(event.data.name)}: {event.documents:,} documents{held_out}, "
+            f"{event.vocab_size - 1:,} characters"
+        )
+        self._print(
+            f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "
+            f"{byte_count(event.memory_available_bytes)}"
+        )
+        if event.step:
+            self._print(f"goes on after step {event.step:,} from {event.source}")
+        self._printed_step = event.step
+
+    def _print_progress(self, event: Progress) -> None:
+        every = max(event.total_steps // _LINE_SHARE, 1)
+        is_due = event.step // every != self._printed_step // every
+        now = time.monotonic()
+        if event.loss is None or not (is_due or now - self._printed_s > _LINE_PERIOD_S):
+            return
+        self._printed_step, self._printed_s = event.step, now
+        left = f"  left {duration(event.left_s)}" if event.left_s else ""
+        link = f"  {event.repeats:,} repeats" if event.repeats else ""
+        self._print(
+            f"step {event.step:,} of {event.total_steps:,}  loss {event.loss:.4f}  "
+            f"mean {self._state.mean_loss:.4f}  {rate(event.steps_per_s)} steps/s  "
+            f"{rate(event.tokens_per_s)} tokens/s{left}{link}"
+        )
+
+    def _print_finished(self, event: Finished) -> None:
+        took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
+        validation = "" if event.val_loss is None else f", validation loss {event.val_loss:.4f}"
+        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
+        self._print(f"{len(event.samples)} samples:")
+        for text in event.samples:
+            self._print(printable(text))
+        self._print(
+            f"all of it is in {printable(str(event.run))}; for more: ugpt sample -n 20", QUIET
+        )
+
+
+def shape_summary(started: Started) -> str:
+    layers = "1 layer" if started.n_layer == 1 else f"{started.n_layer} layers"
+    heads = "1 head" if started.n_head == 1 else f"{started.n_head} heads"
+    return (
+        f"{started.parameters:,} parameters: {layers}, {started.n_embd} wide, {heads}, "
+        f"context {started.block_size}"
+    )

@@ -1,0 +1,59 @@
+"""What stays in the scrollback of a run that was watched: few lines, with the curve."""
+
+from __future__ import annotations
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from .capability import terminal_size
+from .chart import loss_chart
+from .panels.diary import diary_lines
+from .panels.frame import fitted, joined
+from .panels.header import header
+from .panels.loss import loss_figures, plot_of
+from .state import Condition, DashboardState
+from .style import QUIET, duration, printable
+
+_CURVE_LINES = 8
+_WIDTH_MAX = 100
+_CURVE_WIDTH_LEAST = 24
+_DIARY_LINES = 4
+
+
+def print_summary(state: DashboardState) -> None:
+    """Nothing for a run that did not begin."""
+    if state.started is None or not state.step:
+        return
+    width, _ = terminal_size()
+    console = Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    console.print(summary(state, min(width, _WIDTH_MAX)))
+
+
+def summary(state: DashboardState, width: int) -> RenderableType:
+    """The curve, the losses, what it wrote, and where all of it is."""
+    assert state.started is not None
+    lines: list[RenderableType] = [fitted(header(state, width, state.since_s), width)]
+    if width >= _CURVE_WIDTH_LEAST:
+        lines += loss_chart(plot_of(state), width, _CURVE_LINES)
+    lines.append(joined([*loss_figures(state), Text(_steps(state), QUIET)]))
+    if state.finished is None:
+        return Group(*lines, *diary_lines(state, width, _DIARY_LINES))
+    samples = [printable(text) for text in state.finished.samples]
+    lines += [
+        Text(f"{len(samples)} samples, drawn on the board:", QUIET),
+        Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
+        Text(
+            f"All of it is in {printable(str(state.finished.run))}; for more: ugpt sample -n 20",
+            QUIET,
+        ),
+    ]
+    return Group(*lines)
+
+
+def _steps(state: DashboardState) -> str:
+    """Such as `60,000 steps in 1:32`."""
+    of = "" if state.condition is Condition.FINISHED else f" of {state.total_steps:,}"
+    progress = state.progress
+    took = f" in {duration(progress.elapsed_s)}" if progress else ""
+    return f"{state.step:,}{of} steps{took}"

@@ -1,0 +1,138 @@
+"""The state behind the dashboard, and frames of every size."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.support.scenes import LABELS, NOW_S, PAGES, SCENES, STARTED, curve, state_of
+from ugpt.training.events import (
+    History,
+    Interrupted,
+    Preview,
+    Restored,
+    Silent,
+    StepLosses,
+    Validated,
+)
+from ugpt.view.chart import MARK
+from ugpt.view.dashboard import render
+from ugpt.view.panels.diary import chosen
+from ugpt.view.panels.figures import small
+from ugpt.view.state import Condition, DashboardState, Page
+
+SIZES = [(1, 1), (2, 1), (1, 60), (3, 4), (7, 7), (10, 2), (20, 5), (59, 16), (60, 15), (60, 16)]
+SIZES += [(119, 27), (120, 27), (120, 28), (160, 49), (65_535, 10), (65_535, 65_535)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("help_shown", [False, True])
+def test_frame_keeps_to_its_size(name: str, width: int, height: int, help_shown: bool) -> None:
+    lines = render(state_of(SCENES[name], help_shown=help_shown), width, height, NOW_S)
+    assert 0 < len(lines) <= height
+    assert all(line.cell_len <= width for line in lines)
+    assert not any("\n" in line.plain or "\x1b" in line.plain for line in lines)
+
+
+def test_frame_before_anything_is_known() -> None:
+    assert [line.plain for line in render(DashboardState(), 80, 24)] == ["connecting"]
+
+
+@pytest.mark.parametrize("width", range(40, 60))
+def test_narrow_frame_keeps_curve_progress_and_texts(width: int) -> None:
+    shown = "\n".join(line.plain for line in render(state_of(SCENES["training"]), width, 15, NOW_S))
+    assert "37%" in shown
+    assert MARK in shown
+    assert PAGES[12_000][0] in shown
+
+
+def test_texts_cannot_act_on_the_terminal() -> None:
+    state = state_of(SCENES["first_moment"])
+    state.apply(Preview(5, ["a\x1b[2Jb", "[bold]x", "\n"]))
+    shown = "\n".join(line.plain for line in render(state, 80, 24, NOW_S))
+    assert "a·[2Jb  [bold]x  ·" in shown
+
+
+def test_goes_back_with_the_device() -> None:
+    state = DashboardState()
+    state.apply(STARTED)
+    state.apply(History([3.0, 2.9, 2.8]))
+    assert state.step == 3
+    state.apply(StepLosses(4, [2.7, 2.6], [1, 1]))
+    state.apply(Interrupted("The device restarted."))
+    assert "The device restarted." in state.remark.text
+    assert state.condition is Condition.LOST
+    state.apply(Restored(2, "the checkpoint in the run folder"))
+    state.apply(StepLosses(3, [2.6], [1]))
+    assert state.condition is Condition.TRAINING
+    assert state.step == 3
+    assert state.mean_loss == pytest.approx((3.0 + 2.9 + 2.6) / 3)
+    smoothed = state.curve.smoothed(STARTED.total_steps, logarithmic=True)
+    assert list(smoothed.losses) == pytest.approx([3.0, 2.95, (3.0 + 2.9 + 2.6) / 3])
+
+
+def test_silent_device_is_named_and_stands_still() -> None:
+    state = state_of(SCENES["training"])
+    assert state.steps_per_s > 0
+    state.apply(Silent(1.0), 200.0)
+    header = render(state, 80, 24, 202.0)[0].plain
+    assert header.endswith("no answer for 3 s")
+    assert "0 steps/s" in render(state, 80, 24, 202.0)[-2].plain
+    state.apply(Silent(0.0), 203.0)
+    assert render(state, 80, 24, 203.0)[0].plain.endswith("left")
+    assert state.steps_per_s > 0
+
+
+def test_marks_are_drawn() -> None:
+    state = state_of(SCENES["first_moment"])
+    state.apply(StepLosses(1, curve(500), [7] * 500))
+    chart = "\n".join(line.plain for line in render(state, 80, 24, NOW_S))
+    assert MARK not in chart
+    state.apply(Validated(100, 2.9, 500))
+    state.apply(Validated(500, 2.4, 500))
+    lines = [line.plain for line in render(state, 80, 24, NOW_S)]
+    assert "◆ 2.400" in lines[2]
+    assert "\n".join(lines[3:]).count(MARK) == 2
+
+
+def test_speed_of_a_bar_that_is_full() -> None:
+    lines = render(state_of(SCENES["finished"]), 80, 24, NOW_S)
+    assert lines[0].plain.endswith("done in 1:32")
+    assert lines[1].plain.endswith("100%")
+
+
+def test_diary_keeps_both_ends_and_an_even_spread_between() -> None:
+    pages = [Page(step, (), ()) for step in (0, 10, 100, 1000, 6000, 10_000, 12_000)]
+    assert [page.step for page in chosen(pages, 7)] == [page.step for page in pages]
+    assert [page.step for page in chosen(pages, 5)] == [0, 10, 100, 1000, 12_000]
+    assert [page.step for page in chosen(pages, 2)] == [0, 12_000]
+    assert [page.step for page in chosen(pages, 1)] == [12_000]
+    assert chosen([], 3) == []
+
+
+def test_text_that_stands_in_the_data_is_dimmed() -> None:
+    state = state_of(SCENES["training"])
+    lines = render(state, 80, 24, NOW_S)
+    (line,) = [line for line in lines if "jana" in line.plain]
+    styles = {line.plain[span.start : span.end]: str(span.style) for span in line.spans}
+    assert styles["jana"] == "dim"
+    assert styles["thane"] == "bold"
+
+
+def test_keys_say_what_they_do_here() -> None:
+    state = state_of(SCENES["training"])
+    state.say("", 0.0)
+    assert "q/^C stop & keep" in render(state, 120, 24, NOW_S)[-1].plain
+    state.labels = dict(list(LABELS.items())[-1:])
+    assert render(state, 60, 24, NOW_S)[-1].plain == "x linear  q/^C stop & keep  ? help"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0062, ".0062"), (0.812, ".81"), (1.2345, "1.23"), (1234.5, "1,234"), (0.01, ".010"),
+     (1e-7, "1.0e-07"), (0.0, "0"), (math.inf, "inf")],
+)  # fmt: skip
+def test_small_figures(value: float, shown: str) -> None:
+    assert small(value) == shown
