@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 import serial
 
 import ugpt as library
-from tests.support.board import Board, RecordingSerial, board
 from tests.support.in_process import Program, program
 from ugpt import Recipe, Shape
 from ugpt.diagnostics import doctor
+
+if sys.platform != "win32":  # there are no pseudo-terminals there
+    from tests.support.board import Board, RecordingSerial, board
 
 
 @pytest.fixture
