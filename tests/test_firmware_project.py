@@ -74,12 +74,6 @@ def test_settings_files_of_every_environment_exist(
     assert named >= 3
 
 
-def test_workflows_build_every_environment() -> None:
-    for name in ("ci.yml", "release.yml"):
-        text = (ROOT / ".github" / "workflows" / name).read_text()
-        assert set(re.findall(r"^ +- (esp32\S+)$", text, re.MULTILINE)) == ENVIRONMENTS, name
-
-
 # Sources
 
 

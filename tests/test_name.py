@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tomllib
-from collections.abc import Iterator
 from importlib.metadata import distribution
-from pathlib import Path
 
 import pytest
 
 import ugpt
-from tests.support.tools import ROOT
+from tests.support.tools import ROOT, project_files
 
 DISTRIBUTION = "ugpt-esp32"
 
@@ -29,21 +26,6 @@ TEXT_SUFFIXES = {
     ".c", ".cfg", ".cmake", ".cpp", ".csv", ".h", ".inc", ".ini", ".json", ".md", ".py", ".svg",
     ".toml", ".txt", ".yaml", ".yml", "",
 }  # fmt: skip
-
-
-def text_files() -> Iterator[Path]:
-    """Every text that is a part of the project: what Git tracks, or all of an unpacked sdist."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if listed.returncode == 0:
-        found = (ROOT / name for name in listed.stdout.split("\0") if name)
-    else:
-        found = (path for path in ROOT.rglob("*") if ".venv" not in path.parts)
-    for path in found:
-        if path.is_file() and path.suffix in TEXT_SUFFIXES:
-            yield path
 
 
 @pytest.mark.parametrize(
@@ -76,7 +58,7 @@ def test_the_pattern_leaves_others_alone(words: str) -> None:
 
 
 def test_nothing_advises_to_install_a_strangers_program() -> None:
-    files = list(text_files())
+    files = [path for path in project_files() if path.suffix in TEXT_SUFFIXES]
     assert len(files) > 200
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"

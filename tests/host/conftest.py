@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import serial
 from hypothesis import HealthCheck, settings
 
 import ugpt as library
-from tests.support.board import Board, RecordingSerial, board
 from tests.support.in_process import Program, program
 from ugpt import Recipe, Shape
 from ugpt.diagnostics import doctor
@@ -24,6 +24,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ugpt")
+if sys.platform != "win32":  # there are no pseudo-terminals there
+    from tests.support.board import Board, RecordingSerial, board
 
 
 @pytest.fixture

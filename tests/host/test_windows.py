@@ -16,7 +16,8 @@ import matplotlib.figure, safetensors.numpy, typer, rich.console  # what others 
 for name in ("fcntl", "grp", "pwd", "pty", "resource", "termios", "tty"):
     sys.modules[name] = None
 for name in ("SIGHUP", "SIGKILL", "SIGTSTP", "SIGCONT"):
-    delattr(signal, name)
+    if hasattr(signal, name):
+        delattr(signal, name)
 import ugpt
 for module in pkgutil.walk_packages(ugpt.__path__, "ugpt."):
     if module.name != "ugpt.__main__":

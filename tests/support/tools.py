@@ -59,6 +59,20 @@ def run(
     return done.stdout
 
 
+def project_files() -> list[Path]:
+    """Every file of the project: what Git tracks or would track, or all of an unpacked sdist."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if (ROOT / ".git").exists() and listed.returncode == 0:
+        found = {ROOT / name for name in listed.stdout.split("\0") if name}
+    else:
+        hidden = {".venv", ".venv-debian", "build", "__pycache__"}
+        found = {path for path in ROOT.rglob("*") if not hidden & set(path.parts)}
+    return sorted(path for path in found if path.is_file())
+
+
 class BuildFolder:
     """A folder in which the project's own CMakeLists.txt is built.
 

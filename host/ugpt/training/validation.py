@@ -20,7 +20,7 @@ class Validation:
         config = session.run.config
         texts = session.split.validation[: config.eval_documents]
         self._documents = [session.encode(text) for text in texts]
-        self._positions = positions_of(texts, config.shape.block_size).tolist()
+        self._positions: list[int] = positions_of(texts, config.shape.block_size).tolist()
         self._run = session.run
         self._emit = session.emit
 

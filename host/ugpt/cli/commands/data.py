@@ -14,13 +14,14 @@ from ...device.target import Target
 from ...rpc.messages import BLOCK_SIZE_MAX, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
+from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count, duration, printable
 from ..group import PlainCommand, PlainGroup
 from ..numbers import whole_number
 from ..options import SEED_MAX, Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
-from ..recipe import Steps, recipe
+from ..recipe import Steps
 from ..texts import Column, Dedupe, Files, Lower, RunningText, Window, load_texts, say_all
 
 EXAMPLES = [
