@@ -11,7 +11,7 @@ CPP := $(shell git grep -L '^// Generated from' -- '*.cpp' '*.h' 2>/dev/null)
 .PHONY: train test check lint format clean
 
 train: $(VENV)/installed
-	$(BIN)/ugpt train data/names.txt
+	$(BIN)/ugpt train names
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

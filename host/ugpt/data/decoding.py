@@ -141,6 +141,8 @@ def _encoding_of(first: bytes) -> tuple[str, str]:
     sample = first[:_LOOKED_AT]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     # In UTF-16 every other byte of a Western text is zero; nothing else looks like that.
+    if len(sample) % 2 and len(sample) < _LOOKED_AT:
+        return "utf-8", "UTF-8"
     if odd > _WESTERN * len(sample) / 2 and not even:
         return "utf-16-le", "UTF-16 without a byte order mark"
     if even > _WESTERN * len(sample) / 2 and not odd:
