@@ -17,7 +17,6 @@ from ugpt.data.dataset import Dataset
 from ugpt.data.errors import DataError
 from ugpt.data.reading import Reading
 from ugpt.data.report import Examination, Unused, percent
-from ugpt.errors import UgptError
 from ugpt.rpc.errors import NoRoom
 from ugpt.runs.config import RunConfig
 from ugpt.runs.errors import RunError
@@ -246,7 +245,3 @@ def test_an_examination_of_windows(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("abcdefgh\n")
     found = Examination.of(Dataset.load(tmp_path / "t", Reading(window=0), 4), 4)
     assert (found.documents, found.windows, found.longer) == (1, 2, 0)
-
-
-def test_the_tree_of_errors() -> None:
-    assert issubclass(DataError, UgptError)

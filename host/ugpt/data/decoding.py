@@ -100,10 +100,11 @@ class DecodedText:
                 f"{name} is damaged {self.encoding} text: {error.reason}.",
                 "Save it once more as UTF-8.",
             )
-        if b"\0" in first:
-            return DataError(f"{name} looks binary: it holds zero bytes and is no UTF-8.", WANTED)
         line = self._lines + content.count(b"\n", 0, error.start)
-        message = f"{name} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line:,}."
+        where = f"byte 0x{content[error.start]:02x} in line {line:,}"
+        if b"\0" in first:
+            return DataError(f"{name} looks binary: zero bytes, and {where}.", WANTED)
+        message = f"{name} is not UTF-8 text: {where}."
         command = "iconv -f CP1252 -t UTF-8 {file} > {text}"
         advice = f"Convert it: {self._filled(command)}"
         if (word := _western_word(content, error.start)) is None:
