@@ -32,7 +32,7 @@ def test_data(cli: CommandLine, tmp_path: Path, content: bytes | None, complaint
 
 
 def test_folder_as_data(cli: CommandLine) -> None:
-    assert "is a folder" in cli.refused("train", ".")
+    assert "holds no texts" in cli.refused("train", ".")
 
 
 def test_shape_that_does_not_divide(cli: CommandLine, names: Path, tmp_path: Path) -> None:

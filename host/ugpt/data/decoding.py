@@ -100,10 +100,11 @@ class DecodedText:
                 f"{name} is damaged {self.encoding} text: {error.reason}.",
                 "Save it once more as UTF-8.",
             )
-        if b"\0" in first:
-            return DataError(f"{name} looks binary: it holds zero bytes and is no UTF-8.", WANTED)
         line = self._lines + content.count(b"\n", 0, error.start)
-        message = f"{name} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line:,}."
+        where = f"byte 0x{content[error.start]:02x} in line {line:,}"
+        if b"\0" in first:
+            return DataError(f"{name} looks binary: zero bytes, and {where}.", WANTED)
+        message = f"{name} is not UTF-8 text: {where}."
         command = "iconv -f CP1252 -t UTF-8 {file} > {text}"
         advice = f"Convert it: {self._filled(command)}"
         if (word := _western_word(content, error.start)) is None:
@@ -141,6 +142,8 @@ def _encoding_of(first: bytes) -> tuple[str, str]:
     sample = first[:_LOOKED_AT]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     # In UTF-16 every other byte of a Western text is zero; nothing else looks like that.
+    if len(sample) % 2 and len(sample) < _LOOKED_AT:
+        return "utf-8", "UTF-8"
     if odd > _WESTERN * len(sample) / 2 and not even:
         return "utf-16-le", "UTF-16 without a byte order mark"
     if even > _WESTERN * len(sample) / 2 and not odd:

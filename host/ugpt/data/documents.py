@@ -85,7 +85,13 @@ class Documents(Sequence[str]):
     def permuted(self, order: Indexes) -> Documents:
         """The documents of these indexes, in this order."""
         chosen = np.asarray(order)
-        return Documents(self.pieces, self._starts[chosen], self.lengths[chosen])
+        starts = np.empty(len(chosen), self._starts.dtype)
+        lengths = np.empty(len(chosen), np.uint32)
+        for first in range(0, len(chosen), _AT_ONCE):  # NumPy widens indexes to eight bytes
+            part = slice(first, first + _AT_ONCE)
+            starts[part] = self._starts[chosen[part]]
+            lengths[part] = self.lengths[chosen[part]]
+        return Documents(self.pieces, starts, lengths)
 
     def windows(self, size: int, overlap: int, *, full: bool = False) -> Documents:
         """Every document in windows of `size` characters, each sharing `overlap` with the next.

@@ -19,7 +19,9 @@ class TokenCounts:
     def __init__(self, documents: Sequence[str], block_size: int, batch: int) -> None:
         """`documents` are in training order."""
         self._batch = batch
-        self._sums = np.cumsum(positions_of(documents, block_size), dtype=np.int64)
+        counts = positions_of(documents, block_size)
+        most = len(counts) * block_size
+        self._sums = np.cumsum(counts, dtype=np.dtype(np.uint32 if most < 2**32 else np.uint64))
 
     def of(self, first: int, count: int) -> list[int]:
         """Of `count` steps from `first` (1-based) on."""
