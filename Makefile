@@ -40,6 +40,7 @@ check: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) -q tests/host tests/test_rooms.py tests/test_firmware_project.py \
+		tests/test_name.py tests/test_notices.py tests/test_workflows.py \
 		--ignore tests/host/test_training.py --ignore tests/host/test_evaluation.py
 
 lint: $(VENV)/installed-test
