@@ -222,11 +222,14 @@ TEST(losses_beyond_the_checkpoint_are_not_told_after_a_power_cut) {
     next.handshake();
     CHECK(flash->wait_at_gate(test::kPatienceMs));  // before the first step after the checkpoint
     next.send_request(1, rpc::CurveParams{1, 256});
+    next.send_request(2, rpc::CurveParams{22, 256});
     next.settle(1);
     flash->open_gate();
     rpc::CurveResult result;
     CHECK(next.receive(1, result) == rpc::ErrorCode::none);
     CHECK(std::ranges::equal(result.values, curve));
+    CHECK(next.receive(2, result) == rpc::ErrorCode::none);
+    CHECK(result.values.empty());
     CHECK(next.reach(idle));
     CHECK(read_curve(next).size() == kSteps * sizeof(float));
 }

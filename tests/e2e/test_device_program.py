@@ -87,14 +87,19 @@ def test_with_stdin_it_ends_when_told_to(tmp_path: Path) -> None:
 def test_without_being_told_it_outlives_its_starter(tmp_path: Path) -> None:
     """As started from a shell by a person who then leaves."""
     flash, said = tmp_path / "flash", tmp_path / "said"
-    listen = "--listen 127.0.0.1:0"
     said.write_text("")
-    command = f'"{virtual.program()}" {listen} --flash "{flash}" </dev/null >>"{said}" 2>&1 &'
-    subprocess.run(["sh", "-c", command], check=True)
+    device = f'"{virtual.program()}" --listen 127.0.0.1:0 --flash "{flash}"'
+    # A guard ends it when the pipe does, so that it does not outlive a test that is killed.
+    command = (
+        f'exec 3<&0; {device} </dev/null 3<&- >>"{said}" 2>&1 &\n'
+        "{ cat <&3; kill $!; } >/dev/null 2>&1 &"
+    )
+    reader, writer = os.pipe()
+    subprocess.run(["sh", "-c", command], stdin=reader, check=True)
+    os.close(reader)
     assert happens(lambda: said.read_text().endswith("\n"))
     assert answers(said.read_text().strip())
-    (pid,) = running(str(flash))
-    os.kill(pid, signal.SIGTERM)
+    os.close(writer)
     assert not left_running(str(flash))
 
 
