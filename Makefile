@@ -51,6 +51,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/python protocol/generate.py --check
 	$(BIN)/python device/regions.py --check
 	$(BIN)/python docs/rooms.py --check
+	$(BIN)/python docs/picture.py --check
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix-only .

@@ -25,7 +25,7 @@ from ..training.events import (
     StepLosses,
     Validated,
 )
-from .output import console, print_json
+from .output import console, pasteable, print_json
 from .state import Action, Control, DashboardState
 from .style import QUIET, WARNING, byte_count, duration, printable, rate
 
@@ -136,9 +136,8 @@ class PlainDisplay(_Quiet):
         self._print(f"{len(event.samples)} samples:")
         for text in event.samples:
             self._print(printable(text))
-        self._print(
-            f"all of it is in {printable(str(event.run))}; for more: ugpt sample -n 20", QUIET
-        )
+        folder = printable(str(event.run))
+        self._print(pasteable(f"all of it is in {folder}; for more: ugpt sample -n 20"), QUIET)
 
 
 def shape_summary(started: Started) -> str:

@@ -19,6 +19,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
+def sampled(text: str, block_size: float) -> str:
+    """A text the model wrote, marked if the context cut it."""
+    return printable(text) + ("…" if len(text) >= block_size else "")
+
+
 def duration(seconds: float) -> str:
     """Such as `40 ms`, `7 s`, `3:05` or `2:03:05`."""
     if seconds < 0.9995:

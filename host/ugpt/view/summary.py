@@ -8,12 +8,13 @@ from rich.text import Text
 
 from .capability import terminal_size
 from .chart import loss_chart
+from .output import pasteable
 from .panels.diary import diary_lines
 from .panels.frame import fitted, joined
 from .panels.header import header
 from .panels.loss import loss_figures, plot_of
 from .state import Condition, DashboardState
-from .style import QUIET, duration, printable
+from .style import QUIET, duration, printable, sampled
 
 _CURVE_LINES = 8
 _WIDTH_MAX = 100
@@ -39,12 +40,15 @@ def summary(state: DashboardState, width: int) -> RenderableType:
     lines.append(joined([*loss_figures(state), Text(_steps(state), QUIET)]))
     if state.finished is None:
         return Group(*lines, *diary_lines(state, width, _DIARY_LINES))
-    samples = [printable(text) for text in state.finished.samples]
+    block_size = state.started.block_size
+    samples = [sampled(text, block_size) for text in state.finished.samples]
     lines += [
         Text(f"{len(samples)} samples, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
         Text(
-            f"All of it is in {printable(str(state.finished.run))}; for more: ugpt sample -n 20",
+            pasteable(
+                f"All of it is in {printable(str(state.finished.run))}; for more: ugpt sample -n 20"
+            ),
             QUIET,
         ),
     ]

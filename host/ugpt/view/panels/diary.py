@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from ..state import DashboardState, Page
-from ..style import QUIET, printable, short_count
+from ..style import QUIET, sampled, short_count
 from .frame import Lines, framed
 
 _STEP_COLUMNS = 6
@@ -24,7 +24,8 @@ def diary_panel(state: DashboardState, width: int, height: int) -> Lines:
 def diary_lines(state: DashboardState, width: int, rows: int) -> Lines:
     """The newest page last and bold; texts that stand in the data set are dimmed."""
     pages = chosen(state.diary, rows)
-    return [_page_line(page, width, newest=page is state.diary[-1]) for page in pages]
+    cut_at = state.started.block_size if state.started else math.inf
+    return [_page_line(page, width, cut_at, newest=page is state.diary[-1]) for page in pages]
 
 
 def chosen(pages: list[Page], rows: int) -> list[Page]:
@@ -43,10 +44,10 @@ def chosen(pages: list[Page], rows: int) -> list[Page]:
     return kept
 
 
-def _page_line(page: Page, width: int, *, newest: bool) -> Text:
+def _page_line(page: Page, width: int, cut_at: float, *, newest: bool) -> Text:
     line = Text(f"{short_count(page.step):>{_STEP_COLUMNS - 1}}", QUIET, no_wrap=True)
     for number, text in enumerate(page.texts):
-        shown = printable(text) or "(empty)"
+        shown = sampled(text, cut_at) or "(empty)"
         if number and line.cell_len + 2 + cell_len(shown) > width:
             break
         style = "dim" if page.stands_in_data(number) else "bold" if newest else ""
