@@ -1,4 +1,4 @@
-"""Records a command in a terminal of 80x24, as asciicast 2: `asciinema play docs/first-minute.cast`.
+"""Records a command in a terminal of 80x24 as asciicast 2 (`asciinema play FILE`).
 
     python docs/recording.py docs/first-minute.cast ugpt train names --pace --steps 20000
 
