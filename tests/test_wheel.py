@@ -166,7 +166,7 @@ def test_wheel_is_complete(wheel: Path, source: Path) -> None:
     }
     information = {name for name in held if name.startswith(f"{NAME}.dist-info/")}
     assert f"{IMAGES}/{image_name('esp32dev')}" in package
-    assert held - information == package | {"ugpt/_bin/ugpt-device"}
+    assert held - information == package | {"ugpt/_bin/ugpt-device", "ugpt/data/names.txt"}
     assert mode & 0o111
     assert licence == (ROOT / "LICENSE").read_bytes()
 

@@ -91,7 +91,7 @@ def test_port_that_vanishes(cli: CommandLine, tmp_path: Path) -> None:
         power.close()
         assert process.stderr is not None
         assert "is gone" in process.stderr.readline()
-        with device_process(flash, int(port.rpartition(":")[2])):
+        with device_process(flash, port=int(port.rpartition(":")[2])):
             assert "is back" in process.stderr.readline()
             assert "firmware" in process.stderr.readline()
             stop(process)

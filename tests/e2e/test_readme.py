@@ -104,7 +104,9 @@ def test_every_example_of_the_help_is_understood(
 ) -> None:
     """Parsed as the program parses it, which checks names and ranges; most need a board to run."""
     monkeypatch.chdir(tmp_path)
-    name, *arguments = shlex.split(re.split(r"\s{2,}#|\s[|>]\s", example)[0])[1:]
+    parts = re.split(r"\s{2,}#|\s[|>]\s", example)
+    ours = next(part for part in parts if part.startswith("ugpt "))
+    name, *arguments = shlex.split(ours)[1:]
     command = load_command(name)
     if hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]

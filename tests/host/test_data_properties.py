@@ -72,7 +72,7 @@ def test_a_file_is_a_data_set_or_an_error_in_words(path: Path, content: bytes) -
         dataset = Dataset.load(path)
     except DataError:
         return
-    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    text = content.decode().replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
     assert list(dataset.documents) == [line.strip() for line in text.split("\n") if line.strip()]
     for document in dataset.documents:
         assert dataset.vocabulary.decode(dataset.vocabulary.encode(document)) == document

@@ -27,7 +27,7 @@ def test_a_run_that_was_stopped(
 
     monkeypatch.setattr("ugpt.cli.commands.train._train", train)
     said = ugpt("train", NAMES, "--run", "R", "--plain", "--port", "/dev/ttyUSB0", status=status)
-    go_on = "Go on with: ugpt train --resume R --port /dev/ttyUSB0"
+    go_on = "ugpt train --resume R --port /dev/ttyUSB0"
     assert (go_on in " ".join(said.err.split())) is (outcome is Outcome.STOPPED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import AsyncMock, call
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import Device, DeviceState, TensorKind
-from ugpt.data.dataset import Dataset, Vocabulary
+from ugpt.data.dataset import Dataset
 from ugpt.runs.config import Init
 from ugpt.runs.folder import Run
 from ugpt.training.events import Event, Saved
@@ -21,7 +22,9 @@ from ugpt.training.restore import ResumePoint, place
 from ugpt.training.session import Session
 
 DOCUMENTS = ("abc", "de", "cab")
-DATASET = Dataset(Path("names.txt"), "ab" * 32, DOCUMENTS, Vocabulary.of(DOCUMENTS))
+with TemporaryDirectory() as folder:
+    (Path(folder) / "names.txt").write_text("\n".join(DOCUMENTS))
+    DATASET = Dataset.load(Path(folder) / "names.txt")
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ class Target:
     no_reset: bool = False
     board: str = "esp32"
     flash: Path | None = None
-    pace: bool = False
     window: int | None = None
+    pace: bool = False
 
     def __post_init__(self) -> None:
         if self.pace:
