@@ -47,5 +47,7 @@ def program(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    # `main` names the program for the whole process, which outlives a test.
+    monkeypatch.setattr("ugpt.view.output._program", None)
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda *_: [])
     return Program(folder, monkeypatch, capsys)

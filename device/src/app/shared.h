@@ -59,7 +59,7 @@ struct Shared {
     base::SpscQueue<TextLine, 2> texts;  // trainer -> link, for whoever watches the serial port
     std::atomic<bool> handshake_done{false};  // a host speaks
     std::atomic<bool> booted{false};          // the trainer has looked for a checkpoint
-    std::atomic<bool> stop{false};            // both tasks shall end; a chip never asks for it
+    std::atomic<bool> stop{false};            // asks both tasks to end; never on a chip
 };
 
 }  // namespace ugpt::app

@@ -180,7 +180,7 @@ rpc::ErrorCode Trainer::pause() {
     const bool was_training = training();
     run_.target_step = run_.step;
     publish(rpc::DeviceState::idle);
-    // A run that needs no host shall stay stopped, also after a power cut.
+    // A run that needs no host stays stopped, also after a power cut.
     return was_training && run_.source == store::Source::flash ? save() : rpc::ErrorCode::none;
 }
 

@@ -1042,7 +1042,7 @@ struct AutorunParams {
     using Result = AutorunResult;
     static const Layout kLayout;
 
-    // Whether it shall; kept in flash.
+    // Enables autorun; stored in flash.
     bool enabled = false;
     // Logits are divided by it. (0.001 to 100.0.)
     float temperature = 0.0f;
@@ -1087,7 +1087,7 @@ struct ProfileParams {
     using Result = ProfileResult;
     static const Layout kLayout;
 
-    // Whether it shall be on.
+    // Enables profiling.
     bool enabled = false;
 
     bool operator==(const ProfileParams&) const = default;

@@ -61,7 +61,7 @@ def command(
     baud: Baud = None,
     board: Annotated[
         str | None,
-        typer.Option(help="Plan for a virtual board, such as esp32."),
+        typer.Option(help="Plan for a virtual board, such as esp32.", metavar="BOARD"),
     ] = None,
     n_layer: NLayer = 1,
     n_embd: NEmbd = 16,

@@ -58,7 +58,9 @@ def command(
             **whole_number(0),
         ),
     ] = 0,
-    prompt: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
+    prompt: Annotated[
+        str, typer.Option(help="Text that every sample begins with.", metavar="TEXT")
+    ] = "",
     forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     pace: Pace = False,
