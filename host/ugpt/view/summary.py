@@ -45,12 +45,8 @@ def summary(state: DashboardState, width: int) -> RenderableType:
     lines += [
         Text(f"{len(samples)} samples, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
-        Text(
-            pasteable(
-                f"All of it is in {printable(str(state.finished.run))}; for more: ugpt sample -n 20"
-            ),
-            QUIET,
-        ),
+        Text(f"All of it is in {printable(str(state.finished.run))}; for more:", QUIET),
+        Text(pasteable("ugpt sample -n 20"), QUIET),
     ]
     return Group(*lines)
 
