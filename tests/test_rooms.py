@@ -39,6 +39,13 @@ def test_allowed_arrows_run_one_way() -> None:
         rooms.floors(table, pairs)  # does not end if there is a cycle
 
 
+def test_every_allowed_arrow_is_used() -> None:
+    sides = ((HOST, rooms.host_arrows(PACKAGE)), (DEVICE, rooms.device_arrows(SOURCE, DEVICE)))
+    for table, arrows in sides:
+        allowed = {(name, used) for name, room in table.items() for used in room.uses}
+        assert not allowed - rooms.room_arrows(arrows, table)
+
+
 def test_every_file_has_a_room() -> None:
     top = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}

@@ -16,7 +16,7 @@ UgptError
 |   `-- LinkClosed
 |-- DeviceError             the device refused a request, one class for each code of the schema
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
-|   `-- Gap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, OtherRun, BadData,
+|   `-- DocumentGap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, RunMismatch, BadData,
 |       HandshakeRequired
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text

@@ -28,8 +28,8 @@ from ugpt.rpc.errors import (
     BadToken,
     DeviceProgramError,
     DeviceRestarted,
+    DocumentGap,
     DoesNotFit,
-    Gap,
     NoAnswer,
     NoModel,
     NoRoom,
@@ -235,7 +235,7 @@ async def test_documents_are_taken_by_index(device: Device) -> None:
     taken = await device.documents_write(0, texts)
     assert 0 < taken.next < 2000
     assert (await device.documents_write(0, texts[: taken.next])).next == taken.next
-    with pytest.raises(Gap) as caught:
+    with pytest.raises(DocumentGap) as caught:
         await device.documents_write(taken.next + 1, texts[taken.next + 1 :])
     assert caught.value.wanted == taken.next
     with pytest.raises(BadToken):

@@ -52,8 +52,8 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
     board = device()
     assert await place(board, session) == ResumePoint(30, "the checkpoint in the run folder")
     names = [name for name, *_ in board.mock_calls if name != "status"]
-    assert names == ["create", "seek", *["write_tensors"] * 3, "seek"]
-    assert board.seek.mock_calls == [call(0), call(30)]
+    assert names == ["create", "set_step", *["write_tensors"] * 3, "set_step"]
+    assert board.set_step.mock_calls == [call(0), call(30)]
     for written, kind, tensors in zip(
         board.write_tensors.mock_calls,
         (TensorKind.WEIGHTS, TensorKind.FIRST_MOMENT, TensorKind.SECOND_MOMENT),
@@ -71,7 +71,7 @@ async def test_a_checkpoint_ahead_of_the_losses_is_left_out(session: Session) ->
     session.run.metrics.record(1, [2.0] * 29, [5] * 29)
     board = device()
     assert (await place(board, session)).step == 0
-    assert not board.seek.mock_calls
+    assert not board.set_step.mock_calls
     board.init_weights.assert_awaited_once_with(CONFIG.seed, 0.08)
 
 

@@ -11,7 +11,7 @@ from ugpt import errors
 from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, list_ports
 from ugpt.device.target import Target
 from ugpt.errors import UgptError
-from ugpt.rpc.errors import DeviceError, DoesNotFit, Gap, SeveralPorts, device_error
+from ugpt.rpc.errors import DeviceError, DocumentGap, DoesNotFit, SeveralPorts, device_error
 from ugpt.rpc.messages import ERRORS, ErrorCode
 
 CP210X = PortInfo("/dev/ttyUSB0", "CP2102 USB to UART", "CP210x", "0001")
@@ -104,7 +104,7 @@ def test_details_are_put_into_words() -> None:
     assert fits_not.missing_bytes == 12345
     assert "12,345 bytes" in str(fits_not)
     gap = device_error(ErrorCode.GAP, "A gap.", 7)
-    assert isinstance(gap, Gap)
+    assert isinstance(gap, DocumentGap)
     assert gap.wanted == 7
 
 

@@ -12,7 +12,7 @@ from tests.support.devices import listening_device
 from tests.support.faults import Faults, faulty_proxy
 from tests.support.sessions import STEPS, Session, once
 from ugpt import Device, DeviceState, Hello, Recipe, Shape, Status
-from ugpt.rpc.errors import DoesNotFit, NotFinite, OtherRun, PortNotFound
+from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.errors import RunError
@@ -199,7 +199,7 @@ async def test_other_model_on_the_device(tmp_path: Path) -> None:
         await session.device.create(1, shape, recipe, "abc")
 
     session.on_event = once(1000, lambda: tasks.append(asyncio.create_task(intrude())))
-    with pytest.raises(OtherRun):
+    with pytest.raises(RunMismatch):
         await session.train()
 
 

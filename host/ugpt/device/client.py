@@ -204,9 +204,9 @@ class Device:
     async def model_info(self) -> ModelInfo:
         return await self._link.call(messages.model_info())
 
-    async def init_weights(self, seed: int, deviation: float = 0.08) -> None:
+    async def init_weights(self, seed: int, init_std: float = 0.08) -> None:
         """Draws the weights from the device's own generator."""
-        await self._link.call(messages.init_weights(seed, deviation))
+        await self._link.call(messages.init_weights(seed, init_std))
 
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
@@ -219,7 +219,7 @@ class Device:
         except UnicodeDecodeError as error:
             raise ProtocolError("The device holds a vocabulary that is not UTF-8 text.") from error
 
-    async def seek(self, step: int) -> None:
+    async def set_step(self, step: int) -> None:
         """Sets the number of completed steps, after tensors have been restored."""
         await self._link.call(messages.seek(step))
 
@@ -306,8 +306,8 @@ class Device:
     async def documents_write(self, first: int, documents: Sequence[bytes]) -> DocumentsTaken:
         """Sends documents of the training order from index `first` on, as many as one frame holds.
 
-        They are in the form of `encode_tokens`. Go on with the index this returns; raises Gap if
-        the device needs earlier ones.
+        They are in the form of `encode_tokens`. Go on with the index this returns; raises
+        DocumentGap if the device needs earlier ones.
         """
         taken = self._fitting(documents[:_DOCUMENTS_PER_REQUEST])
         result = await self._link.call(messages.documents_write(first, taken))

@@ -229,7 +229,7 @@ class BadShape(DeviceError):
     CODE = ErrorCode.BAD_SHAPE
 
 
-class Gap(DeviceError):
+class DocumentGap(DeviceError):
     """Documents were sent that start after the next one the device needs."""
 
     CODE = ErrorCode.GAP
@@ -284,7 +284,7 @@ class NotFinite(DeviceError):
     CODE = ErrorCode.NOT_FINITE
 
 
-class OtherRun(DeviceError):
+class RunMismatch(DeviceError):
     """The device holds another run."""
 
     CODE = ErrorCode.OTHER_RUN

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..concurrency import run_together
 from ..device.client import Device, Losses
-from ..rpc.errors import Gap, OtherRun, ProtocolError, device_error
+from ..rpc.errors import DocumentGap, ProtocolError, RunMismatch, device_error
 from ..rpc.messages import ERRORS, DeviceState, ErrorCode, Status
 from .session import Session
 
@@ -113,7 +113,7 @@ class DocumentFeeder:
 
     async def _send(self, first: int, documents: Sequence[bytes]) -> None:
         # If the batch before found less room than expected, the status says where to go on.
-        with contextlib.suppress(Gap):
+        with contextlib.suppress(DocumentGap):
             await self._device.documents_write(first, documents)
 
     def _batches(self) -> list[tuple[int, list[bytes]]]:
@@ -138,7 +138,7 @@ class DocumentFeeder:
 
     def _check(self, status: Status) -> None:
         if status.run_id != self._run.config.run_id:
-            raise OtherRun(
+            raise RunMismatch(
                 ErrorCode.OTHER_RUN,
                 "Another program has put another model on the device.",
                 advice="Let one program use the device at a time, then resume this run.",

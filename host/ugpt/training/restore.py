@@ -58,7 +58,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
     await device.create(config.run_id, config.shape, config.recipe, session.vocabulary.characters)
     if checkpoint:
         # Step 0 marks a model that is not whole, should the connection break on the way.
-        await device.seek(0)
+        await device.set_step(0)
         await _send_checkpoint(device, checkpoint)
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, INIT_STD)
@@ -91,7 +91,7 @@ async def _send_checkpoint(device: Device, checkpoint: Checkpoint) -> None:
         (TensorKind.SECOND_MOMENT, checkpoint.second_moment),
     ):
         await device.write_tensors(_to_bytes(tensors), kind)
-    await device.seek(checkpoint.step)
+    await device.set_step(checkpoint.step)
 
 
 def _to_bytes(tensors: Tensors) -> dict[str, bytes]:
