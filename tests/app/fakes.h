@@ -159,6 +159,7 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] std::uint64_t now_us() override { return clock_.now_us(); }
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
+    [[nodiscard]] bool paced() const override { return true; }
     void spend(std::uint64_t cycles, std::uint64_t) override { spent_cycles += cycles; }
     void restart() override {
         if (on_restart) on_restart();

@@ -106,6 +106,8 @@ class Platform {
     [[nodiscard]] virtual std::uint64_t now_us() = 0;
     // The finest counter there is, of cycles on a chip; wraps round. Each core may have its own.
     [[nodiscard]] virtual std::uint32_t ticks() = 0;
+    // Whether work takes the time of another chip, so that its cycles must be estimated.
+    [[nodiscard]] virtual bool paced() const { return false; }
     // Trainer task only: what was done since `since_us` takes a chip so many cycles. A platform
     // that keeps a chip's pace returns when they are over; on a chip they have been.
     virtual void spend(std::uint64_t /*cycles*/, std::uint64_t /*since_us*/) {}

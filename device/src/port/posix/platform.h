@@ -50,6 +50,7 @@ class HostPlatform : public Platform {
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override;
     [[nodiscard]] std::uint32_t entropy() override;
+    [[nodiscard]] bool paced() const override { return paced_; }
     void spend(std::uint64_t cycles, std::uint64_t since_us) override;
     void restart() override { restart_(); }
 
