@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..data.baselines import baselines
 from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
@@ -48,8 +47,7 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
 
 def describe_data(session: Session) -> Baselines:
     """The event that gives the losses of a run a meaning."""
-    shape = session.run.config.shape
-    known = baselines(session.dataset.documents, shape.block_size, shape.vocab_size)
+    known = session.baselines
     return Baselines(known.uniform, known.letter_counts, known.letter_pairs)
 
 
@@ -94,7 +92,7 @@ async def texts_for_card(device: Device, session: Session) -> list[str]:
 def draw_card(session: Session, texts: Sequence[str]) -> None:
     """Draws loss.png; tells why if it cannot be drawn, which harms nothing else."""
     run, shape = session.run, session.run.config.shape
-    known = describe_data(session)
+    known = session.baselines
     card = Card(
         losses=run.metrics.losses,
         total_steps=session.total_steps,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..data.baselines import Baselines, baselines
 from ..data.dataset import Dataset, Split, split_documents
 from ..data.vocabulary import Vocabulary
 from ..device.tensors import encode_tokens
@@ -42,6 +43,12 @@ class Session:
         """Hashes of the documents; none if there are too many to look texts up in."""
         documents = self.dataset.documents
         return frozenset(map(hash, documents)) if len(documents) <= _KNOWN_MAX else frozenset()
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        """What models without a network reach on these texts."""
+        shape = self.run.config.shape
+        return baselines(self.dataset.documents, shape.block_size, shape.vocab_size)
 
     @property
     def vocabulary(self) -> Vocabulary:
