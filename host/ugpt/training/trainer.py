@@ -179,7 +179,7 @@ class Training:
             if ending is Wish.DETACH and await self._detach_here(device):
                 return Outcome.DETACHED
             if feeder.step == target:
-                await self._save(device, feeder.step)
+                await save_run(device, self._session, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, elapsed_s)
@@ -242,13 +242,10 @@ class Training:
         every = self._run.config.save_every
         return min((step // every + 1) * every, total_steps) if every else total_steps
 
-    async def _save(self, device: Device, step: int) -> None:
-        await save_run(device, self._session, step)
-
     async def _stop_here(self, device: Device, step: int) -> Outcome:
         with contextlib.suppress(FlashFailed, NoRoom):
             await device.save()
-        await self._save(device, step)
+        await save_run(device, self._session, step)
         draw_card(self._session, await texts_for_card(device, self._session))
         self._emit(Stopped(self._run.path, step))
         return Outcome.STOPPED

@@ -66,8 +66,7 @@ def byte_count(size: float) -> str:
 
 def gauge(share: float, width: int, style: str) -> Text:
     """A bar of `width` small blocks."""
-    filled = round(min(max(share, 0.0), 1.0) * width)
-    return Text.assemble(("▰" * filled, style), ("▱" * (width - filled), QUIET))
+    return _filled("▰▱", share, width, style)
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -82,5 +81,10 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 def bar(share: float, width: int, style: str) -> Text:
     """A bar of `width` columns, filled by `share` (0..1)."""
+    return _filled("━─", share, width, style)
+
+
+def _filled(marks: str, share: float, width: int, style: str) -> Text:
+    """The first of two marks for what is filled, the second for the rest."""
     filled = round(min(max(share, 0.0), 1.0) * width)
-    return Text.assemble(("━" * filled, style), ("─" * (width - filled), QUIET))
+    return Text.assemble((marks[0] * filled, style), (marks[1] * (width - filled), QUIET))
