@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from docs.picture import KEYS
 from ugpt.training.events import (
     Baselines,
     Event,
@@ -26,16 +27,9 @@ from ugpt.training.events import (
     StepLosses,
     Validated,
 )
-from ugpt.view.state import Action, DashboardState
+from ugpt.view.state import DashboardState
 
 NOW_S = 100.0
-LABELS = {
-    Action.PAUSE: "pause",
-    Action.SAMPLE: "sample",
-    Action.EVALUATE: "evaluate",
-    Action.DETACH: "detach",
-    Action.STOP: "stop & keep",
-}
 STARTED = Started(
     run=Path("runs/names-1"),
     data=Path("data/names.txt"),
@@ -176,7 +170,7 @@ SCENES: dict[str, Scene] = {
 
 
 def state_of(scene: Scene, *, help_shown: bool = False) -> DashboardState:
-    state = DashboardState(labels=LABELS, help_shown=help_shown)
+    state = DashboardState(labels=KEYS, help_shown=help_shown)
     for at_s, event in scene():
         state.apply(event, at_s)
     return state

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from tests.support.scenes import LABELS, NOW_S, PAGES, SCENES, STARTED, curve, state_of
+from docs.picture import KEYS
+from tests.support.scenes import NOW_S, PAGES, SCENES, STARTED, curve, state_of
 from ugpt.training.events import (
     History,
     Interrupted,
@@ -125,7 +126,7 @@ def test_keys_say_what_they_do_here() -> None:
     state = state_of(SCENES["training"])
     state.say("", 0.0)
     assert "q/^C stop & keep" in render(state, 120, 24, NOW_S)[-1].plain
-    state.labels = dict(list(LABELS.items())[-1:])
+    state.labels = dict(list(KEYS.items())[-1:])
     assert render(state, 60, 24, NOW_S)[-1].plain == "x linear  q/^C stop & keep  ? help"
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from html import unescape
 
+from docs import picture
 from tests.support.tools import ROOT
-
-sys.path.insert(0, str(ROOT / "docs"))
-import picture
 
 
 def shown(svg: str) -> list[str]:
