@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.in_process import Program
 from ugpt import Device
 from ugpt.data.dataset import Dataset
 from ugpt.data.errors import DataError
+from ugpt.data.known import KnownTexts
 from ugpt.data.reading import Reading
 from ugpt.data.report import Examination, Unused, percent
 from ugpt.rpc.errors import NoRoom
@@ -224,7 +227,35 @@ def test_samples_cut_at_the_context_are_marked_on_a_terminal(
     monkeypatch.setattr("ugpt.cli.commands.sample.sample_texts", texts)
     assert ugpt("sample").out == "anna\nannabea\n"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert ugpt("sample").out == "anna\nannabea\x1b[2m…\x1b[0m\n"
+    ended = ugpt("sample")
+    assert ended.out == "anna\nannabea\x1b[2m…\x1b[0m\n"
+    assert "Texts that stand in the data set are not marked: " in ended.err
+
+
+def test_samples_that_stand_in_the_data_are_dim_on_a_terminal(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def texts(*_: Any, **__: Any) -> Any:
+        yield SampledText(0, "anna", ended=True)
+        yield SampledText(1, "annabea", ended=True)
+
+    (ugpt.folder / "t.txt").write_text("anna\nbea\n")
+    ugpt("train", "t.txt", *QUICK)
+    monkeypatch.setattr("ugpt.cli.commands.sample.sample_texts", texts)
+    assert ugpt("sample").out == "anna\nannabea\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    ended = ugpt("sample")
+    assert ended.out == "\x1b[2manna\x1b[0m\nannabea\n"
+    assert "not marked" not in ended.err
+    (ugpt.folder / "t.txt").write_text("bea\n")
+    assert "is not the text this run began with" in ugpt("sample").err
+
+
+@given(st.lists(st.text(max_size=3)), st.text(max_size=3))
+def test_known_texts_are_those_of_the_data(documents: list[str], text: str) -> None:
+    known = KnownTexts(documents)
+    assert (text in known) == (text in documents)
+    assert all(document in known for document in documents)
 
 
 def test_a_prompt_in_another_form(ugpt: Program) -> None:

@@ -25,6 +25,15 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE", help=_HELP, show_de
 OptionalFiles = Annotated[
     list[Path] | None, typer.Argument(metavar="FILE", help=_HELP, show_default=False)
 ]
+MovedTexts = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        help="Training text of the run, if the file has moved; once for each of several.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 Column = Annotated[
     str,
     typer.Option(

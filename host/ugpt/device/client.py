@@ -10,7 +10,13 @@ from typing import NamedTuple, TypeVar
 from ..concurrency import run_together
 from ..errors import InvalidValue
 from ..rpc import messages
-from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError
+from ..rpc.errors import (
+    DeviceRestarted,
+    LinkClosed,
+    NoAnswer,
+    ProtocolError,
+    firmware_too_old,
+)
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
@@ -53,6 +59,7 @@ _LOSSES_PER_EVALUATION = 320  # of documents and positions together
 _BLOCK_BYTES = 64 * VALUE_BYTES
 _LOSSES_PER_REQUEST = 2000
 _RESTART_TIMEOUT_S = 10.0
+_LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
 
 
 class Losses(NamedTuple):
@@ -406,10 +413,19 @@ class Device:
         temperature: float = 0.5,
         prompt: bytes = b"",
         uniforms: Sequence[float] = (),
+        top_k: int = 0,
+        top_p: float = 1.0,
     ) -> Sampled:
-        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1)."""
+        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1).
+
+        A temperature of 0 takes the likeliest token each time.
+        """
+        if temperature < _LEAST_TEMPERATURE_OF_MINOR_0 and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a temperature of 0")
         drawn = encode_floats(uniforms)
-        result = await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
+        result = await self._link.call(
+            messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
+        )
         return Sampled(result.tokens, result.ended)
 
     # Without a host

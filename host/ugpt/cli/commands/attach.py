@@ -29,6 +29,7 @@ from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
+from ..texts import MovedTexts
 
 EXAMPLES = [
     "ugpt train names --detach",
@@ -53,14 +54,7 @@ def command(
             metavar="DIR",
         ),
     ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Training text of the run, if the file has moved; once for each of several.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    data: MovedTexts = None,
     no_reset: NoReset = False,
     plain: Plain = False,
     json: Json = False,
