@@ -32,6 +32,7 @@ from ..rpc.messages import (
 )
 from ..rpc.schema import Call
 from ..rpc.stats import LinkStats
+from ..wording import counted
 from .tensors import (
     VALUE_BYTES,
     decode_floats,
@@ -284,14 +285,15 @@ class Device:
         )
         data = b"".join(parts)
         if len(data) != VALUE_BYTES * count:
-            raise ProtocolError(f"The device sent {len(data)} bytes of {name}.")
+            raise ProtocolError(f"The device sent {counted(len(data), 'byte')} of {name}.")
         return data
 
     async def _write_values(
         self, name: str, kind: TensorKind, data: bytes, done: Callable[[int], None]
     ) -> None:
         if len(data) % VALUE_BYTES:
-            raise InvalidValue(f"{len(data)} bytes for {name} are no whole number of values.")
+            size = counted(len(data), "byte")
+            raise InvalidValue(f"{size} for {name}: no whole number of values.")
         most = self._data_bytes // _BLOCK_BYTES * _BLOCK_BYTES
         chunks = list(_chunks(len(data), most))
         await self._all(
@@ -366,7 +368,7 @@ class Device:
         results = await self._all(calls)
         losses = tuple(loss for result in results for loss in decode_floats(result.losses))
         if len(losses) != len(documents):
-            raise ProtocolError(f"The device sent {len(losses)} losses of {len(documents)}.")
+            raise ProtocolError(f"The device sent {len(losses)} of {len(documents)} losses.")
         return Evaluated(max((result.step for result in results), default=0), losses)
 
     async def evaluate_tokens(self, documents: Sequence[bytes]) -> TokensEvaluated:
@@ -388,7 +390,8 @@ class Device:
         for batch, result in zip(batches, results, strict=True):
             values = decode_floats(result.token_losses)
             if len(values) != sum(counts[batch]):
-                raise ProtocolError(f"The device sent {len(values)} losses of tokens.")
+                found = counted(len(values), "loss", "losses")
+                raise ProtocolError(f"The device sent {found} of tokens.")
             for count in counts[batch]:
                 losses.append(values[:count])
                 values = values[count:]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import UgptError
+from ..wording import counted
 from .messages import ERRORS, ErrorCode
 
 
@@ -214,7 +215,7 @@ class DoesNotFit(DeviceError):
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
         if detail:
-            message = f"The model needs {detail:,} bytes more memory than the device has."
+            message = f"The model needs {counted(detail, 'byte')} more memory than the device has."
         super().__init__(code, message, detail, advice)
 
     @property
@@ -269,7 +270,7 @@ class NoRoom(DeviceError):
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
         if detail:
-            message = f"The flash of the device is {detail:,} bytes too small."
+            message = f"The flash of the device is {counted(detail, 'byte')} too small."
         super().__init__(code, message, detail, advice)
 
     @property

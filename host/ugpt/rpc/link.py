@@ -15,6 +15,7 @@ from enum import Enum
 from typing import TypeVar
 
 from ..errors import InvalidValue, UgptError
+from ..wording import counted
 from . import baud, codec, envelope, messages
 from .envelope import Failure, Notification, Response
 from .errors import (
@@ -195,7 +196,8 @@ class Link:
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
             raise InvalidValue(
-                f"The request {call.method.name} takes {len(body)} bytes, the device {limit}."
+                f"The request {call.method.name} takes {counted(len(body), 'byte')}, "
+                f"the device {limit}."
             )
         pending = _PendingCall(call.method, encode_frame(body))
         self._pending[number] = pending

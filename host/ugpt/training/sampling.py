@@ -11,6 +11,7 @@ from ..data.vocabulary import Vocabulary
 from ..device.client import Device
 from ..device.tensors import decode_tokens, encode_tokens
 from ..errors import InvalidValue
+from ..wording import counted
 
 TEMPERATURE = 0.5
 
@@ -53,8 +54,8 @@ async def sample_texts(
     tokens = vocabulary.encode(prompt)
     if len(tokens) >= shape.block_size:
         raise InvalidValue(
-            f"The prompt has {len(tokens)} characters, but the context of the model only "
-            f"{shape.block_size}.",
+            f"The prompt has {counted(len(tokens), 'character')}, but the context of the model "
+            f"only {shape.block_size}.",
             f"Shorten it to {shape.block_size - 1} at most.",
         )
     packed = encode_tokens(tokens, vocabulary.size)

@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from ...data.dataset import Dataset
-from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
@@ -72,6 +71,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 from .attach import say_detached
@@ -170,7 +170,7 @@ def command(
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
@@ -186,8 +186,8 @@ def command(
     elif files:
         if run_folder:
             require_absent(run_folder)
-        reading = Reading(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size)
+        reading = reading_of(column, running_text, window, lower, dedupe)
+        dataset = load_texts(files, reading, block_size, "ugpt train")
         prepared = new_run(
             dataset,
             Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
