@@ -24,14 +24,14 @@ _MARKS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
 ]
 
 # What a file is called says nothing of its format, so that is named.
-_PANDOC = "pandoc -t plain --wrap=none -o {new} {file}"
+_PANDOC = "pandoc -f {kind} -t plain --wrap=none -o {{new}} {{file}}"
 _OFFICE = "soffice --convert-to {kind} --outdir {{folder}} {{file}}"
 _OFFICE_TEXT = "'txt:Text (encoded):UTF8'"
 _OFFICE_TABLE = "'csv:Text - txt - csv (StarCalc):44,34,76'"
 
 _OTHER_FORMATS = [  # the bytes a file begins with, what it is, and what makes a text of it
     (b"%PDF-", "a PDF file", "pdftotext {file} {new}"),
-    (b"{\\rtf", "an RTF file", f"{_PANDOC} -f rtf"),
+    (b"{\\rtf", "an RTF file", _PANDOC.format(kind="rtf")),
     (b"\xd0\xcf\x11\xe0", "a file of an older Office program", _OFFICE.format(kind=_OFFICE_TEXT)),
     (b"BZh", "a bzip2 file", "bzip2 -dc {file} > {new}"),
     (b"\xfd7zXZ\0", "an xz file", "xz -dc {file} > {new}"),
@@ -40,9 +40,9 @@ _OTHER_FORMATS = [  # the bytes a file begins with, what it is, and what makes a
 ]
 
 _ZIPPED = [  # what a zip archive holds, what it is then, and what makes a text of it
-    (b"word/", "a Word document (.docx)", f"{_PANDOC} -f docx"),
-    (b"opendocument.text", "an OpenDocument text", f"{_PANDOC} -f odt"),
-    (b"epub", "an e-book (.epub)", f"{_PANDOC} -f epub"),
+    (b"word/", "a Word document (.docx)", _PANDOC.format(kind="docx")),
+    (b"opendocument.text", "an OpenDocument text", _PANDOC.format(kind="odt")),
+    (b"epub", "an e-book (.epub)", _PANDOC.format(kind="epub")),
     (b"xl/", "an Excel workbook (.xlsx)", _OFFICE.format(kind=_OFFICE_TABLE)),
     (b"", "a zip archive", "unzip -p {file} > {new}"),
 ]

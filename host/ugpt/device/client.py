@@ -368,7 +368,8 @@ class Device:
         results = await self._all(calls)
         losses = tuple(loss for result in results for loss in decode_floats(result.losses))
         if len(losses) != len(documents):
-            raise ProtocolError(f"The device sent {len(losses)} of {len(documents)} losses.")
+            found = counted(len(losses), "loss", "losses")
+            raise ProtocolError(f"The device sent {found} of {len(documents)} documents.")
         return Evaluated(max((result.step for result in results), default=0), losses)
 
     async def evaluate_tokens(self, documents: Sequence[bytes]) -> TokensEvaluated:

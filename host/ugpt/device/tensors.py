@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from ..errors import InvalidValue
 from ..rpc.messages import DataSet, Shape
-from ..wording import counted
 
 VALUE_BYTES = 4
 """Of a weight, a moment or a loss: a little-endian float32."""
@@ -33,7 +32,7 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, int]]:
 def encode_tokens(tokens: Sequence[int], vocab_size: int) -> bytes:
     """Tokens as documents and prompts carry them: a byte each, or two from 257 tokens on."""
     if any(not 0 <= token < vocab_size for token in tokens):
-        raise InvalidValue(f"A token is not below the size of the vocabulary, {vocab_size}.")
+        raise InvalidValue(f"A token lies outside the vocabulary of {vocab_size} tokens.")
     return struct.pack(f"<{len(tokens)}{_token_format(vocab_size)}", *tokens)
 
 
@@ -41,7 +40,7 @@ def decode_tokens(data: bytes, vocab_size: int) -> list[int]:
     """The inverse of `encode_tokens`."""
     form = _token_format(vocab_size)
     if len(data) % struct.calcsize(form):
-        raise InvalidValue(f"{counted(len(data), 'byte')}: no whole number of tokens.")
+        raise InvalidValue(f"{len(data)} bytes are no whole number of tokens.")
     return list(struct.unpack(f"<{len(data) // struct.calcsize(form)}{form}", data))
 
 
