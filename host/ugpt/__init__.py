@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .device.target import Target
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
-    from .rpc.link import LogLine
     from .rpc.messages import (
         DataSet,
         DeviceState,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
         Status,
         TensorKind,
     )
+    from .rpc.receiver import LogLine
     from .rpc.stats import LinkStats
     from .runs.config import Init
     from .runs.folder import Run
@@ -70,7 +70,7 @@ _HOMES = {
     "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
     "LogLevel": ".rpc.messages",
-    "LogLine": ".rpc.link",
+    "LogLine": ".rpc.receiver",
     "Losses": ".device.client",
     "ModelInfo": ".rpc.messages",
     "MomentFormat": ".rpc.messages",
