@@ -54,7 +54,7 @@ async def finished(device: Device) -> Status:
 async def loss_history(device: Device, steps: int) -> bytes:
     losses: list[float] = []
     while len(losses) < steps:
-        more = await device.curve(len(losses) + 1)
+        more = await device.loss_history(len(losses) + 1)
         assert more, f"the losses end at step {len(losses)}"
         losses += more
     return np.array(losses, "<f4").tobytes()

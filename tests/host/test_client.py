@@ -344,7 +344,7 @@ async def test_a_restart_nobody_asked_for_is_told_and_mended(form: str, tmp_path
         await device._link.call(messages.reset())
         with pytest.raises(DeviceRestarted):
             await watch()
-        assert (await device.greet()).boot != boot
+        assert (await device.handshake()).boot != boot
         assert (await device.status()).state is DeviceState.EMPTY
 
 
@@ -382,8 +382,8 @@ async def test_a_run_from_flash_is_the_run_from_the_host(tmp_path: Path) -> None
         while (await device.status()).saved_step < 40:
             pass
         assert await device.read_tensors() == weights
-        assert await device.curve(1) == losses
-        assert await device.curve(31, 5) == losses[30:35]
+        assert await device.loss_history(1) == losses
+        assert await device.loss_history(31, 5) == losses[30:35]
         await device.autorun(True)
         await device.autorun(False)
 

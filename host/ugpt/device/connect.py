@@ -15,7 +15,7 @@ from . import ports, virtual
 from .client import Device
 
 OPEN_TIMEOUT_S = 4.0
-"""How long a device may take to answer its first greeting."""
+"""How long a device may take for the first handshake."""
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def connect(
     on_log: Callable[[LogLine], None] | None = None,
     open_timeout_s: float = OPEN_TIMEOUT_S,
 ) -> AsyncIterator[Device]:
-    """Opens a device, greets it, and closes it at the end of the block.
+    """Opens a device, makes the handshake, and closes it at the end of the block.
 
     `port` is a serial port, a pseudo-terminal, "socket://host:port" or "virtual"; None takes the
     one board that is plugged in, or else the virtual device with the memory of `board` and its

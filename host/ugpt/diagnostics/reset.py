@@ -13,7 +13,7 @@ _RESET_S = 0.1
 
 
 async def restart(target: Target) -> tuple[str, Hello, Status]:
-    """Returns the description of the device, its greeting and its status afterwards.
+    """Returns the description of the device, its hello and its status afterwards.
 
     Raises NoAnswer if no ugpt firmware answers even after a reset by the control lines.
     """
