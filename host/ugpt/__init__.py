@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from . import errors
     from .device import ports, virtual
     from .device.client import Device
-    from .device.connect import connect
     from .device.results import (
         DocumentsTaken,
         Evaluation,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
         TokenEvaluation,
         WeightsDigest,
     )
-    from .device.target import Target
+    from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
     from .rpc.messages import (
@@ -90,7 +89,7 @@ _HOMES = {
     "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
     "WeightsDigest": ".device.results",
-    "connect": ".device.connect",
+    "connect": ".device.target",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",
     "sample_texts": ".training.sampling",

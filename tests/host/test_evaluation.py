@@ -46,7 +46,10 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 @pytest.fixture
 async def device(tmp_path: Path) -> AsyncIterator[Device]:
-    async with asyncio.timeout(60.0), ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with (
+        asyncio.timeout(60.0),
+        ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device,
+    ):
         yield device
 
 

@@ -44,7 +44,7 @@ class Session:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Device]:
-        async with ugpt.connect(self.port, flash=self.folder / "flash") as device:
+        async with ugpt.Target(self.port, flash=self.folder / "flash").connect() as device:
             self.device = device
             yield device
 

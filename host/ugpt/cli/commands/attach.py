@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from ...device.ports import choose_port
 from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
@@ -134,5 +133,5 @@ def _attach_again(target: Target) -> str:
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if choose_port(target.port).is_virtual:
+    if target.choose().is_virtual:
         say(VIRTUAL_REMARK)
