@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from ..rpc.schema import Field
+
 
 def whole_number(least: int, most: int | None = None) -> dict[str, Any]:
     """Arguments of `typer.Option` for an integer between bounds."""
@@ -38,6 +40,15 @@ def decimal_number(least: float, most: float) -> dict[str, Any]:
         return number
 
     return {"parser": parse, "metavar": shown}
+
+
+def protocol_number(field: Field) -> dict[str, Any]:
+    """Arguments of `typer.Option` for a number that the protocol bounds."""
+    if field.type == "f32":
+        assert field.least is not None
+        assert field.most is not None
+        return decimal_number(field.least, field.most)
+    return whole_number(*field.range)
 
 
 def bounds(least: float, most: float | None) -> str:

@@ -14,7 +14,7 @@ from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.client import Device
 from ...device.target import Target
-from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
+from ...rpc.messages import SHAPE, MomentFormat, Plan, Recipe, Shape
 from ...training.fit import (
     FEWER_CHARACTERS,
     Planned,
@@ -28,7 +28,7 @@ from ...training.fit import (
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count
-from ..numbers import whole_number
+from ..numbers import protocol_number
 from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, board_to_ask, run
 from ..recipe import Batch, Clip, Moments, MomentsName, Recompute
 from ..texts import (
@@ -71,7 +71,7 @@ def command(
         int,
         typer.Option(
             help="Number of characters plus one, if no file is given.",
-            **whole_number(2, 65535),
+            **protocol_number(SHAPE["vocab_size"]),
         ),
     ] = 27,
     batch: Batch = 1,

@@ -18,7 +18,7 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
-from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
+from ...rpc.messages import METHODS, DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...training.detach import detach
@@ -32,9 +32,8 @@ from ...view.display import Display, Mode, choose_mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
-from ..numbers import whole_number
+from ..numbers import protocol_number
 from ..options import (
-    SEED_MAX,
     Baud,
     BlockSize,
     Json,
@@ -133,14 +132,14 @@ def command(
         int,
         typer.Option(
             help="Save a checkpoint every so many steps; 0 saves at the end only.",
-            **whole_number(0),
+            **protocol_number(METHODS["train"].param("save_every")),
         ),
     ] = 0,
     seed: Annotated[
         int,
         typer.Option(
             help="Seed for the order of the documents and the initial weights.",
-            **whole_number(0, SEED_MAX),
+            **protocol_number(METHODS["init_weights"].param("seed")),
         ),
     ] = 42,
     init: Annotated[
