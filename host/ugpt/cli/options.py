@@ -113,6 +113,17 @@ def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
         yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
+def given_options(context: typer.Context) -> dict[str, str]:
+    """The parameters that the command line names, and how they are written there."""
+    return {
+        name: parameter.opts[0]
+        for parameter in context.command.params
+        if (name := parameter.name)
+        and (source := context.get_parameter_source(name))
+        and source.name == "COMMANDLINE"
+    }
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command; one that is interrupted ends with the exit status that shells expect."""
     try:

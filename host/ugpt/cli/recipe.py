@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..rpc.messages import RECIPE
+from ..rpc.messages import METHODS, RECIPE
+from ..runs.config import Init
 from ..training.recipe import EVAL_DOCUMENTS
 from .numbers import protocol_number, whole_number
 
@@ -33,6 +34,27 @@ class MomentsName(StrEnum):
 
 Steps = Annotated[
     int, typer.Option(help="Number of training steps.", **protocol_number(RECIPE["total_steps"]))
+]
+SaveEvery = Annotated[
+    int,
+    typer.Option(
+        help="Save a checkpoint every so many steps; 0 saves at the end only.",
+        **protocol_number(METHODS["train"].param("save_every")),
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Seed for the order of the documents and the initial weights.",
+        **protocol_number(METHODS["init_weights"].param("seed")),
+    ),
+]
+InitOption = Annotated[
+    Init,
+    typer.Option(
+        help="Source of the initial weights: the device, or this computer exactly as in "
+        "Karpathy's microgpt.py."
+    ),
 ]
 LearningRate = Annotated[
     float,
