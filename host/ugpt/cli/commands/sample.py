@@ -15,17 +15,18 @@ from ...data.known import KnownTexts
 from ...device.client import Device
 from ...device.target import Target
 from ...errors import UgptError
+from ...rpc.messages import METHODS
 from ...training.originality import NewTexts, texts_of_model
 from ...training.sampling import TEMPERATURE, SampledText, sample_texts
 from ...view.output import print_json, say
 from ...wording import counted
-from ..numbers import decimal_number, whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Pace, Port, run
+from ..numbers import protocol_number, whole_number
+from ..options import Baud, Json, NoReset, Pace, Port, run
 from ..signals import until_interrupted
 from ..texts import MovedTexts
 
-NUMBERS = 2**32
-"""How many texts a seed has."""
+_SAMPLE = METHODS["sample"]
+_NUMBERS = _SAMPLE.param("number").range[1] + 1  # of the texts of a seed
 
 _DRAWS = 100  # for each new text that is wanted, at most
 _PANEL = "How a text is drawn"
@@ -54,7 +55,7 @@ def command(
             help="Low values play safe, high ones take risks; 0 takes the likeliest character "
             "each time.",
             rich_help_panel=_PANEL,
-            **decimal_number(0, 100),
+            **protocol_number(_SAMPLE.param("temperature")),
         ),
     ] = TEMPERATURE,
     top_k: Annotated[
@@ -62,7 +63,7 @@ def command(
         typer.Option(
             help="Draw from so many of the likeliest characters only; 0 for all.",
             rich_help_panel=_PANEL,
-            **whole_number(0, 65535),
+            **protocol_number(_SAMPLE.param("top_k")),
         ),
     ] = 0,
     top_p: Annotated[
@@ -71,7 +72,7 @@ def command(
             help="Draw from the fewest of the likeliest characters that together have this "
             "probability; 1 for all.",
             rich_help_panel=_PANEL,
-            **decimal_number(0, 1),
+            **protocol_number(_SAMPLE.param("top_p")),
         ),
     ] = 1.0,
     seed: Annotated[
@@ -79,14 +80,14 @@ def command(
         typer.Option(
             help="The same seed gives the same texts. Default: a random one, which is printed.",
             show_default=False,
-            **whole_number(0, SEED_MAX),
+            **protocol_number(_SAMPLE.param("seed")),
         ),
     ] = None,
     start: Annotated[
         int,
         typer.Option(
             help="Number of the first text, counted from 0.",
-            **whole_number(0),
+            **protocol_number(_SAMPLE.param("number")),
         ),
     ] = 0,
     prompt: Annotated[
@@ -107,7 +108,7 @@ def command(
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    wanted = NUMBERS - start if forever else count
+    wanted = _NUMBERS - start if forever else count
     asked = _Asked(wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json)
     work = _sample(Target(port, baud, no_reset, pace=pace), asked)
     if forever:
@@ -162,7 +163,7 @@ async def _sample(target: Target, asked: _Asked) -> bool:
 
 
 async def _sample_new(device: Device, asked: _Asked) -> bool:
-    draws = min(asked.count * _DRAWS, NUMBERS - asked.start)
+    draws = min(asked.count * _DRAWS, _NUMBERS - asked.start)
     new = NewTexts(await asked.known(device), asked.count, draws)
     async for text in new.among(asked.texts(device, draws)):
         _print(text, asked)
