@@ -82,6 +82,8 @@ def test_a_folder_of_tables(tmp_path: Path) -> None:
         ('{"town": {"a": 1}}\n', "no text, but an object"),
         ('{"town": "Ulm"}\n{"town": 7}\n', "town in line 2 of"),
         ('{"town": 7}\n', "no text, but a number"),
+        ('{"town": "Ulm"} x\n', "Line 1 of"),
+        ('{"town": "Ulm"}, {"town": "Ulm"}\n', "Line 1 of"),
         ('{"town": true}\n', "no text, but true"),
         ('{"town": "Ulm", "town": "Aalen"}\n', "several fields called town"),
         ("town,id,town\nUlm,1,Aalen\n", "has 2 columns called town"),

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from .advice import converting
 from .errors import DataError
@@ -74,7 +75,7 @@ class Column:
         delimiter = delimiter_of(header)
         csv.field_size_limit(_FIELD_MAX)
         rows = csv.reader(
-            _before(header, lines),
+            chain([header], lines),
             delimiter=delimiter,
             # Quotes are characters like others between tabs.
             quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
@@ -125,16 +126,18 @@ class Column:
     def _fields(self, first: str, lines: Iterator[str]) -> Iterator[str]:
         names: dict[str, None] = {}
         found = False
-        decode = json.JSONDecoder(object_pairs_hook=self._once).decode
-        name = self.name
-        for number, line in enumerate(_before(first, lines), self._blank + 1):
-            if not line.strip():
+        name, quoted = self.name, json.dumps(self.name, ensure_ascii=False)
+        decode = json.JSONDecoder().raw_decode
+        decode_with_care = json.JSONDecoder(object_pairs_hook=self._once).raw_decode
+        for number, line in enumerate(map(str.strip, chain([first], lines)), self._blank + 1):
+            if not line:
                 continue
             try:
-                value = decode(line)
+                # The hook takes as long as all the rest, so only lines that may need it get it.
+                value, end = (decode if line.count(quoted) < 2 else decode_with_care)(line)
             except (ValueError, RecursionError):
-                value = None
-            if not isinstance(value, dict):
+                value, end = None, 0
+            if end < len(line) or not isinstance(value, dict):
                 raise DataError(
                     f"Line {number:,} of {self.source.name} is no JSON object.",
                     "JSON lines hold one object a line.",
@@ -196,8 +199,3 @@ def _kind(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return "an object" if isinstance(value, dict) else "a number"
-
-
-def _before(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines
