@@ -125,7 +125,8 @@ TEST(the_stride_of_the_logits_does_not_matter) {
             spread[v * kStride] = kLogits[v];
         }
         const Logits strided{spread.data(), kStride, kLogits.size()};
-        CHECK(Sampler({.temperature = 0.8f}).draw(strided, uniform) == draw(kLogits, 0.8f, uniform));
+        CHECK(Sampler({.temperature = 0.8f}).draw(strided, uniform) ==
+              draw(kLogits, 0.8f, uniform));
         CHECK(spread[1] == 7.0f && spread[kStride + 2] == 7.0f);
     }
 }

@@ -377,7 +377,7 @@ def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleTy
 
 def test_a_long_example_that_is_only_decoded_is_written_in_full(generator: ModuleType) -> None:
     golden = sys.modules[f"{generator.__name__}.golden"]
-    schema = sys.modules[f"{generator.__name__}.schema"].parse(
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(
         EXAMPLE.replace("result = []\n", f"result = []{EXAMPLES}", 1).replace('"94"', f'"{LONG}"')
     )
     shown = {"size": 500, "crc32": f"{zlib.crc32(bytes.fromhex(LONG)):08x}"}
