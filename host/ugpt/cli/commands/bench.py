@@ -31,7 +31,7 @@ EXAMPLES = [
 
 _BAR_WIDTH = 24
 _PART_NAMES = {
-    "link": "the line",
+    "link": "the link",
     "training": "training",
     "phases": "the phases of a step",
     "sampling": "sampling",
