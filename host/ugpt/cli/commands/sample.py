@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sys
-from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 import typer
 
-from ...device.client import Device
 from ...device.target import Target
 from ...rpc.messages import METHODS
 from ...training.sampling import TEMPERATURE, sample_texts
@@ -68,15 +66,15 @@ def command(
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    connecting = Target(port, baud, no_reset, pace=pace).connect()
+    target = Target(port, baud, no_reset, pace=pace)
     if forever:
         count = _NUMBERS - start
-    work = _sample(connecting, count, temperature, chosen, start, prompt, json)
+    work = _sample(target, count, temperature, chosen, start, prompt, json)
     run(until_interrupted(work) if forever else work)
 
 
 async def _sample(
-    connecting: AbstractAsyncContextManager[Device],
+    target: Target,
     count: int,
     temperature: float,
     seed: int,
@@ -84,7 +82,7 @@ async def _sample(
     prompt: str,
     json: bool,
 ) -> None:
-    async with connecting as device:
+    async with target.connect() as device:
         say(f"{device.description}, seed {seed}")
         texts = sample_texts(
             device, count, seed=seed, first=start, temperature=temperature, prompt=prompt
