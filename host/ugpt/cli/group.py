@@ -36,14 +36,16 @@ def summary(name: str) -> str:
         return file.readline().strip().strip('"')
 
 
-class _PlainFlags:
-    """A flag takes no value, so help shows none."""
+class _PlainTypes:
+    """Help shows what a person writes: nothing for a flag, and an argument by its name alone."""
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)  # type: ignore[misc]
         for parameter in parameters:
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
+            elif parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: None
         return parameters
 
 
@@ -51,7 +53,7 @@ class _PlainFlags:
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-class PlainCommand(_PlainFlags, TyperCommand):
+class PlainCommand(_PlainTypes, TyperCommand):
     """One command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -74,7 +76,7 @@ def _file_like_an_option(arguments: Sequence[str]) -> Path | None:
     return None
 
 
-class PlainGroup(_PlainFlags, TyperGroup):
+class PlainGroup(_PlainTypes, TyperGroup):
     """Commands in one file."""
 
 
@@ -122,12 +124,19 @@ def load_command(name: str) -> Any:
         app = typer.Typer(
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
-        examples = pasteable("\n\n".join(["Examples:", *module.EXAMPLES]))
-        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__ or ""), epilog=examples)(
-            module.command
-        )
+        app.command(
+            name,
+            cls=PlainCommand,
+            help=_unwrapped(module.__doc__ or ""),
+            epilog=examples(module.EXAMPLES),
+        )(module.command)
         command = typer.main.get_command(app)
     return command
+
+
+def examples(lines: Sequence[str]) -> str:
+    """The end of a help text."""
+    return pasteable("\n\n".join(["Examples:", *lines]))
 
 
 def _unwrapped(text: str) -> str:

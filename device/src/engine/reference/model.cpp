@@ -8,36 +8,9 @@
 
 namespace ugpt::reference {
 
+// The forward pass: first what it consists of, then the pass itself.
+
 namespace {
-
-// 64 random bits as a function of three numbers: two rounds of the finaliser of SplitMix64.
-std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-std::uint64_t random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
-    constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15u;
-    return mix(mix(seed + (stream + 1) * kGolden) + (counter + 1) * kGolden);
-}
-
-// A multiple of 2^-24 in [0, 1).
-float random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
-    const std::uint64_t upper = random_bits(seed, stream, counter) >> 40;
-    return static_cast<float>(static_cast<std::int32_t>(upper)) * 0x1p-24f;
-}
-
-// Normal deviate i of a seed: the sum of twelve 16-bit numbers minus its mean, 12 * 65535 / 2.
-float random_normal(std::uint64_t seed, std::uint64_t i) {
-    std::int32_t sum = -6 * 65535;
-    for (std::uint64_t word = 0; word < 3; ++word) {
-        const std::uint64_t bits = random_bits(seed, 0, 3 * i + word);
-        for (int shift = 0; shift < 64; shift += 16) {
-            sum += static_cast<std::int32_t>(bits >> shift & 0xffffu);
-        }
-    }
-    return static_cast<float>(sum) * 0x1p-16f;
-}
 
 // y[t] = W x[t], or y[t] + W x[t], for positions [first, end). W [rows x cols], x [T x cols],
 // y [T x rows]. Every element is one chain of fma over ascending columns; a sum begins with y.
@@ -118,6 +91,70 @@ void attention(const Shape& shape, LayerActivations& act, std::size_t first, std
     }
 }
 
+}  // namespace
+
+void forward(const Shape& shape, const Parameters& weights, std::span<const Token> tokens,
+             std::size_t first, Activations& act) {
+    const std::size_t end = tokens.size();
+    for (std::size_t t = first; t < end; ++t) {
+        for (std::size_t i = 0; i < shape.n_embd; ++i) {
+            act.embedded[t][i] = weights.wte[tokens[t]][i] + weights.wpe[t][i];
+        }
+    }
+    rmsnorm(act.embedded, act.embedded, act.embedded_scale, first, end);
+    std::copy(act.embedded[first], act.embedded[end], act.residual[first]);
+
+    for (std::size_t l = 0; l < shape.n_layer; ++l) {
+        const Layer& w = weights.layers[l];
+        LayerActivations& a = act.layers[l];
+        rmsnorm(act.residual, a.attn_input, a.attn_scale, first, end);
+        linear(w.attn_wqkv, a.attn_input, a.qkv, false, first, end);
+        attention(shape, a, first, end);
+        linear(w.attn_wo, a.attn_out, act.residual, true, first, end);
+
+        rmsnorm(act.residual, a.mlp_input, a.mlp_scale, first, end);
+        linear(w.mlp_fc1, a.mlp_input, a.mlp_hidden, false, first, end);
+        for (float* hidden = a.mlp_hidden[first]; hidden < a.mlp_hidden[end]; ++hidden) {
+            *hidden = std::max(*hidden, 0.0f);
+        }
+        linear(w.mlp_fc2, a.mlp_hidden, act.residual, true, first, end);
+    }
+    linear(weights.lm_head, act.residual, act.logits, false, first, end);
+}
+
+// The drawing of a text.
+
+namespace {
+
+// 64 random bits as a function of three numbers: two rounds of the finaliser of SplitMix64.
+std::uint64_t mix(std::uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+std::uint64_t random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
+    constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15u;
+    return mix(mix(seed + (stream + 1) * kGolden) + (counter + 1) * kGolden);
+}
+
+// A multiple of 2^-24 in [0, 1).
+float random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
+    const std::uint64_t upper = random_bits(seed, stream, counter) >> 40;
+    return static_cast<float>(static_cast<std::int32_t>(upper)) * 0x1p-24f;
+}
+
+// Normal deviate i of a seed: the sum of twelve 16-bit numbers minus its mean, 12 * 65535 / 2.
+float random_normal(std::uint64_t seed, std::uint64_t i) {
+    std::int32_t sum = -6 * 65535;
+    for (std::uint64_t word = 0; word < 3; ++word) {
+        const std::uint64_t bits = random_bits(seed, 0, 3 * i + word);
+        for (int shift = 0; shift < 64; shift += 16) {
+            sum += static_cast<std::int32_t>(bits >> shift & 0xffffu);
+        }
+    }
+    return static_cast<float>(sum) * 0x1p-16f;
+}
+
 // Which tokens may be drawn. They are ranked by their logits; of equal ones the first ranks higher.
 std::vector<bool> likeliest(std::span<const float> logits, std::span<const float> powers,
                             std::size_t top_k, float top_p) {
@@ -148,79 +185,6 @@ std::vector<bool> likeliest(std::span<const float> logits, std::span<const float
 }
 
 }  // namespace
-
-Parameters::Parameters(const Shape& shape)
-    : wte(shape.vocab_size, shape.n_embd),
-      wpe(shape.block_size, shape.n_embd),
-      lm_head(shape.vocab_size, shape.n_embd) {
-    const std::size_t width = shape.n_embd;
-    layers.assign(shape.n_layer, {Matrix(3 * width, width), Matrix(width, width),
-                                  Matrix(4 * width, width), Matrix(width, 4 * width)});
-}
-
-std::vector<Matrix*> Parameters::matrices() {
-    std::vector<Matrix*> all{&wte, &wpe, &lm_head};
-    for (Layer& layer : layers) {
-        all.insert(all.end(), {&layer.attn_wqkv, &layer.attn_wo, &layer.mlp_fc1, &layer.mlp_fc2});
-    }
-    return all;
-}
-
-Activations::Activations(const Shape& shape)
-    : embedded(shape.block_size, shape.n_embd),
-      embedded_scale(shape.block_size),
-      residual(shape.block_size, shape.n_embd),
-      logits(shape.block_size, shape.vocab_size) {
-    const std::size_t positions = shape.block_size;
-    const Matrix features(positions, shape.n_embd);
-    layers.assign(shape.n_layer,
-                  {.attn_input = features,
-                   .attn_scale = std::vector<float>(positions),
-                   .qkv = Matrix(positions, 3 * shape.n_embd),
-                   .attn_probs = std::vector<Matrix>(shape.n_head, Matrix(positions, positions)),
-                   .attn_out = features,
-                   .mlp_input = features,
-                   .mlp_scale = std::vector<float>(positions),
-                   .mlp_hidden = Matrix(positions, 4 * shape.n_embd)});
-}
-
-void init_weights(Parameters& weights, std::uint64_t seed, float init_std) {
-    std::uint64_t i = 0;
-    for (Matrix* matrix : weights.matrices()) {
-        for (float& weight : matrix->values) {
-            weight = random_normal(seed, i++) * init_std;
-        }
-    }
-}
-
-void forward(const Shape& shape, const Parameters& weights, std::span<const Token> tokens,
-             std::size_t first, Activations& act) {
-    const std::size_t end = tokens.size();
-    for (std::size_t t = first; t < end; ++t) {
-        for (std::size_t i = 0; i < shape.n_embd; ++i) {
-            act.embedded[t][i] = weights.wte[tokens[t]][i] + weights.wpe[t][i];
-        }
-    }
-    rmsnorm(act.embedded, act.embedded, act.embedded_scale, first, end);
-    std::copy(act.embedded[first], act.embedded[end], act.residual[first]);
-
-    for (std::size_t l = 0; l < shape.n_layer; ++l) {
-        const Layer& w = weights.layers[l];
-        LayerActivations& a = act.layers[l];
-        rmsnorm(act.residual, a.attn_input, a.attn_scale, first, end);
-        linear(w.attn_wqkv, a.attn_input, a.qkv, false, first, end);
-        attention(shape, a, first, end);
-        linear(w.attn_wo, a.attn_out, act.residual, true, first, end);
-
-        rmsnorm(act.residual, a.mlp_input, a.mlp_scale, first, end);
-        linear(w.mlp_fc1, a.mlp_input, a.mlp_hidden, false, first, end);
-        for (float* hidden = a.mlp_hidden[first]; hidden < a.mlp_hidden[end]; ++hidden) {
-            *hidden = std::max(*hidden, 0.0f);
-        }
-        linear(w.mlp_fc2, a.mlp_hidden, act.residual, true, first, end);
-    }
-    linear(weights.lm_head, act.residual, act.logits, false, first, end);
-}
 
 Token choose(std::span<const float> logits, const SampleRequest& request, float uniform) {
     const float maximum = *std::max_element(logits.begin(), logits.end());
@@ -273,6 +237,52 @@ std::vector<Token> draw_text(const Shape& shape, const Parameters& weights,
         drawn.push_back(token);
     }
     return drawn;
+}
+
+// The memory of a model, and its first weights.
+
+Parameters::Parameters(const Shape& shape)
+    : wte(shape.vocab_size, shape.n_embd),
+      wpe(shape.block_size, shape.n_embd),
+      lm_head(shape.vocab_size, shape.n_embd) {
+    const std::size_t width = shape.n_embd;
+    layers.assign(shape.n_layer, {Matrix(3 * width, width), Matrix(width, width),
+                                  Matrix(4 * width, width), Matrix(width, 4 * width)});
+}
+
+std::vector<Matrix*> Parameters::matrices() {
+    std::vector<Matrix*> all{&wte, &wpe, &lm_head};
+    for (Layer& layer : layers) {
+        all.insert(all.end(), {&layer.attn_wqkv, &layer.attn_wo, &layer.mlp_fc1, &layer.mlp_fc2});
+    }
+    return all;
+}
+
+Activations::Activations(const Shape& shape)
+    : embedded(shape.block_size, shape.n_embd),
+      embedded_scale(shape.block_size),
+      residual(shape.block_size, shape.n_embd),
+      logits(shape.block_size, shape.vocab_size) {
+    const std::size_t positions = shape.block_size;
+    const Matrix features(positions, shape.n_embd);
+    layers.assign(shape.n_layer,
+                  {.attn_input = features,
+                   .attn_scale = std::vector<float>(positions),
+                   .qkv = Matrix(positions, 3 * shape.n_embd),
+                   .attn_probs = std::vector<Matrix>(shape.n_head, Matrix(positions, positions)),
+                   .attn_out = features,
+                   .mlp_input = features,
+                   .mlp_scale = std::vector<float>(positions),
+                   .mlp_hidden = Matrix(positions, 4 * shape.n_embd)});
+}
+
+void init_weights(Parameters& weights, std::uint64_t seed, float init_std) {
+    std::uint64_t i = 0;
+    for (Matrix* matrix : weights.matrices()) {
+        for (float& weight : matrix->values) {
+            weight = random_normal(seed, i++) * init_std;
+        }
+    }
 }
 
 }  // namespace ugpt::reference

@@ -18,7 +18,7 @@ from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count, duration, printable
 from ...wording import counted
-from ..group import PlainCommand, PlainGroup
+from ..group import PlainCommand, PlainGroup, examples
 from ..numbers import protocol_number
 from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
 from ..recipe import Steps
@@ -35,10 +35,10 @@ from ..texts import (
 )
 
 EXAMPLES = [
-    "ugpt data push names",
-    "ugpt data info --json",
     "ugpt data check towns.txt",
     "ugpt data check towns.csv --column name --block-size 32",
+    "ugpt data push names",
+    "ugpt data info --json",
 ]
 
 _SHOWN = 60  # characters of an alphabet
@@ -46,13 +46,14 @@ _SHOWN = 60  # characters of an alphabet
 app = typer.Typer(
     cls=PlainGroup,
     help=__doc__,
+    epilog=examples(EXAMPLES),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
 )
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", *EXAMPLES[2:]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[:2]))
 def check(
     files: Files,
     block_size: BlockSize = 16,
@@ -67,7 +68,7 @@ def check(
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    """Say what is in a text, what would be cut, and which models can be trained on it."""
+    """Show what a text contains, what would be cut off, and which models can train on it."""
     reading = reading_of(column, running_text, window, lower, dedupe)
     dataset = load_texts(files, reading, block_size, "ugpt data check")
     found = Examination.of(dataset, block_size)
@@ -81,7 +82,7 @@ def check(
         console().print(f"- {remark}")
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
 def push(
     files: Files,
     port: Port = None,
@@ -109,7 +110,7 @@ def push(
     run(_push(dataset, seed, Target(port, baud, no_reset), json))
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[3:]))
 def info(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
