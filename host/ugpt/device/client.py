@@ -53,6 +53,7 @@ _LOSSES_PER_EVALUATION = 320  # of documents and positions together
 _BLOCK_BYTES = 64 * VALUE_BYTES
 _LOSSES_PER_REQUEST = 2000
 _RESTART_TIMEOUT_S = 10.0
+_TIMES_MINOR = 1  # of the protocol, from which on devices estimate how long things take
 
 
 class Losses(NamedTuple):
@@ -185,9 +186,17 @@ class Device:
 
     # The model
 
-    async def plan(self, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Plan:
-        """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters."""
-        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes))
+    async def plan(
+        self, shape: Shape, recipe: Recipe, vocabulary_bytes: int, positions: int = 0
+    ) -> Plan:
+        """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters.
+
+        Times are those of documents with so many `positions`; 0 stands for all of the context.
+        Firmware older than protocol 1.1 does not tell them.
+        """
+        if self.hello.minor < _TIMES_MINOR:
+            positions = 0
+        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes, positions))
 
     async def create(self, run_id: int, shape: Shape, recipe: Recipe, vocabulary: str) -> Plan:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""

@@ -27,7 +27,7 @@ from ...training.fit import (
 )
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
-from ...view.style import ACCENT, QUIET, bar, byte_count
+from ...view.style import ACCENT, QUIET, bar, byte_count, duration, rate
 from ..numbers import whole_number
 from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, board_to_ask, run
 from ..recipe import Batch, Clip, Moments, MomentsName, Recompute
@@ -300,6 +300,14 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
         return
     free = plan.available_bytes - plan.total_bytes
     out.print(Text(f"It fits and leaves {byte_count(free)}.", "bold green"))
+    if plan.step_ns and plan.token_ns:
+        out.print(
+            Text(
+                f"Estimated with texts that fill the context: {duration(plan.step_ns / 1e9)} a "
+                f"step, {rate(1e9 / plan.token_ns)} tokens/s when it writes.",
+                QUIET,
+            )
+        )
     if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
             f"But its checkpoint of {plan.checkpoint_bytes:,} bytes is larger than the "
