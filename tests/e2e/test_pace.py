@@ -87,5 +87,6 @@ def test_a_board_keeps_its_own_pace(
 
 
 def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
-    said = cli.refused("sim", "--pace", "--board", "pdp11")
-    assert "there is no board 'pdp11'; there are: esp32" in said
+    for command in (("sim", "--pace"), ("plan",), ("data", "check", "names")):
+        said = cli.refused(*command, "--board", "pdp11")
+        assert said == "error: There is no board 'pdp11'; there are: esp32."

@@ -18,8 +18,9 @@ from ugpt.training.events import (
     StepLosses,
     Validated,
 )
+from ugpt.view.cleaning import printable
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
-from ugpt.view.style import byte_count, duration, printable
+from ugpt.view.style import byte_count, duration
 
 STARTED = Started(
     run=Path("runs/names-1"),

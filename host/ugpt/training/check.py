@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..data.dataset import Dataset
 from ..device.target import Target
-from ..rpc.errors import PortError
+from ..rpc.errors import PortError, WrongDeviceOption
 from ..rpc.messages import Recipe, Shape
 from .estimate import estimate_training_s
 from .fit import Planned, alphabet_that_fits, largest_shape
@@ -47,6 +47,8 @@ async def prospects(target: Target, dataset: Dataset, block_size: int, recipe: R
                 )
             if not standard.plan.fits:
                 alphabet = await alphabet_that_fits(device, standard, recipe, vocabulary_bytes)
+    except WrongDeviceOption:
+        raise
     except PortError as error:
         return Prospects(unknown=str(error))
     return Prospects(

@@ -1,4 +1,4 @@
-"""How long a device will take, by its own estimate (docs/performance.md says what that rests on)."""
+"""How long a device will take, by its own estimate, which docs/performance.md explains."""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.text import Text
-
 from ..training.events import (
     Event,
     Finished,
@@ -27,7 +25,7 @@ from ..training.events import (
 )
 from .output import console, pasteable, print_json
 from .state import Action, Control, DashboardState
-from .style import QUIET, WARNING, byte_count, duration, printable, rate
+from .style import QUIET, WARNING, byte_count, duration, rate
 
 _LINE_SHARE = 20  # text lines in a run, and steps apart
 _LINE_PERIOD_S = 10.0  # or so much time, whichever is sooner
@@ -82,7 +80,7 @@ class PlainDisplay(_Quiet):
             case Progress():
                 self._print_progress(event)
             case Preview():
-                texts = "  ".join(printable(text) for text in event.texts)
+                texts = "  ".join(event.texts)
                 self._print(f"samples at step {event.step:,}: {texts}", QUIET)
             case Validated():
                 self._print(
@@ -97,13 +95,13 @@ class PlainDisplay(_Quiet):
                 self._print_finished(event)
 
     def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style))
+        self._console.tell((text, style))
 
     def _print_started(self, event: Started) -> None:
-        self._print(f"training on {printable(event.device)}")
+        self._print(f"training on {event.device}")
         held_out = f" ({event.held_out:,} held out)" if event.held_out else ""
         self._print(
-            f"{printable(event.data.name)}: {event.documents:,} documents{held_out}, "
+            f"{event.data.name}: {event.documents:,} documents{held_out}, "
             f"{event.vocab_size - 1:,} characters"
         )
         self._print(
@@ -135,9 +133,8 @@ class PlainDisplay(_Quiet):
         self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
         self._print(f"{len(event.samples)} samples:")
         for text in event.samples:
-            self._print(printable(text))
-        folder = printable(str(event.run))
-        self._print(pasteable(f"all of it is in {folder}; for more: ugpt sample -n 20"), QUIET)
+            self._console.result(text)
+        self._print(pasteable(f"all of it is in {event.run}; for more: ugpt sample -n 20"), QUIET)
 
 
 def shape_summary(started: Started) -> str:

@@ -30,6 +30,7 @@ from ..training.events import (
     Stopped,
     Validated,
 )
+from .cleaning import printable
 from .curve import Curve
 from .style import GOOD, QUIET, WARNING
 
@@ -181,7 +182,7 @@ class DashboardState:
                 self.say("done", now_s, GOOD)
 
     def say(self, text: str, now_s: float, style: str = QUIET) -> None:
-        self.remark = Remark(text, style, now_s)
+        self.remark = Remark(printable(text), style, now_s)
 
     @property
     def step(self) -> int:

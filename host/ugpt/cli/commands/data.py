@@ -17,7 +17,7 @@ from ...training.dataset_upload import push_data
 from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
-from ...view.style import byte_count, duration, printable
+from ...view.style import byte_count, duration
 from ..group import PlainCommand, PlainGroup
 from ..numbers import whole_number
 from ..options import SEED_MAX, Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
@@ -68,7 +68,7 @@ def check(
         return
     print_fields(_findings(found, dataset) | _models(ahead, steps))
     for remark in found.remarks:
-        console().print(f"- {remark}")
+        console().tell(f"- {remark}")
 
 
 @app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
@@ -118,7 +118,7 @@ async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None
             print_json({**dataclasses.asdict(stored.data), **room})
             return
         how = "is on the board already" if stored.was_there else "is on the board now"
-        console().print(
+        console().tell(
             f"{dataset.title} {how}: {stored.data.documents:,} documents, "
             f"{byte_count(stored.data.size_bytes)} of {byte_count(device.hello.data_bytes)}"
         )
@@ -158,7 +158,7 @@ def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
 
 
 def _characters(characters: str) -> str:
-    shown = printable(characters[:_SHOWN])
+    shown = characters[:_SHOWN]
     rest = len(characters) - _SHOWN
     return f"{len(characters):,}: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
 

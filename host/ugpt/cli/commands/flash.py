@@ -110,7 +110,7 @@ def command(
     except KeyboardInterrupt:
         say(INCOMPLETE if writing else "Nothing was written.")
         raise typer.Exit(130) from None
-    console().print(f"written to {target} and verified")
+    console().tell(f"written to {target} and verified")
     run(_shake_hands(target))
 
 
@@ -180,7 +180,7 @@ async def _shake_hands(port: str) -> None:
         try:
             async with Target(port).connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
-                console().print(
+                console().tell(
                     f"{device.description} runs ugpt {hello.build}, protocol "
                     f"{hello.major}.{hello.minor}"
                 )

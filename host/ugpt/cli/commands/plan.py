@@ -185,7 +185,7 @@ async def _answer(device: Device, question: _Question) -> bool:
     else:
         _print(device, plan, changes)
         if alphabet is not None:
-            console().print(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
+            console().tell(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
         _print_choices(choices, question.recipe)
     return plan.fits
 
@@ -296,7 +296,7 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
     if not plan.fits:
         out.print(Text(f"It does not fit: {plan.missing_bytes:,} bytes are missing.", "bold red"))
         if changes:
-            out.print(f"The nearest that fits: {' or '.join(changes)}.")
+            out.tell(f"The nearest that fits: {' or '.join(changes)}.")
         return
     free = plan.available_bytes - plan.total_bytes
     out.print(Text(f"It fits and leaves {byte_count(free)}.", "bold green"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import sys
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 from ...device.client import Device
 from ...device.target import Target
 from ...training.sampling import TEMPERATURE, sample_texts
-from ...view.output import print_json, say
+from ...view.output import console, print_json, say
 from ..numbers import decimal_number, whole_number
 from ..options import SEED_MAX, Baud, Json, NoReset, Pace, Port, run
 from ..signals import until_interrupted
@@ -86,6 +85,7 @@ async def _sample(
 ) -> None:
     async with connecting as device:
         say(f"{device.description}, seed {seed}")
+        out = console()
         texts = sample_texts(
             device, count, seed=seed, first=start, temperature=temperature, prompt=prompt
         )
@@ -94,5 +94,4 @@ async def _sample(
                 print_json({"seed": seed, **dataclasses.asdict(text)})
             else:
                 # A terminal shows that the context was full; a file holds the text alone.
-                cut = not text.ended and sys.stdout.isatty()
-                typer.echo(text.text + (typer.style("…", dim=True) if cut else ""))
+                out.result(text.text, mark="" if text.ended else "…")

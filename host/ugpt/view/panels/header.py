@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 
 from ...training.events import Started
+from ..cleaning import printable
 from ..state import Condition, DashboardState
-from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, printable, rate
+from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, rate
 from .frame import spread
 
 _NAME = "µgpt"
