@@ -16,15 +16,17 @@ from ..training.events import (
     Paused,
     Preview,
     Progress,
+    Purpose,
     Restored,
     Saved,
     Silent,
     Started,
     StepLosses,
+    Transfer,
     Validated,
 )
 from .output import console, pasteable, print_json
-from .state import Action, Control, DashboardState
+from .state import Action, Control, DashboardState, transfer_text
 from .style import QUIET, WARNING, byte_count, duration, rate
 
 _LINE_SHARE = 20  # text lines in a run, and steps apart
@@ -71,9 +73,12 @@ class PlainDisplay(_Quiet):
         self._state = DashboardState()
         self._printed_step = 0
         self._printed_s = time.monotonic()
+        self._printed_transfer: Purpose | None = None
 
     def show(self, event: Event) -> None:
         self._state.apply(event, time.monotonic())
+        if self._state.transfer is None:
+            self._printed_transfer = None
         match event:
             case Started():
                 self._print_started(event)
@@ -89,6 +94,8 @@ class PlainDisplay(_Quiet):
                 )
             case Silent() if event.silent_s:
                 self._print(f"no answer for {duration(event.silent_s)}", WARNING)
+            case Transfer():
+                self._print_transfer(event)
             case Saved() | Restored() | Interrupted() | Notice() | Paused():
                 self._print(self._state.remark.text, self._state.remark.style)
             case Finished():
@@ -126,6 +133,13 @@ class PlainDisplay(_Quiet):
             f"mean {self._state.mean_loss:.4f}  {rate(event.steps_per_s)} steps/s  "
             f"{rate(event.tokens_per_s)} tokens/s{left}{link}"
         )
+
+    def _print_transfer(self, event: Transfer) -> None:
+        """At its start, and then now and then."""
+        now = time.monotonic()
+        if event.purpose is not self._printed_transfer or now - self._printed_s > _LINE_PERIOD_S:
+            self._print(transfer_text(event), QUIET)
+            self._printed_transfer, self._printed_s = event.purpose, now
 
     def _print_finished(self, event: Finished) -> None:
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"

@@ -29,6 +29,6 @@ def byte_progress(title: str) -> Iterator[Callable[[int, int], None]]:
         task = progress.add_task(printable(title), total=None, visible=False)
 
         def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
+            progress.update(task, completed=done, total=total or None, visible=True)
 
         yield show

@@ -21,6 +21,7 @@ from ..training.events import (
     Paused,
     Preview,
     Progress,
+    Purpose,
     Restored,
     Resumed,
     Saved,
@@ -28,6 +29,7 @@ from ..training.events import (
     Started,
     StepLosses,
     Stopped,
+    Transfer,
     Validated,
 )
 from .cleaning import printable
@@ -74,6 +76,19 @@ class Control:
     """What to say at once, if the action takes a while."""
 
 
+_PURPOSES = {
+    Purpose.SAVE: "saving",
+    Purpose.RESTORE: "bringing the checkpoint onto the board",
+    Purpose.PUSH: "bringing the data set onto the board",
+}
+
+
+def transfer_text(transfer: Transfer) -> str:
+    """Such as `saving 43%`."""
+    share = transfer.done_bytes / transfer.total_bytes if transfer.total_bytes else 0.0
+    return _PURPOSES[transfer.purpose] + (f" {int(share * 100)}%" if share else "")
+
+
 @dataclass(frozen=True)
 class Page:
     """What the model wrote at one point."""
@@ -109,6 +124,8 @@ class DashboardState:
     val_losses: dict[int, float] = field(default_factory=dict)
     baselines: Baselines | None = None
     progress: Progress | None = None
+    transfer: Transfer | None = None
+    """What is under way instead of training."""
     diary: list[Page] = field(default_factory=list)
     letters: LetterLosses | None = None
     saved_step: int = 0
@@ -124,7 +141,12 @@ class DashboardState:
     help_shown: bool = False
 
     def apply(self, event: Event, now_s: float = 0.0) -> None:
+        if not isinstance(event, Progress | Silent | Notice):
+            self.transfer = event if isinstance(event, Transfer) else None
         match event:
+            case Transfer():
+                if event.purpose is not Purpose.SAVE:  # which the title says
+                    self.say(transfer_text(event), now_s)
             case Started():
                 self.started = event
                 self._enter(Condition.TRAINING, now_s)

@@ -72,7 +72,8 @@ def _flash(hello: Hello) -> str:
 def _device_fields(device: Device) -> dict[str, str]:
     hello, stats = device.hello, device.stats
     clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
-    rate = f"{stats.baud:,} baud, " if stats.baud else ""
+    simulated = " (simulated)" if hello.virtual_device else ""
+    rate = f"{stats.baud:,} baud{simulated}, " if stats.baud else ""
     number = f", number {hello.device_id:012x}" if hello.device_id else ""
     return {
         "device": device.description,

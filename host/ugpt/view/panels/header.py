@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ...training.events import Started
+from ...training.events import Purpose, Started
 from ..cleaning import printable
-from ..state import Condition, DashboardState
+from ..state import Condition, DashboardState, transfer_text
 from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, rate
 from .frame import spread
 
@@ -64,6 +64,10 @@ def standing(state: DashboardState, now_s: float) -> Text:
             return Text("done" if elapsed_s is None else f"done in {duration(elapsed_s)}", GOOD)
         case Condition.TRAINING:
             progress = state.progress
+            if state.transfer and state.transfer.purpose is Purpose.SAVE:
+                return Text(transfer_text(state.transfer), ACCENT)
+            if progress and progress.saving:
+                return Text("saving", ACCENT)
             if progress and progress.left_s is not None and state.step < state.total_steps:
                 return Text.assemble((duration(progress.left_s), "bold"), (" left", QUIET))
     return Text("")
