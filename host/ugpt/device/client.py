@@ -120,10 +120,12 @@ class Device:
     InvalidValue for a value outside its range.
     """
 
-    def __init__(self, link: Link | LinkSession, description: str) -> None:
+    def __init__(self, link: Link | LinkSession, description: str, name: str = "") -> None:
         self._link = link
         self.description = description
         """Which device this is and why it was chosen."""
+        self.name = name or description
+        """The same in a few words, for where there is little room."""
 
     @property
     def hello(self) -> Hello:
@@ -150,7 +152,7 @@ class Device:
         """
         if isinstance(self._link, LinkSession):
             return self
-        return Device(LinkSession(self._link), self.description)
+        return Device(LinkSession(self._link), self.description, self.name)
 
     async def ping(self, payload: bytes = b"") -> bytes:
         """Returns the payload after a round trip."""

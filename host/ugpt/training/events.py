@@ -45,6 +45,8 @@ class Started(Event):
     total_steps: int
     source: str
     held_out: int = 0
+    device_name: str = ""
+    """The device in a few words."""
 
 
 @dataclass(frozen=True)

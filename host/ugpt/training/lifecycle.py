@@ -43,6 +43,7 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
         total_steps=run.config.recipe.total_steps,
         source=point.source,
         held_out=run.config.held_out,
+        device_name=device.name,
     )
 
 

@@ -137,7 +137,7 @@ class PlainDisplay(_Quiet):
     def _print_transfer(self, event: Transfer) -> None:
         """At its start, and then now and then."""
         now = time.monotonic()
-        if event.purpose is not self._printed_transfer or now - self._printed_s > _LINE_PERIOD_S:
+        if event.purpose != self._printed_transfer or now - self._printed_s > _LINE_PERIOD_S:
             self._print(transfer_text(event), QUIET)
             self._printed_transfer, self._printed_s = event.purpose, now
 

@@ -138,14 +138,15 @@ class DashboardState:
     labels: Mapping[Action, str] = field(default_factory=dict)
     """What can be asked of this run, and what it is called."""
     logarithmic: bool = True
-    help_shown: bool = False
+    help_page: int | None = None
+    """Of the help, while it is open."""
 
     def apply(self, event: Event, now_s: float = 0.0) -> None:
         if not isinstance(event, Progress | Silent | Notice):
             self.transfer = event if isinstance(event, Transfer) else None
         match event:
             case Transfer():
-                if event.purpose is not Purpose.SAVE:  # which the title says
+                if event.purpose != Purpose.SAVE:  # which the title says
                     self.say(transfer_text(event), now_s)
             case Started():
                 self.started = event

@@ -267,7 +267,7 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
         with byte_progress(f"{dataset.title} to the board") as progress:
 
             def show(event: Event) -> None:
-                if isinstance(event, Transfer) and event.purpose is Purpose.PUSH:
+                if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
                     progress(event.done_bytes, event.total_bytes)
 
             started = await detach(device, Session(prepared, dataset, show))

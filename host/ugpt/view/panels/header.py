@@ -41,8 +41,8 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
 
 
 def _device(started: Started) -> str:
-    """Which device, without the reason it was chosen for."""
-    return printable(started.device.split(";")[0])
+    """Which device, in few words."""
+    return printable(started.device_name or started.device)
 
 
 def standing(state: DashboardState, now_s: float) -> Text:
@@ -64,7 +64,7 @@ def standing(state: DashboardState, now_s: float) -> Text:
             return Text("done" if elapsed_s is None else f"done in {duration(elapsed_s)}", GOOD)
         case Condition.TRAINING:
             progress = state.progress
-            if state.transfer and state.transfer.purpose is Purpose.SAVE:
+            if state.transfer and state.transfer.purpose == Purpose.SAVE:
                 return Text(transfer_text(state.transfer), ACCENT)
             if progress and progress.saving:
                 return Text("saving", ACCENT)
