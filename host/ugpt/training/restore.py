@@ -8,7 +8,8 @@ import numpy as np
 
 from ..data.microgpt_random import INIT_STD as INIT_STD
 from ..data.microgpt_random import MicrogptRandom
-from ..device.client import Device, Progress
+from ..device.bulk import Progress
+from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors
@@ -51,7 +52,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
     held = (
         status.run_id == config.run_id
         and status.step > 0
-        and status.losses_first <= run.metrics.step + 1
+        and status.first_loss_step <= run.metrics.step + 1
         and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
     )
     if held and (checkpoint is None or checkpoint.step <= status.step):

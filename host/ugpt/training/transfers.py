@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..device.client import Progress
+from ..device.bulk import Progress
 from .events import OnEvent, Purpose, Transfer
 
 _SHORT_S = 0.5  # what is over by then is not worth a word

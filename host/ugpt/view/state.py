@@ -12,6 +12,7 @@ from ..runs.smoothing import window
 from ..training.detach import Detached
 from ..training.events import (
     Baselines,
+    Evaluated,
     Event,
     Finished,
     History,
@@ -30,7 +31,6 @@ from ..training.events import (
     StepLosses,
     Stopped,
     Transfer,
-    Validated,
 )
 from .cleaning import printable
 from .curve import Curve
@@ -160,7 +160,7 @@ class DashboardState:
             case StepLosses():
                 self._put(event.first, event.losses)
                 self._heard(now_s)
-            case Validated():
+            case Evaluated():
                 self.val_losses[event.step] = event.val_loss
                 self.say(f"validation loss {event.val_loss:.4f} at step {event.step:,}", now_s)
             case Progress():
