@@ -126,8 +126,7 @@ int fail(const std::string& error, int status = EXIT_FAILURE) {
 int main(int argc, char** argv) {
     Options options;
     std::string error;
-    if (!main::parse_options(argc, argv, options, error))
-        return fail(error, kWrongOption);
+    if (!main::parse_options(argc, argv, options, error)) return fail(error, kWrongOption);
     if (options.help) {
         std::fputs(main::kUsage, stdout);
         return EXIT_SUCCESS;
