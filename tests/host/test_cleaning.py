@@ -8,6 +8,7 @@ import json
 import sys
 import typing
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,8 @@ def _value(kind: Any) -> Any:
         return 1
     if kind is str:
         return HOSTILE
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
     if kind is Path:
         return Path(f"runs/{HOSTILE}")
     arguments = typing.get_args(kind)

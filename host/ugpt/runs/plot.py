@@ -138,7 +138,8 @@ def _draw(figure: Any, card: Card) -> None:
         _say(figure, 0.855, 0.80, "on held-out texts", size=16, color=_QUIET)
         _say(figure, 0.855, 0.73, f"{marks[max(marks)]:.3f}", size=36, weight="bold", color=_MARK)
     of = "" if step >= card.total_steps else f" of {card.total_steps:,}"
-    _say(figure, 0.72, 0.665, f"after {step:,}{of} steps", size=16, color=_QUIET)
+    steps = "step" if card.total_steps == 1 else "steps"
+    _say(figure, 0.72, 0.665, f"after {step:,}{of} {steps}", size=16, color=_QUIET)
     if card.texts:
         _say(figure, 0.72, 0.57, "what it writes", size=16, color=_QUIET)
     for number, text in enumerate(card.texts[:TEXTS]):

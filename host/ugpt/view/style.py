@@ -16,6 +16,11 @@ VALIDATION = "bold bright_yellow"
 MEMORY = "magenta"
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as `1 step` or `2,000 steps`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def sampled(text: str, block_size: float) -> str:
     """A text the model wrote, marked if the context cut it."""
     return printable(text) + ("…" if len(text) >= block_size else "")

@@ -17,7 +17,7 @@ from ...training.dataset_upload import push_data
 from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
-from ...view.style import byte_count, duration
+from ...view.style import byte_count, counted, duration
 from ..group import PlainCommand, PlainGroup
 from ..numbers import protocol_number
 from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
@@ -119,7 +119,7 @@ async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None
             return
         how = "is on the board already" if stored.was_there else "is on the board now"
         console().tell(
-            f"{dataset.title} {how}: {stored.data.documents:,} documents, "
+            f"{dataset.title} {how}: {counted(stored.data.documents, 'document')}, "
             f"{byte_count(stored.data.size_bytes)} of {byte_count(device.hello.data_bytes)}"
         )
 
@@ -144,16 +144,19 @@ def _fields(data: DataSet, room_bytes: int) -> dict[str, str]:
 
 def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
     windows = "" if found.windows is None else f", in {found.windows:,} windows"
-    cut = f"{found.longer:,} documents, {percent(found.unused_share)} of the text is not used"
+    unused = f"{percent(found.unused_share)} of the text is not used"
+    middle = counted(found.median, "character")
     return {
         "text": dataset.title,
         "encoding": ", ".join(dict.fromkeys(found.encodings)),
-        "documents": f"{found.documents:,}{windows}; {found.characters:,} characters",
-        "length": f"{found.median:,} characters in the middle, {found.longest:,} in the longest",
+        "documents": f"{found.documents:,}{windows}; {counted(found.characters, 'character')}",
+        "length": f"{middle} in the middle, {found.longest:,} in the longest",
         "duplicates": f"{found.duplicates:,}" if found.duplicates else "none",
         "alphabet": _characters(found.alphabet),
         "only once": _characters(found.once) if found.once else "none",
-        f"cut at {found.block_size}": cut if found.longer else "nothing",
+        f"cut at {found.block_size}": f"{counted(found.longer, 'document')}, {unused}"
+        if found.longer
+        else "nothing",
     }
 
 
@@ -168,7 +171,7 @@ def _models(ahead: Prospects, steps: int) -> dict[str, str]:
         return {"models": ahead.unknown}
     standard = "fits" if ahead.standard_fits else "does not fit"
     if ahead.alphabet_that_fits is not None:
-        standard += f": it has room for {ahead.alphabet_that_fits:,} characters"
+        standard += f": it has room for {counted(ahead.alphabet_that_fits, 'character')}"
     fields = {"standard model": standard, "largest model": "none fits"}
     if largest := ahead.largest:
         fields["largest model"] = (
@@ -180,5 +183,6 @@ def _models(ahead: Prospects, steps: int) -> dict[str, str]:
         ("largest model", ahead.largest_estimated_s),
     ):
         if time_s is not None:
-            fields[name] += f"; {steps:,} steps take {duration(time_s)} on an ESP32 (estimated)"
+            took = f"{counted(steps, 'step')} in {duration(time_s)}"
+            fields[name] += f"; {took} on an ESP32 (estimated)"
     return fields

@@ -12,7 +12,7 @@ from ...device.target import Target
 from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, Hello, ModelInfo
 from ...view.output import print_fields, print_json
-from ...view.style import byte_count
+from ...view.style import byte_count, counted
 from ..options import Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
@@ -97,7 +97,7 @@ async def _model_fields(
     return {
         "model": f"n_layer {shape.n_layer}, n_embd {shape.n_embd}, n_head {shape.n_head}, "
         f"block_size {shape.block_size}",
-        "vocabulary": f"{vocabulary.bos:,} characters: {vocabulary.excerpt()}",
+        "vocabulary": f"{counted(vocabulary.bos, 'character')}: {vocabulary.excerpt()}",
         "run": f"{model.run_id:08x}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
         "state": DeviceState(status.state).name.lower(),
     }
