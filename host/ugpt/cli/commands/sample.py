@@ -1,15 +1,13 @@
-"""Let the model on the board write."""
+"""Generate texts with the model on the board."""
 
 from __future__ import annotations
 
 import dataclasses
 import secrets
-from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 import typer
 
-from ...device.client import Device
 from ...device.target import Target
 from ...rpc.messages import METHODS
 from ...training.sampling import TEMPERATURE, sample_texts
@@ -32,14 +30,14 @@ EXAMPLES = [
 
 def command(
     count: Annotated[
-        int, typer.Option("-n", "--count", help="How many texts.", **whole_number(1))
+        int, typer.Option("-n", "--count", help="Number of texts.", **whole_number(1))
     ] = 20,
     port: Port = None,
     baud: Baud = None,
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low values play safe, high ones take risks.",
+            help="Sampling temperature: low values play safe, high ones take risks.",
             **protocol_number(_SAMPLE.param("temperature")),
         ),
     ] = TEMPERATURE,
@@ -54,28 +52,28 @@ def command(
     start: Annotated[
         int,
         typer.Option(
-            help="Number of the first text, counted from 0.",
+            help="Index of the first text, counted from 0.",
             **protocol_number(_SAMPLE.param("number")),
         ),
     ] = 0,
     prompt: Annotated[
         str, typer.Option(help="Text that every sample begins with.", metavar="TEXT")
     ] = "",
-    forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     pace: Pace = False,
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    connecting = Target(port, baud, no_reset, pace=pace).connect()
+    target = Target(port, baud, no_reset, pace=pace)
     if forever:
         count = _NUMBERS - start
-    work = _sample(connecting, count, temperature, chosen, start, prompt, json)
+    work = _sample(target, count, temperature, chosen, start, prompt, json)
     run(until_interrupted(work) if forever else work)
 
 
 async def _sample(
-    connecting: AbstractAsyncContextManager[Device],
+    target: Target,
     count: int,
     temperature: float,
     seed: int,
@@ -83,7 +81,7 @@ async def _sample(
     prompt: str,
     json: bool,
 ) -> None:
-    async with connecting as device:
+    async with target.connect() as device:
         say(f"{device.description}, seed {seed}")
         out = console()
         texts = sample_texts(
