@@ -8,6 +8,7 @@ UgptError
 |   |-- PortLost
 |   |-- SeveralPorts
 |   `-- DeviceProgramError  the virtual device is missing or ended
+|       `-- WrongDeviceOption
 |-- LinkError               they flow, but no conversation comes of it
 |   |-- NoAnswer
 |   |-- ProtocolError

@@ -132,6 +132,8 @@ class Link:
             # A virtual device at a board's pace keeps the rate itself, whatever carries its bytes.
             if hello.virtual_device and hello.baud_max and not self.stats.baud:
                 self.stats.baud = FIRST_BAUD
+                # It is at the rate that the host before this one has agreed on.
+                await self.ask(messages.set_baud(FIRST_BAUD), timeout_s)
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))

@@ -84,9 +84,9 @@ def command(
 def say_detached(started: Detached, target: Target) -> None:
     """What somebody should know who has just started a run and leaves it alone."""
     out = console()
-    out.print(f"started on {started.device}")
-    out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.print(pasteable(f"watch it: {_attach_again(target)}"))
+    out.tell(f"started on {started.device}")
+    out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
+    out.tell(pasteable(f"watch it: {_attach_again(target)}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."

@@ -18,7 +18,7 @@ from ...errors import UgptError
 from ...rpc.messages import METHODS
 from ...training.originality import NewTexts, texts_of_model
 from ...training.sampling import TEMPERATURE, SampledText, sample_texts
-from ...view.output import print_json, say
+from ...view.output import console, print_json, say
 from ...wording import counted
 from ..numbers import protocol_number, whole_number
 from ..options import Baud, Json, NoReset, Pace, Port, run
@@ -188,8 +188,6 @@ def _print(text: SampledText, asked: _Asked, known: KnownTexts | None = None) ->
     if asked.json:
         print_json({"seed": asked.seed, **dataclasses.asdict(text)})
         return
-    # What a terminal shows beside the text stands in no file.
+    # Marks are for a terminal; a file holds the texts alone.
     stands_in_data = known is not None and text.text in known
-    shown = typer.style(text.text, dim=True) if stands_in_data else text.text
-    cut = not text.ended and sys.stdout.isatty()
-    typer.echo(shown + (typer.style("…", dim=True) if cut else ""))
+    console().result(text.text, "dim" if stands_in_data else "", mark="" if text.ended else "…")

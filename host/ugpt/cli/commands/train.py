@@ -22,7 +22,7 @@ from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...training.detach import detach
-from ...training.events import Notice
+from ...training.events import Event, Notice, Purpose, Transfer
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -257,8 +257,12 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
         if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
             say(f"This ends the run on the board after step {status.step:,} of its own.")
         with byte_progress(f"{dataset.title} to the board") as progress:
-            session = Session(prepared, dataset, lambda event: None)
-            started = await detach(device, session, progress)
+
+            def show(event: Event) -> None:
+                if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
+                    progress(event.done_bytes, event.total_bytes)
+
+            started = await detach(device, Session(prepared, dataset, show))
     if json:
         print_json(started.to_json())
     else:
