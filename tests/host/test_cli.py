@@ -20,7 +20,8 @@ from ugpt.training.events import (
 )
 from ugpt.view.cleaning import printable
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
-from ugpt.view.style import byte_count, counted, duration
+from ugpt.view.style import byte_count, duration
+from ugpt.wording import counted
 
 STARTED = Started(
     run=Path("runs/names-1"),
