@@ -19,6 +19,7 @@ from rich.text import Text
 from .capability import terminal_size
 from .dashboard import HEIGHT_MAX, WIDTH_MAX
 from .keyboard import Key, Keyboard
+from .streams import OutputLost
 
 _KEPT_WRITES = 200
 
@@ -127,7 +128,7 @@ class Takeover:
         try:
             self._write(_WRAP_ON)
             live.stop()
-        except OSError:
+        except (OSError, OutputLost):
             pass  # the terminal is gone
         finally:
             self._writes.restore()
