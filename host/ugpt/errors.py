@@ -24,11 +24,12 @@ UgptError
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
 |-- ImageError              a firmware image
+|-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ImageError and ToolError in
-`firmware.errors`.
+`firmware.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations

@@ -36,13 +36,21 @@ void on_signal(int) {
     errno = saved;
 }
 
+// Catches a signal, unless whoever started this process wants it ignored, as nohup does.
+bool catch_signal(int number) {
+    struct sigaction action{};
+    if (sigaction(number, nullptr, &action) != 0) return false;
+    if (action.sa_handler == SIG_IGN) return true;
+    action = {};
+    action.sa_handler = on_signal;
+    return sigaction(number, &action, nullptr) == 0;
+}
+
 bool catch_signals() {
     if (pipe(signal_pipe) != 0) return false;
     fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK);
-    struct sigaction action{};
-    action.sa_handler = on_signal;
     signal(SIGPIPE, SIG_IGN);
-    return sigaction(SIGINT, &action, nullptr) == 0 && sigaction(SIGTERM, &action, nullptr) == 0;
+    return catch_signal(SIGINT) && catch_signal(SIGTERM) && catch_signal(SIGHUP);
 }
 
 std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options, std::string& error) {

@@ -52,6 +52,9 @@ class Transport(Protocol):
     async def set_baud(self, baud: int) -> None:
         """Changes the rate at once; allowed if `can_set_baud` is true."""
 
+    def stands_still(self) -> bool:
+        """Whether the other end is known to be stopped for now, so that it cannot answer."""
+
     async def close(self) -> None:
         """Gives the port back; allowed more than once."""
 
@@ -83,6 +86,9 @@ class StreamTransport:
 
     async def set_baud(self, baud: int) -> None:
         raise PortError(f"Port {self.name} has no rate to set to {baud}.")
+
+    def stands_still(self) -> bool:
+        return False
 
     async def close(self) -> None:
         self._writer.close()
@@ -206,7 +212,17 @@ class ProcessTransport(StreamTransport):
         except PortLost as error:
             raise await self._ended() from error
 
+    def stands_still(self) -> bool:
+        if sys.platform != "linux":
+            return False  # other systems do not tell without taking the exit status too
+        try:
+            options = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self._process.pid, options) is not None
+        except ChildProcessError:
+            return False
+
     async def close(self) -> None:
+        self._writer.close()  # which ends the program too, should it ignore signals
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:

@@ -221,10 +221,12 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """Training was stopped on request after `step` steps; all is kept."""
+    """Training was stopped on request after `step` steps."""
 
     run: Path
     step: int
+    saved_step: int | None
+    """Of the checkpoint in the run folder, read back; None if there is none."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
+from .kept import kept_step
 from .lifecycle import (
     describe_data,
     describe_start,
@@ -116,8 +117,7 @@ class Training:
         if outcome is not None:
             return outcome
         draw_card(self._session, [])
-        self._emit(Stopped(self._run.path, self._run.metrics.step))
-        return Outcome.STOPPED
+        return self._stopped()
 
     async def _converse(self, device: Device) -> Outcome:
         await self._place(device)
@@ -263,7 +263,10 @@ class Training:
                 await device.save()
         await save_run(device, self._session, step)
         draw_card(self._session, await texts_for_card(device, self._session))
-        self._emit(Stopped(self._run.path, step))
+        return self._stopped()
+
+    def _stopped(self) -> Outcome:
+        self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
         return Outcome.STOPPED
 
     async def _rest(self, device: Device) -> None:

@@ -70,22 +70,20 @@ class LiveDisplay:
         await asyncio.wait({self._painter})
         self._release_signals()
         self._terminal.leave()
-        with contextlib.suppress(OSError):  # the terminal is gone
-            print_summary(self._state)
+        print_summary(self._state)
         if exc is None and not self._painter.cancelled() and (error := self._painter.exception()):
             raise error
 
     async def _keep_painting(self) -> None:
-        with contextlib.suppress(OSError):  # the terminal is gone; the run ends in good order
-            while True:
-                began_s = time.monotonic()
-                self._ask_for_letters(began_s)
-                self._terminal.paint(self._render)
-                took_s = time.monotonic() - began_s
-                self._due.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(_FRAME_S, _DRAWING_SHARE * took_s)):
-                        await self._due.wait()
+        while True:
+            began_s = time.monotonic()
+            self._ask_for_letters(began_s)
+            self._terminal.paint(self._render)
+            took_s = time.monotonic() - began_s
+            self._due.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(_FRAME_S, _DRAWING_SHARE * took_s)):
+                    await self._due.wait()
 
     def _render(self, width: int, height: int) -> list[Text]:
         return render(self._state, width, height, time.monotonic())

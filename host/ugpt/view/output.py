@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,10 +94,33 @@ def say(text: str) -> None:
 
 def print_json(value: dict[str, Any]) -> None:
     """One object, one line, at once."""
-    # What the stream cannot show, or must not, is escaped, so that the value stays exact.
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    sys.stdout.write(escaped(json.dumps(value, ensure_ascii=not unicode)) + "\n")
+    text = _dumped(value, ascii_only=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        # What the stream cannot show is escaped, so that the value stays exact.
+        text = _dumped(value, ascii_only=True)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _dumped(value: dict[str, Any], *, ascii_only: bool) -> str:
+    # What must not reach a terminal is escaped, so that the value stays exact.
+    try:
+        return escaped(json.dumps(value, ensure_ascii=ascii_only, allow_nan=False))
+    except ValueError:
+        return escaped(json.dumps(_strict(value), ensure_ascii=ascii_only))
+
+
+def _strict(value: Any) -> Any:
+    """`value` as JSON can hold it: it knows no number that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _strict(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(entry) for entry in value]
+    return value
 
 
 def print_fields(fields: dict[str, str]) -> None:

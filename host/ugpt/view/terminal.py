@@ -21,6 +21,7 @@ from .cleaning import printable_lines
 from .dashboard import HEIGHT_MAX, WIDTH_MAX
 from .keyboard import Key, open_keyboard
 from .output import Output
+from .streams import OutputLost
 
 _KEPT_WRITES = 200
 
@@ -122,7 +123,7 @@ class Takeover:
         try:
             self._write(_WRAP_ON)
             live.stop()
-        except OSError:
+        except (OSError, OutputLost):
             pass  # the terminal is gone
         finally:
             self._writes.restore()

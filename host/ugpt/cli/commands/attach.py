@@ -28,7 +28,6 @@ from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
-from ..signals import on_end_signals
 from ..texts import MovedTexts
 
 EXAMPLES = [
@@ -97,17 +96,15 @@ def say_detached(started: Detached, target: Target) -> None:
 async def _attach(attachment: Attachment, display: Display) -> Following:
     task = asyncio.current_task()
     assert task is not None
-    # A terminated program must leave the terminal as tidy as an interrupted one.
     async with display:
-        with on_end_signals(task.cancel):
-            display.offer(
-                {
-                    Action.SAMPLE: Control("sample", attachment.request_sample),
-                    Action.LETTERS: Control("letters", attachment.request_letters),
-                    Action.STOP: Control("leave", task.cancel),
-                }
-            )
-            return await attachment.run()
+        display.offer(
+            {
+                Action.SAMPLE: Control("sample", attachment.request_sample),
+                Action.LETTERS: Control("letters", attachment.request_letters),
+                Action.STOP: Control("leave", task.cancel),
+            }
+        )
+        return await attachment.run()
 
 
 def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int) -> Session:

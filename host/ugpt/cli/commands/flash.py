@@ -34,6 +34,7 @@ from ...rpc.messages import METHODS
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
+from ..ending import Status, ending
 from ..numbers import protocol_number
 from ..options import run
 
@@ -106,12 +107,13 @@ def command(
     if image:
         firmware: FirmwareImage | None = read_image(image)
     elif build_it or not _has_bundled(environment):
-        firmware = _build(target, environment)
+        with ending.tidying():
+            firmware = _build(target, environment)
     else:
         firmware = _bundled(environment) if environment else None
     writing = False
     try:
-        with open_loader(target) as loader:
+        with ending.tidying(), open_loader(target) as loader:
             say(f"{loader.description} on {target.port}")
             firmware = firmware or _bundled_for(loader)
             version = f" {firmware.version}" if firmware.version else ""
@@ -122,7 +124,7 @@ def command(
                 write_firmware(loader, firmware, erase=erase, progress=progress)
     except KeyboardInterrupt:
         say(INCOMPLETE if writing else "Nothing was written.")
-        raise typer.Exit(130) from None
+        raise typer.Exit(Status.INTERRUPTED) from None
     console().tell(f"written to {target.port} and verified")
     run(_shake_hands(Target(target.port)))
 

@@ -22,8 +22,7 @@ from ...rpc.messages import LogLevel
 from ...rpc.receiver import LogLine
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING
-from ..options import NoReset, Port, run
-from ..signals import until_interrupted
+from ..options import NoReset, Port, run_until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",
@@ -51,7 +50,7 @@ def command(
     no_reset: NoReset = False,
 ) -> None:
     symbols = Symbols(elf) if elf else _built_symbols()
-    run(until_interrupted(_monitor(Target(port, no_reset=no_reset), symbols, listen_only)))
+    run_until_interrupted(_monitor(Target(port, no_reset=no_reset), symbols, listen_only))
 
 
 def _built_symbols() -> Symbols | None:

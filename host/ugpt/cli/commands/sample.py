@@ -21,8 +21,7 @@ from ...training.sampling import TEMPERATURE, SampledText, sample_texts
 from ...view.output import console, print_json, say
 from ...wording import counted
 from ..numbers import protocol_number, whole_number
-from ..options import Baud, Json, NoReset, Pace, Port, run
-from ..signals import until_interrupted
+from ..options import Baud, Json, NoReset, Pace, Port, run, run_until_interrupted
 from ..texts import MovedTexts
 
 _SAMPLE = METHODS["sample"]
@@ -112,7 +111,7 @@ def command(
     asked = _Asked(wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json)
     work = _sample(Target(port, baud, no_reset, pace=pace), asked)
     if forever:
-        run(until_interrupted(work))
+        run_until_interrupted(work)
     elif not run(work):
         raise typer.Exit(1)
 

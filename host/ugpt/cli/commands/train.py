@@ -7,6 +7,7 @@ run; --resume continues it.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,13 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
+from ...errors import UgptError
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...training.detach import detach
 from ...training.events import Event, Notice, Purpose, Transfer
+from ...training.kept import describe_kept
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -32,7 +35,9 @@ from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
+from ...view.style import duration
 from ..display import output_mode
+from ..ending import Status, ending
 from ..options import (
     Baud,
     BlockSize,
@@ -98,6 +103,10 @@ EXAMPLES = [
 _ALLOWED_WITH_RESUME = frozenset(
     ("resume", "files", "port", "baud", "no_reset", "pace", "detached", "plain", "json")
 )
+
+_SAVING_LIMIT_S = 300.0
+"""How long a run that is asked to end may take to be saved."""
+_ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
 
 _RunFolder = Annotated[
     Path | None,
@@ -220,14 +229,23 @@ def _watch(
         say_all(said)
     session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
     training = Training(target.connect, session)
-    outcome = run(_train(training, display))
+    try:
+        outcome = run(_train(training, display))
+    except (UgptError, typer.Exit):
+        if training.placed:
+            _say_kept(prepared, target)
+        raise
     if outcome is Outcome.DETACHED and training.detached and mode is not Mode.JSON:
         say_detached(training.detached, target)
     if outcome is Outcome.STOPPED:
-        pace = " --pace" if target.pace else ""
-        again = f"ugpt train --resume {prepared.path}{target.option}{pace}"
-        say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
-        raise typer.Exit(130)
+        _say_kept(prepared, target)
+        raise typer.Exit(Status.INTERRUPTED)
+
+
+def _say_kept(prepared: Run, target: Target) -> None:
+    pace = " --pace" if target.pace else ""
+    again = f"ugpt train --resume {prepared.path}{target.option}{pace}"
+    say(f"{describe_kept(prepared)} Go on with: {again}")
 
 
 async def _train(training: Training, display: Display) -> Outcome:
@@ -271,22 +289,35 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
 
 @contextmanager
 def _ending_on_request(training: Training, display: Display) -> Iterator[Callable[[], None]]:
-    """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once.
+    """A signal lets the run end after its step and be saved; more of them change nothing.
 
-    So does what this gives, for a key.
+    So does what this gives, for a key. A run that takes too long to be saved is given up.
     """
     task = asyncio.current_task()
     assert task is not None
+    loop = asyncio.get_running_loop()
+    limit: asyncio.TimerHandle | None = None
 
     def end() -> None:
-        if training.stopping or not training.placed:
+        nonlocal limit
+        if limit is not None:
+            left = duration(limit.when() - loop.time())
+            display.show(
+                Notice(f"Saving, for {left} more at most; {_ABANDON} leaves at once, unsaved.")
+            )
+        elif training.placed:
+            limit = loop.call_later(_SAVING_LIMIT_S, task.cancel)
+            training.request_stop()
+            display.show(Notice("Stopping after this step, and saving."))
+        elif not ending.is_repeated():
             task.cancel()
-            return
-        training.request_stop()
-        display.show(Notice("Stopping at a step boundary; q or Ctrl-C again leaves at once."))
 
     with on_end_signals(end):
-        yield end
+        try:
+            yield end
+        finally:
+            if limit is not None:
+                limit.cancel()
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
