@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -11,7 +11,9 @@ import pytest
 
 from tests.support.peer import HELLO, MemoryLine, Peer
 from tests.support.virtual_time import leaping
-from ugpt.device.ports import Choice
+from ugpt.device import followed_port
+from ugpt.device.followed_port import FollowedPort
+from ugpt.device.ports import Choice, PortInfo
 from ugpt.diagnostics import monitor
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortNotFound
@@ -34,12 +36,15 @@ class Watched:
         self.remarks: list[str] = []
         self.absent_times = 0
         """How often the port is still missing when it is opened."""
+        self.ports: list[PortInfo] = []
+        self.opened: list[str] = []
 
     @property
     def methods(self) -> list[str]:
         return [method for _, method in self.peer.requests]
 
-    async def open_transport(self, *arguments: object) -> MemoryLine:
+    async def open_transport(self, choice: Choice, *arguments: object) -> MemoryLine:
+        self.opened.append(choice.port)
         if self.absent_times:
             self.absent_times -= 1
             raise PortNotFound(CHOICE.port, "it is not there", "Plug it in.")
@@ -49,13 +54,18 @@ class Watched:
 
 @asynccontextmanager
 async def watched(
-    monkeypatch: pytest.MonkeyPatch, status: Status = IDLE, *, listen_only: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    status: Status = IDLE,
+    *,
+    listen_only: bool = False,
+    ports: Sequence[PortInfo] = (),
 ) -> AsyncIterator[Watched]:
     board = Watched(status)
+    board.ports = list(ports)
     monkeypatch.setattr(monitor, "open_transport", board.open_transport)
-    monkeypatch.setattr(monitor, "list_ports", lambda: [])
+    monkeypatch.setattr(followed_port, "list_ports", lambda: board.ports)
     watching = monitor.Monitor(
-        CHOICE, board.lines.append, board.remarks.append, listen_only=listen_only
+        FollowedPort(CHOICE.port), board.lines.append, board.remarks.append, listen_only=listen_only
     )
     running = asyncio.create_task(watching.run())
     await asyncio.sleep(1.0)
@@ -144,6 +154,24 @@ async def test_a_port_that_vanishes_is_waited_for(monkeypatch: pytest.MonkeyPatc
             "/dev/ttyUSB0 is back.",
             GREETED,
         ]
+
+
+@leaping
+async def test_a_board_that_comes_back_as_another_port_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = PortInfo(CHOICE.port, "", "CP210x", "D7A2")
+    async with watched(monkeypatch, ports=[board]) as watched_board:
+        watched_board.ports = []
+        watched_board.peer.line.arrive(b"")
+        await asyncio.sleep(10.0)
+        watched_board.ports = [
+            PortInfo("/dev/ttyUSB0", "", "CP210x", "0001"),
+            replace(board, device="/dev/ttyUSB1"),
+        ]
+        await asyncio.sleep(2.0)
+        assert watched_board.opened == ["/dev/ttyUSB0", "/dev/ttyUSB1"]
+        assert "/dev/ttyUSB1 is back." in watched_board.remarks
 
 
 @leaping

@@ -211,6 +211,8 @@ class RecordingSerial(serial.Serial):  # type: ignore[misc]
         """A pseudo-terminal would refuse to tell, and pass for a port without a rate."""
         return False
 
+    dsr = ri = cd = cts
+
     def _update_dtr_state(self) -> None:
         self._record("dtr", self._dtr_state)
 

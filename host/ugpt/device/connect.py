@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..rpc.errors import PortNotFound
+from ..rpc.address import scheme_of
 from ..rpc.link import Link, LogLine
 from ..rpc.messages import Hello
+from ..rpc.rfc2217 import open_rfc2217
 from ..rpc.transport import Transport, open_serial, open_socket
 from . import ports, virtual
 from .client import Device
@@ -32,9 +33,10 @@ async def connect(
 ) -> AsyncIterator[Device]:
     """Opens a device, greets it, and closes it at the end of the block.
 
-    `port` is a serial port, a pseudo-terminal, "socket://host:port" or "virtual"; None takes the
-    one board that is plugged in, or else the virtual device with the memory of `board` and its
-    flash in the file `flash`. `pace` takes the virtual device, which then needs the time that the
+    `port` is a serial port, a link to one or the serial number of its USB chip, a pseudo-terminal,
+    "socket://host:port", "rfc2217://host:port" or "virtual"; None takes the one board that is
+    plugged in, or else the virtual device with the memory of `board` and its flash in the file
+    `flash`. `pace` takes the virtual device, which then needs the time that the
     board is estimated to need. `baud` and `window` limit the rate and the requests in flight, which
     are otherwise the most that both ends can do. `no_reset` leaves the control lines of a serial
     port as they are when it is closed. `on_log` is called with each line of the device's log.
@@ -60,14 +62,12 @@ async def open_transport(
     """Opens the bytes of a port; the arguments are those of `connect`."""
     if choice.is_virtual:
         return await virtual.start(board, flash, pace=pace)
-    scheme, separator, _ = choice.port.partition("://")
-    if not separator:
-        return await open_serial(choice.port, keep_lines=no_reset)
-    if scheme == "socket":
-        return await open_socket(choice.port)
-    raise PortNotFound(
-        choice.port, f"{scheme}:// is not supported", "Use socket://HOST:PORT for a port elsewhere."
-    )
+    match scheme_of(choice.port):
+        case "socket":
+            return await open_socket(choice.port)
+        case "rfc2217":
+            return await open_rfc2217(choice.port)
+    return await open_serial(choice.port, keep_lines=no_reset)
 
 
 def _describe(choice: ports.Choice, hello: Hello) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..device import virtual
 from ..device.compatibility import Age, compare_firmware, missing_regions
 from ..device.connect import open_transport
-from ..device.ports import Choice, list_ports
+from ..device.ports import Choice, follow_link, list_ports
 from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
@@ -56,6 +56,7 @@ async def examine(choice: Choice, *, no_reset: bool = False) -> AsyncIterator[Fi
 
     Raises nothing: what goes wrong is a finding.
     """
+    choice = follow_link(choice)
     yield Finding("port", State.OK, choice.port + (f": {choice.reason}" if choice.reason else ""))
     yield _examine_permissions(choice)
     yield _examine_holders(choice)

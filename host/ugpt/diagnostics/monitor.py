@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from ..device.connect import open_transport
-from ..device.ports import Choice, list_ports
+from ..device.followed_port import FollowedPort
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
 from ..rpc.link import Link, LinkState, LogLine
@@ -28,7 +28,7 @@ class Monitor:
 
     def __init__(
         self,
-        choice: Choice,
+        port: FollowedPort,
         on_line: Callable[[LogLine], None],
         on_remark: Callable[[str], None],
         *,
@@ -39,14 +39,11 @@ class Monitor:
 
         `listen_only` sends nothing to the board.
         """
-        self._choice = choice
+        self._port = port
         self._on_line = on_line
         self._on_remark = on_remark
         self._no_reset = no_reset
         self._listen_only = listen_only
-        self._serial_number = next(
-            (port.serial_number for port in list_ports() if port.device == choice.port), ""
-        )
 
     async def run(self) -> None:
         """Does not return. Raises PortError if the port cannot be opened at first."""
@@ -56,29 +53,21 @@ class Monitor:
                 await self._listen(link)
             finally:
                 await link.close()
-            self._on_remark(f"{self._choice.port} is gone; waiting for it to come back.")
+            self._on_remark(f"{self._port.choice.port} is gone; waiting for it to come back.")
             link = await self._reopen()
-            self._on_remark(f"{self._choice.port} is back.")
+            self._on_remark(f"{self._port.choice.port} is back.")
 
     async def _open(self) -> Link:
-        transport = await open_transport(self._choice, "esp32", None, self._no_reset)
+        transport = await open_transport(self._port.choice, "esp32", None, self._no_reset)
         # The rate stays the first one: a board that falls speaks at no other.
         return Link(transport, baud_limit=FIRST_BAUD, on_log=self._on_line)
 
     async def _reopen(self) -> Link:
         while True:
             await asyncio.sleep(_REOPEN_S)
-            self._find_again()
             with contextlib.suppress(PortError):
+                self._port.find()
                 return await self._open()
-
-    def _find_again(self) -> None:
-        """A port on the chip's own USB may come back under another name."""
-        if not self._serial_number:
-            return
-        for port in list_ports():
-            if port.serial_number == self._serial_number:
-                self._choice = Choice(port.device, self._choice.reason)
 
     async def _listen(self, link: Link) -> None:
         """Returns when the port is gone."""

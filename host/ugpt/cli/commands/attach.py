@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from ...device.followed_port import FollowedTarget
 from ...device.ports import choose_port
 from ...device.target import Target
 from ...runs.errors import RunError
@@ -70,7 +71,7 @@ def command(
     display = make_display(choose_mode(plain, json))
     target = Target(port, baud, no_reset)
     attachment = Attachment(
-        target.connect,
+        FollowedTarget(target).connect,
         partial(_open, folder, data or [], display.show),
         display.show,
     )

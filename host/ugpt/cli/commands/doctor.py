@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ...device.ports import choose_port
 from ...diagnostics.doctor import Finding, State, examine
-from ...rpc.errors import SeveralPorts
+from ...rpc.errors import PortError
 from ...view.output import console, pasteable, print_json
 from ...view.style import QUIET
 from ..options import Json, NoReset, Port, run
@@ -38,7 +38,7 @@ async def _examine(port: str | None, no_reset: bool, json: bool) -> bool:
     failed = False
     try:
         choice = choose_port(port)
-    except SeveralPorts as error:
+    except PortError as error:
         _show(Finding("port", State.FAIL, error.message, error.advice), json)
         return True
     async for finding in examine(choice, no_reset=no_reset):

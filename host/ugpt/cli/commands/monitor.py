@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from ...concurrency import run_together
-from ...device.ports import choose_port
+from ...device.followed_port import FollowedPort
 from ...diagnostics.monitor import Monitor
 from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 from ...firmware.build import find_project
@@ -67,10 +67,11 @@ def _built_symbols() -> Symbols | None:
 async def _monitor(
     port: str | None, symbols: Symbols | None, listen_only: bool, no_reset: bool
 ) -> None:
-    choice = choose_port(port)
+    followed = FollowedPort(port)
+    choice = followed.choice
     say(f"listening to {choice.port}" + (f": {choice.reason}" if choice.reason else ""))
     lines: asyncio.Queue[LogLine] = asyncio.Queue()
-    monitor = Monitor(choice, lines.put_nowait, say, no_reset=no_reset, listen_only=listen_only)
+    monitor = Monitor(followed, lines.put_nowait, say, no_reset=no_reset, listen_only=listen_only)
     await run_together(_show(lines, symbols), monitor.run())
 
 

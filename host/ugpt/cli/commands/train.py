@@ -17,6 +17,7 @@ import typer
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
+from ...device.followed_port import FollowedTarget
 from ...device.target import Target
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
@@ -228,7 +229,7 @@ def command(
     else:
         say_all(said)
     session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
-    training = Training(target.connect, session)
+    training = Training(FollowedTarget(target).connect, session)
     outcome = run(_train(training, display))
     if outcome is Outcome.DETACHED and training.detached and not json:
         say_detached(training.detached, target)
