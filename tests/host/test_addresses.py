@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.devices import listening_device
 from tests.support.in_process import Program
-from ugpt.device.connect import connect
+from ugpt.device.target import connect
 from ugpt.rpc.address import Address, parse_listen, parse_url
 from ugpt.rpc.errors import PortNotFound
 

@@ -11,17 +11,17 @@ import pytest
 
 from tests.support.peer import HELLO, MemoryLine, Peer
 from tests.support.virtual_time import leaping
-from ugpt.device import followed_port
-from ugpt.device.followed_port import FollowedPort
-from ugpt.device.ports import Choice, PortInfo
+from ugpt.device import followed_target
+from ugpt.device.ports import PortInfo
+from ugpt.device.target import Target
 from ugpt.diagnostics import monitor
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortNotFound
-from ugpt.rpc.link import LogLine
 from ugpt.rpc.messages import DeviceState, Status
+from ugpt.rpc.receiver import LogLine
 
 IDLE = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
-CHOICE = Choice("/dev/ttyUSB0", "")
+TARGET = Target("/dev/ttyUSB0")
 GREETED = "esp32 (board esp32dev), firmware test"
 FELL = LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None)
 
@@ -37,17 +37,17 @@ class Watched:
         self.absent_times = 0
         """How often the port is still missing when it is opened."""
         self.ports: list[PortInfo] = []
-        self.opened: list[str] = []
+        self.opened: list[str | None] = []
 
     @property
     def methods(self) -> list[str]:
         return [method for _, method in self.peer.requests]
 
-    async def open_transport(self, choice: Choice, *arguments: object) -> MemoryLine:
-        self.opened.append(choice.port)
+    async def open_transport(self, target: Target) -> MemoryLine:
+        self.opened.append(target.port)
         if self.absent_times:
             self.absent_times -= 1
-            raise PortNotFound(CHOICE.port, "it is not there", "Plug it in.")
+            raise PortNotFound(str(TARGET.port), "it is not there", "Plug it in.")
         self.peer.line = MemoryLine(self.peer, can_set_baud=False)
         return self.peer.line
 
@@ -62,13 +62,14 @@ async def watched(
 ) -> AsyncIterator[Watched]:
     board = Watched(status)
     board.ports = list(ports)
-    monkeypatch.setattr(monitor, "open_transport", board.open_transport)
-    monkeypatch.setattr(followed_port, "list_ports", lambda: board.ports)
+    monkeypatch.setattr(Target, "open_transport", lambda target: board.open_transport(target))
+    monkeypatch.setattr(followed_target, "list_ports", lambda: board.ports)
     watching = monitor.Monitor(
-        FollowedPort(CHOICE.port), board.lines.append, board.remarks.append, listen_only=listen_only
+        TARGET, board.lines.append, board.remarks.append, listen_only=listen_only
     )
     running = asyncio.create_task(watching.run())
     await asyncio.sleep(1.0)
+    assert board.remarks.pop(0) == "listening to /dev/ttyUSB0"
     try:
         yield board
         assert not running.done()
@@ -160,7 +161,7 @@ async def test_a_port_that_vanishes_is_waited_for(monkeypatch: pytest.MonkeyPatc
 async def test_a_board_that_comes_back_as_another_port_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    board = PortInfo(CHOICE.port, "", "CP210x", "D7A2")
+    board = PortInfo("/dev/ttyUSB0", "", "CP210x", "D7A2")
     async with watched(monkeypatch, ports=[board]) as watched_board:
         watched_board.ports = []
         watched_board.peer.line.arrive(b"")

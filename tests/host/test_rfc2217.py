@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.virtual_time import push, pushed, settle
-from ugpt.device.connect import connect
-from ugpt.device.target import Target
+from ugpt.device.target import Target, connect
 from ugpt.diagnostics.reset import restart
 from ugpt.rpc.errors import PortError, PortLost, PortNotFound
 from ugpt.rpc.rfc2217 import ANSWER_TIMEOUT_S, open_rfc2217

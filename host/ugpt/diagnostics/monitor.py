@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from ..device.connect import open_transport
-from ..device.followed_port import FollowedPort
+from ..device.followed_target import FollowedTarget
+from ..device.target import Target
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
-from ..rpc.link import Link, LinkState, LogLine
+from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
+from ..rpc.receiver import LogLine
 
 _LOOK_S = 0.1
 _REOPEN_S = 0.5
@@ -28,37 +29,37 @@ class Monitor:
 
     def __init__(
         self,
-        port: FollowedPort,
+        target: Target,
         on_line: Callable[[LogLine], None],
         on_remark: Callable[[str], None],
         *,
-        no_reset: bool = False,
         listen_only: bool = False,
     ) -> None:
         """`on_line` gets what the board says, `on_remark` what the user should know besides.
 
         `listen_only` sends nothing to the board.
         """
-        self._port = port
+        self._followed = FollowedTarget(target)
         self._on_line = on_line
         self._on_remark = on_remark
-        self._no_reset = no_reset
         self._listen_only = listen_only
 
     async def run(self) -> None:
         """Does not return. Raises PortError if the port cannot be opened at first."""
-        link = await self._open()
+        target, choice = self._followed.find(), self._followed.choice
+        self._on_remark(f"listening to {choice.port}{choice.reason and f': {choice.reason}'}")
+        link = await self._open(target)
         while True:
             try:
                 await self._listen(link)
             finally:
                 await link.close()
-            self._on_remark(f"{self._port.choice.port} is gone; waiting for it to come back.")
+            self._on_remark(f"{self._followed.choice.port} is gone; waiting for it to come back.")
             link = await self._reopen()
-            self._on_remark(f"{self._port.choice.port} is back.")
+            self._on_remark(f"{self._followed.choice.port} is back.")
 
-    async def _open(self) -> Link:
-        transport = await open_transport(self._port.choice, "esp32", None, self._no_reset)
+    async def _open(self, target: Target) -> Link:
+        transport = await target.open_transport()
         # The rate stays the first one: a board that falls speaks at no other.
         return Link(transport, baud_limit=FIRST_BAUD, on_log=self._on_line)
 
@@ -66,8 +67,7 @@ class Monitor:
         while True:
             await asyncio.sleep(_REOPEN_S)
             with contextlib.suppress(PortError):
-                self._port.find()
-                return await self._open()
+                return await self._open(self._followed.find())
 
     async def _listen(self, link: Link) -> None:
         """Returns when the port is gone."""

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from ..device.ports import NATIVE_USB, list_ports
+from ..device.target import Target
 from ..errors import UgptError
 from ..rpc.address import scheme_of
 from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound
@@ -123,14 +124,15 @@ def _require_match(loader: Loader, image: FirmwareImage, erase: bool) -> None:
 
 
 @contextmanager
-def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Iterator[Loader]:
+def open_loader(target: Target) -> Iterator[Loader]:
     """Puts the chip behind a port into download mode.
 
-    `no_reset` expects it to be in that mode, as a port without control lines does in any case.
+    With `no_reset` it must be in that mode already, as behind a port without control lines.
     Raises PortError if the port cannot be opened or is lost, NoAnswer if no chip waits there.
     """
     import esptool  # slow to import, and needed here alone
 
+    port = target.choose().port
     scheme = scheme_of(port)
     if not scheme:
         _require_openable(port)
@@ -139,7 +141,7 @@ def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Itera
         # Behind a bare socket is an emulator, which has no control lines and no rates, and cannot
         # run esptool's stub.
         is_emulator = scheme == "socket"
-        mode = "no-reset" if no_reset or is_emulator else "default-reset"
+        mode = "no-reset" if target.no_reset or is_emulator else "default-reset"
         # esptool's own server does not answer requests for the control lines.
         name = f"{port.partition('?')[0]}?ign_set_control" if scheme == "rfc2217" else port
         try:
@@ -149,7 +151,7 @@ def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Itera
         try:
             if not is_emulator:
                 chip = esptool.run_stub(chip)
-                chip.change_baud(baud)
+                chip.change_baud(target.baud or BAUD)
             esptool.attach_flash(chip)
             yield EsptoolLoader(port, chip, listener, phase)
         finally:

@@ -137,7 +137,7 @@ class VersionMismatch(LinkError):
 
 
 class DeviceRestarted(LinkError):
-    """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
+    """The device started anew: what was not in a checkpoint is gone. Call `Device.handshake`.
 
     `boot_before` and `boot_now` are its boot numbers, None if not known (yet).
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..data.dataset import Dataset
-from ..device.followed_port import FollowedTarget
+from ..device.followed_target import FollowedTarget
 from ..device.target import Target
 from ..rpc.messages import MomentFormat, Schedule, Shape
 from ..runs.config import Init

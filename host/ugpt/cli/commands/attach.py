@@ -14,8 +14,7 @@ from typing import Annotated
 
 import typer
 
-from ...device.followed_port import FollowedTarget
-from ...device.ports import choose_port
+from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
@@ -135,5 +134,5 @@ def _attach_again(target: Target) -> str:
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if choose_port(target.port).is_virtual:
+    if target.choose().is_virtual:
         say(VIRTUAL_REMARK)

@@ -17,7 +17,7 @@ import typer
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
-from ...device.followed_port import FollowedTarget
+from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.devices import listening_device
-from ugpt.device import followed_port, ports
-from ugpt.device.followed_port import FollowedPort, FollowedTarget, find_again
+from ugpt.device import followed_target, ports
+from ugpt.device.followed_target import FollowedTarget, find_again
 from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, follow_link
 from ugpt.device.target import Target
 from ugpt.rpc.errors import PortNotFound, SeveralPorts
@@ -52,14 +52,14 @@ def test_a_board_is_known_again(
 
 
 def plugged_in(monkeypatch: pytest.MonkeyPatch, *present: PortInfo) -> None:
-    for module in (ports, followed_port):
+    for module in (ports, followed_target):
         monkeypatch.setattr(module, "list_ports", lambda: list(present))
 
 
 @pytest.mark.parametrize("named", [None, "/dev/ttyUSB0", "d7a2"])
 def test_a_target_follows_its_board(monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
     opened: list[str | None] = []
-    monkeypatch.setattr("ugpt.device.target.connect", lambda port, **options: opened.append(port))
+    monkeypatch.setattr(Target, "connect", lambda target, **options: opened.append(target.port))
     target = FollowedTarget(Target(named))
     plugged_in(monkeypatch, MINE)
     target.connect()
@@ -76,7 +76,7 @@ def test_a_target_follows_its_board(monkeypatch: pytest.MonkeyPatch, named: str 
 
 def test_a_run_of_the_virtual_device_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str | None] = []
-    monkeypatch.setattr("ugpt.device.target.connect", lambda port, **options: opened.append(port))
+    monkeypatch.setattr(Target, "connect", lambda target, **options: opened.append(target.port))
     plugged_in(monkeypatch)
     targets = [FollowedTarget(Target()), FollowedTarget(Target(pace=True))]
     for target in targets:
@@ -89,8 +89,8 @@ def test_a_run_of_the_virtual_device_stays_there(monkeypatch: pytest.MonkeyPatch
 
 def test_an_address_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     plugged_in(monkeypatch, MINE)
-    port = FollowedPort("socket://localhost:5555")
-    assert port.find().port == "socket://localhost:5555"
+    target = FollowedTarget(Target("socket://localhost:5555"))
+    assert target.find().port == target.find().port == "socket://localhost:5555"
 
 
 # Names of a port
@@ -122,10 +122,11 @@ def test_a_link_is_what_it_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert choice.reason == str(link)
     assert follow_link(choice) == choice
     plugged_in(monkeypatch)
-    port = FollowedPort(str(link))
+    target = FollowedTarget(Target(str(link)))
+    assert target.find().port == choice.port
     link.unlink()
     link.symlink_to("ttyUSB1")
-    assert port.find().port == os.path.realpath(tmp_path / "ttyUSB1")
+    assert target.find().port == os.path.realpath(tmp_path / "ttyUSB1")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
@@ -143,11 +144,11 @@ async def test_doctor_and_monitor_take_a_link_for_its_port(
         found = [
             [
                 finding
-                async for finding in doctor.examine(ports.Choice(name, ""), no_reset=True)
+                async for finding in doctor.examine(Target(name, no_reset=True))
                 if finding.name in ("permission", "other programs", "chip")
             ]
             for name in (port, str(link))
         ]
         assert found[0] == found[1]
         assert "--no-reset" in found[0][-1].text
-        assert FollowedPort(str(link)).choice.port == port
+        assert FollowedTarget(Target(str(link))).find().port == port
