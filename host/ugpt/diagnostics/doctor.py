@@ -21,8 +21,9 @@ from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import messages
 from ..rpc.errors import PortError
-from ..rpc.link import Link
+from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
+from .clean_line import LineExaminer, cure, describe
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
@@ -71,9 +72,10 @@ async def examine(target: Target) -> AsyncIterator[Finding]:
     except UgptError as error:
         yield _failed("firmware", error)
         return
-    link = Link(transport, baud_limit=FIRST_BAUD)
+    examiner = LineExaminer()
+    link = Link(transport, baud_limit=FIRST_BAUD, on_log=examiner.hear)
     try:
-        async for finding in examine_conversation(link):
+        async for finding in examine_conversation(link, examiner):
             yield finding
     finally:
         await link.close()
@@ -158,11 +160,26 @@ async def _examine_chip(choice: Choice, target: Target) -> Finding:
     return Finding(name, State.OK, f"{loader.description}{size}; it was restarted for this")
 
 
-async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
-    """The part of `examine` that needs only an unopened link, left at the rate tried last."""
+async def examine_conversation(
+    link: Link, examiner: LineExaminer | None = None
+) -> AsyncIterator[Finding]:
+    """The part of `examine` that needs only an unopened link, left at the rate tried last.
+
+    The examiner tries the line byte by byte; it hears the text of the link.
+    """
     try:
         hello = await link.open(_HANDSHAKE_S)
+    except UgptError as error:
+        damage = await _examine_bytes(link, examiner)
+        yield _failed("firmware", error) if damage is None else damage
+        return
+    try:
         yield _describe_firmware(hello)
+        damage = await _examine_bytes(link, examiner)
+        if damage is not None:
+            yield damage
+            if damage.state is State.FAIL:
+                return
         if hello.regions:  # older firmware does not tell
             yield _describe_regions(hello)
         yield await _examine_latency(link)
@@ -171,6 +188,24 @@ async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
         yield await _examine_arithmetic(link)
     except UgptError as error:
         yield _failed("firmware", error)
+
+
+async def _examine_bytes(link: Link, examiner: LineExaminer | None) -> Finding | None:
+    """None if nothing answers, so that nothing can be said of the line."""
+    if examiner is None or link.state is LinkState.LOST:
+        return None
+    name = "bytes"
+    try:
+        lost = await examiner.lost_bytes(link)
+    except PortError as error:
+        return _failed(name, error)
+    if lost is None:
+        return None
+    if not lost:
+        return Finding(name, State.OK, "the line is 8-bit clean")
+    count = "1 byte does" if len(lost) == 1 else f"{len(lost)} bytes do"
+    text = f"the line is not 8-bit clean: {count} not pass ({describe(lost)})"
+    return Finding(name, State.FAIL, text, cure(lost))
 
 
 def _describe_firmware(hello: Hello) -> Finding:
@@ -261,7 +296,11 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     else:
         text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
     if errors:
-        advice = "Try another cable or port, or a lower --baud."
+        advice = (
+            "Check the line behind it: what the emulator or the server loses is lost there."
+            if baud is None
+            else "Try another cable or port, or a lower --baud."
+        )
         return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", advice)
     return Finding(name, State.OK, text)
 

@@ -18,7 +18,7 @@ from ..device.ports import NATIVE_USB, list_ports
 from ..device.target import Target
 from ..errors import UgptError
 from ..rpc.address import scheme_of
-from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound
+from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound, where_to_look
 from ..rpc.transport import open_error
 from .errors import ImageError
 from .image import FirmwareImage, Part
@@ -274,7 +274,7 @@ def _translated(port: str) -> Iterator[_Phase]:
             ) from None
         raise PortError(
             f"The chip on {port} stopped answering: {reason}.",
-            "Nothing was written. Check the cable and try again.",
+            f"Nothing was written. {where_to_look(port)}, then try again.",
         ) from None
 
 

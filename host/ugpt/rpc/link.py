@@ -37,7 +37,7 @@ from .messages import (
 from .pending import PendingCall, PendingCalls
 from .receiver import LogLine, Receiver
 from .schema import Call, Task
-from .stats import LinkStats, Patience, RoundTrip
+from .stats import BITS_PER_BYTE, LineRate, LinkStats, Patience, RoundTrip
 from .transport import Transport
 
 ResultT = TypeVar("ResultT")
@@ -48,8 +48,6 @@ TRAINER_TIMEOUT_S = 120.0
 """How long a device that answers pings may work on one request of the trainer."""
 PROBE_ID = 0
 """Id of the pings that ask only whether the device is alive."""
-BITS_PER_BYTE = 10
-"""On the line: start bit, eight bits, stop bit."""
 
 _REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
 _BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
@@ -94,6 +92,7 @@ class Link:
         """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
         self._pending = PendingCalls()
+        self._rate_behind = LineRate()
         self._round_trip = RoundTrip(0.25, 2.0)
         self._trainer_round_trip = RoundTrip(0.25, 2.0)
 
@@ -131,6 +130,9 @@ class Link:
             # A virtual device at a board's pace keeps the rate itself, whatever carries its bytes.
             if hello.virtual_device and hello.baud_max and not self.stats.baud:
                 self.stats.baud = FIRST_BAUD
+            if not self.stats.baud and hello.baud_max:
+                # An emulator, or a server with a port: the rate there cannot be set from here.
+                self._rate_behind.assume(FIRST_BAUD)
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
@@ -158,6 +160,10 @@ class Link:
             if session != self.session:
                 raise self._error
             return await self._ask(call, timeout_s, search=True)
+
+    async def send_body(self, body: bytes, timeout_s: float) -> None:
+        """Sends a frame that has no response."""
+        await self._send(encode_frame(body), timeout_s)
 
     async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT:
         """Asks, outside the window; for the handshake and the agreement on a rate."""
@@ -235,6 +241,7 @@ class Link:
             await self._send(pending.frame, timeout_s)
         if pending.tries == 1:
             round_trip.measured(loop.time() - started)
+            self._rate_behind.carried(len(pending.frame), loop.time() - started)
             if not by_trainer:
                 self.stats.round_trips_s.append(loop.time() - started)
         return pending.answer()
@@ -254,10 +261,11 @@ class Link:
 
     def _line_s(self) -> float:
         """How long the line may be busy with what is in flight, answers as long as they can be."""
-        if not self.stats.baud:
+        baud = self.stats.baud or self._rate_behind.baud
+        if not baud:
             return 0.0
         answer_bytes = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
-        return self._pending.bytes_in_flight(answer_bytes) * BITS_PER_BYTE / self.stats.baud
+        return self._pending.bytes_in_flight(answer_bytes) * BITS_PER_BYTE / baud
 
     async def _found_again(self, asked_at_baud: int) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""

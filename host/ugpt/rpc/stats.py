@@ -6,6 +6,9 @@ import statistics
 from collections import deque
 from dataclasses import dataclass, field
 
+BITS_PER_BYTE = 10
+"""On the line: start bit, eight bits, stop bit."""
+
 _SECONDS_PER_TRY = 0.3  # a device is asked so often at least before it is given up
 _FEW_TRIES = 3
 _LONG = 3  # times the limit, after which few tries are enough
@@ -63,6 +66,23 @@ class RoundTrip:
     @property
     def timeout_s(self) -> float:
         return min(self._least_s + 4 * (self._smoothed_s or 0.0), self._most_s)
+
+
+class LineRate:
+    """How fast a line carries bytes that is behind a socket, as far as it has shown."""
+
+    def __init__(self) -> None:
+        self.baud = 0
+        """0 if there is no such line."""
+
+    def assume(self, baud: int) -> None:
+        """To be called once it is known that there is a line, and whenever it starts anew."""
+        self.baud = max(self.baud, baud)
+
+    def carried(self, size_bytes: int, duration_s: float) -> None:
+        """A request of this size was answered after this time, so it has passed within it."""
+        if self.baud and duration_s > 0:
+            self.baud = max(self.baud, int(size_bytes * BITS_PER_BYTE / duration_s))
 
 
 class Patience:
