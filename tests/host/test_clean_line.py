@@ -79,6 +79,7 @@ async def test_noise_is_not_taken_for_lost_bytes(tmp_path: Path) -> None:
     async with listening_device("socket", tmp_path / "flash") as port, proxy_of(port, noise) as it:
         found = await findings(it.address)
     assert found["bytes"].state is State.OK
+    assert found["arithmetic"].state is State.OK
 
 
 async def test_a_silent_line_is_not_called_unclean(tmp_path: Path) -> None:

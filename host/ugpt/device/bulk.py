@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from ..concurrency import run_together
@@ -30,10 +30,11 @@ class Bulk:
 
     @property
     def data_bytes(self) -> int:
-        """How much data one request or answer holds."""
+        """How much data one request or answer should hold; less while the line damages bytes."""
         if self._link.hello is None:
             raise LinkClosed
-        return min(self._link.hello.frame_bytes - _ENVELOPE_BYTES, _BIN_BYTES)
+        room = self._link.hello.frame_bytes - _ENVELOPE_BYTES
+        return min(room, _BIN_BYTES, self._link.stats.quality.data_bytes)
 
     def fitting(self, documents: Sequence[bytes]) -> tuple[bytes, ...]:
         """As many of the documents as one frame holds, at least one."""
@@ -46,12 +47,8 @@ class Bulk:
             count += 1
         return tuple(documents[: max(count, 1)])
 
-    async def call_all(
-        self,
-        calls: Sequence[Call[ResultT]],
-        done: Callable[[int], None] = lambda index: None,
-    ) -> list[ResultT]:
-        """Keeps the window full of calls; passes `done` the index of each that is answered.
+    async def call_all(self, calls: Iterable[Call[ResultT]]) -> list[ResultT]:
+        """Keeps the window full of calls.
 
         Returns the results in the order of the calls, or raises the first error.
         """
@@ -61,17 +58,42 @@ class Bulk:
         async def work() -> None:
             for index, call in todo:
                 results[index] = await self._link.call(call)
-                done(index)
 
-        window = self._link.stats.window
-        await run_together(*(work() for _ in range(min(window, len(calls)))))
-        return [results[index] for index in range(len(calls))]
+        await run_together(*(work() for _ in range(self._link.stats.window)))
+        return [results[index] for index in range(len(results))]
+
+    async def call_pieces(
+        self,
+        size: int,
+        most: Callable[[], int],
+        call_of: Callable[[int, int], Call[ResultT]],
+        done: Callable[[int], None] | None = None,
+    ) -> list[ResultT]:
+        """As `call_all`, of `call_of(offset, size)` for each piece of something.
+
+        `most` is asked at each piece how large it may be; `done` gets the size of each that was
+        answered.
+        """
+        results: dict[int, ResultT] = {}
+        todo = _pieces(size, most)
+
+        async def work() -> None:
+            for offset, count in todo:
+                results[offset] = await self._link.call(call_of(offset, count))
+                if done is not None:
+                    done(count)
+
+        await run_together(*(work() for _ in range(self._link.stats.window)))
+        return [results[offset] for offset in sorted(results)]
 
 
-def chunks(size: int, most: int) -> Iterator[tuple[int, int]]:
-    """Offsets and sizes of the pieces of at most `most`."""
-    for offset in range(0, size, most):
-        yield offset, min(most, size - offset)
+def _pieces(size: int, most: Callable[[], int]) -> Iterator[tuple[int, int]]:
+    """Offsets and sizes."""
+    offset = 0
+    while offset < size:
+        count = min(most(), size - offset)
+        yield offset, count
+        offset += count
 
 
 def counter(total: int, progress: Progress | None) -> Callable[[int], None]:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ..concurrency import run_together
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError
 from ..rpc.link import Link, LinkSession
@@ -24,7 +25,7 @@ from ..rpc.messages import (
 )
 from ..rpc.stats import LinkStats
 from . import evaluation, tensor_transfer
-from .bulk import Bulk, Progress, chunks, counter
+from .bulk import Bulk, Progress, counter
 from .results import (
     DocumentsTaken,
     Evaluation,
@@ -132,11 +133,10 @@ class Device:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""
         text = vocabulary.encode()
         plan = await self._link.call(messages.create(run_id, shape, recipe, len(text)))
-        await self._bulk.call_all(
-            [
-                messages.vocabulary_write(offset, text[offset : offset + size])
-                for offset, size in chunks(len(text), self._bulk.data_bytes)
-            ]
+        await self._bulk.call_pieces(
+            len(text),
+            lambda: self._bulk.data_bytes,
+            lambda offset, size: messages.vocabulary_write(offset, text[offset : offset + size]),
         )
         return plan
 
@@ -150,8 +150,9 @@ class Device:
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
         size = (await self.model_info()).vocabulary_bytes
-        pieces = list(chunks(size, self._bulk.data_bytes))
-        parts = await self._bulk.call_all([messages.vocabulary_read(*piece) for piece in pieces])
+        parts = await self._bulk.call_pieces(
+            size, lambda: self._bulk.data_bytes, messages.vocabulary_read
+        )
         data = b"".join(parts)
         try:
             return data.decode()
@@ -189,10 +190,14 @@ class Device:
         shapes = tensor_shapes((await self.model_info()).shape)
         total = VALUE_BYTES * sum(rows * columns for rows, columns in shapes.values())
         done = counter(total, progress)
-        return {
-            name: await tensor_transfer.read(self._bulk, name, kind, rows * columns, done)
-            for name, (rows, columns) in shapes.items()
-        }
+        # All at once, so that the window stays full between one matrix and the next.
+        matrices = await run_together(
+            *(
+                tensor_transfer.read(self._bulk, name, kind, rows * columns, done)
+                for name, (rows, columns) in shapes.items()
+            )
+        )
+        return dict(zip(shapes, matrices, strict=True))
 
     async def write_tensors(
         self,
@@ -202,10 +207,19 @@ class Device:
     ) -> None:
         """Replaces matrices by name."""
         done = counter(sum(map(len, tensors.values())), progress)
-        for name, data in tensors.items():
-            await tensor_transfer.write(self._bulk, name, kind, data, done)
+        await run_together(
+            *(
+                tensor_transfer.write(self._bulk, name, kind, data, done)
+                for name, data in tensors.items()
+            )
+        )
 
     # Training and sampling
+
+    @property
+    def data_bytes(self) -> int:
+        """How much data one request or response should hold; less while the line is bad."""
+        return self._bulk.data_bytes
 
     async def status(self) -> Status:
         """A snapshot; never waits for a training step."""
@@ -293,14 +307,11 @@ class Device:
         """
         data, content = encode_data_set(documents, vocab_size)
         await self._link.call(messages.data_begin(data))
-        pieces = list(chunks(len(content), self._bulk.data_bytes))
-        done = counter(len(content), progress)
-        await self._bulk.call_all(
-            [
-                messages.data_write(offset, content[offset : offset + size])
-                for offset, size in pieces
-            ],
-            lambda index: done(pieces[index][1]),
+        await self._bulk.call_pieces(
+            len(content),
+            lambda: self._bulk.data_bytes,
+            lambda offset, size: messages.data_write(offset, content[offset : offset + size]),
+            counter(len(content), progress),
         )
         await self._link.call(messages.data_commit())
         return data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import statistics
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from ..concurrency import run_together
 from ..device import virtual
 from ..device.compatibility import Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
@@ -20,7 +20,7 @@ from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import messages
-from ..rpc.errors import PortError
+from ..rpc.errors import NoAnswer, PortError
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
 from .clean_line import LineExaminer, cure, describe
@@ -287,7 +287,11 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
             answer = await link.call(messages.ping(payload))
             echoed += len(answer)
 
-    await asyncio.gather(*(echo() for _ in range(link.stats.window)))
+    try:
+        await run_together(*(echo() for _ in range(link.stats.window)))
+    except NoAnswer:
+        text = f"frames of {len(payload):,} bytes do not come through; ugpt sends shorter ones"
+        return Finding(name, State.WARN, text, _line_advice(baud))
     bytes_per_s = echoed / (time.perf_counter() - started_s)
     errors = link.stats.repeats + link.stats.bad_frames - errors
     text = f"{bytes_per_s / 1024:,.1f} KiB/s each way"
@@ -296,13 +300,14 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     else:
         text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
     if errors:
-        advice = (
-            "Check the line behind it: what the emulator or the server loses is lost there."
-            if baud is None
-            else "Try another cable or port, or a lower --baud."
-        )
-        return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", advice)
+        return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", _line_advice(baud))
     return Finding(name, State.OK, text)
+
+
+def _line_advice(baud: int | None) -> str:
+    if baud is None:
+        return "Check the line behind it: what the emulator or the server loses is lost there."
+    return "Try another cable or port, or a lower --baud."
 
 
 async def _examine_arithmetic(link: Link) -> Finding:

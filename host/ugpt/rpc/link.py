@@ -27,6 +27,7 @@ from .errors import (
     silent_device,
 )
 from .frames import encode_frame
+from .line_quality import LineQuality
 from .messages import (
     FIRST_BAUD,
     FRAME_MIN_BYTES,
@@ -50,6 +51,7 @@ PROBE_ID = 0
 """Id of the pings that ask only whether the device is alive."""
 
 _REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
+_AT_ONCE = 0.125  # of the time between repeats
 _BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
 
 
@@ -192,6 +194,7 @@ class Link:
             if self._transport.can_set_baud:
                 await self._transport.set_baud(baud)
             self.stats.baud = baud
+            self.stats.quality = LineQuality()
 
     def expect_restart(self) -> None:
         """The device was told to restart or is seen to: every answer still awaited is void."""
@@ -209,8 +212,10 @@ class Link:
         round_trip = self._trainer_round_trip if by_trainer else self._round_trip
         started, asked_at_baud = loop.time(), self.stats.baud
         patience = Patience(timeout_s, started)
-        wait_s = round_trip.timeout_s
+        quality = self.stats.quality
+        wait_s = round_trip.timeout_s(quality.is_bad)
         await self._send(pending.frame, timeout_s)
+        sent_s = loop.time()
         while not await pending.answered(wait_s + self._line_s()):
             now = loop.time()
             # A link that is alive excuses a trainer that is busy, but nothing else.
@@ -234,11 +239,18 @@ class Link:
             pending.tries += 1
             patience.tries += 1
             self.stats.repeats += 1
+            if not by_trainer:
+                quality.damaged()
             # Waiting long between repeats would leave few of them for a line that loses many.
             wait_s = min(1.25 * wait_s, _BUSY_WAIT_S) if by_trainer else min(wait_s, _REPEAT_WAIT_S)
             if by_trainer:
                 await self._send(_PROBE, timeout_s)
             await self._send(pending.frame, timeout_s)
+            sent_s = loop.time()
+        # A trainer that was busy answers at any time after a repeat, one that had not got the
+        # request as soon as it has.
+        if by_trainer and loop.time() - sent_s < _AT_ONCE * wait_s:
+            quality.damaged(pending.tries - 1)
         if pending.tries == 1:
             round_trip.measured(loop.time() - started)
             self._rate_behind.carried(len(pending.frame), loop.time() - started)
@@ -258,6 +270,7 @@ class Link:
             self._fail(error, LinkState.LOST)
             raise
         self.stats.bytes_sent += len(frame)
+        self.stats.quality.carried(len(frame))
 
     def _line_s(self) -> float:
         """How long the line may be busy with what is in flight, answers as long as they can be."""
@@ -333,6 +346,9 @@ class Link:
     def _take_answer(self, message: Response | Failure) -> None:
         if not self._pending.take(message) and message.id != PROBE_ID:
             self.stats.late_replies += 1
+            self.stats.quality.forgive()
+            self._round_trip.late()
+            self._trainer_round_trip.late()
 
     def _fail(self, error: UgptError, state: LinkState) -> None:
         """Ends the session: everyone who waits gets the error. The first fatal one is kept."""
