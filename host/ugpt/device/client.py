@@ -45,8 +45,8 @@ from .tensors import (
 
 ResultT = TypeVar("ResultT")
 
-_DOCUMENTS_PER_REQUEST = 1024
-_LOSSES_PER_REQUEST = 2000
+_DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
+_LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
 
 

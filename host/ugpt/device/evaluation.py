@@ -12,8 +12,9 @@ from .bulk import Bulk
 from .results import Evaluation, TokenEvaluation
 from .tensors import VALUE_BYTES, decode_floats, decode_tokens
 
-_DOCUMENTS_PER_REQUEST = 256
-_LOSSES_PER_REQUEST = 320  # of documents and positions together
+_DOCUMENTS_PER_REQUEST = messages.METHODS["evaluate"].param("documents").items
+# Of documents and positions together.
+_LOSSES_PER_REQUEST = messages.METHODS["evaluate"].result["token_losses"].range[1] // VALUE_BYTES
 
 
 async def mean_losses(bulk: Bulk, documents: Sequence[bytes]) -> Evaluation:

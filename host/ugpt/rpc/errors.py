@@ -169,8 +169,12 @@ class DeviceError(UgptError):
     """The device refused a request. `detail` is a number whose meaning depends on the code."""
 
     CODE: ClassVar[ErrorCode]
+    TEXT: ClassVar[str] = ""
+    """What stands for the device's message if the number says more."""
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail and self.TEXT:
+            message = self.TEXT.format(detail=detail)
         super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail
@@ -219,11 +223,7 @@ class DoesNotFit(DeviceError):
     """The model needs more memory than there is."""
 
     CODE = ErrorCode.DOES_NOT_FIT
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The model needs {detail:,} bytes more memory than the device has."
-        super().__init__(code, message, detail, advice)
+    TEXT = "The model needs {detail:,} bytes more memory than the device has."
 
     @property
     def missing_bytes(self) -> int:
@@ -274,11 +274,7 @@ class NoRoom(DeviceError):
     """The flash region is too small."""
 
     CODE = ErrorCode.NO_ROOM
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The flash of the device is {detail:,} bytes too small."
-        super().__init__(code, message, detail, advice)
+    TEXT = "The flash of the device is {detail:,} bytes too small."
 
     @property
     def missing_bytes(self) -> int:

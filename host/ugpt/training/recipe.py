@@ -7,13 +7,13 @@ from typing import NamedTuple
 from ..data.dataset import count_validation
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
-from ..rpc.messages import MomentFormat, Recipe, Schedule
+from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
 
 EVALUATIONS = 20
 """In a run, if it is not said how often."""
 EVAL_DOCUMENTS = 500
 """The most documents of an evaluation, if no other number is given."""
-_DOCUMENTS_MAX = 2**32 - 1  # of the protocol
+_DOCUMENTS_MAX = METHODS["documents_write"].param("first").range[1]
 
 
 class EvaluationPlan(NamedTuple):

@@ -24,9 +24,10 @@ from ...training.events import OnEvent
 from ...training.follow import Attachment, Following
 from ...training.reopen import load_dataset
 from ...training.session import Session
-from ...view.display import Display, choose_mode, make_display
+from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
+from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
 
@@ -65,9 +66,7 @@ def command(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
-    display = make_display(choose_mode(plain, json))
+    display = make_display(output_mode(plain, json))
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         FollowedTarget(target).connect,

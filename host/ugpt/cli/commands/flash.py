@@ -30,10 +30,11 @@ from ...firmware.flash import (
 )
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
+from ...rpc.messages import METHODS
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
-from ..numbers import whole_number
+from ..numbers import protocol_number
 from ..options import Port, run
 
 EXAMPLES = [
@@ -76,7 +77,10 @@ def command(
         ),
     ] = False,
     baud: Annotated[
-        int, typer.Option(help="Baud rate for writing.", **whole_number(9600, 5_000_000))
+        int,
+        typer.Option(
+            help="Baud rate for writing.", **protocol_number(METHODS["set_baud"].param("baud"))
+        ),
     ] = BAUD,
     no_reset: Annotated[
         bool,
