@@ -20,7 +20,7 @@ from .numbers import protocol_number
 T = TypeVar("T")
 
 _CONNECTION = "Connection"
-_SHAPE = "Shape of the model"
+_SHAPE = "Model"
 
 Port = Annotated[
     str | None,
@@ -45,8 +45,8 @@ NoReset = Annotated[
     bool,
     typer.Option(
         "--no-reset",
-        help="Keep the control lines of the port as they are, so that the next connection does not "
-        "restart the board.",
+        help="Leave the control lines of the port alone when it is closed, so that the next "
+        "connection does not restart the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
@@ -57,7 +57,7 @@ Pace = Annotated[
     bool,
     typer.Option(
         "--pace",
-        help="Let the virtual device take the time that the board is estimated to take.",
+        help="Slow the virtual device down to the estimated speed of the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]

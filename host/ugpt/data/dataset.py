@@ -62,13 +62,7 @@ class Dataset:
             raise DataError(
                 f"{sources.described} holds no text.", "Give it one document (a name, say) a line."
             )
-        vocabulary = Vocabulary.of(uncut.pieces)
-        if vocabulary.bos > VOCABULARY_LIMIT:
-            raise DataError(
-                f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
-                f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
-                "Use a text in one script.",
-            )
+        vocabulary = _vocabulary(uncut, sources)
         changes = intake.changes
         if how.dedupe:
             before, uncut = len(uncut), uncut.without_duplicates()
@@ -160,6 +154,18 @@ def count_validation(wanted: str, documents: int) -> int:
             f"--holdout {wanted} leaves none of {documents:,} documents to train on.", advice
         )
     return count
+
+
+def _vocabulary(documents: Documents, sources: Sources) -> Vocabulary:
+    """The characters of the documents. Raises DataError if there are too many."""
+    vocabulary = Vocabulary.of(documents.pieces)
+    if vocabulary.bos > VOCABULARY_LIMIT:
+        raise DataError(
+            f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
+            f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
+            "Use a text in one script.",
+        )
+    return vocabulary
 
 
 def _digest(files: Sequence[ReadFile]) -> str:

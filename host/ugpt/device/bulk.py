@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from ..concurrency import run_together
@@ -12,15 +12,23 @@ from ..rpc.link import Link, LinkSession
 from ..rpc.schema import Call
 
 ResultT = TypeVar("ResultT")
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
+
+Done = Callable[[int], None]
+"""Called with the size, or the index, of what is done."""
 
 # What a request or a response takes in a frame besides its data, at most.
 _ENVELOPE_BYTES = 96
 # In front of a document: MessagePack's marker and length.
 _BIN_HEADER_BYTES = 3
 _BIN_BYTES = messages.METHODS["ping"].param("payload").range[1]
+
+
+def ignore(done: int) -> None:
+    """Nobody wants to know what is done."""
 
 
 class Bulk:
@@ -48,48 +56,77 @@ class Bulk:
             count += 1
         return tuple(documents[: max(count, 1)])
 
-    async def call_all(self, calls: Iterable[Call[ResultT]]) -> list[ResultT]:
-        """Keeps the window full of calls.
-
-        Returns the results in the order of the calls, or raises the first error.
-        """
-        results: dict[int, ResultT] = {}
-        todo = iter(enumerate(calls))
-
-        async def work() -> None:
-            for index, call in todo:
-                results[index] = await self._link.call(call)
-
-        await run_together(*(work() for _ in range(self._link.stats.window)))
-        return [results[index] for index in range(len(results))]
-
-    async def call_pieces(
+    async def send(
         self,
-        size: int,
-        most: Callable[[], int],
-        call_of: Callable[[int, int], Call[ResultT]],
-        done: Callable[[int], None] | None = None,
-    ) -> list[ResultT]:
-        """As `call_all`, of `call_of(offset, size)` for each piece of something.
+        data: bytes,
+        call: Callable[[int, bytes], Call[None]],
+        done: Done = ignore,
+        *,
+        unit_bytes: int = 1,
+    ) -> None:
+        """Sends data in pieces of whole units; `call` is the request for one at an offset."""
 
-        `most` is asked at each piece how large it may be; `done` gets the size of each that was
-        answered.
+        async def send_piece(offset: int, size: int) -> None:
+            await self._link.call(call(offset, data[offset : offset + size]))
+            done(size)
+
+        await self._keep_full(_pieces(len(data), lambda: self._units(unit_bytes)), send_piece)
+
+    async def receive(
+        self,
+        count: int,
+        call: Callable[[int, int], Call[bytes]],
+        done: Done = ignore,
+        *,
+        unit_bytes: int = 1,
+        most: int | None = None,
+    ) -> bytes:
+        """Asks for `count` things of `unit_bytes` each; `call` is the request for a portion.
+
+        No portion has more than `most` things; `done` gets the number in each that has come.
         """
+        parts: dict[int, bytes] = {}
+
+        def portion() -> int:
+            fitting = self._units(unit_bytes) // unit_bytes
+            return fitting if most is None else min(fitting, most)
+
+        async def receive_portion(first: int, size: int) -> None:
+            parts[first] = await self._link.call(call(first, size))
+            done(size)
+
+        await self._keep_full(_pieces(count, portion), receive_portion)
+        return b"".join(parts[first] for first in sorted(parts))
+
+    async def call_all(self, calls: Sequence[Call[ResultT]]) -> list[ResultT]:
+        """Returns the results in the order of the calls, or raises the first error."""
         results: dict[int, ResultT] = {}
-        todo = _pieces(size, most)
 
-        async def work() -> None:
-            for offset, count in todo:
-                results[offset] = await self._link.call(call_of(offset, count))
-                if done is not None:
-                    done(count)
+        async def ask(index: int, call: Call[ResultT]) -> None:
+            results[index] = await self._link.call(call)
 
-        await run_together(*(work() for _ in range(self._link.stats.window)))
-        return [results[offset] for offset in sorted(results)]
+        await self._keep_full(enumerate(calls), ask)
+        return [results[index] for index in range(len(calls))]
+
+    def _units(self, unit_bytes: int) -> int:
+        """The bytes of as many whole units as a frame should hold, one at least."""
+        return max(self.data_bytes // unit_bytes, 1) * unit_bytes
+
+    async def _keep_full(
+        self, tasks: Iterable[tuple[int, T]], work: Callable[[int, T], Awaitable[None]]
+    ) -> None:
+        """Keeps the window full. A task is drawn only when there is room for it."""
+        todo = iter(tasks)
+
+        async def take_turns() -> None:
+            for number, task in todo:
+                await work(number, task)
+
+        await run_together(*(take_turns() for _ in range(self._link.stats.window)))
 
 
 def _pieces(size: int, most: Callable[[], int]) -> Iterator[tuple[int, int]]:
-    """Offsets and sizes."""
+    """Offsets and sizes; each piece is as large as `most` allows when its turn comes."""
     offset = 0
     while offset < size:
         count = min(most(), size - offset)
@@ -97,7 +134,7 @@ def _pieces(size: int, most: Callable[[], int]) -> Iterator[tuple[int, int]]:
         offset += count
 
 
-def counter(total: int, progress: Progress | None) -> Callable[[int], None]:
+def counter(total: int, progress: Progress | None) -> Done:
     """Sums what is done and tells `progress`."""
     so_far = 0
 

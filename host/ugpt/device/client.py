@@ -113,8 +113,7 @@ class Device:
 
     async def self_test(self) -> SelfTest:
         """Checks the arithmetic of the device: both numbers are equal on a right one."""
-        result = await self._link.call(messages.self_test())
-        return SelfTest(result.digest, result.expected, result.failed)
+        return await self._link.call(messages.self_test())
 
     async def profile(self, enabled: bool) -> Profile:
         """Switches the profile of training steps on, from zero, or off, and reads it.
@@ -133,11 +132,7 @@ class Device:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""
         text = vocabulary.encode()
         plan = await self._link.call(messages.create(run_id, shape, recipe, len(text)))
-        await self._bulk.call_pieces(
-            len(text),
-            lambda: self._bulk.data_bytes,
-            lambda offset, size: messages.vocabulary_write(offset, text[offset : offset + size]),
-        )
+        await self._bulk.send(text, messages.vocabulary_write)
         return plan
 
     async def model_info(self) -> ModelInfo:
@@ -150,10 +145,7 @@ class Device:
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
         size = (await self.model_info()).vocabulary_bytes
-        parts = await self._bulk.call_pieces(
-            size, lambda: self._bulk.data_bytes, messages.vocabulary_read
-        )
-        data = b"".join(parts)
+        data = await self._bulk.receive(size, messages.vocabulary_read)
         try:
             return data.decode()
         except UnicodeDecodeError as error:
@@ -232,8 +224,7 @@ class Device:
         DocumentGap if the device needs earlier ones.
         """
         taken = self._bulk.fitting(documents[:_DOCUMENTS_PER_REQUEST])
-        result = await self._link.call(messages.documents_write(first, taken))
-        return DocumentsTaken(result.next, result.free)
+        return await self._link.call(messages.documents_write(first, taken))
 
     async def train(
         self,
@@ -293,8 +284,7 @@ class Device:
     ) -> Sampled:
         """Draws text `number` of a seed, or one from the `uniforms` in [0, 1)."""
         drawn = encode_floats(uniforms)
-        result = await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
-        return Sampled(result.tokens, result.ended)
+        return await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
 
     # Without a host
 
@@ -307,12 +297,8 @@ class Device:
         """
         data, content = encode_data_set(documents, vocab_size)
         await self._link.call(messages.data_begin(data))
-        await self._bulk.call_pieces(
-            len(content),
-            lambda: self._bulk.data_bytes,
-            lambda offset, size: messages.data_write(offset, content[offset : offset + size]),
-            counter(len(content), progress),
-        )
+        done = counter(len(content), progress)
+        await self._bulk.send(content, messages.data_write, done)
         await self._link.call(messages.data_commit())
         return data
 

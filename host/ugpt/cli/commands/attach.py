@@ -57,7 +57,7 @@ def command(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Training text of the run, if the file has moved; once for each of several.",
+            help="Training text of the run, if the file has moved; repeat for several files.",
             metavar="FILE",
             show_default=False,
         ),

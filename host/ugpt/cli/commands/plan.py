@@ -1,4 +1,4 @@
-"""Say whether a model fits the board, and what uses the memory."""
+"""Show whether a model fits the board, and what uses the memory."""
 
 from __future__ import annotations
 

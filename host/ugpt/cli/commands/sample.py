@@ -1,4 +1,4 @@
-"""Let the model on the board write."""
+"""Generate texts with the model on the board."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ EXAMPLES = [
 
 def command(
     count: Annotated[
-        int, typer.Option("-n", "--count", help="How many texts.", **whole_number(1))
+        int, typer.Option("-n", "--count", help="Number of texts.", **whole_number(1))
     ] = 20,
     port: Port = None,
     baud: Baud = None,
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low values play safe, high ones take risks.",
+            help="Sampling temperature: low values play safe, high ones take risks.",
             **protocol_number(_SAMPLE.param("temperature")),
         ),
     ] = TEMPERATURE,
@@ -55,14 +55,14 @@ def command(
     start: Annotated[
         int,
         typer.Option(
-            help="Number of the first text, counted from 0.",
+            help="Index of the first text, counted from 0.",
             **protocol_number(_SAMPLE.param("number")),
         ),
     ] = 0,
     prompt: Annotated[
         str, typer.Option(help="Text that every sample begins with.", metavar="TEXT")
     ] = "",
-    forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     pace: Pace = False,
     json: Json = False,

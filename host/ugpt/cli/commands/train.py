@@ -1,7 +1,7 @@
 """Train a model on the board.
 
-At the end the model writes 20 texts. Ctrl-C stops after the current step and saves the run;
---resume continues it.
+When training ends, the model writes 20 texts. Ctrl-C stops after the current step and saves the
+run; --resume continues it.
 """
 
 from __future__ import annotations
