@@ -135,6 +135,9 @@ class Board:
                 self._obey(piece.body)
 
     def _obey(self, body: bytes) -> None:
+        if body.startswith(b"ugpt?"):  # a knock is no message
+            self._send_to_device(body)
+            return
         _, number, method, params = msgpack.unpackb(body)
         self.methods.append(method)
         if method == "hello":

@@ -6,6 +6,7 @@ Ours shares no code with the host, can refuse what a server may refuse, and coun
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
 import socket
@@ -174,9 +175,11 @@ def pyserial_server(path: str, manager_of: Callable[[Any, Any], Any]) -> Iterato
 class _Connection:
     def __init__(self, client: socket.socket) -> None:
         self._client = client
+        self._lock = threading.Lock()
 
     def write(self, data: bytes) -> None:
-        self._client.sendall(data)
+        with self._lock:
+            self._client.sendall(data)
 
 
 def _serve_clients(
@@ -185,24 +188,31 @@ def _serve_clients(
     while stop not in select.select([listener, stop], [], [])[0]:
         client, _ = listener.accept()
         with client:
-            manager = manager_of(port, _Connection(client))
-            if not _serve_client(client, stop, port, manager):
-                return
+            connection = _Connection(client)
+            manager = manager_of(port, connection)
+            end_reader, end_writer = os.pipe()
+            # Each way in a thread of its own: a port whose board waits to be heard takes nothing.
+            reading = threading.Thread(
+                target=_pass_on, args=(port, connection, manager, end_reader), daemon=True
+            )
+            reading.start()
+            _take_in(client, stop, port, manager)
+            os.write(end_writer, b"\0")
+            reading.join(10.0)
+            os.close(end_reader)
+            os.close(end_writer)
 
 
-def _serve_client(client: socket.socket, stop: int, port: Any, manager: Any) -> bool:
-    """False if all is to end."""
-    while True:
-        ready = select.select([client, port.fileno(), stop], [], [])[0]
-        if stop in ready:
-            return False
-        if port.fileno() in ready:
-            client.sendall(b"".join(manager.escape(port.read(4096))))
-        if client in ready:
-            try:
-                data = client.recv(4096)
-            except OSError:
-                return True
+def _pass_on(port: Any, connection: _Connection, manager: Any, end: int) -> None:
+    with contextlib.suppress(OSError):
+        while end not in select.select([port.fileno(), end], [], [])[0]:
+            connection.write(b"".join(manager.escape(port.read(4096))))
+
+
+def _take_in(client: socket.socket, stop: int, port: Any, manager: Any) -> None:
+    with contextlib.suppress(OSError):
+        while stop not in select.select([client, stop], [], [])[0]:
+            data = client.recv(4096)
             if not data:
-                return True
+                return
             port.write(b"".join(manager.filter(data)))

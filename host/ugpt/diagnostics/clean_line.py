@@ -18,7 +18,9 @@ from ..rpc.receiver import LogLine
 
 _ROUNDS = 5
 _ANSWER_S = 0.3
-_AT_ONCE = 32
+_AT_ONCE = 16
+_MANY = 32
+_VALUES = 255  # zero ends frames, and nothing passes where it does not
 _CARRIED = 6  # how often a frame holds the byte that it tries
 
 _XON_XOFF = {0x11, 0x13}
@@ -50,6 +52,8 @@ class LineExaminer:
             return None
         lost = await _lost(ping) if pings else set()
         lost |= await _lost(knock_once) if knocks else set()
+        if len(lost) == _VALUES:
+            return None  # the device is gone
         # What reaches the device and is not seen to be answered has lost on the way back what every
         # answer has: a byte above 127.
         return frozenset(lost or (set() if pings else _EIGHTH_BIT))
@@ -92,10 +96,12 @@ class LineExaminer:
 
 async def _lost(probe: Probe) -> set[int]:
     """The values that no try has brought through. XOFF comes last, for it stops some lines."""
-    left = sorted(set(range(1, 256)) - _XON_XOFF) + sorted(_XON_XOFF, reverse=True)
+    left = sorted(set(range(1, _VALUES + 1)) - _XON_XOFF) + sorted(_XON_XOFF, reverse=True)
     for number in range(_ROUNDS):
         passing = await _passing(probe, left, number)
         left = [byte for byte in left if byte not in passing]
+        if not passing and len(left) > _MANY:
+            break  # that is no accident
     return set(left)
 
 
