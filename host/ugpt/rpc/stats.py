@@ -13,7 +13,7 @@ BITS_PER_BYTE = 10
 
 _SECONDS_PER_TRY = 0.3  # a device is asked so often at least before it is given up
 _FEW_TRIES = 3
-_SOON_S = 0.01  # besides the round trip, before what a bad line may have lost is sent again
+_SOON_S = 0.004  # besides the round trip, before what a bad line may have lost is sent again
 _SOONER = 0.9
 _LONG = 3  # times the limit, after which few tries are enough
 
@@ -76,8 +76,10 @@ class RoundTrip:
 
     def timeout_s(self, line_is_bad: bool) -> float:
         """Waiting long costs most on a line that loses much, and a needless repeat costs little."""
-        least_s = self._soon_s if line_is_bad else self._least_s
-        return min(least_s + 4 * (self._smoothed_s or 0.0), self._most_s)
+        round_trip_s = self._smoothed_s or 0.0
+        if line_is_bad:
+            return min(self._soon_s + 2 * round_trip_s, self._most_s)
+        return min(self._least_s + 4 * round_trip_s, self._most_s)
 
 
 class LineRate:
