@@ -20,6 +20,7 @@ UgptError
 |       HandshakeRequired
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
+|   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
 |-- ImageError              a firmware image
 `-- ToolError               another program that is needed

@@ -5,15 +5,18 @@ A listing (help, or a Tab) needs names and summaries: a file's name, and its fir
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ..data.advice import pasted
 from ..view.output import pasteable
 
 FOLDER = Path(__file__).parent / "commands"
@@ -46,8 +49,31 @@ class _PlainTypes:
         return parameters
 
 
+# Typer may bring a click of its own, so its class is found through the one that it exports.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
 class PlainCommand(_PlainTypes, TyperCommand):
     """One command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            if file := _file_like_an_option(given):
+                error.message = (  # type: ignore[attr-defined]
+                    f"{file} is taken for an option; write {pasted(file)} for the file."
+                )
+            raise
+
+
+def _file_like_an_option(arguments: Sequence[str]) -> Path | None:
+    """The first argument that begins with a dash, and is a file all the same."""
+    for argument in takewhile(lambda each: each != "--", arguments):
+        if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
+            return Path(argument)
+    return None
 
 
 class PlainGroup(_PlainTypes, TyperGroup):

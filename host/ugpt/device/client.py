@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ..concurrency import run_together
 from ..rpc import messages
-from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError
+from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError, firmware_too_old
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
@@ -48,6 +48,7 @@ ResultT = TypeVar("ResultT")
 _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
+_LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
 
 
 class Device:
@@ -281,10 +282,19 @@ class Device:
         temperature: float = 0.5,
         prompt: bytes = b"",
         uniforms: Sequence[float] = (),
+        top_k: int = 0,
+        top_p: float = 1.0,
     ) -> Sampled:
-        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1)."""
+        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1).
+
+        A temperature of 0 takes the likeliest token each time.
+        """
+        if temperature < _LEAST_TEMPERATURE_OF_MINOR_0 and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a temperature of 0")
         drawn = encode_floats(uniforms)
-        return await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
+        return await self._link.call(
+            messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
+        )
 
     # Without a host
 

@@ -23,6 +23,7 @@ from ..rpc import messages
 from ..rpc.errors import NoAnswer, PortError
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
+from ..wording import counted
 from .clean_line import LineExaminer, cure, describe
 
 _HANDSHAKE_S = 5.0
@@ -203,7 +204,7 @@ async def _examine_bytes(link: Link, examiner: LineExaminer | None) -> Finding |
         return None
     if not lost:
         return Finding(name, State.OK, "the line is 8-bit clean")
-    count = "1 byte does" if len(lost) == 1 else f"{len(lost)} bytes do"
+    count = f"{counted(len(lost), 'byte')} {'does' if len(lost) == 1 else 'do'}"
     text = f"the line is not 8-bit clean: {count} not pass ({describe(lost)})"
     return Finding(name, State.FAIL, text, cure(lost))
 
@@ -300,7 +301,8 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     else:
         text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
     if errors:
-        return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", _line_advice(baud))
+        repeats = counted(errors, "repeat")
+        return Finding(name, State.WARN, f"{text}, with {repeats}", _line_advice(baud))
     return Finding(name, State.OK, text)
 
 

@@ -30,6 +30,7 @@ from ...view.state import Action, Control
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
+from ..texts import MovedTexts
 
 EXAMPLES = [
     "ugpt train names --detach",
@@ -54,14 +55,7 @@ def command(
             metavar="DIR",
         ),
     ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Training text of the run, if the file has moved; repeat for several files.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    data: MovedTexts = None,
     no_reset: NoReset = False,
     plain: Plain = False,
     json: Json = False,

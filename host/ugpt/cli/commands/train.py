@@ -76,6 +76,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 from .attach import say_detached
@@ -149,7 +150,7 @@ def command(
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
@@ -163,7 +164,7 @@ def command(
         dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
         said = []
     else:
-        reading = Reading(column, running_text, window, lower, dedupe)
+        reading = reading_of(column, running_text, window, lower, dedupe)
         dataset = _load(files, reading, block_size, run_folder)
         prepared = new_run(
             dataset,
@@ -205,7 +206,7 @@ def _load(
         )
     if run_folder:
         require_absent(run_folder)
-    return load_texts(files, reading, block_size)
+    return load_texts(files, reading, block_size, "ugpt train")
 
 
 def _watch(
