@@ -48,6 +48,19 @@ TEST(nothing_is_answered_before_hello) {
     CHECK(bench.call(rpc::StatusParams{}) == rpc::ErrorCode::none);
 }
 
+TEST(a_knock_is_answered_in_text) {
+    Bench bench;
+    constexpr std::string_view kBody = "ugpt?\x01";
+    std::array<std::uint8_t, 32> frame;
+    const std::span<const std::uint8_t> body(reinterpret_cast<const std::uint8_t*>(kBody.data()),
+                                             kBody.size());
+    bench.serial.deliver(std::span(frame).first(rpc::encode_frame(body, frame)));
+    bench.settle();
+    const auto said = bench.serial.collect(test::kPatienceMs);
+    CHECK(std::string(said.begin(), said.end()) == "ugpt heard d621ec36\r\n");
+    CHECK(bench.call(rpc::StatusParams{}) == rpc::ErrorCode::hello_first);
+}
+
 TEST(hello_tells_what_the_board_has) {
     Bench bench;
     rpc::HelloResult result;

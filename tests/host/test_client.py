@@ -17,7 +17,7 @@ import pytest
 
 import ugpt
 from tests.support.devices import listening_device
-from tests.support.faults import faulty_proxy
+from tests.support.faults import BAD_LINE, FaultySide, proxy_of
 from ugpt import Device, DeviceState, Recipe, Shape, Source, TensorKind
 from ugpt.errors import InvalidValue
 from ugpt.rpc import messages
@@ -136,10 +136,11 @@ async def test_a_bad_line_changes_no_bit(tmp_path: Path) -> None:
         await create(device)
         clean_losses = await train(device, 60)
         clean_weights = await device.read_tensors()
+    sides = FaultySide(BAD_LINE, 1), FaultySide(BAD_LINE, 2)
     async with (
         asyncio.timeout(120.0),
         listening_device("socket", tmp_path / "bad") as port,
-        faulty_proxy(port) as proxy,
+        proxy_of(port, sides) as proxy,
         ugpt.connect(proxy.address, open_timeout_s=10.0) as device,
     ):
         await create(device)
@@ -147,7 +148,7 @@ async def test_a_bad_line_changes_no_bit(tmp_path: Path) -> None:
         assert await device.read_tensors() == clean_weights
         assert await device.vocabulary() == LETTERS
         assert device.stats.repeats > 0
-    assert all(side.mangled > 0 for side in proxy.sides)
+    assert all(side.mangled > 0 for side in sides)
 
 
 @pytest.mark.parametrize(("frame_bytes", "window", "limit"), [(1280, 1, 8), (8192, 16, 16)])
@@ -475,8 +476,8 @@ async def test_a_device_program_that_fails_is_quoted(tmp_path: Path) -> None:
 
 
 async def test_unknown_schemes_are_refused() -> None:
-    with pytest.raises(PortNotFound, match=r"rfc2217:// is not supported"):
-        async with ugpt.connect("rfc2217://localhost:4000"):
+    with pytest.raises(PortNotFound, match=r"telnet:// is not supported"):
+        async with ugpt.connect("telnet://localhost:4000"):
             pass
 
 

@@ -421,6 +421,37 @@ async def test_a_line_without_a_rate_is_left_alone() -> None:
 
 
 @leaping
+async def test_a_line_behind_a_socket_is_given_its_time() -> None:
+    """At 115,200 baud, two frames of 1,200 bytes keep it busy for a fifth of a second."""
+    peer = Peer(replace(HELLO, baud_max=921_600))
+    peer.line.can_set_baud = False
+    peer.delays_s["ping"] = 0.8  # of four pings one after the other
+    async with linked(peer) as link:
+        payload = bytes(1200)
+        answers = await asyncio.gather(*(ping(link, payload) for _ in range(4)))
+        assert answers == [payload] * 4
+        assert link.stats.repeats == 0
+        assert link.stats.baud == 0
+
+
+@leaping
+async def test_a_line_behind_a_socket_that_shows_to_be_fast_is_asked_again_soon() -> None:
+    peer = Peer(replace(HELLO, baud_max=921_600))
+    peer.line.can_set_baud = False
+    peer.delays_s["ping"] = 0.001
+    loop = asyncio.get_running_loop()
+    async with linked(peer) as link:
+        for _ in range(20):
+            await ping(link, bytes(1200))
+        lost = iter([True])
+        peer.to_host = lambda frame: [] if next(lost, False) else [frame]
+        started_s = loop.time()
+        await ping(link, bytes(1200))
+        assert loop.time() - started_s < 0.3
+        assert link.stats.repeats == 1
+
+
+@leaping
 async def test_a_rate_at_which_a_single_answer_is_lost_is_not_dependable() -> None:
     peer = Peer(UART_HELLO)
     lost = [True]

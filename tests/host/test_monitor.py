@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.peer import HELLO, MemoryLine, Peer
 from tests.support.virtual_time import leaping
+from ugpt.device import followed_target
+from ugpt.device.ports import PortInfo
 from ugpt.device.target import Target
 from ugpt.diagnostics import monitor
 from ugpt.rpc.codec import encode_record
@@ -34,12 +36,15 @@ class Watched:
         self.remarks: list[str] = []
         self.absent_times = 0
         """How often the port is still missing when it is opened."""
+        self.ports: list[PortInfo] = []
+        self.opened: list[str | None] = []
 
     @property
     def methods(self) -> list[str]:
         return [method for _, method in self.peer.requests]
 
-    async def open_transport(self, *arguments: object) -> MemoryLine:
+    async def open_transport(self, target: Target) -> MemoryLine:
+        self.opened.append(target.port)
         if self.absent_times:
             self.absent_times -= 1
             raise PortNotFound(str(TARGET.port), "it is not there", "Plug it in.")
@@ -49,11 +54,16 @@ class Watched:
 
 @asynccontextmanager
 async def watched(
-    monkeypatch: pytest.MonkeyPatch, status: Status = IDLE, *, listen_only: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    status: Status = IDLE,
+    *,
+    listen_only: bool = False,
+    ports: Sequence[PortInfo] = (),
 ) -> AsyncIterator[Watched]:
     board = Watched(status)
-    monkeypatch.setattr(Target, "open_transport", board.open_transport)
-    monkeypatch.setattr(monitor, "list_ports", lambda: [])
+    board.ports = list(ports)
+    monkeypatch.setattr(Target, "open_transport", lambda target: board.open_transport(target))
+    monkeypatch.setattr(followed_target, "list_ports", lambda: board.ports)
     watching = monitor.Monitor(
         TARGET, board.lines.append, board.remarks.append, listen_only=listen_only
     )
@@ -145,6 +155,24 @@ async def test_a_port_that_vanishes_is_waited_for(monkeypatch: pytest.MonkeyPatc
             "/dev/ttyUSB0 is back.",
             GREETED,
         ]
+
+
+@leaping
+async def test_a_board_that_comes_back_as_another_port_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = PortInfo("/dev/ttyUSB0", "", "CP210x", "D7A2")
+    async with watched(monkeypatch, ports=[board]) as watched_board:
+        watched_board.ports = []
+        watched_board.peer.line.arrive(b"")
+        await asyncio.sleep(10.0)
+        watched_board.ports = [
+            PortInfo("/dev/ttyUSB0", "", "CP210x", "0001"),
+            replace(board, device="/dev/ttyUSB1"),
+        ]
+        await asyncio.sleep(2.0)
+        assert watched_board.opened == ["/dev/ttyUSB0", "/dev/ttyUSB1"]
+        assert "/dev/ttyUSB1 is back." in watched_board.remarks
 
 
 @leaping

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.devices import listening_device
-from tests.support.faults import Faults, faulty_proxy
+from tests.support.faults import Faults, FaultySide, proxy_of
 from tests.support.sessions import STEPS, Session, once
 from ugpt import Device, DeviceState, Hello, Recipe, Shape, Status
 from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
@@ -129,13 +129,14 @@ async def test_line_that_loses_and_garbles(tmp_path: Path) -> None:
     await clean.train()
     session = Session(tmp_path / "bad", steps=300)
     faults = Faults(dropped=0.05, corrupted=0.05, cut=0.02, doubled=0.05, junk=0.05)
+    sides = FaultySide(faults, 1), FaultySide(faults, 2)
     async with (
         listening_device("socket", tmp_path / "device.flash") as port,
-        faulty_proxy(port, faults) as proxy,
+        proxy_of(port, sides) as proxy,
     ):
         session.port = proxy.address
         await session.train()
-        assert proxy.sides[0].mangled > 0
+        assert sides[0].mangled > 0
     assert session.digest == clean.digest
     assert session.metrics.read_bytes() == clean.metrics.read_bytes()
 

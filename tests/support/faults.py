@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
+
+LATE_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,6 @@ class Faults:
     cut: float = 0.0
     doubled: float = 0.0
     late: float = 0.0
-    late_s: float = 0.02
     junk: float = 0.0
     """Frames with random bytes in front."""
 
@@ -74,13 +78,62 @@ class FaultySide:
         return self._random.random() < share
 
 
+class ChangedSide:
+    """One direction of a line that is not 8-bit clean: it does the same to every byte."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self._change = change
+
+    def pass_on(self, data: bytes) -> list[bytes]:
+        return [self._change(data)]
+
+    def is_late(self) -> bool:
+        return False
+
+
+class NoisySide:
+    """One direction of a line on which each byte is wrong with the same chance."""
+
+    def __init__(self, byte_errors: float, seed: int) -> None:
+        self._byte_errors = byte_errors
+        self._random = random.Random(seed)
+        self._gap = self._next_gap()
+        self.errors = 0
+
+    def pass_on(self, data: bytes) -> list[bytes]:
+        changed = bytearray(data)
+        position = self._gap
+        while position < len(changed):
+            changed[position] ^= self._random.randrange(1, 256)
+            self.errors += 1
+            position += 1 + self._next_gap()
+        self._gap = position - len(changed)
+        return [bytes(changed)]
+
+    def is_late(self) -> bool:
+        return False
+
+    def _next_gap(self) -> int:
+        """Whole bytes until the next wrong one."""
+        if not self._byte_errors:
+            return sys.maxsize // 2
+        return int(math.log(1.0 - self._random.random()) / math.log(1.0 - self._byte_errors))
+
+
+class Side(Protocol):
+    """One direction of a line."""
+
+    def pass_on(self, data: bytes) -> list[bytes]: ...
+
+    def is_late(self) -> bool: ...
+
+
 class FaultyProxy:
     """A TCP port in front of another, with a bad line between them."""
 
-    def __init__(self, host: str, port: int, faults: Faults, seed: int) -> None:
+    def __init__(self, host: str, port: int, sides: tuple[Side, Side]) -> None:
         self._upstream = (host, port)
-        self._faults = faults
-        self.sides = (FaultySide(faults, seed), FaultySide(faults, seed + 1))
+        self.sides = sides
         self._tasks: set[asyncio.Task[None]] = set()
         self.address = ""
 
@@ -100,7 +153,7 @@ class FaultyProxy:
             await asyncio.wait(self._tasks)
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, side: FaultySide
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, side: Side
     ) -> None:
         try:
             with contextlib.suppress(OSError):
@@ -108,7 +161,7 @@ class FaultyProxy:
                     for piece in side.pass_on(data):
                         if side.is_late():
                             # Not a wait for anything: being late is the fault.
-                            await asyncio.sleep(self._faults.late_s)
+                            await asyncio.sleep(LATE_S)
                         writer.write(piece)
                         await writer.drain()
         finally:
@@ -116,12 +169,10 @@ class FaultyProxy:
 
 
 @asynccontextmanager
-async def faulty_proxy(
-    address: str, faults: Faults = BAD_LINE, seed: int = 1
-) -> AsyncIterator[FaultyProxy]:
-    """Puts a bad line before `socket://HOST:PORT`; its own such address is `.address`."""
+async def proxy_of(address: str, sides: tuple[Side, Side]) -> AsyncIterator[FaultyProxy]:
+    """Puts a line, to the device and back, before `socket://HOST:PORT`; `.address` is its own."""
     host, _, port = address.removeprefix("socket://").rpartition(":")
-    proxy = FaultyProxy(host, int(port), faults, seed)
+    proxy = FaultyProxy(host, int(port), sides)
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.address = f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -5,12 +5,23 @@
 
 #include "app/convert.h"
 #include "app/dispatch.h"
+#include "base/crc32.h"
 
 namespace ugpt::app {
 namespace {
 
 constexpr std::uint32_t kIdleWaitMs = 100;
 constexpr std::size_t kReadBytes = 256;
+
+// A knock is a frame of printable bytes alone, which passes lines that no request passes.
+constexpr std::string_view kKnock = "ugpt?";
+constexpr std::string_view kHeard = "ugpt heard ";
+
+bool is_knock(std::span<const std::uint8_t> body) {
+    return body.size() >= kKnock.size() &&
+           std::ranges::equal(body.first(kKnock.size()), kKnock,
+                              [](std::uint8_t byte, char letter) { return byte == letter; });
+}
 
 }  // namespace
 
@@ -58,6 +69,7 @@ void LinkTask::take_body(std::span<const std::uint8_t> body) {
     rpc::Request request;
     switch (rpc::parse_request(body, request)) {
         case rpc::Envelope::unusable:
+            if (is_knock(body)) answer_knock(body);
             return;
         case rpc::Envelope::malformed:
             send(encode_error(scratch_, request.id, rpc::ErrorCode::bad_message));
@@ -67,6 +79,16 @@ void LinkTask::take_body(std::span<const std::uint8_t> body) {
             take_request(request);
             return;
     }
+}
+
+// As text, because the way back may be no better.
+void LinkTask::answer_knock(std::span<const std::uint8_t> body) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::array<char, 8> digits;
+    std::uint32_t crc = base::crc32(body);
+    for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, crc >>= 4)
+        *digit = kDigits[crc & 15];
+    write_line({kHeard, {digits.data(), digits.size()}});
 }
 
 void LinkTask::take_request(const rpc::Request& request) {
@@ -124,12 +146,15 @@ void LinkTask::send_log() {
 
 // Plain lines, for a person at a serial monitor; a host passes them over.
 void LinkTask::send_texts() {
-    while (const auto line = shared_.texts.pop()) {
-        const std::string_view text = line->view();
+    while (const auto line = shared_.texts.pop()) write_line({line->view()});
+}
+
+void LinkTask::write_line(std::initializer_list<std::string_view> pieces) {
+    const auto write = [&](std::string_view text) {
         ports_.serial.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-        constexpr std::array<std::uint8_t, 2> kNewLine{'\r', '\n'};
-        ports_.serial.write(kNewLine);
-    }
+    };
+    for (const std::string_view piece : pieces) write(piece);
+    write("\r\n");
 }
 
 // What a reply announced happens after the reply has left.

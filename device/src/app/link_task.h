@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
+#include <string_view>
 
 #include "app/document_intake.h"
 #include "app/pending_call.h"
@@ -54,11 +56,13 @@ class LinkTask {
     void receive();
     void take_body(std::span<const std::uint8_t> body);
     void take_request(const rpc::Request& request);
+    void answer_knock(std::span<const std::uint8_t> body);
     void hand_to_trainer(const rpc::Request& request);
     void send(std::span<const std::uint8_t> body);
     void send_answers();
     void send_log();
     void send_texts();
+    void write_line(std::initializer_list<std::string_view> pieces);
     void carry_out_pending();
     void watch_baud(bool bytes_arrived);
 

@@ -30,8 +30,9 @@ Port = Annotated[
     typer.Option(
         "--port",
         "-p",
-        help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual'. Default: the ESP32 "
-        "that is plugged in, or the virtual device if there is none.",
+        help="Serial port, its serial number, pseudo-terminal, socket://HOST:PORT, "
+        "rfc2217://HOST:PORT, or 'virtual'. Default: the ESP32 that is plugged in, or the virtual "
+        "device if there is none.",
         metavar="PORT",
     ),
 ]

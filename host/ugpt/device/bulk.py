@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from ..concurrency import run_together
@@ -12,6 +12,7 @@ from ..rpc.link import Link, LinkSession
 from ..rpc.schema import Call
 
 ResultT = TypeVar("ResultT")
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
@@ -38,10 +39,11 @@ class Bulk:
 
     @property
     def data_bytes(self) -> int:
-        """How much data one request or answer holds."""
+        """How much data one request or answer should hold; less while the line damages bytes."""
         if self._link.hello is None:
             raise LinkClosed
-        return min(self._link.hello.frame_bytes - _ENVELOPE_BYTES, _BIN_BYTES)
+        room = self._link.hello.frame_bytes - _ENVELOPE_BYTES
+        return min(room, _BIN_BYTES, self._link.stats.quality.data_bytes)
 
     def fitting(self, documents: Sequence[bytes]) -> tuple[bytes, ...]:
         """As many of the documents as one frame holds, at least one."""
@@ -63,46 +65,73 @@ class Bulk:
         unit_bytes: int = 1,
     ) -> None:
         """Sends data in pieces of whole units; `call` is the request for one at an offset."""
-        most = self.data_bytes // unit_bytes * unit_bytes
-        pieces = [(offset, data[offset : offset + most]) for offset in range(0, len(data), most)]
-        await self.call_all(
-            [call(offset, piece) for offset, piece in pieces],
-            lambda index: done(len(pieces[index][1])),
-        )
+
+        async def send_piece(offset: int, size: int) -> None:
+            await self._link.call(call(offset, data[offset : offset + size]))
+            done(size)
+
+        await self._keep_full(_pieces(len(data), lambda: self._units(unit_bytes)), send_piece)
 
     async def receive(
-        self, count: int, most: int, call: Callable[[int, int], Call[bytes]], done: Done = ignore
-    ) -> bytes:
-        """Asks for `count` things in portions of at most `most`; `call` is the request for one.
-
-        Passes `done` the number of each portion that has come.
-        """
-        portions = [(first, min(most, count - first)) for first in range(0, count, most)]
-        parts = await self.call_all(
-            [call(*portion) for portion in portions], lambda index: done(portions[index][1])
-        )
-        return b"".join(parts)
-
-    async def call_all(
         self,
-        calls: Sequence[Call[ResultT]],
+        count: int,
+        call: Callable[[int, int], Call[bytes]],
         done: Done = ignore,
-    ) -> list[ResultT]:
-        """Keeps the window full of calls; passes `done` the index of each that is answered.
+        *,
+        unit_bytes: int = 1,
+        most: int | None = None,
+    ) -> bytes:
+        """Asks for `count` things of `unit_bytes` each; `call` is the request for a portion.
 
-        Returns the results in the order of the calls, or raises the first error.
+        No portion has more than `most` things; `done` gets the number in each that has come.
         """
+        parts: dict[int, bytes] = {}
+
+        def portion() -> int:
+            fitting = self._units(unit_bytes) // unit_bytes
+            return fitting if most is None else min(fitting, most)
+
+        async def receive_portion(first: int, size: int) -> None:
+            parts[first] = await self._link.call(call(first, size))
+            done(size)
+
+        await self._keep_full(_pieces(count, portion), receive_portion)
+        return b"".join(parts[first] for first in sorted(parts))
+
+    async def call_all(self, calls: Sequence[Call[ResultT]]) -> list[ResultT]:
+        """Returns the results in the order of the calls, or raises the first error."""
         results: dict[int, ResultT] = {}
-        todo = iter(enumerate(calls))
 
-        async def work() -> None:
-            for index, call in todo:
-                results[index] = await self._link.call(call)
-                done(index)
+        async def ask(index: int, call: Call[ResultT]) -> None:
+            results[index] = await self._link.call(call)
 
-        window = self._link.stats.window
-        await run_together(*(work() for _ in range(min(window, len(calls)))))
+        await self._keep_full(enumerate(calls), ask)
         return [results[index] for index in range(len(calls))]
+
+    def _units(self, unit_bytes: int) -> int:
+        """The bytes of as many whole units as a frame should hold, one at least."""
+        return max(self.data_bytes // unit_bytes, 1) * unit_bytes
+
+    async def _keep_full(
+        self, tasks: Iterable[tuple[int, T]], work: Callable[[int, T], Awaitable[None]]
+    ) -> None:
+        """Keeps the window full. A task is drawn only when there is room for it."""
+        todo = iter(tasks)
+
+        async def take_turns() -> None:
+            for number, task in todo:
+                await work(number, task)
+
+        await run_together(*(take_turns() for _ in range(self._link.stats.window)))
+
+
+def _pieces(size: int, most: Callable[[], int]) -> Iterator[tuple[int, int]]:
+    """Offsets and sizes; each piece is as large as `most` allows when its turn comes."""
+    offset = 0
+    while offset < size:
+        count = min(most(), size - offset)
+        yield offset, count
+        offset += count
 
 
 def counter(total: int, progress: Progress | None) -> Done:

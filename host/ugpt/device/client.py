@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ..concurrency import run_together
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError, firmware_too_old
 from ..rpc.link import Link, LinkSession
@@ -156,7 +157,7 @@ class Device:
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
         size = (await self.model_info()).vocabulary_bytes
-        data = await self._bulk.receive(size, self._bulk.data_bytes, messages.vocabulary_read)
+        data = await self._bulk.receive(size, messages.vocabulary_read)
         try:
             return data.decode()
         except UnicodeDecodeError as error:
@@ -193,10 +194,14 @@ class Device:
         shapes = tensor_shapes((await self.model_info()).shape)
         total = VALUE_BYTES * sum(rows * columns for rows, columns in shapes.values())
         done = counter(total, progress)
-        return {
-            name: await tensor_transfer.read(self._bulk, name, kind, rows * columns, done)
-            for name, (rows, columns) in shapes.items()
-        }
+        # All at once, so that the window stays full between one matrix and the next.
+        matrices = await run_together(
+            *(
+                tensor_transfer.read(self._bulk, name, kind, rows * columns, done)
+                for name, (rows, columns) in shapes.items()
+            )
+        )
+        return dict(zip(shapes, matrices, strict=True))
 
     async def write_tensors(
         self,
@@ -206,10 +211,19 @@ class Device:
     ) -> None:
         """Replaces matrices by name."""
         done = counter(sum(map(len, tensors.values())), progress)
-        for name, data in tensors.items():
-            await tensor_transfer.write(self._bulk, name, kind, data, done)
+        await run_together(
+            *(
+                tensor_transfer.write(self._bulk, name, kind, data, done)
+                for name, data in tensors.items()
+            )
+        )
 
     # Training and sampling
+
+    @property
+    def data_bytes(self) -> int:
+        """How much data one request or response should hold; less while the line is bad."""
+        return self._bulk.data_bytes
 
     async def status(self) -> Status:
         """A snapshot; never waits for a training step."""

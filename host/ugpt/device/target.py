@@ -7,10 +7,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..rpc.errors import PortNotFound
+from ..rpc.address import scheme_of
 from ..rpc.link import Link
 from ..rpc.messages import Hello
 from ..rpc.receiver import LogLine
+from ..rpc.rfc2217 import open_rfc2217
 from ..rpc.transport import Transport, open_serial, open_socket
 from . import virtual
 from .client import Device
@@ -25,7 +26,8 @@ class Target:
     """A port, and how to open it. Raises InvalidValue for `pace` beside a port of a board."""
 
     port: str | None = None
-    """A serial port, a pseudo-terminal, "socket://host:port" or "virtual".
+    """A serial port, a link to one or the serial number of its USB chip, a pseudo-terminal,
+    "socket://host:port", "rfc2217://host:port" or "virtual".
 
     None takes the one board that is plugged in, or the virtual device if there is none.
     """
@@ -47,7 +49,11 @@ class Target:
             check_pace(self.port)
 
     def choose(self) -> Choice:
-        """The port to open. Raises SeveralPorts if the choice is the user's."""
+        """The port to open.
+
+        Raises SeveralPorts if the choice is the user's, and PortNotFound for an address that is
+        none.
+        """
         return choose_port(VIRTUAL if self.pace else self.port)
 
     async def open_transport(self) -> Transport:
@@ -55,16 +61,12 @@ class Target:
         choice = self.choose()
         if choice.is_virtual:
             return await virtual.start(self.board, self.flash, pace=self.pace)
-        scheme, separator, _ = choice.port.partition("://")
-        if not separator:
-            return await open_serial(choice.port, keep_lines=self.no_reset)
-        if scheme == "socket":
-            return await open_socket(choice.port)
-        raise PortNotFound(
-            choice.port,
-            f"{scheme}:// is not supported",
-            "Use socket://HOST:PORT for a port elsewhere.",
-        )
+        match scheme_of(choice.port):
+            case "socket":
+                return await open_socket(choice.port)
+            case "rfc2217":
+                return await open_rfc2217(choice.port)
+        return await open_serial(choice.port, keep_lines=self.no_reset)
 
     @asynccontextmanager
     async def connect(

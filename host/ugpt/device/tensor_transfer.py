@@ -19,9 +19,10 @@ async def read(bulk: Bulk, name: str, kind: TensorKind, count: int, done: Done =
     """All `count` values of a matrix; passes `done` the bytes of each piece that has come."""
     data = await bulk.receive(
         count,
-        min(bulk.data_bytes // VALUE_BYTES, _VALUES_PER_REQUEST),
         lambda first, size: messages.tensor_read(name, kind, first, size),
         lambda size: done(VALUE_BYTES * size),
+        unit_bytes=VALUE_BYTES,
+        most=_VALUES_PER_REQUEST,
     )
     if len(data) != VALUE_BYTES * count:
         raise ProtocolError(f"The device sent {counted(len(data), 'byte')} of {name}.")

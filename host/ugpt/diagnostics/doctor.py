@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import statistics
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from ..concurrency import run_together
 from ..device import virtual
 from ..device.compatibility import Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
@@ -20,10 +20,11 @@ from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import messages
-from ..rpc.errors import PortError, SeveralPorts
-from ..rpc.link import Link
+from ..rpc.errors import NoAnswer, PortError
+from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
 from ..wording import counted
+from .clean_line import LineExaminer, cure, describe
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
@@ -52,14 +53,16 @@ class Finding:
     advice: str = ""
 
 
-async def examine(target: Target) -> AsyncIterator[Finding]:
+async def examine(target: Target | Choice) -> AsyncIterator[Finding]:
     """Yields findings as they come; what depends on a thing that failed is skipped.
 
-    Raises nothing: what goes wrong is a finding.
+    The port may have been chosen already. Raises nothing: what goes wrong is a finding.
     """
+    if isinstance(target, Choice):
+        target = Target(target.port)
     try:
         choice = target.choose()
-    except SeveralPorts as error:
+    except PortError as error:
         yield _failed("port", error)
         return
     target = replace(target, port=choice.port)
@@ -72,9 +75,10 @@ async def examine(target: Target) -> AsyncIterator[Finding]:
     except UgptError as error:
         yield _failed("firmware", error)
         return
-    link = Link(transport, baud_limit=FIRST_BAUD)
+    examiner = LineExaminer()
+    link = Link(transport, baud_limit=FIRST_BAUD, on_log=examiner.hear)
     try:
-        async for finding in examine_conversation(link):
+        async for finding in examine_conversation(link, examiner):
             yield finding
     finally:
         await link.close()
@@ -159,11 +163,26 @@ async def _examine_chip(choice: Choice, target: Target) -> Finding:
     return Finding(name, State.OK, f"{loader.description}{size}; it was restarted for this")
 
 
-async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
-    """The part of `examine` that needs only an unopened link, left at the rate tried last."""
+async def examine_conversation(
+    link: Link, examiner: LineExaminer | None = None
+) -> AsyncIterator[Finding]:
+    """The part of `examine` that needs only an unopened link, left at the rate tried last.
+
+    The examiner tries the line byte by byte; it hears the text of the link.
+    """
     try:
         hello = await link.open(_HANDSHAKE_S)
+    except UgptError as error:
+        damage = await _examine_bytes(link, examiner)
+        yield _failed("firmware", error) if damage is None else damage
+        return
+    try:
         yield _describe_firmware(hello)
+        damage = await _examine_bytes(link, examiner)
+        if damage is not None:
+            yield damage
+            if damage.state is State.FAIL:
+                return
         if hello.regions:  # older firmware does not tell
             yield _describe_regions(hello)
         yield await _examine_latency(link)
@@ -172,6 +191,24 @@ async def examine_conversation(link: Link) -> AsyncIterator[Finding]:
         yield await _examine_arithmetic(link)
     except UgptError as error:
         yield _failed("firmware", error)
+
+
+async def _examine_bytes(link: Link, examiner: LineExaminer | None) -> Finding | None:
+    """None if nothing answers, so that nothing can be said of the line."""
+    if examiner is None or link.state is LinkState.LOST:
+        return None
+    name = "bytes"
+    try:
+        lost = await examiner.lost_bytes(link)
+    except PortError as error:
+        return _failed(name, error)
+    if lost is None:
+        return None
+    if not lost:
+        return Finding(name, State.OK, "the line is 8-bit clean")
+    count = f"{counted(len(lost), 'byte')} {'does' if len(lost) == 1 else 'do'}"
+    text = f"the line is not 8-bit clean: {count} not pass ({describe(lost)})"
+    return Finding(name, State.FAIL, text, cure(lost))
 
 
 def _describe_firmware(hello: Hello) -> Finding:
@@ -255,7 +292,11 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
             answer = await link.call(messages.ping(payload))
             echoed += len(answer)
 
-    await asyncio.gather(*(echo() for _ in range(link.stats.window)))
+    try:
+        await run_together(*(echo() for _ in range(link.stats.window)))
+    except NoAnswer:
+        text = f"frames of {len(payload):,} bytes do not come through; ugpt sends shorter ones"
+        return Finding(name, State.WARN, text, _line_advice(baud))
     bytes_per_s = echoed / (time.perf_counter() - started_s)
     errors = link.stats.repeats + link.stats.bad_frames - errors
     text = f"{bytes_per_s / 1024:,.1f} KiB/s each way"
@@ -265,10 +306,15 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
         line = "the line that is simulated" if link.hello.virtual_device else "the line"
         text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of {line}"
     if errors:
-        wired = baud is not None and not link.hello.virtual_device
-        advice = "Try another cable or port, or a lower --baud." if wired else ""
-        return Finding(name, State.WARN, f"{text}, with {counted(errors, 'repeat')}", advice)
+        repeats = counted(errors, "repeat")
+        return Finding(name, State.WARN, f"{text}, with {repeats}", _line_advice(baud))
     return Finding(name, State.OK, text)
+
+
+def _line_advice(baud: int | None) -> str:
+    if baud is None:
+        return "Check the line behind it: what the emulator or the server loses is lost there."
+    return "Try another cable or port, or a lower --baud."
 
 
 async def _examine_arithmetic(link: Link) -> Finding:

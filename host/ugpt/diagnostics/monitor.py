@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 
-from ..device.ports import list_ports
+from ..device.followed_target import FollowedTarget
 from ..device.target import Target
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
@@ -40,48 +39,35 @@ class Monitor:
 
         `listen_only` sends nothing to the board.
         """
-        choice = target.choose()
-        self._target = replace(target, port=choice.port)
-        self._reason = f": {choice.reason}" if choice.reason else ""
+        self._followed = FollowedTarget(target)
         self._on_line = on_line
         self._on_remark = on_remark
         self._listen_only = listen_only
-        self._serial_number = next(
-            (port.serial_number for port in list_ports() if port.device == choice.port), ""
-        )
 
     async def run(self) -> None:
         """Does not return. Raises PortError if the port cannot be opened at first."""
-        self._on_remark(f"listening to {self._target.port}{self._reason}")
-        link = await self._open()
+        target, choice = self._followed.find(), self._followed.choice
+        self._on_remark(f"listening to {choice.port}{choice.reason and f': {choice.reason}'}")
+        link = await self._open(target)
         while True:
             try:
                 await self._listen(link)
             finally:
                 await link.close()
-            self._on_remark(f"{self._target.port} is gone; waiting for it to come back.")
+            self._on_remark(f"{self._followed.choice.port} is gone; waiting for it to come back.")
             link = await self._reopen()
-            self._on_remark(f"{self._target.port} is back.")
+            self._on_remark(f"{self._followed.choice.port} is back.")
 
-    async def _open(self) -> Link:
-        transport = await self._target.open_transport()
+    async def _open(self, target: Target) -> Link:
+        transport = await target.open_transport()
         # The rate stays the first one: a board that falls speaks at no other.
         return Link(transport, baud_limit=FIRST_BAUD, on_log=self._on_line)
 
     async def _reopen(self) -> Link:
         while True:
             await asyncio.sleep(_REOPEN_S)
-            self._find_again()
             with contextlib.suppress(PortError):
-                return await self._open()
-
-    def _find_again(self) -> None:
-        """A port on the chip's own USB may come back under another name."""
-        if not self._serial_number:
-            return
-        for port in list_ports():
-            if port.serial_number == self._serial_number:
-                self._target = replace(self._target, port=port.device)
+                return await self._open(self._followed.find())
 
     async def _listen(self, link: Link) -> None:
         """Returns when the port is gone."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from ..device.target import Target
+from ..rpc.address import scheme_of
 from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
+from ..rpc.rfc2217 import open_rfc2217
 
 _RESET_S = 0.1
 
@@ -29,6 +31,11 @@ async def restart(target: Target) -> tuple[str, Hello, Status]:
 
 async def _pulse_reset(path: str) -> bool:
     """Holds a chip in reset for a moment; False if the port has no line for that."""
+    scheme = scheme_of(path)
+    if scheme == "rfc2217":
+        return await _pulse_remote_reset(path)
+    if scheme:
+        return False
     import serial
 
     line = serial.Serial()
@@ -43,4 +50,15 @@ async def _pulse_reset(path: str) -> bool:
         return False
     finally:
         line.close()
+    return True
+
+
+async def _pulse_remote_reset(url: str) -> bool:
+    transport = await open_rfc2217(url)
+    try:
+        await transport.set_lines(dtr=False, rts=True)
+        await asyncio.sleep(_RESET_S)
+        await transport.set_lines(dtr=False, rts=False)
+    finally:
+        await transport.close()
     return True

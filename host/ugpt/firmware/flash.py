@@ -18,7 +18,8 @@ from ..device.bulk import Progress
 from ..device.ports import NATIVE_USB, list_ports
 from ..device.target import Target
 from ..errors import UgptError
-from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound
+from ..rpc.address import scheme_of
+from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound, where_to_look
 from ..rpc.transport import open_error
 from .errors import ImageError
 from .image import FirmwareImage, Part
@@ -130,19 +131,23 @@ def open_loader(target: Target) -> Iterator[Loader]:
     import esptool  # slow to import, and needed here alone
 
     port = target.choose().port
-    is_address = "://" in port
-    if not is_address:
+    scheme = scheme_of(port)
+    if not scheme:
         _require_openable(port)
     with _translated(port) as phase:
         listener = _listen_to_esptool()
-        mode = "no-reset" if target.no_reset or is_address else "default-reset"
+        # Behind a bare socket is an emulator, which has no control lines and no rates, and cannot
+        # run esptool's stub.
+        is_emulator = scheme == "socket"
+        mode = "no-reset" if target.no_reset or is_emulator else "default-reset"
+        # esptool's own server does not answer requests for the control lines.
+        name = f"{port.partition('?')[0]}?ign_set_control" if scheme == "rfc2217" else port
         try:
-            chip = esptool.detect_chip(port, connect_mode=mode)
+            chip = esptool.detect_chip(name, connect_mode=mode)
         except esptool.FatalError as error:
             raise _connect_error(port, str(error)) from None
         try:
-            # Behind an address is an emulator, which has no rates and cannot run esptool's stub.
-            if not is_address:
+            if not is_emulator:
                 chip = esptool.run_stub(chip)
                 chip.change_baud(target.baud or BAUD)
             esptool.attach_flash(chip)
@@ -267,7 +272,7 @@ def _translated(port: str) -> Iterator[_Phase]:
             ) from None
         raise PortError(
             f"The chip on {port} stopped answering: {reason}.",
-            "Nothing was written. Check the cable and try again.",
+            f"Nothing was written. {where_to_look(port)}, then try again.",
         ) from None
 
 

@@ -10,6 +10,14 @@ from ..wording import counted
 from .messages import ERRORS, ErrorCode
 
 
+def where_to_look(port: str) -> str:
+    """The beginning of advice about a port that fails; a cable is not everywhere."""
+    scheme, separator, _ = port.partition("://")
+    if not separator:
+        return "Check the cable and the power"
+    return "Check the server and its board" if scheme == "rfc2217" else "Check what listens there"
+
+
 class PortError(UgptError):
     """The port cannot be used."""
 
@@ -52,7 +60,7 @@ class PortLost(PortError):
 
     def __init__(self, port: str, reason: str) -> None:
         super().__init__(
-            f"Port {port} was lost: {reason}.", "Check the cable and the power, then connect again."
+            f"Port {port} was lost: {reason}.", f"{where_to_look(port)}, then connect again."
         )
         self.port = port
 
@@ -88,7 +96,7 @@ def silent_device(port: str, method: str, timeout_s: float) -> NoAnswer:
     """A device that has answered a hello has stopped answering."""
     return NoAnswer(
         f"The device on {port} did not answer {method} for {timeout_s:.0f} seconds.",
-        "Check the cable, or reset the board and connect again.",
+        f"{where_to_look(port)}, or reset the board and connect again.",
     )
 
 

@@ -28,6 +28,7 @@ from .errors import (
     silent_device,
 )
 from .frames import encode_frame
+from .line_quality import LineQuality
 from .messages import (
     FIRST_BAUD,
     FRAME_MIN_BYTES,
@@ -38,7 +39,7 @@ from .messages import (
 from .pending import PendingCall, PendingCalls
 from .receiver import LogLine, Receiver
 from .schema import Call, Task
-from .stats import LinkStats, Patience, RoundTrip, stood_still_s
+from .stats import BITS_PER_BYTE, LineRate, LinkStats, Patience, RoundTrip, stood_still_s
 from .transport import Transport
 
 ResultT = TypeVar("ResultT")
@@ -49,10 +50,9 @@ TRAINER_TIMEOUT_S = 120.0
 """How long a device that answers pings may work on one request of the trainer."""
 PROBE_ID = 0
 """Id of the pings that ask only whether the device is alive."""
-BITS_PER_BYTE = 10
-"""On the line: start bit, eight bits, stop bit."""
 
 _REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
+_AT_ONCE = 0.125  # of the time between repeats
 _BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
 
 
@@ -95,6 +95,7 @@ class Link:
         """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
         self._pending = PendingCalls()
+        self._rate_behind = LineRate()
         self._round_trip = RoundTrip(0.25, 2.0)
         self._trainer_round_trip = RoundTrip(0.25, 2.0)
 
@@ -134,6 +135,9 @@ class Link:
                 self.stats.baud = FIRST_BAUD
                 # It is at the rate that the host before this one has agreed on.
                 await self.ask(messages.set_baud(FIRST_BAUD), timeout_s)
+            if not self.stats.baud and hello.baud_max:
+                # An emulator, or a server with a port: the rate there cannot be set from here.
+                self._rate_behind.assume(FIRST_BAUD)
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
@@ -161,6 +165,10 @@ class Link:
             if session != self.session:
                 raise self._error
             return await self._ask(call, timeout_s, search=True)
+
+    async def send_body(self, body: bytes, timeout_s: float) -> None:
+        """Sends a frame that has no response."""
+        await self._send(encode_frame(body), timeout_s)
 
     async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT:
         """Asks, outside the window; for the handshake and the agreement on a rate."""
@@ -190,6 +198,7 @@ class Link:
             if self._transport.can_set_baud:
                 await self._transport.set_baud(baud)
             self.stats.baud = baud
+            self.stats.quality = LineQuality()
 
     def expect_restart(self) -> None:
         """The device was told to restart or is seen to: every answer still awaited is void."""
@@ -207,8 +216,10 @@ class Link:
         round_trip = self._trainer_round_trip if by_trainer else self._round_trip
         started, asked_at_baud = loop.time(), self.stats.baud
         patience = Patience(timeout_s, started)
-        wait_s = round_trip.timeout_s
+        quality = self.stats.quality
+        wait_s = round_trip.timeout_s(quality.is_bad)
         await self._send(pending.frame, timeout_s)
+        sent_s = loop.time()
         while (still_s := await self._unanswered(pending, wait_s + self._line_s())) is not None:
             now = loop.time()
             started += still_s
@@ -236,13 +247,21 @@ class Link:
             pending.tries += 1
             patience.tries += 1
             self.stats.repeats += 1
+            if not by_trainer:
+                quality.damaged()
             # Waiting long between repeats would leave few of them for a line that loses many.
             wait_s = min(1.25 * wait_s, _BUSY_WAIT_S) if by_trainer else min(wait_s, _REPEAT_WAIT_S)
             if by_trainer:
                 await self._send(_PROBE, timeout_s)
             await self._send(pending.frame, timeout_s)
+            sent_s = loop.time()
+        # A trainer that was busy answers at any time after a repeat, one that had not got the
+        # request as soon as it has.
+        if by_trainer and loop.time() - sent_s < _AT_ONCE * wait_s:
+            quality.damaged(pending.tries - 1)
         if pending.tries == 1:
             round_trip.measured(loop.time() - started)
+            self._rate_behind.carried(len(pending.frame), loop.time() - started)
             if not by_trainer:
                 self.stats.round_trips_s.append(loop.time() - started)
         return pending.answer()
@@ -268,13 +287,15 @@ class Link:
             self._fail(error, LinkState.LOST)
             raise
         self.stats.bytes_sent += len(frame)
+        self.stats.quality.carried(len(frame))
 
     def _line_s(self) -> float:
         """How long the line may be busy with what is in flight, answers as long as they can be."""
-        if not self.stats.baud:
+        baud = self.stats.baud or self._rate_behind.baud
+        if not baud:
             return 0.0
         answer_bytes = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
-        return self._pending.bytes_in_flight(answer_bytes) * BITS_PER_BYTE / self.stats.baud
+        return self._pending.bytes_in_flight(answer_bytes) * BITS_PER_BYTE / baud
 
     async def _found_again(self, asked_at_baud: int) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""
@@ -342,6 +363,9 @@ class Link:
     def _take_answer(self, message: Response | Failure) -> None:
         if not self._pending.take(message) and message.id != PROBE_ID:
             self.stats.late_replies += 1
+            self.stats.quality.forgive()
+            self._round_trip.late()
+            self._trainer_round_trip.late()
 
     def _fail(self, error: UgptError, state: LinkState) -> None:
         """Ends the session: everyone who waits gets the error. The first fatal one is kept."""

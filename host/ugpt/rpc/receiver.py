@@ -50,6 +50,7 @@ class Receiver:
 
     def feed(self, data: bytes) -> None:
         self._stats.bytes_received += len(data)
+        self._stats.quality.carried(len(data))
         loop = asyncio.get_running_loop()
         self.close()
         # A board that falls may leave half a frame and its last words in one stretch.
@@ -68,7 +69,9 @@ class Receiver:
                 self._take_notification(message)
             else:
                 self._take_answer(message)
-        self._stats.bad_frames = self._decoder.counters.bad_frames
+        bad_frames = self._decoder.counters.bad_frames
+        self._stats.quality.damaged(bad_frames - self._stats.bad_frames)
+        self._stats.bad_frames = bad_frames
 
     def flush(self) -> None:
         """Takes the text of a line that has not ended."""

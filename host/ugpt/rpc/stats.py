@@ -6,8 +6,15 @@ import statistics
 from collections import deque
 from dataclasses import dataclass, field
 
+from .line_quality import LineQuality
+
+BITS_PER_BYTE = 10
+"""On the line: start bit, eight bits, stop bit."""
+
 _SECONDS_PER_TRY = 0.3  # a device is asked so often at least before it is given up
 _FEW_TRIES = 3
+_SOON_S = 0.004  # besides the round trip, before what a bad line may have lost is sent again
+_SOONER = 0.9
 _LONG = 3  # times the limit, after which few tries are enough
 _LATE_S = 1.0  # a wait that takes so much longer than it was to take was not spent listening
 
@@ -29,6 +36,7 @@ class LinkStats:
     """The rate of the line; 0 if there is none."""
     window: int = 1
     """Requests that may be in flight."""
+    quality: LineQuality = field(default_factory=LineQuality, repr=False)
     round_trips_s: deque[float] = field(default_factory=lambda: deque(maxlen=64), repr=False)
     """Of the latest requests that were answered at once."""
 
@@ -52,18 +60,44 @@ class RoundTrip:
 
     def __init__(self, least_s: float, most_s: float) -> None:
         self._least_s = least_s
+        self._soon_s = _SOON_S
         self._most_s = most_s
         self._smoothed_s: float | None = None
 
+    def late(self) -> None:
+        """An answer came after its request had been repeated: that was too soon."""
+        self._soon_s = min(2 * self._soon_s, self._least_s)
+
     def measured(self, round_trip_s: float) -> None:
+        self._soon_s = max(_SOONER * self._soon_s, _SOON_S)
         if self._smoothed_s is None:
             self._smoothed_s = round_trip_s
         else:
             self._smoothed_s += (round_trip_s - self._smoothed_s) / 8
 
-    @property
-    def timeout_s(self) -> float:
-        return min(self._least_s + 4 * (self._smoothed_s or 0.0), self._most_s)
+    def timeout_s(self, line_is_bad: bool) -> float:
+        """Waiting long costs most on a line that loses much, and a needless repeat costs little."""
+        round_trip_s = self._smoothed_s or 0.0
+        if line_is_bad:
+            return min(self._soon_s + 2 * round_trip_s, self._most_s)
+        return min(self._least_s + 4 * round_trip_s, self._most_s)
+
+
+class LineRate:
+    """How fast a line carries bytes that is behind a socket, as far as it has shown."""
+
+    def __init__(self) -> None:
+        self.baud = 0
+        """0 if there is no such line."""
+
+    def assume(self, baud: int) -> None:
+        """To be called once it is known that there is a line, and whenever it starts anew."""
+        self.baud = max(self.baud, baud)
+
+    def carried(self, size_bytes: int, duration_s: float) -> None:
+        """A request of this size was answered after this time, so it has passed within it."""
+        if self.baud and duration_s > 0:
+            self.baud = max(self.baud, int(size_bytes * BITS_PER_BYTE / duration_s))
 
 
 def stood_still_s(waited_s: float, wait_s: float) -> float:

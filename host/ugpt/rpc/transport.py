@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import serial
 import serial_asyncio
 
+from .address import parse_url
 from .errors import (
     DeviceProgramError,
     PortBusy,
@@ -101,26 +102,25 @@ class StreamTransport:
         return PortLost(self.name, _reason(error) if error.errno else "the device is gone")
 
 
-async def open_socket(address: str) -> StreamTransport:
+async def open_socket(url: str) -> StreamTransport:
     """Connects to `socket://HOST:PORT`."""
-    host, _, port = address.removeprefix("socket://").rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise PortNotFound(
-            address,
-            "this is no address",
-            "Write it as socket://HOST:PORT, such as socket://localhost:5555.",
-        )
+    advice = "Start a device there first: ugpt sim --listen HOST:PORT."
+    return StreamTransport(url, *await open_stream(url, advice))
+
+
+async def open_stream(url: str, advice: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connects to the address in SCHEME://HOST:PORT; `advice` is for when nothing is there."""
+    address = parse_url(url)
     try:
         async with asyncio.timeout(10.0):
-            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            return await asyncio.open_connection(address.host, address.port)
     except TimeoutError as error:
-        raise PortNotFound(address, "the host does not answer", _LISTEN_ADVICE) from error
+        raise PortNotFound(url, "the host does not answer", advice) from error
     except OSError as error:
         reason = (
             "nothing listens there" if isinstance(error, ConnectionRefusedError) else _reason(error)
         )
-        raise PortNotFound(address, reason, _LISTEN_ADVICE) from error
-    return StreamTransport(address, reader, writer)
+        raise PortNotFound(url, reason, advice) from error
 
 
 class _QuietSerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
@@ -283,7 +283,6 @@ async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:
     return ProcessTransport(name, process, process.stdout, process.stdin, process.stderr)
 
 
-_LISTEN_ADVICE = "Start a device there first: ugpt sim --listen HOST:PORT."
 _PORTS_ADVICE = "`ugpt ports` lists the ports there are."
 
 

@@ -15,7 +15,6 @@ from ..rpc.messages import ERRORS, METHODS, DeviceState, ErrorCode, Status
 from .session import Session
 
 _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
-_MESSAGE_BYTES = 128  # of a `documents_write` around its documents, at most
 _DOCUMENT_BYTES = 3  # of the header of a document, at most
 _DOCUMENTS_MAX = METHODS["documents_write"].param("documents").items  # in one request
 _GRADIENT_NORM_MINOR = 1  # of the protocol, from which on devices compute it
@@ -95,9 +94,14 @@ class DocumentFeeder:
         # The status comes last, so that it tells what room the documents have left.
         losses: Losses
         status: Status
-        *_, losses, status = await run_together(
+        *taken, losses, status = await run_together(
             *sending, self._device.losses(self.step + 1), self._device.status()
         )
+        if not all(taken):
+            await self._send_again(
+                [batch for batch, was in zip(batches, taken, strict=True) if not was]
+            )
+            status = await self._device.status()
         self._check(status)
         self.status = status
         if losses.values:
@@ -112,10 +116,20 @@ class DocumentFeeder:
         self._next, self._room = status.documents_next, status.documents_free
         return status
 
-    async def _send(self, first: int, documents: Sequence[bytes]) -> None:
-        # If the batch before found less room than expected, the status says where to go on.
-        with contextlib.suppress(DocumentGap):
+    async def _send(self, first: int, documents: Sequence[bytes]) -> bool:
+        """False if the device lacks the documents before these."""
+        try:
             await self._device.documents_write(first, documents)
+        except DocumentGap:
+            return False
+        return True
+
+    async def _send_again(self, batches: Sequence[tuple[int, list[bytes]]]) -> None:
+        """Of batches that went out together, one that was lost on the way may come last."""
+        for first, documents in batches:
+            # If one has found less room than expected, the status says where to go on.
+            if not await self._send(first, documents):
+                return
 
     def _batches(self) -> list[tuple[int, list[bytes]]]:
         """Documents the device has room for, in portions of one request each."""
@@ -129,7 +143,7 @@ class DocumentFeeder:
             needed = len(document) + _DOCUMENT_BYTES
             if needed > space or len(batches[-1][1]) == _DOCUMENTS_MAX:
                 batches.append((index, []))
-                space = self._device.hello.frame_bytes - _MESSAGE_BYTES
+                space = self._device.data_bytes
             batches[-1][1].append(document)
             space -= needed
         return batches

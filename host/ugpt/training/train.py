@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..data.dataset import Dataset
+from ..device.followed_target import FollowedTarget
 from ..device.target import Target
 from ..rpc.messages import MomentFormat, Schedule, Shape
 from ..runs.config import Init
@@ -76,6 +77,6 @@ async def train(
         save_every=save_every,
         evaluation=evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
     )
-    connect = (target or Target()).connect
+    connect = FollowedTarget(target or Target()).connect
     await Training(connect, Session(run, dataset, on_event)).run()
     return run

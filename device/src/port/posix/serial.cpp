@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <thread>
 
@@ -36,6 +37,27 @@ void set_nonblocking(int fd) {
 
 std::string reason(const char* what) {
     return std::string(what) + ": " + std::strerror(errno);
+}
+
+// Takes HOST:PORT or [IPv6]:PORT apart. The system would take a port beyond 16 bits modulo 65536.
+bool split_address(const std::string& address, std::string& host, std::string& port,
+                   std::string& error) {
+    const std::size_t colon = address.rfind(':');
+    if (colon != std::string::npos) {
+        host = address.substr(0, colon);
+        port = address.substr(colon + 1);
+    }
+    const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (colon == std::string::npos || (!bracketed && host.find(':') != std::string::npos)) {
+        error = address + " is not HOST:PORT";
+        return false;
+    }
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    const bool is_number = !port.empty() && port.size() <= 5 &&
+                           port.find_first_not_of("0123456789") == std::string::npos;
+    if (is_number && std::stoi(port) <= UINT16_MAX) return true;
+    error = "cannot listen on " + address + ": ports are numbers from 0 to 65535";
+    return false;
 }
 
 // Binds the first address that HOST:PORT resolves to; -1 if none can be bound.
@@ -126,21 +148,19 @@ std::unique_ptr<StreamSerial> StreamSerial::pseudo_terminal(std::string& error) 
 
 std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& address,
                                                          std::string& error) {
-    const std::size_t colon = address.rfind(':');
-    if (colon == std::string::npos) {
-        error = address + " is not HOST:PORT";
-        return nullptr;
-    }
+    std::string host;
+    std::string port;
+    if (!split_address(address, host, port, error)) return nullptr;
     std::unique_ptr<StreamSerial> serial(new StreamSerial);
-    const std::string host = address.substr(0, colon);
-    serial->listener_ = listen_on(host, address.substr(colon + 1));
+    serial->listener_ = listen_on(host, port);
     if (serial->listener_ < 0) {
         error = reason(("cannot listen on " + address).c_str());
         return nullptr;
     }
     set_nonblocking(serial->listener_);
-    serial->address_ = "socket://" + (host.empty() ? std::string("localhost") : host) + ":" +
-                       bound_port(serial->listener_);
+    if (host.empty()) host = "localhost";
+    if (host.find(':') != std::string::npos) host = "[" + host + "]";
+    serial->address_ = "socket://" + host + ":" + bound_port(serial->listener_);
     return serial;
 }
 

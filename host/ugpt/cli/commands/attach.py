@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
@@ -61,7 +62,7 @@ def command(
     display = make_display(output_mode(plain, json))
     target = Target(port, baud, no_reset)
     attachment = Attachment(
-        target.connect,
+        FollowedTarget(target).connect,
         partial(_open, folder, data or [], display.show),
         display.show,
     )

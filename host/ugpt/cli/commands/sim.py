@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ...device import virtual
+from ...rpc.address import parse_listen
 from ...rpc.transport import ended_error
 from ...view.output import console, say
 from ...view.streams import OutputLost
@@ -36,9 +37,9 @@ def command(
     flash: Flash = None,
     pace: Pace = False,
 ) -> None:
-    if pty and listen:
+    if pty and listen is not None:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
-    extra = ["--listen", listen] if listen else ["--pty"]
+    extra = ["--pty"] if listen is None else ["--listen", str(parse_listen(listen))]
     # However this process ends, the device is not left behind, holding its port and its flash.
     arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
     run_until_interrupted(

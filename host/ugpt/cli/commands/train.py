@@ -18,6 +18,7 @@ import typer
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
+from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...errors import UgptError
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
@@ -228,7 +229,7 @@ def _watch(
     else:
         say_all(said)
     session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
-    training = Training(target.connect, session)
+    training = Training(FollowedTarget(target).connect, session)
     try:
         outcome = run(_train(training, display))
     except (UgptError, typer.Exit):

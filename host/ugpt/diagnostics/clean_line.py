@@ -1,0 +1,146 @@
+"""Which bytes a line does not carry, and what takes them away.
+
+Every value is sent by itself, in a ping and in a knock, more than once: a frame has a checksum of
+any bytes, so that one alone may fail because of another byte. What fails again and again does not
+pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from ..rpc import messages
+from ..rpc.errors import DeviceError, NoAnswer
+from ..rpc.knock import checksum, heard, knock
+from ..rpc.link import Link
+from ..rpc.receiver import LogLine
+
+_ROUNDS = 5
+_ANSWER_S = 0.3
+_AT_ONCE = 16
+_MANY = 32
+_VALUES = 255  # zero ends frames, and nothing passes where it does not
+_CARRIED = 6  # how often a frame holds the byte that it tries
+
+_XON_XOFF = {0x11, 0x13}
+_LINE_ENDS = {0x0A, 0x0D}
+_TELNET = {0xFF}
+_EIGHTH_BIT = set(range(0x80, 0x100))
+
+Probe = Callable[[int, int], Awaitable[bool]]
+"""Whether a byte passes; the number makes each try another frame."""
+
+
+class LineExaminer:
+    """Tries the bytes of a link whose listening has begun. `hear` is to get its lines of text."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, asyncio.Future[None]] = {}
+
+    def hear(self, line: LogLine) -> None:
+        answered = self._answers.get(heard(line.text) or 0)
+        if answered is not None and not answered.done():
+            answered.set_result(None)
+
+    async def lost_bytes(self, link: Link) -> frozenset[int] | None:
+        """The values that do not pass; None if nothing at all is answered."""
+        ping, knock_once = self._ping_of(link), self._knock_of(link)
+        pings = await self._answers_at_all(ping)
+        knocks = await self._answers_at_all(knock_once)
+        if not pings and not knocks:
+            return None
+        lost = await _lost(ping) if pings else set()
+        lost |= await _lost(knock_once) if knocks else set()
+        if len(lost) == _VALUES:
+            return None  # the device is gone
+        # What reaches the device and is not seen to be answered has lost on the way back what every
+        # answer has: a byte above 127.
+        return frozenset(lost or (set() if pings else _EIGHTH_BIT))
+
+    async def _answers_at_all(self, probe: Probe) -> bool:
+        for number in range(_ROUNDS):
+            if await probe(ord("u"), number):
+                return True
+        return False
+
+    def _ping_of(self, link: Link) -> Probe:
+        async def ping(byte: int, number: int) -> bool:
+            payload = bytes((byte,)) * (_CARRIED + number)
+            try:
+                return await link.ask(messages.ping(payload), _ANSWER_S) == payload
+            except NoAnswer:
+                return False
+            except DeviceError:
+                return True  # the device has understood it, and wants a hello first
+
+        return ping
+
+    def _knock_of(self, link: Link) -> Probe:
+        async def knock_once(byte: int, number: int) -> bool:
+            body = knock(bytes((byte,)) * _CARRIED, number)
+            answered = asyncio.get_running_loop().create_future()
+            self._answers[checksum(body)] = answered
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    await link.send_body(body, _ANSWER_S)
+                    await answered
+            except (TimeoutError, NoAnswer):
+                return False
+            finally:
+                del self._answers[checksum(body)]
+            return True
+
+        return knock_once
+
+
+async def _lost(probe: Probe) -> set[int]:
+    """The values that no try has brought through. XOFF comes last, for it stops some lines."""
+    left = sorted(set(range(1, _VALUES + 1)) - _XON_XOFF) + sorted(_XON_XOFF, reverse=True)
+    for number in range(_ROUNDS):
+        passing = await _passing(probe, left, number)
+        left = [byte for byte in left if byte not in passing]
+        if not passing and len(left) > _MANY:
+            break  # that is no accident
+    return set(left)
+
+
+async def _passing(probe: Probe, values: Iterable[int], number: int) -> set[int]:
+    slots = asyncio.Semaphore(_AT_ONCE)
+    found: set[int] = set()
+
+    async def try_one(byte: int) -> None:
+        async with slots:
+            if await probe(byte, number):
+                found.add(byte)
+
+    await asyncio.gather(*(try_one(byte) for byte in values))
+    return found
+
+
+def describe(lost: frozenset[int]) -> str:
+    """The values in hex, in runs."""
+    firsts = [byte for byte in sorted(lost) if byte - 1 not in lost]
+    lasts = [byte for byte in sorted(lost) if byte + 1 not in lost]
+    return ", ".join(
+        f"0x{first:02X}" if first == last else f"0x{first:02X} to 0x{last:02X}"
+        for first, last in zip(firsts, lasts, strict=True)
+    )
+
+
+def cure(lost: frozenset[int]) -> str:
+    """What to switch off, by what is lost."""
+    if lost >= _EIGHTH_BIT:
+        return "It carries 7 bits: set the port or its server to 8 data bits without parity."
+    cures = [
+        advice
+        for marks, advice in (
+            (_XON_XOFF, "XON/XOFF (software flow control)"),
+            (_LINE_ENDS, "the translation of line ends (CR/LF)"),
+            (_TELNET, "telnet mode, or reach it by rfc2217:// in place of socket://"),
+        )
+        if lost & marks
+    ]
+    if not cures:
+        return "Set the port, the server or the bridge to raw 8-bit data."
+    return f"Switch off at the port, the server or the bridge: {'; '.join(cures)}."
