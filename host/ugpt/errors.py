@@ -21,6 +21,7 @@ UgptError
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |-- RunError                a run folder
+|   `-- DiskFull            has no room for a file
 |-- ImageError              a firmware image
 `-- ToolError               another program that is needed
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..runs.save_period import SavePeriod
 from ..training.recipe import EVAL_DOCUMENTS
 from .numbers import decimal_number, whole_number
 
@@ -28,6 +29,13 @@ class MomentsName(StrEnum):
     F32 = "f32"
     BF16 = "bf16"
     Q8 = "q8"
+
+
+def _save_period(text: object) -> SavePeriod:
+    try:
+        return SavePeriod.parse(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 Steps = Annotated[
@@ -97,6 +105,16 @@ Recompute = Annotated[
         "--recompute",
         help="Recompute activations in the backward pass: less memory, more time.",
         rich_help_panel=_PANEL,
+    ),
+]
+SaveEvery = Annotated[
+    SavePeriod,
+    typer.Option(
+        help="Save a checkpoint in the run folder and in the flash of the board this often: a "
+        "time, a number of steps, or `never` for the end only. A kill or a power cut costs what "
+        "came after it.",
+        parser=_save_period,
+        metavar="30s|2m|5000|never",
     ),
 ]
 Holdout = Annotated[

@@ -17,9 +17,6 @@ from .fit import require_fit
 from .restore import place
 from .session import Session
 
-SAVE_PERIOD_S = 60.0
-"""How much work a power cut may cost at most, if the user does not say."""
-
 _FIRST_STEP_TIMEOUT_S = 10.0
 _LOOK_S = 0.05
 
@@ -33,7 +30,7 @@ class Detached(Event):
     step: int
     total_steps: int
     save_every: int
-    """Steps from one checkpoint to the next, at most."""
+    """Steps from one checkpoint to the next; 0 if only the end is saved."""
 
 
 async def detach(device: Device, session: Session, progress: Progress | None = None) -> Detached:
@@ -57,12 +54,11 @@ async def detach(device: Device, session: Session, progress: Progress | None = N
     )
     run.begin(device.description)
     point = await place(device, session)
-    total_steps = session.total_steps
-    await device.train(total_steps, config.save_every, Source.FLASH)
+    total_steps, every = session.total_steps, config.save_every.steps
+    await device.train(total_steps, every, Source.FLASH)
     status = await _see_it_go(device, point.step)
-    every = config.save_every
-    if not every:
-        every = min(_steps_between_saves(status), total_steps)
+    if config.save_every.seconds:
+        every = min(_steps_in(config.save_every.seconds, status), total_steps)
         await device.train(total_steps, every, Source.FLASH)
     remember(run)
     return Detached(run.path, device.description, status.step, total_steps, every)
@@ -93,6 +89,7 @@ async def _see_it_go(device: Device, step: int) -> Status:
         await asyncio.sleep(_LOOK_S)
 
 
-def _steps_between_saves(status: Status) -> int:
+def _steps_in(duration_s: float, status: Status) -> int:
+    """Steps, because a device that counted time would save at another step each time."""
     step_s = status.step_us / 1e6 or _FIRST_STEP_TIMEOUT_S
-    return max(round(SAVE_PERIOD_S / step_s), 1)
+    return max(round(duration_s / step_s), 1)

@@ -44,6 +44,8 @@ class Started(Event):
     total_steps: int
     source: str
     held_out: int = 0
+    resumed: bool = False
+    """Whether the run had been begun before."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,8 @@ class Finished(Event):
 
     run: Path
     step: int
-    loss: float
+    loss: float | None
+    """Of the last step; None if metrics.jsonl lacks it."""
     elapsed_s: float | None
     """None if nobody watched it from the start."""
     weights_sha256: str

@@ -54,7 +54,6 @@ class Attachment:
             connect,
             emit,
             step=lambda: self._follower.run.metrics.step if self._follower else 0,
-            begun=lambda: self._follower is not None,
             stop=self._wishes.stop,  # never set: leaving needs no ceremony
         )
 

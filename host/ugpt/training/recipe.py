@@ -8,6 +8,7 @@ from ..data.dataset import count_held_out
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule
+from ..runs.save_period import SavePeriod
 
 EVALUATIONS = 20
 """In a run, if it is not said how often."""
@@ -45,6 +46,14 @@ def evaluation(
     return Evaluation(
         held_out, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, held_out)
     )
+
+
+def save_period(text: str) -> SavePeriod:
+    """Such as `30s`, `2m`, `5000` for steps, or `never`. Raises InvalidValue."""
+    try:
+        return SavePeriod.parse(text)
+    except ValueError as error:
+        raise InvalidValue(f"save_every: {error}.") from None
 
 
 def recipe(

@@ -21,6 +21,7 @@ from ...device.target import Target
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
+from ...runs.save_period import EVERY_MINUTE
 from ...training.detach import detach
 from ...training.events import Notice
 from ...training.new_run import new_run
@@ -57,6 +58,7 @@ from ..recipe import (
     Moments,
     MomentsName,
     Recompute,
+    SaveEvery,
     ScheduleName,
     ScheduleOption,
     Steps,
@@ -129,13 +131,7 @@ def command(
             "progress.",
         ),
     ] = False,
-    save_every: Annotated[
-        int,
-        typer.Option(
-            help="Save a checkpoint every so many steps; 0 saves at the end only.",
-            **whole_number(0),
-        ),
-    ] = 0,
+    save_every: SaveEvery = EVERY_MINUTE,
     seed: Annotated[
         int,
         typer.Option(
