@@ -42,6 +42,7 @@ bool catch_signals() {
     struct sigaction action{};
     action.sa_handler = on_signal;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails, as on a full disk
     return sigaction(SIGINT, &action, nullptr) == 0 && sigaction(SIGTERM, &action, nullptr) == 0;
 }
 

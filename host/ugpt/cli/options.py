@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import tempfile
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +12,7 @@ import typer
 
 from ..device.ports import VIRTUAL
 from ..device.target import Target
+from ..device.virtual import IN_MEMORY
 from ..rpc.messages import BLOCK_SIZE_MAX
 from .numbers import whole_number
 
@@ -103,14 +102,11 @@ Flash = Annotated[
 SEED_MAX = 2**64 - 1
 
 
-@contextmanager
-def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
+def board_to_ask(target: Target, board: str | None) -> Target:
     """The device at `target`, or a virtual `board` with a flash of its own."""
     if board is None:
-        yield target
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
+        return target
+    return dataclasses.replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -64,7 +64,7 @@ Dedupe = Annotated[
 
 def load_texts(files: Sequence[Path], reading: Reading, block_size: int) -> Dataset:
     """Raises DataError or InvalidValue."""
-    if STANDARD_INPUT in files and sys.stdin.isatty():
+    if STANDARD_INPUT in files and sys.stdin is not None and sys.stdin.isatty():
         say("Type the text; Ctrl-D at the start of a line ends it.")
     return Dataset.load(files, reading, block_size)
 

@@ -34,10 +34,11 @@ async def connect(
 
     `port` is a serial port, a pseudo-terminal, "socket://host:port" or "virtual"; None takes the
     one board that is plugged in, or else the virtual device with the memory of `board` and its
-    flash in the file `flash`. `pace` takes the virtual device, which then needs the time that the
-    board is estimated to need. `baud` and `window` limit the rate and the requests in flight, which
-    are otherwise the most that both ends can do. `no_reset` leaves the control lines of a serial
-    port as they are when it is closed. `on_log` is called with each line of the device's log.
+    flash in the file `flash`, by default one that every call shares. `pace` takes the virtual
+    device, which then needs the time that the board is estimated to need. `baud` and `window` limit
+    the rate and the requests in flight, which are otherwise the most that both ends can do.
+    `no_reset` leaves the control lines of a serial port as they are when it is closed. `on_log` is
+    called with each line of the device's log.
 
     Raises PortError if the port cannot be opened, LinkError if no device answers on it within
     `open_timeout_s`, and InvalidValue for `pace` beside a port that is not the virtual device.
@@ -45,6 +46,9 @@ async def connect(
     if pace:
         ports.check_pace(port)
     choice = ports.choose_port(ports.VIRTUAL if pace else port)
+    if choice.is_virtual and flash is None:
+        flash, remark = virtual.kept_flash(board)
+        choice = ports.Choice(choice.port, "; ".join(filter(None, (choice.reason, remark))))
     transport = await open_transport(choice, board, flash, no_reset, pace)
     link = Link(transport, window_limit=window, baud_limit=baud, on_log=on_log)
     try:

@@ -31,6 +31,8 @@ class Detached(Event):
     total_steps: int
     save_every: int
     """Steps from one checkpoint to the next; 0 if only the end is saved."""
+    remembered: bool = True
+    """Whether `ugpt attach` finds the run folder by itself, wherever it lies."""
 
 
 async def detach(device: Device, session: Session, progress: Progress | None = None) -> Detached:
@@ -60,8 +62,8 @@ async def detach(device: Device, session: Session, progress: Progress | None = N
     if config.save_every.seconds:
         every = min(_steps_in(config.save_every.seconds, status), total_steps)
         await device.train(total_steps, every, Source.FLASH)
-    remember(run)
-    return Detached(run.path, device.description, status.step, total_steps, every)
+    remembered = remember(run)
+    return Detached(run.path, device.description, status.step, total_steps, every, remembered)
 
 
 def _require_checkpoint_room(device: Device, plan: Plan) -> None:

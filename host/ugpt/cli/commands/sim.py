@@ -39,6 +39,10 @@ def command(
     if pty and listen:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--listen", listen] if listen else ["--pty"]
+    if flash is None:
+        _, remark = virtual.kept_flash(board)
+        if remark:
+            say(f"The device forgets all when it ends: {remark}.")
     # However this process ends, the device is not left behind, holding its port and its flash.
     arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
     run(_simulate(arguments, f"{board}, at its estimated pace" if pace else board))
