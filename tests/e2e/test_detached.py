@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,10 +16,21 @@ import pytest
 import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import device_process, listening_device
+from tests.support.in_process import Program, program
 from tests.support.waiting import until
 from ugpt import DeviceState, Status
+from ugpt.device import virtual
 
 STEPS = 20_000
+
+
+@pytest.fixture
+def ugpt_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    return program(tmp_path, monkeypatch, capsys)
+
+
 SHORT = ("--steps", "3000", "--run", "R")
 LONG = ("--steps", str(STEPS), "--run", "R")
 
@@ -153,6 +165,29 @@ async def test_leaving_does_not_stop_it(cli: CommandLine, tmp_path: Path, names:
         assert "Pause the training" in cli.refused(
             "data", "push", names, "--seed", "1", "--port", port
         )
+
+
+def test_a_device_that_ends_before_the_first_step(
+    ugpt_here: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: Path, straight: Path
+) -> None:
+    """The power goes once in each part of what `--detach` does, and the command goes on."""
+    lives = tmp_path / "lives"
+    device = tmp_path / "device"
+    real = shlex.quote(str(virtual.program()))
+    # After so many bytes: the data set is being erased, half there, whole; the first checkpoint.
+    device.write_text(
+        "#!/bin/sh\n"
+        f"echo >> {lives}; case $(wc -l < {lives}) in 1) cut=3000;; 2) cut=60000;; 3) cut=99000;;"
+        f' *) exec {real} "$@";; esac\n'
+        f'exec {real} "$@" --power-cut-after $cut\n'
+    )
+    device.chmod(0o755)
+    ugpt_here("info")  # makes the flash
+    monkeypatch.setenv(virtual.PROGRAM_VARIABLE, str(device))
+    said = ugpt_here("train", names, *LONG, "--detach").err
+    assert said.count("Trying again.") == 3
+    ugpt_here("attach", "--run", "R")
+    check(tmp_path / "R", straight)
 
 
 async def test_taken_over_by_a_watched_run(

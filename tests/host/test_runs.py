@@ -105,6 +105,24 @@ def test_a_folder_that_cannot_be_filled_is_removed(
     assert not (tmp_path / "runs" / "a").exists()
 
 
+def test_a_kill_never_leaves_a_folder_without_its_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", killed)
+    run = Run.new(tmp_path / "runs" / "a", CONFIG, b"anna\n")
+    with pytest.raises(KeyboardInterrupt):
+        run.begin("")
+    assert not (tmp_path / "runs" / "a").exists()
+    monkeypatch.undo()
+    again = Run.new(tmp_path / "runs" / "a", CONFIG, b"anna\n")
+    again.begin("")
+    assert sorted(path.name for path in again.path.iterdir()) == ["config.toml", "input.txt"]
+    assert again.path.stat().st_mode & 0o777 == (tmp_path / "runs").stat().st_mode & 0o777
+
+
 def test_what_exists_is_refused(run: Run) -> None:
     with pytest.raises(RunError, match=r"exists already.*--resume"):
         Run.new(run.path, CONFIG)

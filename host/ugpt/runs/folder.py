@@ -15,7 +15,9 @@ Every file is written whole or not at all, except metrics.jsonl, to which whole 
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -71,19 +73,12 @@ class Run:
         if self._exists:
             return
         require_absent(self.path)
-        try:
-            self.path.mkdir(parents=True)
-        except OSError as error:
-            raise write_error(self.path, error) from None
-        try:
-            if self._standard_input is not None:
-                write_atomically(self.input_file, self._standard_input)
-                self._standard_input = None
-            self.config = replace(self.config, device=device)
-            write_atomically(self.path / "config.toml", self.config.to_toml().encode())
-        except RunError:
-            shutil.rmtree(self.path, ignore_errors=True)
-            raise
+        self.config = replace(self.config, device=device)
+        contents = {"config.toml": self.config.to_toml().encode()}
+        if self._standard_input is not None:
+            contents[self.input_file.name] = self._standard_input
+        _make_folder(self.path, contents)
+        self._standard_input = None
         self._exists = True
 
     @classmethod
@@ -159,6 +154,37 @@ def _one_line(error: Exception) -> str:
     """What is wrong, short: the values come from the file."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}..."
+
+
+def _make_folder(path: Path, contents: Mapping[str, bytes]) -> None:
+    """Makes a folder with these files, or none: a kill never leaves one without them."""
+    unfinished: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".ugpt-", dir=path.parent))
+        for name, content in contents.items():
+            write_atomically(unfinished / name, content)
+        unfinished.chmod(0o777 & ~_umask())
+        unfinished.rename(path)
+    except OSError as error:
+        _remove(unfinished)
+        raise write_error(path, error) from None
+    except RunError as error:
+        _remove(unfinished)
+        message = error.message.replace(str(unfinished), str(path))
+        raise type(error)(message, error.advice) from None
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    """The mode bits that this process does not give to what it makes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def require_absent(path: Path) -> None:

@@ -17,16 +17,18 @@ import typer
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
+from ...device.client import Device
 from ...device.target import Target
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...runs.save_period import EVERY_MINUTE
-from ...training.detach import detach
-from ...training.events import Notice
+from ...training.detach import Detached, detach
+from ...training.events import Event, Interrupted, Notice
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
+from ...training.retry import Retry
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
 from ...view.display import Display, Mode, choose_mode, make_display
@@ -256,17 +258,30 @@ async def _train(training: Training, display: Display) -> Outcome:
 
 
 async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
-    async with target.connect() as device:
-        status = await device.status()
-        if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
-            say(f"This ends the run on the board after step {status.step:,} of its own.")
-        with byte_progress(f"{dataset.title} to the board") as progress:
-            session = Session(prepared, dataset, lambda event: None)
-            started = await detach(device, session, progress)
+    session = Session(prepared, dataset, _remark)
+    with byte_progress(f"{dataset.title} to the board") as progress:
+
+        async def start(device: Device) -> Detached:
+            status = await device.status()
+            if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
+                say(f"This ends the run on the board after step {status.step:,} of its own.")
+            return await detach(device, session, progress)
+
+        retry = Retry(target.connect, _remark, step=lambda: 0, stop=asyncio.Event())
+        started = await retry.run(start)
+    assert started is not None  # nobody asks for a stop
     if json:
         print_json(started.to_json())
     else:
         say_detached(started, target)
+
+
+def _remark(event: Event) -> None:
+    """What a person should know while a run is brought onto a board."""
+    if isinstance(event, Notice):
+        say(event.text)
+    elif isinstance(event, Interrupted):
+        say(f"{event.reason} Trying again.")
 
 
 @contextmanager
