@@ -53,12 +53,21 @@ _LOSSES_PER_EVALUATION = 320  # of documents and positions together
 _BLOCK_BYTES = 64 * VALUE_BYTES
 _LOSSES_PER_REQUEST = 2000
 _RESTART_TIMEOUT_S = 10.0
+_STRIDE_MINOR = 1  # of the protocol, from which on a curve may leave steps out
 
 
 class Losses(NamedTuple):
     """Losses of consecutive steps; `first` is the step (1-based) of the first."""
 
     first: int
+    values: tuple[float, ...]
+
+
+class KeptLosses(NamedTuple):
+    """Losses of every `stride`th step from `first` (1-based) on."""
+
+    first: int
+    stride: int
     values: tuple[float, ...]
 
 
@@ -439,13 +448,16 @@ class Device:
         """The data set in flash; raises BadData if there is none."""
         return await self._link.call(messages.data_info())
 
-    async def curve(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
+    async def curve(self, first: int, count: int = _LOSSES_PER_REQUEST) -> KeptLosses:
         """Losses from step `first` (1-based) on that a run from flash has kept.
 
         At most those one frame holds; none if none are kept.
         """
         most = min(count, _LOSSES_PER_REQUEST, self._data_bytes // VALUE_BYTES)
-        return decode_floats(await self._link.call(messages.curve(first, most)))
+        strided = self.hello.minor >= _STRIDE_MINOR
+        result = await self._link.call(messages.curve(first, most, strided))
+        # A device that knows no strides has them all, from the first one wanted on.
+        return KeptLosses(result.first or first, result.stride, decode_floats(result.values))
 
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
         """Makes the device print samples by itself, from power-up on, or no longer."""

@@ -67,12 +67,10 @@ class Metrics:
         """Leaves out the losses up to `step` that are not recorded yet."""
         _skip(self.losses, step)
 
-    def record(
-        self, first: int, losses: Sequence[float], tokens: Sequence[int], stride: int = 1
-    ) -> int | None:
+    def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
         """Appends the losses of steps `first`.. (1-based), each with its number of tokens.
 
-        With a `stride` they are those of every so many steps, and the steps between are given up.
+        A loss that is no number is not known, and leaves a gap.
         Steps that are recorded already are compared: if one differs, the file is rewritten from
         there on, and that step is returned; one that was given up stays so. Raises RunError,
         leaving the file as it was, if it cannot be written; after DiskFull all is kept in memory
@@ -80,19 +78,15 @@ class Metrics:
         """
         if first > self.step + 1:
             raise ValueError(f"step {first} after step {self.step} leaves a gap")
-        steps = range(first, first + stride * len(losses), stride)
+        known = self.losses[first - 1 : first - 1 + len(losses)]
+        differing = next((i for i, loss in enumerate(known) if _differ(loss, losses[i])), None)
         changed = None
-        for step, loss in zip(steps, losses, strict=True):
-            if step > self.step:
-                break
-            known = self.losses[step - 1]
-            if loss != known and not math.isnan(known):
-                changed = step
-                self._cut(step)
-                break
-        new = next((i for i, step in enumerate(steps) if step > self.step), len(losses))
+        if differing is not None:
+            changed = first + differing
+            self._cut(changed)
+        new = self.step + 1 - first
         if new < len(losses):
-            self._append(steps[new:], losses[new:], tokens[new:])
+            self._append(first + new, losses[new:], tokens[new:])
         return changed
 
     def record_validation(self, val_loss: float) -> None:
@@ -146,11 +140,11 @@ class Metrics:
             raise write_error(self._path, error) from None
         self._unwritten = b""
 
-    def _append(self, steps: range, losses: Sequence[float], tokens: Sequence[int]) -> None:
+    def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
         # repr gives the float32 exactly: a shortest float32 text would read back as another double.
         text = "".join(
-            f'{{"step": {step}, "loss": {loss!r}, "tokens": {count}}}\n'
-            for step, loss, count in zip(steps, losses, tokens, strict=True)
+            f'{{"step": {first + i}, "loss": {loss!r}, "tokens": {count}}}\n'
+            for i, (loss, count) in enumerate(zip(losses, tokens, strict=True))
             if not math.isnan(loss)
         )
         before = len(self._unwritten)
@@ -158,17 +152,12 @@ class Metrics:
         try:
             self.flush()
         except DiskFull:
-            self._extend(steps, losses)
+            self.losses.extend(losses)
             raise
         except BaseException:
             self._unwritten = self._unwritten[:before]
             raise
-        self._extend(steps, losses)
-
-    def _extend(self, steps: range, losses: Sequence[float]) -> None:
-        for step, loss in zip(steps, losses, strict=True):
-            _skip(self.losses, step - 1)
-            self.losses.append(loss)
+        self.losses.extend(losses)
 
     def _cut(self, step: int) -> None:
         """Drops the entries of `step` and later."""
@@ -230,6 +219,11 @@ def _parse(line: bytes) -> _Entry | None:
         return _Entry(step, loss, None if val_loss is None else float(val_loss), line)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
+
+
+def _differ(one: float, other: float) -> bool:
+    """Whether two losses of a step, both known, are not the same."""
+    return one != other and not math.isnan(one) and not math.isnan(other)
 
 
 def _skip(losses: array[float], step: int) -> None:

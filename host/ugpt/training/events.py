@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +68,10 @@ class Step(Event):
 
 @dataclass(frozen=True)
 class StepLosses(Event):
-    """Losses of consecutive steps from `first` (1-based) on, with the tokens of each."""
+    """Losses of consecutive steps from `first` (1-based) on, with the tokens of each.
+
+    A loss that is not known, of a step that a board on its own has left out, is no number.
+    """
 
     first: int
     losses: Sequence[float]
@@ -77,6 +81,7 @@ class StepLosses(Event):
         return [
             Step(self.first + i, loss, count)
             for i, (loss, count) in enumerate(zip(self.losses, self.tokens, strict=True))
+            if not math.isnan(loss)
         ]
 
 

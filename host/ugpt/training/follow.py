@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -108,7 +109,6 @@ class _Follower:
         self._wishes = wishes
         self._total_steps = session.total_steps
         self._shown = False
-        self._given_up = 0
 
     async def follow(self, device: Device) -> Following:
         status = await self._look(device)
@@ -135,8 +135,13 @@ class _Follower:
         reporter.report(step, status)
         if status.step < self._total_steps:
             return Following.PAUSED
-        if self._given_up:
-            self.emit(Notice(f"The losses of {self._given_up:,} steps were not kept."))
+        if missing := sum(map(math.isnan, self.run.metrics.losses)):
+            self.emit(
+                Notice(
+                    f"The board has kept the losses of {self._total_steps - missing:,} of "
+                    f"{self._total_steps:,} steps; metrics.jsonl has a gap for each of the others."
+                )
+            )
         await finish_run(device, self._session, None)
         forget(self.run)
         return Following.FINISHED
@@ -176,7 +181,8 @@ class _Follower:
             if not losses.values or losses.first > first:
                 async for older in pull_loss_history(device, self.run, self._session.token_counts):
                     self.emit(older)
-                self._give_up(losses.first - 1 if losses.values else status.step)
+                # The board had no room for the others, and nobody was there to take them.
+                self.run.metrics.give_up(losses.first - 1 if losses.values else status.step)
             if losses.values:
                 tokens = self._record(losses.first, losses.values)
                 if throughput:
@@ -191,16 +197,6 @@ class _Follower:
             self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
         self.emit(StepLosses(first, losses, tokens))
         return tokens
-
-    def _give_up(self, step: int) -> None:
-        """The board had no room for these losses, and nobody was there to take them."""
-        first = self.run.metrics.step + 1
-        if step < first:
-            return
-        self.run.metrics.give_up(step)
-        if not self._given_up:
-            self.emit(Notice(f"The board no longer has the losses from step {first:,} on."))
-        self._given_up += step + 1 - first
 
     async def _look(self, device: Device) -> Status:
         status = await device.status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..data.dataset import positions_of
 from ..device.client import Device
+from ..rpc.errors import ProtocolError
 from ..runs.folder import Run
 from .events import StepLosses
 
@@ -37,12 +39,22 @@ class TokenCounts:
 async def pull_loss_history(
     device: Device, run: Run, tokens: TokenCounts
 ) -> AsyncIterator[StepLosses]:
-    """Records the losses that the board has kept in flash and the run folder lacks."""
+    """Records the losses that the board has kept in flash and the run folder lacks.
+
+    Those of steps that it has left out, as the curve became long, are no numbers.
+    """
     while True:
         first = run.metrics.step + 1
-        losses = await device.curve(first)
-        if not losses:
+        kept = await device.curve(first)
+        if not kept.values:
             return
+        if kept.first < first or kept.stride < 1:
+            raise ProtocolError(
+                f"The device sent losses from step {kept.first:,} on instead of step {first:,}."
+            )
+        last = kept.first + kept.stride * (len(kept.values) - 1)
+        losses = [math.nan] * (last + 1 - first)
+        losses[kept.first - first :: kept.stride] = kept.values
         counts = tokens.of(first, len(losses))
         run.metrics.record(first, losses, counts)
         yield StepLosses(first, losses, counts)
