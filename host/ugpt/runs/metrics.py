@@ -14,7 +14,9 @@ from typing import NamedTuple, Self
 from .errors import DiskFull
 from .files import open_plain, read_file, write_all, write_atomically, write_error
 
-_STEPS_MAX = 2**24  # of the protocol
+STEPS_MAX = 2**24
+"""The most steps of a run."""
+
 _MOST_BYTES = 2**32  # of which a run of the most steps needs a half
 _LINE_BYTES = 4096  # of an entry, many times what one takes
 _END = b"}\n"
@@ -170,7 +172,7 @@ class Metrics:
     def _mend(self) -> None:
         """Takes out of the file what is no entry, before more is written behind it."""
         if self.damaged:
-            self._rewrite(_STEPS_MAX)
+            self._rewrite(STEPS_MAX)
             self.damaged = False
 
     def _rewrite(self, last_step: int) -> None:
@@ -213,7 +215,7 @@ def _parse(line: bytes) -> _Entry | None:
     try:
         values = json.loads(line)
         step, loss, val_loss = values["step"], values["loss"], values.get("val_loss")
-        if type(step) is not int or not 0 < step <= _STEPS_MAX:
+        if type(step) is not int or not 0 < step <= STEPS_MAX:
             return None
         (loss,) = array("f", [loss])
         return _Entry(step, loss, None if val_loss is None else float(val_loss), line)

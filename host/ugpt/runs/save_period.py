@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-_STEPS_MAX = 2**24  # of the protocol
+from .metrics import STEPS_MAX
+
 _SECONDS_MAX = 86_400
 _SECONDS_IN = {"s": 1, "m": 60, "h": 3600}
 _FORM = re.compile(r"(?P<number>[0-9]{1,8})(?P<unit>[smh]?)", re.ASCII)
@@ -28,7 +29,7 @@ class SavePeriod:
             return cls()
         if found := _FORM.fullmatch(text):
             number, unit = int(found["number"]), found["unit"]
-            if not unit and 0 < number <= _STEPS_MAX:
+            if not unit and 0 < number <= STEPS_MAX:
                 return cls(steps=number)
             if unit and 0 < number * _SECONDS_IN[unit] <= _SECONDS_MAX:
                 return cls(seconds=number * _SECONDS_IN[unit])

@@ -179,10 +179,12 @@ class _Follower:
         while (first := self.run.metrics.step + 1) <= status.step:
             losses = await device.losses(first)
             if not losses.values or losses.first > first:
-                async for older in pull_loss_history(device, self.run, self._session.token_counts):
-                    self.emit(older)
+                held_from = losses.first if losses.values else status.step + 1
+                older = pull_loss_history(device, self.run, self._session.token_counts, held_from)
+                async for event in older:
+                    self.emit(event)
                 # The board had no room for the others, and nobody was there to take them.
-                self.run.metrics.give_up(losses.first - 1 if losses.values else status.step)
+                self.run.metrics.give_up(held_from - 1)
             if losses.values:
                 tokens = self._record(losses.first, losses.values)
                 if throughput:
