@@ -5,7 +5,7 @@ A listing (help, or a Tab) needs names and summaries: a file's name, and its fir
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -33,22 +33,24 @@ def summary(name: str) -> str:
         return file.readline().strip().strip('"')
 
 
-class _PlainFlags:
-    """A flag takes no value, so help shows none."""
+class _PlainTypes:
+    """Help shows what a person writes: nothing for a flag, and an argument by its name alone."""
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)  # type: ignore[misc]
         for parameter in parameters:
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
+            elif parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: None
         return parameters
 
 
-class PlainCommand(_PlainFlags, TyperCommand):
+class PlainCommand(_PlainTypes, TyperCommand):
     """One command."""
 
 
-class PlainGroup(_PlainFlags, TyperGroup):
+class PlainGroup(_PlainTypes, TyperGroup):
     """Commands in one file."""
 
 
@@ -96,12 +98,19 @@ def load_command(name: str) -> Any:
         app = typer.Typer(
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
-        examples = pasteable("\n\n".join(["Examples:", *module.EXAMPLES]))
-        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__ or ""), epilog=examples)(
-            module.command
-        )
+        app.command(
+            name,
+            cls=PlainCommand,
+            help=_unwrapped(module.__doc__ or ""),
+            epilog=examples(module.EXAMPLES),
+        )(module.command)
         command = typer.main.get_command(app)
     return command
+
+
+def examples(lines: Sequence[str]) -> str:
+    """The end of a help text."""
+    return pasteable("\n\n".join(["Examples:", *lines]))
 
 
 def _unwrapped(text: str) -> str:

@@ -13,13 +13,13 @@ import typer
 from ..device.ports import VIRTUAL
 from ..device.target import Target
 from ..device.virtual import IN_MEMORY
-from ..rpc.messages import BLOCK_SIZE_MAX
-from .numbers import whole_number
+from ..rpc.messages import METHODS, SHAPE
+from .numbers import protocol_number
 
 T = TypeVar("T")
 
 _CONNECTION = "Connection"
-_SHAPE = "Shape of the model"
+_SHAPE = "Model"
 
 Port = Annotated[
     str | None,
@@ -36,15 +36,15 @@ Baud = Annotated[
     typer.Option(
         help="Highest baud rate to use. Default: the highest that works.",
         rich_help_panel=_CONNECTION,
-        **whole_number(9600, 5_000_000),
+        **protocol_number(METHODS["set_baud"].param("baud")),
     ),
 ]
 NoReset = Annotated[
     bool,
     typer.Option(
         "--no-reset",
-        help="Keep the control lines of the port as they are, so that the next connection does not "
-        "restart the board.",
+        help="Leave the control lines of the port alone when it is closed, so that the next "
+        "connection does not restart the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
@@ -55,7 +55,7 @@ Pace = Annotated[
     bool,
     typer.Option(
         "--pace",
-        help="Let the virtual device take the time that the board is estimated to take.",
+        help="Slow the virtual device down to the estimated speed of the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
@@ -63,7 +63,9 @@ Pace = Annotated[
 NLayer = Annotated[
     int,
     typer.Option(
-        help="Number of transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)
+        help="Number of transformer blocks.",
+        rich_help_panel=_SHAPE,
+        **protocol_number(SHAPE["n_layer"]),
     ),
 ]
 NEmbd = Annotated[
@@ -71,7 +73,7 @@ NEmbd = Annotated[
     typer.Option(
         help="Width of the residual stream; a multiple of --n-head.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, 1024),
+        **protocol_number(SHAPE["n_embd"]),
     ),
 ]
 NHead = Annotated[
@@ -79,7 +81,7 @@ NHead = Annotated[
     typer.Option(
         help="Attention heads per block.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, 64),
+        **protocol_number(SHAPE["n_head"]),
     ),
 ]
 BlockSize = Annotated[
@@ -87,7 +89,7 @@ BlockSize = Annotated[
     typer.Option(
         help="Context length in characters.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, BLOCK_SIZE_MAX),
+        **protocol_number(SHAPE["block_size"]),
     ),
 ]
 Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
@@ -99,14 +101,23 @@ Flash = Annotated[
     ),
 ]
 
-SEED_MAX = 2**64 - 1
-
 
 def board_to_ask(target: Target, board: str | None) -> Target:
     """The device at `target`, or a virtual `board` with a flash of its own."""
     if board is None:
         return target
     return dataclasses.replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
+
+
+def given_options(context: typer.Context) -> dict[str, str]:
+    """The parameters that the command line names, and how they are written there."""
+    return {
+        name: parameter.opts[0]
+        for parameter in context.command.params
+        if (name := parameter.name)
+        and (source := context.get_parameter_source(name))
+        and source.name == "COMMANDLINE"
+    }
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

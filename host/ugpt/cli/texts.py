@@ -12,10 +12,11 @@ import typer
 from ..data.dataset import Dataset
 from ..data.reading import Reading
 from ..data.sources import STANDARD_INPUT
+from ..rpc.messages import BLOCK_SIZE_MAX
 from ..view.output import say
 from .numbers import whole_number
 
-_PANEL = "How the text is read"
+_PANEL = "Reading the text"
 _HELP = (
     "Texts, one document (such as a name) per line: files, a folder, - for standard input, or "
     "'names', a built-in list."
@@ -39,7 +40,7 @@ RunningText = Annotated[
     bool,
     typer.Option(
         "--text",
-        help="Read a file as one running text, in windows of --block-size.",
+        help="Read each file as one running text, in windows of --block-size.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -47,18 +48,19 @@ Window = Annotated[
     int | None,
     typer.Option(
         "--window",
-        help="Cut long documents into windows of --block-size that share so many characters.",
+        help="Cut long documents into windows of --block-size that overlap by this many "
+        "characters.",
         show_default=False,
         rich_help_panel=_PANEL,
-        **whole_number(0, 255),
+        **whole_number(0, BLOCK_SIZE_MAX - 1),
     ),
 ]
 Lower = Annotated[
-    bool, typer.Option("--lower", help="Make all letters small.", rich_help_panel=_PANEL)
+    bool, typer.Option("--lower", help="Convert all letters to lower case.", rich_help_panel=_PANEL)
 ]
 Dedupe = Annotated[
     bool,
-    typer.Option("--dedupe", help="Use only the first of equal documents.", rich_help_panel=_PANEL),
+    typer.Option("--dedupe", help="Skip duplicate documents.", rich_help_panel=_PANEL),
 ]
 
 

@@ -62,13 +62,7 @@ class Dataset:
             raise DataError(
                 f"{sources.described} holds no text.", "Give it one document (a name, say) a line."
             )
-        vocabulary = Vocabulary.of(uncut.pieces)
-        if vocabulary.bos > VOCABULARY_LIMIT:
-            raise DataError(
-                f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
-                f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
-                "Use a text in one script.",
-            )
+        vocabulary = _vocabulary(uncut, sources)
         changes = intake.changes
         if how.dedupe:
             before, uncut = len(uncut), uncut.without_duplicates()
@@ -131,18 +125,18 @@ class Split:
     validation: Sequence[str]
 
 
-def split_documents(documents: Sequence[str], seed: int, held_out: int) -> Split:
-    """Holds out the last `held_out` documents of the training order of `seed`.
+def split_documents(documents: Sequence[str], seed: int, validation_documents: int) -> Split:
+    """Holds out the last `validation_documents` documents of the training order of `seed`.
 
     Those before them keep their order, so that a run that never gets to the end of the documents is
     the same run with and without a part held out.
     """
     order = training_order(documents, random.Random(seed))
-    first = len(order) - held_out
+    first = len(order) - validation_documents
     return Split(order[:first], order[first:])
 
 
-def count_held_out(wanted: str, documents: int) -> int:
+def count_validation(wanted: str, documents: int) -> int:
     """How many of so many documents `10%` or `500` are. Raises InvalidValue in words."""
     advice = "Give a share such as 10%, or a number of documents."
     try:
@@ -160,6 +154,18 @@ def count_held_out(wanted: str, documents: int) -> int:
             f"--holdout {wanted} leaves none of {documents:,} documents to train on.", advice
         )
     return count
+
+
+def _vocabulary(documents: Documents, sources: Sources) -> Vocabulary:
+    """The characters of the documents. Raises DataError if there are too many."""
+    vocabulary = Vocabulary.of(documents.pieces)
+    if vocabulary.bos > VOCABULARY_LIMIT:
+        raise DataError(
+            f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
+            f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
+            "Use a text in one script.",
+        )
+    return vocabulary
 
 
 def _digest(files: Sequence[ReadFile]) -> str:

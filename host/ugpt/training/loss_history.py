@@ -48,7 +48,7 @@ async def pull_loss_history(
     """
     while True:
         first = run.metrics.step + 1
-        kept = await device.curve(first)
+        kept = await device.loss_history(first)
         if not kept.values:
             return
         if kept.first < first or kept.stride < 1:

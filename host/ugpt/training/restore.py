@@ -48,7 +48,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
             pass  # it has been recorded
     checkpoint = run.read_checkpoint(matrices)
     if _prefer_device(run, status, checkpoint):
-        _give_up(session, min(status.losses_first - 1, status.step))
+        _give_up(session, min(status.first_loss_step - 1, status.step))
         return ResumePoint(status.step, "the memory of the device")
 
     await device.create(config.run_id, config.shape, config.recipe, session.vocabulary.characters)
@@ -73,7 +73,7 @@ def _prefer_device(run: Run, status: Status, checkpoint: Checkpoint | None) -> b
     whole = not run.metrics.damaged and saved_step <= run.metrics.step
     if status.source is Source.FLASH or not whole:
         return True
-    return status.losses_first <= run.metrics.step + 1 and status.step <= run.evaluation_ahead
+    return status.first_loss_step <= run.metrics.step + 1 and status.step <= run.evaluation_ahead
 
 
 def _give_up(session: Session, step: int) -> None:

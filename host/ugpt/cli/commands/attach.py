@@ -15,7 +15,6 @@ from typing import Annotated
 
 import typer
 
-from ...device.ports import choose_port
 from ...device.target import Target
 from ...device.virtual import IN_MEMORY, kept_flash
 from ...runs.errors import RunError
@@ -26,9 +25,10 @@ from ...training.events import OnEvent
 from ...training.follow import Attachment, Following
 from ...training.reopen import load_dataset
 from ...training.session import Session
-from ...view.display import Display, choose_mode, make_display
+from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
+from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
 
@@ -63,7 +63,7 @@ def command(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Training text of the run, if the file has moved; once for each of several.",
+            help="Training text of the run, if the file has moved; repeat for several files.",
             metavar="FILE",
             show_default=False,
         ),
@@ -72,9 +72,7 @@ def command(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
-    display = make_display(choose_mode(plain, json))
+    display = make_display(output_mode(plain, json))
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         target.connect,
@@ -142,7 +140,7 @@ def _attach_again(target: Target) -> str:
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if not choose_port(target.port).is_virtual:
+    if not target.choose().is_virtual:
         return
     file, _ = kept_flash(target.board)
     say(VIRTUAL_REMARK if file != IN_MEMORY else FORGETFUL_REMARK)

@@ -1,6 +1,6 @@
-"""Measure the speed of training, sampling and the line.
+"""Measure the speed of training, sampling and the link.
 
-The model on the board is left as it is: the board works in its memory only, and starts afresh
+What is saved on the board is kept: the benchmark runs in memory only, and the board restarts
 afterwards.
 """
 
@@ -30,7 +30,7 @@ EXAMPLES = [
 
 _BAR_WIDTH = 24
 _PART_NAMES = {
-    "link": "the line",
+    "link": "the link",
     "training": "training",
     "phases": "the phases of a step",
     "sampling": "sampling",

@@ -11,24 +11,24 @@ from ...data.dataset import Dataset, split_documents
 from ...data.reading import Reading
 from ...data.report import Examination, percent, remarks
 from ...device.target import Target
-from ...rpc.messages import BLOCK_SIZE_MAX, DataSet
+from ...rpc.messages import BLOCK_SIZE_MAX, METHODS, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
 from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count, duration, printable
-from ..group import PlainCommand, PlainGroup
-from ..numbers import whole_number
-from ..options import SEED_MAX, Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
+from ..group import PlainCommand, PlainGroup, examples
+from ..numbers import protocol_number
+from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
 from ..recipe import Steps
 from ..texts import Column, Dedupe, Files, Lower, RunningText, Window, load_texts, say_all
 
 EXAMPLES = [
-    "ugpt data push names",
-    "ugpt data info --json",
     "ugpt data check towns.txt",
     "ugpt data check towns.csv --column name --block-size 32",
+    "ugpt data push names",
+    "ugpt data info --json",
 ]
 
 _SHOWN = 60  # characters of an alphabet
@@ -36,13 +36,14 @@ _SHOWN = 60  # characters of an alphabet
 app = typer.Typer(
     cls=PlainGroup,
     help=__doc__,
+    epilog=examples(EXAMPLES),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
 )
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", *EXAMPLES[2:]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[:2]))
 def check(
     files: Files,
     block_size: BlockSize = 16,
@@ -57,7 +58,7 @@ def check(
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    """Say what is in a text, what would be cut, and which models can be trained on it."""
+    """Show what a text contains, what would be cut off, and which models can train on it."""
     reading = Reading(column, running_text, window, lower, dedupe)
     dataset = load_texts(files, reading, block_size)
     found = Examination.of(dataset, block_size)
@@ -71,7 +72,7 @@ def check(
         console().print(f"- {remark}")
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
 def push(
     files: Files,
     port: Port = None,
@@ -80,7 +81,7 @@ def push(
         int,
         typer.Option(
             help="Seed for the order of the documents, as in `ugpt train`.",
-            **whole_number(0, SEED_MAX),
+            **protocol_number(METHODS["init_weights"].param("seed")),
         ),
     ] = 42,
     block_size: BlockSize = 16,
@@ -99,7 +100,7 @@ def push(
     run(_push(dataset, seed, Target(port, baud, no_reset), json))
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[3:]))
 def info(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:

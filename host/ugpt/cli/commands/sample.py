@@ -1,25 +1,24 @@
-"""Let the model on the board write."""
+"""Generate texts with the model on the board."""
 
 from __future__ import annotations
 
 import dataclasses
 import secrets
 import sys
-from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 import typer
 
-from ...device.client import Device
 from ...device.target import Target
+from ...rpc.messages import METHODS
 from ...training.sampling import TEMPERATURE, sample_texts
 from ...view.output import print_json, say
-from ..numbers import decimal_number, whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Pace, Port, run
+from ..numbers import protocol_number, whole_number
+from ..options import Baud, Json, NoReset, Pace, Port, run
 from ..signals import until_interrupted
 
-NUMBERS = 2**32
-"""How many texts a seed has."""
+_SAMPLE = METHODS["sample"]
+_NUMBERS = _SAMPLE.param("number").range[1] + 1  # of the texts of a seed
 
 EXAMPLES = [
     "ugpt sample",
@@ -32,15 +31,15 @@ EXAMPLES = [
 
 def command(
     count: Annotated[
-        int, typer.Option("-n", "--count", help="How many texts.", **whole_number(1))
+        int, typer.Option("-n", "--count", help="Number of texts.", **whole_number(1))
     ] = 20,
     port: Port = None,
     baud: Baud = None,
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low values play safe, high ones take risks.",
-            **decimal_number(0.001, 100.0),
+            help="Sampling temperature: low values play safe, high ones take risks.",
+            **protocol_number(_SAMPLE.param("temperature")),
         ),
     ] = TEMPERATURE,
     seed: Annotated[
@@ -48,35 +47,34 @@ def command(
         typer.Option(
             help="The same seed gives the same texts. Default: a random one, which is printed.",
             show_default=False,
-            **whole_number(0, SEED_MAX),
+            **protocol_number(_SAMPLE.param("seed")),
         ),
     ] = None,
     start: Annotated[
         int,
         typer.Option(
-            help="Number of the first text, counted from 0.",
-            **whole_number(0),
+            help="Index of the first text, counted from 0.",
+            **protocol_number(_SAMPLE.param("number")),
         ),
     ] = 0,
     prompt: Annotated[
         str, typer.Option(help="Text that every sample begins with.", metavar="TEXT")
     ] = "",
-    forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
+    forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     pace: Pace = False,
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    connecting = Target(port, baud, no_reset, pace=pace).connect()
-    if not forever:
-        run(_sample(connecting, count, temperature, chosen, start, prompt, json))
-        return
-    everything = _sample(connecting, NUMBERS - start, temperature, chosen, start, prompt, json)
-    run(until_interrupted(everything))
+    target = Target(port, baud, no_reset, pace=pace)
+    if forever:
+        count = _NUMBERS - start
+    work = _sample(target, count, temperature, chosen, start, prompt, json)
+    run(until_interrupted(work) if forever else work)
 
 
 async def _sample(
-    connecting: AbstractAsyncContextManager[Device],
+    target: Target,
     count: int,
     temperature: float,
     seed: int,
@@ -84,7 +82,7 @@ async def _sample(
     prompt: str,
     json: bool,
 ) -> None:
-    async with connecting as device:
+    async with target.connect() as device:
         say(f"{device.description}, seed {seed}")
         texts = sample_texts(
             device, count, seed=seed, first=start, temperature=temperature, prompt=prompt

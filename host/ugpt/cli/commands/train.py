@@ -1,13 +1,13 @@
 """Train a model on the board.
 
-At the end the model writes 20 texts. Ctrl-C stops after the current step and saves the run;
---resume continues it.
+When training ends, the model writes 20 texts. Ctrl-C stops after the current step and saves the
+run; --resume continues it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -31,13 +31,12 @@ from ...training.reopen import load_dataset
 from ...training.retry import Retry
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
-from ...view.display import Display, Mode, choose_mode, make_display
+from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
-from ..numbers import whole_number
+from ..display import output_mode
 from ..options import (
-    SEED_MAX,
     Baud,
     BlockSize,
     Json,
@@ -48,6 +47,7 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    given_options,
     run,
 )
 from ..recipe import (
@@ -56,6 +56,7 @@ from ..recipe import (
     EvalDocuments,
     EvalEvery,
     Holdout,
+    InitOption,
     LearningRate,
     Moments,
     MomentsName,
@@ -63,6 +64,7 @@ from ..recipe import (
     SaveEvery,
     ScheduleName,
     ScheduleOption,
+    Seed,
     Steps,
     Warmup,
     WeightDecay,
@@ -95,20 +97,27 @@ EXAMPLES = [
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {
-    "resume",
-    "files",
-    "port",
-    "baud",
-    "no_reset",
-    "pace",
-    "detached",
-    "plain",
-    "json",
-}
+_ALLOWED_WITH_RESUME = frozenset(
+    ("resume", "files", "port", "baud", "no_reset", "pace", "detached", "plain", "json")
+)
 
-_OPTIONS = {"run_folder": "--run", "running_text": "--text"}
-"""Options that are not named like their parameters."""
+_RunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
+    ),
+]
+_Resume = Annotated[
+    Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
+]
+_Detached = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
+        "progress.",
+    ),
+]
 
 
 def command(
@@ -116,38 +125,12 @@ def command(
     files: OptionalFiles = None,
     steps: Steps = 1000,
     port: Port = None,
-    run_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
-    ] = None,
-    detached: Annotated[
-        bool,
-        typer.Option(
-            "--detach",
-            help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
-            "progress.",
-        ),
-    ] = False,
+    run_folder: _RunFolder = None,
+    resume: _Resume = None,
+    detached: _Detached = False,
     save_every: SaveEvery = EVERY_MINUTE,
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="Seed for the order of the documents and the initial weights.",
-            **whole_number(0, SEED_MAX),
-        ),
-    ] = 42,
-    init: Annotated[
-        Init,
-        typer.Option(
-            help="Source of the initial weights: the device, or this computer exactly as in "
-            "Karpathy's microgpt.py."
-        ),
-    ] = Init.DEVICE,
+    seed: Seed = 42,
+    init: InitOption = Init.DEVICE,
     plain: Plain = False,
     json: Json = False,
     baud: Baud = None,
@@ -174,18 +157,16 @@ def command(
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    mode = output_mode(plain, json)
     target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
         dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
-    elif files:
-        if run_folder:
-            require_absent(run_folder)
+        said = []
+    else:
         reading = Reading(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size)
+        dataset = _load(files, reading, block_size, run_folder)
         prepared = new_run(
             dataset,
             Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
@@ -208,19 +189,33 @@ def command(
                 holdout, eval_every, eval_documents, len(dataset.documents), steps
             ),
         )
+        said = remarks(dataset, block_size)
+    if detached:
+        say_all(said)
+        run(_detach(prepared, dataset, target, json))
     else:
+        _watch(prepared, dataset, target, mode, said)
+
+
+def _load(
+    files: Sequence[Path] | None, reading: Reading, block_size: int, run_folder: Path | None
+) -> Dataset:
+    if not files:
         raise typer.BadParameter(
             "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
             param_hint="FILE",
         )
-    said = [] if resume else remarks(dataset, block_size)
-    if detached:
-        say_all(said)
-        run(_detach(prepared, dataset, target, json))
-        return
-    mode = choose_mode(plain, json)
+    if run_folder:
+        require_absent(run_folder)
+    return load_texts(files, reading, block_size)
+
+
+def _watch(
+    prepared: Run, dataset: Dataset, target: Target, mode: Mode, said: Sequence[str]
+) -> None:
+    """Trains, and shows it; what was `said` of the text comes first."""
     display = make_display(mode)
-    if json:
+    if mode is Mode.JSON:
         for remark in said:
             display.show(Notice(remark))
     else:
@@ -228,10 +223,11 @@ def command(
     session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
     training = Training(target.connect, session)
     outcome = run(_train(training, display))
-    if outcome is Outcome.DETACHED and training.detached and not json:
+    if outcome is Outcome.DETACHED and training.detached and mode is not Mode.JSON:
         say_detached(training.detached, target)
     if outcome is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}{target.option}{' --pace' if pace else ''}"
+        pace = " --pace" if target.pace else ""
+        again = f"ugpt train --resume {prepared.path}{target.option}{pace}"
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
@@ -305,8 +301,6 @@ def _ending_on_request(training: Training, display: Display) -> Iterator[Callabl
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
-            option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+    for name, option in given_options(context).items():
+        if name not in _ALLOWED_WITH_RESUME:
             raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)
