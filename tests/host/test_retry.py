@@ -110,7 +110,7 @@ async def test_a_device_that_was_never_reached_is_an_error_at_once() -> None:
 async def test_a_device_that_was_reached_once_is_tried_again_before_the_first_step() -> None:
     attempts = Attempts(LOST, NoAnswer("It is silent."), DeviceRestarted(1, 2), "done")
     assert await attempts.run() == "done"
-    assert (attempts.opened, attempts.greeted) == (3, 1)
+    assert (attempts.opened, attempts.handshakes) == (3, 1)
 
 
 @leaping
