@@ -168,11 +168,10 @@ LossRange LossHistory::read(std::uint32_t run_id, std::uint32_t first, std::uint
                             std::uint32_t last_step, std::span<float> out) {
     // A power cut may have left blocks of two strides.
     if (!find(run_id) || first > step || (merging() && !halve())) return {};
-    const std::uint32_t end =
-        std::min((step - 1) / stride_ + 1, readable_blocks() * kPerBlock);
+    const std::uint32_t end = std::min((step - 1) / stride_ + 1, readable_blocks() * kPerBlock);
     for (std::uint32_t index = (first - 1 + stride_ - 1) / stride_; index < end;) {
-        const auto part = out.first(
-            std::min({out.size(), std::size_t{end - index}, std::size_t{kPerBlock - index % kPerBlock}}));
+        const auto part = out.first(std::min(
+            {out.size(), std::size_t{end - index}, std::size_t{kPerBlock - index % kPerBlock}}));
         if (!flash_.read(kRegion, place(index), std::as_writable_bytes(part))) return {};
         const auto kept = std::ranges::find_if_not(part, is_erased);
         if (kept == part.begin()) {

@@ -49,10 +49,10 @@ class LossHistory {
   private:
     static constexpr std::uint32_t kMark = 0x31564375;  // "uCV1"
     static constexpr std::uint32_t kSector = port::Flash::kSectorBytes;
-    static constexpr std::uint32_t kHeaderBytes = 8;          // mark and run_id
-    static constexpr std::uint32_t kActs = kHeaderBytes;      // offset of the first act's word
-    static constexpr std::uint32_t kLast = kSector - 4;       // offset of the last step's loss
-    static constexpr std::uint32_t kPerBlock = kSector / 4;   // values
+    static constexpr std::uint32_t kHeaderBytes = 8;         // mark and run_id
+    static constexpr std::uint32_t kActs = kHeaderBytes;     // offset of the first act's word
+    static constexpr std::uint32_t kLast = kSector - 4;      // offset of the last step's loss
+    static constexpr std::uint32_t kPerBlock = kSector / 4;  // values
     static constexpr std::uint32_t kMaxActs = (kLast - kActs) / 4;
     static constexpr std::uint32_t kMaxBlocks = 62;
 

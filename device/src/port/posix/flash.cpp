@@ -59,7 +59,8 @@ bool write_whole(int fd, std::span<const std::byte> bytes, std::int64_t at) {
 
 // Why a lock that failed did so.
 std::string lock_error(const std::string& path) {
-    if (errno == EWOULDBLOCK) return "the flash file " + path + " is in use by another virtual device";
+    if (errno == EWOULDBLOCK)
+        return "the flash file " + path + " is in use by another virtual device";
     return "the flash file " + path +
            " lies on a file system without locks, where two devices could write it at once; keep "
            "it on a local disk (XDG_STATE_HOME moves the default one)";
@@ -68,8 +69,8 @@ std::string lock_error(const std::string& path) {
 }  // namespace
 
 std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string& error) {
-    const int fd = path.empty() ? open_anonymous()
-                                : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    const int fd =
+        path.empty() ? open_anonymous() : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         error = "cannot open the flash file " + path + ": " + std::strerror(errno);
         return nullptr;
