@@ -8,6 +8,7 @@ UgptError
 |   |-- PortLost
 |   |-- SeveralPorts
 |   `-- DeviceProgramError  the virtual device is missing or ended
+|       `-- WrongDeviceOption
 |-- LinkError               they flow, but no conversation comes of it
 |   |-- NoAnswer
 |   |-- ProtocolError
@@ -20,6 +21,7 @@ UgptError
 |       HandshakeRequired
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
+|   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
 |   `-- DiskFull            has no room for a file
 |-- ImageError              a firmware image

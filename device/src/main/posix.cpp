@@ -115,9 +115,11 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     return lives_again;
 }
 
-int fail(const std::string& error) {
+constexpr int kWrongOption = 2;
+
+int fail(const std::string& error, int status = EXIT_FAILURE) {
     std::fprintf(stderr, "ugpt-device: %s\n", error.c_str());
-    return EXIT_FAILURE;
+    return status;
 }
 
 }  // namespace
@@ -125,7 +127,7 @@ int fail(const std::string& error) {
 int main(int argc, char** argv) {
     Options options;
     std::string error;
-    if (!main::parse_options(argc, argv, options, error)) return fail(error);
+    if (!main::parse_options(argc, argv, options, error)) return fail(error, kWrongOption);
     if (options.help) {
         std::fputs(main::kUsage, stdout);
         return EXIT_SUCCESS;

@@ -53,10 +53,8 @@ def main() -> None:
     except Exception as error:
         if "UGPT_TRACEBACK" in os.environ:
             raise
-        error_console().print(
+        error_console().tell(
             f"error: ugpt itself failed ({type(error).__name__}: {error}). Please report it; "
-            "UGPT_TRACEBACK=1 shows where it was.",
-            markup=False,
-            soft_wrap=True,
+            "UGPT_TRACEBACK=1 shows where it was."
         )
         sys.exit(1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import typer
-from rich.text import Text
 
 from ..errors import UgptError
 from ..view.output import error_console, pasteable
 
 
 def show_error(error: UgptError) -> None:
-    error_console().print(Text.assemble(("error: ", "bold red"), pasteable(str(error))))
+    error_console().tell(("error: ", "bold red"), pasteable(str(error)))
 
 
 def version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from ..rpc import messages
-from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError
+from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError, firmware_too_old
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
@@ -49,6 +49,8 @@ _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
 _STRIDE_MINOR = 1  # of the protocol, from which on a curve may leave steps out
+_LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
+_TIMES_MINOR = 1  # of the protocol, from which on devices estimate how long things take
 
 
 class Device:
@@ -59,11 +61,13 @@ class Device:
     InvalidValue for a value outside its range.
     """
 
-    def __init__(self, link: Link | LinkSession, description: str) -> None:
+    def __init__(self, link: Link | LinkSession, description: str, name: str = "") -> None:
         self._link = link
         self._bulk = Bulk(link)
         self.description = description
         """Which device this is and why it was chosen."""
+        self.name = name or description
+        """The same in a few words, for where there is little room."""
 
     @property
     def hello(self) -> Hello:
@@ -90,7 +94,7 @@ class Device:
         """
         if isinstance(self._link, LinkSession):
             return self
-        return Device(LinkSession(self._link), self.description)
+        return Device(LinkSession(self._link), self.description, self.name)
 
     async def ping(self, payload: bytes = b"") -> bytes:
         """Returns the payload after a round trip."""
@@ -125,9 +129,17 @@ class Device:
 
     # The model
 
-    async def plan(self, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Plan:
-        """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters."""
-        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes))
+    async def plan(
+        self, shape: Shape, recipe: Recipe, vocabulary_bytes: int, positions: int = 0
+    ) -> Plan:
+        """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters.
+
+        Times are those of documents with so many `positions`; 0 stands for all of the context.
+        Firmware older than protocol 1.1 does not tell them.
+        """
+        if self.hello.minor < _TIMES_MINOR:
+            positions = 0
+        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes, positions))
 
     async def create(self, run_id: int, shape: Shape, recipe: Recipe, vocabulary: str) -> Plan:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""
@@ -269,10 +281,19 @@ class Device:
         temperature: float = 0.5,
         prompt: bytes = b"",
         uniforms: Sequence[float] = (),
+        top_k: int = 0,
+        top_p: float = 1.0,
     ) -> Sampled:
-        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1)."""
+        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1).
+
+        A temperature of 0 takes the likeliest token each time.
+        """
+        if temperature < _LEAST_TEMPERATURE_OF_MINOR_0 and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a temperature of 0")
         drawn = encode_floats(uniforms)
-        return await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
+        return await self._link.call(
+            messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
+        )
 
     # Without a host
 

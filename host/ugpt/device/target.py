@@ -87,7 +87,7 @@ class Target:
         link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
         try:
             hello = await link.open(open_timeout_s)
-            yield Device(link, _describe(choice, hello))
+            yield Device(link, _describe(choice, hello), _name(choice, hello))
         finally:
             await link.close()
 
@@ -113,7 +113,17 @@ def _describe(choice: Choice, hello: Hello) -> str:
     kind = "virtual device" if hello.virtual_device else hello.chip
     where = "" if choice.is_virtual else f" on {choice.port}"
     why = f"; {choice.reason}" if choice.reason else ""
-    # Only at a chip's pace does a virtual device have a clock.
-    paced = hello.virtual_device and hello.clock_hz > 0
-    pace = f" at the pace of an {hello.chip.upper()} (estimated)" if paced else ""
+    pace = f" at the pace of an {hello.chip.upper()} (estimated)" if _is_paced(hello) else ""
     return f"{kind} (board {hello.board}){pace}{where}{why}"
+
+
+def _name(choice: Choice, hello: Hello) -> str:
+    """Such as `ESP32 on /dev/ttyUSB0` or `virtual ESP32, estimated pace`."""
+    kind = f"{'virtual ' if hello.virtual_device else ''}{hello.chip.upper()}"
+    where = "" if choice.is_virtual else f" on {choice.port.removeprefix('socket://')}"
+    return f"{kind}{where}{', estimated pace' if _is_paced(hello) else ''}"
+
+
+def _is_paced(hello: Hello) -> bool:
+    """Only at a chip's pace does a virtual device have a clock."""
+    return hello.virtual_device and hello.clock_hz > 0

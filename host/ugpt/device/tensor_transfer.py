@@ -6,6 +6,7 @@ from ..errors import InvalidValue
 from ..rpc import messages
 from ..rpc.errors import ProtocolError
 from ..rpc.messages import TensorKind
+from ..wording import counted
 from .bulk import Bulk, Done, ignore
 from .tensors import VALUE_BYTES
 
@@ -23,14 +24,15 @@ async def read(bulk: Bulk, name: str, kind: TensorKind, count: int, done: Done =
         lambda size: done(VALUE_BYTES * size),
     )
     if len(data) != VALUE_BYTES * count:
-        raise ProtocolError(f"The device sent {len(data)} bytes of {name}.")
+        raise ProtocolError(f"The device sent {counted(len(data), 'byte')} of {name}.")
     return data
 
 
 async def write(bulk: Bulk, name: str, kind: TensorKind, data: bytes, done: Done = ignore) -> None:
     """The first values of a matrix; passes `done` the bytes of each piece that is written."""
     if len(data) % VALUE_BYTES:
-        raise InvalidValue(f"{len(data)} bytes for {name} are no whole number of values.")
+        size = counted(len(data), "byte")
+        raise InvalidValue(f"{size} for {name}: no whole number of values.")
     await bulk.send(
         data,
         lambda offset, piece: messages.tensor_write(name, kind, offset // VALUE_BYTES, piece),

@@ -24,6 +24,7 @@ from ..rpc.errors import PortError, PortPermission, SeveralPorts
 from ..rpc.link import Link
 from ..rpc.messages import FIRST_BAUD, Hello
 from ..rpc.transport import port_group
+from ..wording import counted
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
@@ -240,7 +241,9 @@ async def _examine_rates(link: Link, hello: Hello) -> AsyncIterator[Finding]:
                 name,
                 State.WARN,
                 "not dependable here; ugpt uses a lower rate by itself",
-                "Try another cable or port. A CH340 bridge does 460,800 at most.",
+                ""
+                if hello.virtual_device
+                else "Try another cable or port. A CH340 bridge does 460,800 at most.",
             )
 
 
@@ -266,10 +269,12 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     if baud is None:
         text += "; this port has no rate to try others"
     else:
-        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
+        line = "the line that is simulated" if link.hello.virtual_device else "the line"
+        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of {line}"
     if errors:
-        advice = "Try another cable or port, or a lower --baud."
-        return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", advice)
+        wired = baud is not None and not link.hello.virtual_device
+        advice = "Try another cable or port, or a lower --baud." if wired else ""
+        return Finding(name, State.WARN, f"{text}, with {counted(errors, 'repeat')}", advice)
     return Finding(name, State.OK, text)
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeVar
 
 from ..errors import InvalidValue, UgptError
+from ..wording import counted
 from . import baud, codec, envelope, messages
 from .envelope import Failure, Response
 from .errors import (
@@ -131,6 +132,8 @@ class Link:
             # A virtual device at a board's pace keeps the rate itself, whatever carries its bytes.
             if hello.virtual_device and hello.baud_max and not self.stats.baud:
                 self.stats.baud = FIRST_BAUD
+                # It is at the rate that the host before this one has agreed on.
+                await self.ask(messages.set_baud(FIRST_BAUD), timeout_s)
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
@@ -173,7 +176,8 @@ class Link:
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
             raise InvalidValue(
-                f"The request {call.method.name} takes {len(body)} bytes, the device {limit}."
+                f"The request {call.method.name} takes {counted(len(body), 'byte')}, "
+                f"the device {limit}."
             )
         self.stats.requests += 1
         with self._pending.waiting(number, call.method, encode_frame(body)) as pending:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ class Started(Event):
     validation_documents: int = 0
     resumed: bool = False
     """Whether the run had been begun before."""
+    device_name: str = ""
+    """The device in a few words."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class Progress(Event):
     """None where the device does not compute it; so are the figures below where it tells none."""
     saved_step: int = 0
     """Of the newest checkpoint in the device's flash; 0 if there is none."""
+    saving: bool = False
+    """Whether the device writes a checkpoint just now; its rates leave that time out."""
     step_s: float | None = None
     """How long the device works on one step."""
     heap_free_bytes: int | None = None
@@ -150,6 +155,24 @@ class Evaluated(Event):
     step: int
     val_loss: float
     documents: int
+
+
+class Purpose(StrEnum):
+    """What a transfer is for."""
+
+    SAVE = "save"  # the device's state into its flash and into the run folder
+    RESTORE = "restore"  # a checkpoint of the run folder onto the device
+    PUSH = "push"  # the data set into the flash of the device
+
+
+@dataclass(frozen=True)
+class Transfer(Event):
+    """How far something is that takes a while; training stands still meanwhile."""
+
+    purpose: Purpose
+    done_bytes: int
+    total_bytes: int
+    """0 while that is not known."""
 
 
 @dataclass(frozen=True)

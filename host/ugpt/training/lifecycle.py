@@ -13,10 +13,11 @@ from ..runs.config import Init
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.plot import TEXTS, Card, loss_png
-from .events import Baselines, Finished, Notice, Saved, Started
+from .events import Baselines, Finished, Notice, Purpose, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
 from .sampling import sample_like_microgpt, sample_texts
 from .session import Session
+from .transfers import transfer_told
 from .validation import Validation
 
 SAMPLES = 20
@@ -47,6 +48,7 @@ def describe_start(
         source=point.source,
         validation_documents=run.config.validation_documents,
         resumed=resumed,
+        device_name=device.name,
     )
 
 
@@ -61,8 +63,9 @@ async def save_run(device: Device, session: Session, step: int) -> str:
 
     Returns the digest of the weights.
     """
-    checkpoint = await fetch_checkpoint(device, step, session.run.config.shape)
     session.run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
+    async with transfer_told(session.emit, Purpose.SAVE) as progress:
+        checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
@@ -74,7 +77,7 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
     await Validation(session).after(device, step)
     digest = await save_run(device, session, step)
     texts = await _last_samples(device, session)
-    run.write_samples(texts)
+    run.write_samples(texts, "\n" in session.vocabulary.characters)
     draw_card(session, texts)
     session.emit(
         Finished(

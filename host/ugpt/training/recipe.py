@@ -9,6 +9,7 @@ from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
 from ..runs.save_period import SavePeriod
+from ..wording import counted
 
 EVALUATIONS = 20
 """In a run, if it is not said how often."""
@@ -74,12 +75,13 @@ def recipe(
     """
     if warmup >= steps:
         raise InvalidValue(
-            f"A warm-up of {warmup:,} steps takes the whole run of {steps:,}.",
+            f"A warm-up of {counted(warmup, 'step')} takes the whole run of {steps:,}.",
             f"Choose at most --warmup {steps - 1}.",
         )
     if steps * batch > _DOCUMENTS_MAX:
         raise InvalidValue(
-            f"{steps:,} steps of {batch:,} documents are more documents than can be counted.",
+            f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "
+            "be counted.",
             f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
         )
     made = Recipe(

@@ -8,15 +8,18 @@ import numpy as np
 
 from ..data.microgpt_random import INIT_STD as INIT_STD
 from ..data.microgpt_random import MicrogptRandom
+from ..device.bulk import Progress
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, Status, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors
 from ..runs.config import Init
 from ..runs.folder import Run
-from .events import Notice
+from ..wording import counted
+from .events import Notice, Purpose
 from .loss_history import pull_loss_history
 from .session import Session
+from .transfers import transfer_told
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ async def place(device: Device, session: Session) -> ResumePoint:
     if checkpoint:
         # Step 0 marks a model that is not whole, should the connection break on the way.
         await device.set_step(0)
-        await _send_checkpoint(device, checkpoint)
+        async with transfer_told(session.emit, Purpose.RESTORE) as progress:
+            await _send_checkpoint(device, checkpoint, progress)
         _give_up(session, checkpoint.step)
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, INIT_STD)
@@ -82,16 +86,19 @@ def _give_up(session: Session, step: int) -> None:
     missing = step - metrics.step
     if missing > 0:
         metrics.give_up(step)
-        steps = "1 step is" if missing == 1 else f"{missing:,} steps are"
-        session.emit(Notice(f"The losses of {steps} missing from metrics.jsonl; a gap is left."))
+        are = "is" if missing == 1 else "are"
+        text = f"The losses of {counted(missing, 'step')} {are} missing from metrics.jsonl"
+        session.emit(Notice(f"{text}; a gap is left."))
 
 
-async def fetch_checkpoint(device: Device, step: int, shape: Shape) -> Checkpoint:
+async def fetch_checkpoint(
+    device: Device, step: int, shape: Shape, progress: Progress | None = None
+) -> Checkpoint:
     """Reads weights and moments of an idle device."""
     matrices = tensor_shapes(shape)
     kinds: list[Tensors] = []
-    for kind in (TensorKind.WEIGHTS, TensorKind.FIRST_MOMENT, TensorKind.SECOND_MOMENT):
-        read = await device.read_tensors(kind)
+    for number, kind in enumerate(TensorKind):
+        read = await device.read_tensors(kind, _part(number, progress))
         kinds.append(
             {
                 name: np.frombuffer(read[name], "<f4").astype(np.float32).reshape(size)
@@ -101,14 +108,18 @@ async def fetch_checkpoint(device: Device, step: int, shape: Shape) -> Checkpoin
     return Checkpoint(step, *kinds)
 
 
-async def _send_checkpoint(device: Device, checkpoint: Checkpoint) -> None:
-    for kind, tensors in (
-        (TensorKind.WEIGHTS, checkpoint.weights),
-        (TensorKind.FIRST_MOMENT, checkpoint.first_moment),
-        (TensorKind.SECOND_MOMENT, checkpoint.second_moment),
-    ):
-        await device.write_tensors(_to_bytes(tensors), kind)
+async def _send_checkpoint(device: Device, checkpoint: Checkpoint, progress: Progress) -> None:
+    kinds = (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment)
+    for number, (kind, tensors) in enumerate(zip(TensorKind, kinds, strict=True)):
+        await device.write_tensors(_to_bytes(tensors), kind, _part(number, progress))
     await device.set_step(checkpoint.step)
+
+
+def _part(number: int, progress: Progress | None) -> Progress | None:
+    """For one kind of values, all of which are equally many."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, len(TensorKind) * total)
 
 
 def _to_bytes(tensors: Tensors) -> dict[str, bytes]:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from ..device.client import Device
 from ..rpc.errors import FlashFailed, NoRoom
 from ..runs.errors import DiskFull
-from .events import Notice
+from .events import Notice, Purpose
 from .lifecycle import save_run
 from .session import Session
+from .transfers import transfer_told
 from .wishes import Wish, Wishes
 
 _SHARE = 9  # of the time, at least so much more goes to training than to saving
@@ -64,8 +65,9 @@ class Saver:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         if step not in (self._saved_step, 0, self._session.total_steps):
-            with contextlib.suppress(FlashFailed, NoRoom):
-                await device.save()
+            async with transfer_told(self._session.emit, Purpose.SAVE):
+                with contextlib.suppress(FlashFailed, NoRoom):
+                    await device.save()
             with self.room_awaited():
                 await save_run(device, self._session, step)
                 self._saved_step = step

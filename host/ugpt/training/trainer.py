@@ -8,6 +8,7 @@ that is interrupted, restarted or resumed ends with the same bits as one that is
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from enum import Enum
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from ..rpc.messages import DeviceState
 from ..runs.errors import DiskFull, RunError
 from .detach import Detached, detach
-from .events import History, Notice, Paused, Restored, Resumed, StepLosses, Stopped
+from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
 from .lifecycle import (
@@ -36,10 +38,12 @@ from .saving import Saver
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
+from .transfers import transfer_told
 from .validation import Validation
 from .wishes import Wish, Wishes
 
 _LOOK_S = 0.5  # at a device that stands still on request
+_SAVING_LOOK_S = 0.02  # at one that saves itself
 
 
 class Outcome(Enum):
@@ -170,7 +174,10 @@ class Training:
                 self._wishes.arrived,
                 lambda: reporter.after_each(feeder.step, feeder.status),
             )
-            ending = await self._attend(device, feeder, reporter)
+            if feeder.step == total_steps:
+                with throughput.standing_still():
+                    await self._see_saved(device, feeder)
+            ending = await self._attend(device, feeder, reporter, throughput)
             await self._validation.after(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
@@ -180,14 +187,19 @@ class Training:
             if ending is Wish.DETACH and await self._detach_here(device):
                 return Outcome.DETACHED
             if self._saver.is_due_at(feeder.step):
-                await self._saver.save(device, feeder.step)
+                with throughput.standing_still():
+                    await self._saver.save(device, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, elapsed_s)
         return Outcome.FINISHED
 
     async def _attend(
-        self, device: Device, feeder: DocumentFeeder, reporter: ProgressReporter
+        self,
+        device: Device,
+        feeder: DocumentFeeder,
+        reporter: ProgressReporter,
+        throughput: Throughput,
     ) -> Wish | None:
         """Grants what was asked for; returns a wish that ends the run here, STOP or DETACH."""
         paused = False
@@ -209,7 +221,8 @@ class Training:
                         await self._validation.now(device, feeder.step)
                     case Wish.SAVE:
                         await self._stand_still(device, feeder)
-                        await self._saver.save(device, feeder.step)
+                        with throughput.standing_still():
+                            await self._saver.save(device, feeder.step)
                     case Wish.PAUSE:
                         await self._stand_still(device, feeder)
                         if not paused and feeder.step < self._session.total_steps:
@@ -225,6 +238,13 @@ class Training:
             if paused:
                 self._wishes.ask(Wish.PAUSE)  # it holds on the next connection as well
             raise
+
+    async def _see_saved(self, device: Device, feeder: DocumentFeeder) -> None:
+        """Waits while the device, which has reached its target, saves itself."""
+        async with transfer_told(self._emit, Purpose.SAVE):
+            while feeder.status.step < feeder.step or feeder.status.state is DeviceState.SAVING:
+                await asyncio.sleep(_SAVING_LOOK_S)
+                feeder.status = await device.status()
 
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
         """Stops the device at a step boundary; the next `advance` lets it go on."""
@@ -255,8 +275,9 @@ class Training:
                 self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
-        with contextlib.suppress(FlashFailed, NoRoom):
-            await device.save()
+        async with transfer_told(self._emit, Purpose.SAVE):
+            with contextlib.suppress(FlashFailed, NoRoom):
+                await device.save()
         await save_run(device, self._session, step)
         draw_card(self._session, await texts_for_card(device, self._session))
         self._emit(Stopped(self._run.path, step))

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..training.events import Event
 from .capability import in_foreground, terminal_size
-from .dashboard import render, shows_letters
+from .dashboard import help_pages, render, shows_letters
 from .keyboard import Key
 from .state import Action, Condition, Control, DashboardState
 from .summary import print_summary
@@ -104,17 +104,28 @@ class LiveDisplay:
         state = self._state
         match key:
             case Key.HELP:
-                state.help_shown = not state.help_shown
+                self._turn_page()
+            case Key.BACK if state.help_page is not None:
+                state.help_page = None
             case Key.SCALE:
                 state.logarithmic = not state.logarithmic
+                if state.help_page is not None:  # the curve does not show it
+                    scale = "the logarithm of the step" if state.logarithmic else "the step"
+                    self._hint(f"the curve is over {scale} now")
             case Key.PAUSE:
                 paused = state.condition is Condition.PAUSED
                 self._ask(Action.RESUME if paused else Action.PAUSE)
-            case Key.OTHER:
+            case Key.OTHER | Key.BACK:
                 self._hint("That key means nothing here; ? lists those that do.")
             case _:
                 self._ask(_ACTIONS[key])
         self._due.set()
+
+    def _turn_page(self) -> None:
+        state = self._state
+        following = 0 if state.help_page is None else state.help_page + 1
+        pages = help_pages(state, *terminal_size())
+        state.help_page = following if following < pages else None
 
     def _ask(self, action: Action) -> None:
         control = self._controls.get(action)

@@ -1,6 +1,8 @@
 #include "engine/reference/model.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "engine/reference/math.h"
 
@@ -153,25 +155,64 @@ float random_normal(std::uint64_t seed, std::uint64_t i) {
     return static_cast<float>(sum) * 0x1p-16f;
 }
 
-// The first token whose running sum of exponential((logit - maximum) / temperature) passes the
-// part `uniform` of the whole sum. logits [V]
-Token choose(const float* logits, std::size_t vocab_size, float temperature, float uniform) {
-    const float maximum = *std::max_element(logits, logits + vocab_size);
-    const float inverse_temperature = reciprocal(temperature);
-    std::vector<float> running_sums(vocab_size);
+// Which tokens may be drawn. They are ranked by their logits; of equal ones the first ranks higher.
+std::vector<bool> likeliest(std::span<const float> logits, std::span<const float> powers,
+                            std::size_t top_k, float top_p) {
+    std::vector<std::size_t> ranking(logits.size());
+    std::iota(ranking.begin(), ranking.end(), 0);
+    std::ranges::stable_sort(ranking, std::greater(), [&](std::size_t i) { return logits[i]; });
+    if (top_k > 0) {
+        ranking.resize(std::min(top_k, ranking.size()));
+    }
+    if (top_p < 1.0f) {
+        const auto whole = [](float x) { return static_cast<std::uint64_t>(x * 0x1p+24f); };
+        std::uint64_t sum = 0;
+        for (const std::size_t i : ranking) {
+            sum += whole(powers[i]);
+        }
+        std::uint64_t reached = 0;
+        std::size_t count = 0;
+        do {
+            reached += whole(powers[ranking[count++]]);
+        } while (reached << 24 < sum * whole(top_p));
+        ranking.resize(count);
+    }
+    std::vector<bool> kept(logits.size());
+    for (const std::size_t i : ranking) {
+        kept[i] = true;
+    }
+    return kept;
+}
+
+}  // namespace
+
+Token choose(std::span<const float> logits, const SampleRequest& request, float uniform) {
+    const float maximum = *std::max_element(logits.begin(), logits.end());
+    if (request.temperature < 0x1p-10f) {
+        return static_cast<Token>(std::ranges::find(logits, maximum) - logits.begin());
+    }
+    const float inverse_temperature = reciprocal(request.temperature);
+    std::vector<float> powers;
+    for (const float logit : logits) {
+        powers.push_back(exponential((logit - maximum) * inverse_temperature));
+    }
+    std::vector<float> running_sums;
     float sum = 0.0f;
-    for (std::size_t i = 0; i < vocab_size; ++i) {
-        sum = sum + exponential((logits[i] - maximum) * inverse_temperature);
-        running_sums[i] = sum;
+    std::size_t last = 0;
+    const std::vector<bool> kept = likeliest(logits, powers, request.top_k, request.top_p);
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+        if (kept[i]) {
+            sum = sum + powers[i];
+            last = i;
+        }
+        running_sums.push_back(sum);
     }
     std::size_t chosen = 0;
-    while (chosen + 1 < vocab_size && !(running_sums[chosen] > uniform * sum)) {
+    while (chosen < last && !(running_sums[chosen] > uniform * sum)) {
         ++chosen;
     }
     return static_cast<Token>(chosen);
 }
-
-}  // namespace
 
 std::vector<Token> draw_text(const Shape& shape, const Parameters& weights,
                              const SampleRequest& request) {
@@ -188,7 +229,7 @@ std::vector<Token> draw_text(const Shape& shape, const Parameters& weights,
         const float uniform = n < request.uniforms.size()
                                   ? request.uniforms[n]
                                   : random_uniform(request.seed, request.sample_index, n);
-        const Token token = choose(act.logits[t], shape.vocab_size, request.temperature, uniform);
+        const Token token = choose({act.logits[t], shape.vocab_size}, request, uniform);
         if (token == shape.bos()) {
             break;
         }

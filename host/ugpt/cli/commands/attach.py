@@ -31,6 +31,7 @@ from ...view.state import Action, Control
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..signals import on_end_signals
+from ..texts import MovedTexts
 
 EXAMPLES = [
     "ugpt train names --detach",
@@ -60,14 +61,7 @@ def command(
             metavar="DIR",
         ),
     ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Training text of the run, if the file has moved; repeat for several files.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    data: MovedTexts = None,
     no_reset: NoReset = False,
     plain: Plain = False,
     json: Json = False,
@@ -97,10 +91,10 @@ def command(
 def say_detached(started: Detached, target: Target) -> None:
     """What somebody should know who has just started a run and leaves it alone."""
     out = console()
-    out.print(f"started on {started.device}")
-    out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
+    out.tell(f"started on {started.device}")
+    out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
     folder = "" if started.remembered else f" --run {shlex.quote(str(started.run))}"
-    out.print(pasteable(f"watch it: {_attach_again(target)}{folder}"))
+    out.tell(pasteable(f"watch it: {_attach_again(target)}{folder}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."

@@ -123,7 +123,7 @@ def command(
     except KeyboardInterrupt:
         say(INCOMPLETE if writing else "Nothing was written.")
         raise typer.Exit(130) from None
-    console().print(f"written to {target.port} and verified")
+    console().tell(f"written to {target.port} and verified")
     run(_shake_hands(Target(target.port)))
 
 
@@ -194,7 +194,7 @@ async def _shake_hands(target: Target) -> None:
         try:
             async with target.connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
-                console().print(
+                console().tell(
                     f"{device.description} runs ugpt {hello.build}, protocol "
                     f"{hello.major}.{hello.minor}"
                 )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...device import virtual
-from ...rpc.errors import DeviceProgramError
+from ...rpc.transport import ended_error
 from ...view.output import console, say
 from ..options import Board, Flash, Pace, run
 from ..signals import on_end_signals
@@ -70,18 +70,15 @@ async def _watch(
     try:
         address = (await process.stdout.readline()).decode().strip()
         if address:
-            console().print(f"virtual device (board {name}) at {address}")
+            console().tell(f"virtual device (board {name}) at {address}")
             say(f"ugpt train FILE --port {address}     # Ctrl-C here ends the device")
         stopping = asyncio.create_task(asked_to_stop.wait())
         ending = asyncio.create_task(process.wait())
         await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not asked_to_stop.is_set():
-            reason = (await process.stderr.read()).decode(errors="replace").strip()
-            raise DeviceProgramError(
-                f"The virtual device ended: {reason or f'exit status {process.returncode}'}.",
-                "Correct the option it names." if not address else "",
-            )
+            said = (await process.stderr.read()).decode(errors="replace").splitlines()
+            raise ended_error("virtual device", process.returncode, said[-1] if said else "")
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

@@ -24,7 +24,7 @@ from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...runs.save_period import EVERY_MINUTE
 from ...training.detach import Detached, detach
-from ...training.events import Event, Interrupted, Notice
+from ...training.events import Event, Interrupted, Notice, Purpose, Transfer
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -78,6 +78,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 from .attach import say_detached
@@ -151,7 +152,7 @@ def command(
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
@@ -165,7 +166,7 @@ def command(
         dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
         said = []
     else:
-        reading = Reading(column, running_text, window, lower, dedupe)
+        reading = reading_of(column, running_text, window, lower, dedupe)
         dataset = _load(files, reading, block_size, run_folder)
         prepared = new_run(
             dataset,
@@ -207,7 +208,7 @@ def _load(
         )
     if run_folder:
         require_absent(run_folder)
-    return load_texts(files, reading, block_size)
+    return load_texts(files, reading, block_size, "ugpt train")
 
 
 def _watch(
@@ -254,14 +255,21 @@ async def _train(training: Training, display: Display) -> Outcome:
 
 
 async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
-    session = Session(prepared, dataset, _remark)
     with byte_progress(f"{dataset.title} to the board") as progress:
+
+        def show(event: Event) -> None:
+            if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
+                progress(event.done_bytes, event.total_bytes)
+            else:
+                _remark(event)
+
+        session = Session(prepared, dataset, show)
 
         async def start(device: Device) -> Detached:
             status = await device.status()
             if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
                 say(f"This ends the run on the board after step {status.step:,} of its own.")
-            return await detach(device, session, progress)
+            return await detach(device, session)
 
         retry = Retry(target.connect, _remark, step=lambda: 0, stop=asyncio.Event())
         started = await retry.run(start)
