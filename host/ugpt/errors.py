@@ -23,6 +23,7 @@ UgptError
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
+|   `-- DiskFull            has no room for a file
 |-- ImageError              a firmware image
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed

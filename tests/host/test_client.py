@@ -383,8 +383,8 @@ async def test_a_run_from_flash_is_the_run_from_the_host(tmp_path: Path) -> None
         while (await device.status()).saved_step < 40:
             pass
         assert await device.read_tensors() == weights
-        assert await device.loss_history(1) == losses
-        assert await device.loss_history(31, 5) == losses[30:35]
+        assert await device.loss_history(1) == (1, 1, losses)
+        assert await device.loss_history(31, 5) == (31, 1, losses[30:35])
         await device.autorun(True)
         await device.autorun(False)
 

@@ -240,30 +240,31 @@ std::uint32_t Trainer::idle_wait_ms() const {
     return autorun_.enabled() ? AutorunSampler::kIntervalMs : kIdleWaitMs;
 }
 
-std::size_t Trainer::read_loss_history(std::uint32_t first, std::span<float> out) {
+store::LossRange Trainer::read_loss_history(std::uint32_t first, std::span<float> out) {
     // A power cut may have left losses beyond these, the last one torn; their steps are run again.
-    if (first > stored_losses_step_) return 0;
-    const std::size_t stored = stored_losses_step_ - first + 1;
-    return loss_history_.read(run_.run_id, first, out.first(std::min(out.size(), stored)));
+    return loss_history_.read(run_.run_id, first, stored_losses_step_, run_.recipe.total_steps,
+                              out);
 }
 
-// Losses since the last checkpoint: what a power cut takes back is run again and stored then.
+// Losses that are not in flash: what a power cut takes back is run again and stored then.
 bool Trainer::store_losses() {
     if (run_.source != store::Source::flash) return true;
-    std::array<float, 64> losses;
+    std::array<float, 32> losses;
     while (stored_losses_step_ < run_.step) {
         std::uint32_t first = stored_losses_step_ + 1;
         const std::size_t count = shared_.losses.read(first, losses);
-        if (!loss_history_.write(first, std::span(losses).first(count))) return false;
+        if (!loss_history_.write(run_.run_id, first, std::span(losses).first(count))) return false;
         stored_losses_step_ = first + static_cast<std::uint32_t>(count) - 1;
     }
-    return true;
+    return run_.step < run_.recipe.total_steps || loss_history_.write_last(run_.run_id, loss_);
 }
 
 bool Trainer::save_is_due() const {
-    if (!training()) return true;
-    if (run_.save_every > 0 && run_.step % run_.save_every == 0) return true;
-    // The buffer must not lose what the loss history still lacks.
+    return !training() || (run_.save_every > 0 && run_.step % run_.save_every == 0);
+}
+
+// The buffer must not lose what the loss history still lacks.
+bool Trainer::losses_are_due() const {
     return run_.source == store::Source::flash &&
            run_.step - stored_losses_step_ >= LossBuffer::kCapacity / 2;
 }
@@ -320,10 +321,13 @@ void Trainer::complete_step(float loss) {
     ++run_.step;
     if (profiling_) profile_.count_step();
     shared_.losses.push(loss);
-    if (save_is_due())
+    if (save_is_due()) {
         (void)save();  // it has logged what went wrong, and the run is worth going on
-    else
-        publish(rpc::DeviceState::training);
+        return;
+    }
+    if (losses_are_due() && !store_losses())
+        log_.write(port::LogLevel::error, "writing the losses to flash failed");
+    publish(rpc::DeviceState::training);
 }
 
 }  // namespace ugpt::app

@@ -57,7 +57,7 @@ class Trainer {
     // The profile starts from zero when it is switched on.
     void set_profiling(bool enabled);
     [[nodiscard]] const StepProfile& profile() const { return profile_; }
-    [[nodiscard]] std::size_t read_loss_history(std::uint32_t first, std::span<float> out);
+    [[nodiscard]] store::LossRange read_loss_history(std::uint32_t first, std::span<float> out);
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
@@ -78,6 +78,7 @@ class Trainer {
     bool resume(const store::CheckpointInfo& run);
     bool next_document(std::span<engine::Token> out, std::size_t& length);
     [[nodiscard]] bool save_is_due() const;
+    [[nodiscard]] bool losses_are_due() const;
     bool store_losses();
     void complete_step(float loss);
     void begin_generation(std::uint32_t step);

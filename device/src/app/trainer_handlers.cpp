@@ -197,8 +197,14 @@ CallError handle(Trainer& trainer, const rpc::EvaluateParams& params, rpc::Evalu
 CallError handle(Trainer& trainer, const rpc::CurveParams& params, rpc::CurveResult& result) {
     const auto room = std::span(trainer.results().values)
                           .first(std::min(kValuesPerReply, std::size_t{params.count}));
-    const std::size_t count = trainer.read_loss_history(params.first, room);
-    result.values = bytes_of(room.first(count));
+    const store::LossRange kept = trainer.read_loss_history(params.first, room);
+    // A host that knows no strides takes them for the losses of consecutive steps from `first` on.
+    const bool consecutive = kept.stride == 1 && kept.first == params.first;
+    if (kept.count > 0 && (params.strided || consecutive)) {
+        result.first = kept.first;
+        result.stride = kept.stride;
+        result.values = bytes_of(room.first(kept.count));
+    }
     return {};
 }
 

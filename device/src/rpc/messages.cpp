@@ -436,12 +436,15 @@ constinit const Layout DataInfoParams::kLayout{};
 
 static constexpr Field kCurveResultFields[]{
     UGPT_FIELD(CurveResult, values, max_bytes(8000)),
+    UGPT_FIELD(CurveResult, first),
+    UGPT_FIELD(CurveResult, stride),
 };
 constinit const Layout CurveResult::kLayout{kCurveResultFields, 1};
 
 static constexpr Field kCurveParamsFields[]{
     UGPT_FIELD(CurveParams, first, range(1u, 4294967295u)),
     UGPT_FIELD(CurveParams, count, range(1u, 2048u)),
+    UGPT_FIELD(CurveParams, strided),
 };
 constinit const Layout CurveParams::kLayout{kCurveParamsFields, 2};
 

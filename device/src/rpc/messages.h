@@ -1026,9 +1026,12 @@ struct DataInfoParams {
 struct CurveResult {
     static const Layout kLayout;
 
-    // Losses of consecutive steps as little-endian float32; none if none are stored. (At most 8000
-    // bytes.)
+    // Losses as little-endian float32; none if none are stored. (At most 8000 bytes.)
     std::span<const std::uint8_t> values{};
+    // The step of the first loss, which is not before the one wanted; 0 if none are stored.
+    std::uint32_t first = 0;
+    // Steps from one loss to the next.
+    std::uint32_t stride = 1;
 };
 
 // Reads losses that a run from flash has stored with its checkpoints.
@@ -1041,6 +1044,9 @@ struct CurveParams {
     std::uint32_t first = 0;
     // The most values wanted. (1 to 2048.)
     std::uint16_t count = 0;
+    // Also return losses of steps that are not consecutive, or not from `first` on: a long run
+    // keeps those of every 2nd step, every 4th, and so on, and that of its last one.
+    bool strided = false;
 
     bool operator==(const CurveParams&) const = default;
 };

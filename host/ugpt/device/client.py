@@ -29,6 +29,7 @@ from .bulk import Bulk, Progress, counter
 from .results import (
     DocumentsTaken,
     Evaluation,
+    KeptLosses,
     Losses,
     Sampled,
     SelfTest,
@@ -48,6 +49,7 @@ ResultT = TypeVar("ResultT")
 _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
+_STRIDE_MINOR = 1  # of the protocol, from which on a curve may leave steps out
 _LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
 _TIMES_MINOR = 1  # of the protocol, from which on devices estimate how long things take
 
@@ -327,13 +329,16 @@ class Device:
         """The data set in flash; raises BadData if there is none."""
         return await self._link.call(messages.data_info())
 
-    async def loss_history(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
+    async def loss_history(self, first: int, count: int = _LOSSES_PER_REQUEST) -> KeptLosses:
         """Losses from step `first` (1-based) on that a run from flash has kept.
 
         At most those one frame holds; none if none are kept.
         """
         most = min(count, _LOSSES_PER_REQUEST, self._bulk.data_bytes // VALUE_BYTES)
-        return decode_floats(await self._link.call(messages.curve(first, most)))
+        strided = self.hello.minor >= _STRIDE_MINOR
+        result = await self._link.call(messages.curve(first, most, strided))
+        # A device that knows no strides has them all, from the first one wanted on.
+        return KeptLosses(result.first or first, result.stride, decode_floats(result.values))
 
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
         """Enables or disables printing samples by itself from power-up on."""

@@ -38,7 +38,7 @@ class Target:
     board: str = "esp32"
     """The board whose memory the virtual device has."""
     flash: Path | None = None
-    """The file with the flash of the virtual device."""
+    """The file with the flash of the virtual device; None: one that every call shares."""
     window: int | None = None
     """The most requests in flight; None: as many as the device allows."""
     pace: bool = False
@@ -54,7 +54,11 @@ class Target:
         Raises SeveralPorts if the choice is the user's, and PortNotFound for an address that is
         none.
         """
-        return choose_port(VIRTUAL if self.pace else self.port)
+        choice = choose_port(VIRTUAL if self.pace else self.port)
+        if choice.is_virtual and self.flash is None:
+            _, remark = virtual.kept_flash(self.board)
+            choice = Choice(choice.port, "; ".join(filter(None, (choice.reason, remark))))
+        return choice
 
     async def open_transport(self) -> Transport:
         """Opens the port for its bytes alone."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
-import platformdirs
-
 from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
+from ..state_folder import state_folder
 
 PROGRAM_VARIABLE = "UGPT_DEVICE"
 """Environment variable with the path of another device program."""
+
+IN_MEMORY = Path(os.devnull)
+"""In the place of a flash file: nothing is kept."""
 
 _PROGRAM = "ugpt-device"
 
@@ -54,8 +57,27 @@ def _places() -> Iterator[Path]:
 
 
 def default_flash(board: str) -> Path:
-    """The file that is the flash of the virtual device if none is named."""
-    return platformdirs.user_state_path("ugpt") / f"virtual-{board}.flash"
+    """The file that is the flash of the virtual device if none is named. Raises OSError."""
+    return state_folder() / f"virtual-{board}.flash"
+
+
+def kept_flash(board: str) -> tuple[Path, str]:
+    """The default file, made if needed; or IN_MEMORY, and why it cannot be used."""
+    try:
+        file = default_flash(board)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return IN_MEMORY, f"its flash is not kept, as {file} is no plain file"
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        where = getattr(error, "filename", None)
+        of = f" ({where})" if where else ""
+        return IN_MEMORY, f"its flash is not kept: {reason}{of}"
+    return file, ""
 
 
 def command(
@@ -63,9 +85,12 @@ def command(
 ) -> list[str]:
     """The command line of a virtual device; creates the folder of its flash file.
 
-    With `pace` it takes the time that the board is estimated to take.
+    Without `flash` that is the default file, or none if it cannot be used. With `pace` the device
+    takes the time that the board is estimated to take.
     """
-    file = default_flash(board) if flash is None else flash
+    file = kept_flash(board)[0] if flash is None else flash
+    if file == IN_MEMORY:
+        return [str(program()), "--board", board, *(["--pace"] if pace else []), *extra]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

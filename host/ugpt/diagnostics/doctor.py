@@ -20,9 +20,10 @@ from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import messages
-from ..rpc.errors import NoAnswer, PortError
+from ..rpc.errors import NoAnswer, PortError, PortPermission
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
+from ..rpc.transport import port_group
 from ..wording import counted
 from .clean_line import LineExaminer, cure, describe
 
@@ -94,17 +95,20 @@ def _examine_permissions(choice: Choice) -> Finding:
     if "://" in choice.port:
         return Finding(name, State.SKIPPED, "an address needs none")
     path = Path(choice.port)
-    if sys.platform != "win32" and not path.exists():
+    if sys.platform == "win32":
+        return Finding(name, State.OK, f"{path} needs none")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return Finding(name, State.FAIL, f"there is no {path}", "`ugpt ports` lists the ports.")
-    if sys.platform == "win32" or os.access(path, os.R_OK | os.W_OK):
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        text = f"{path} cannot be looked at: {reason}"
+        return Finding(name, State.FAIL, text, "`ugpt ports` lists the ports.")
+    if os.access(path, os.R_OK | os.W_OK):
         return Finding(name, State.OK, f"{path} may be read and written")
-    group = path.group()
-    return Finding(
-        name,
-        State.FAIL,
-        f"{path} may not be opened by this user",
-        f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again.",
-    )
+    refused = PortPermission(choice.port, port_group(choice.port))
+    return Finding(name, State.FAIL, f"{path} may not be opened by this user", refused.advice)
 
 
 def _examine_holders(choice: Choice) -> Finding:
@@ -126,8 +130,11 @@ def _examine_holders(choice: Choice) -> Finding:
 
 def holders_of(port: Path) -> list[tuple[int, str]]:
     """Processes (number, name) that have the port open, of those this user may look into."""
-    wanted = port.resolve()
-    found = []
+    found: list[tuple[int, str]] = []
+    try:
+        wanted = port.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that is none
+        return found
     for process in Path("/proc").iterdir():
         if not process.name.isdecimal() or int(process.name) == os.getpid():
             continue

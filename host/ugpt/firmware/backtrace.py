@@ -113,5 +113,9 @@ def _find_program(names: Sequence[str]) -> str:
 
 
 def _toolchain_folders() -> Iterator[Path]:
+    try:
+        home = Path.home()
+    except RuntimeError:  # nobody knows this user
+        return
     for pattern in _TOOLCHAINS:
-        yield from sorted(Path.home().glob(pattern), reverse=True)
+        yield from sorted(home.glob(pattern), reverse=True)

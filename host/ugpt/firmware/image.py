@@ -7,6 +7,7 @@ https://docs.espressif.com/projects/esptool/en/latest/esp32/advanced-topics/firm
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
 from collections.abc import Iterator
@@ -105,8 +106,9 @@ def read_image(path: Path) -> FirmwareImage:
 
     Raises ImageError if it is none, is damaged or incomplete.
     """
-    if path.is_dir():
-        return _read_build(path)
+    with contextlib.suppress(OSError):  # what is wrong with the name is said when it is read
+        if path.is_dir():
+            return _read_build(path)
     content = _read(path)
     if content[_TABLE_OFFSET : _TABLE_OFFSET + 2] == _ENTRY_MAGIC:
         return _read_merged(path, content)

@@ -48,7 +48,8 @@ class PortPermission(PortError):
         advice = (
             f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again."
             if group
-            else "Ask for read and write access to it."
+            else "Ask for read and write access to it; a container needs the number of its group "
+            "(docker run --group-add)."
         )
         super().__init__(f"Port {port} may not be opened by this user.", advice)
         self.port = port

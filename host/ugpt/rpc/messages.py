@@ -644,6 +644,18 @@ class SampleResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveResult:
+    """What `curve` returns."""
+
+    values: bytes
+    """Losses as little-endian float32; none if none are stored."""
+    first: int = 0
+    """The step of the first loss, which is not before the one wanted; 0 if none are stored."""
+    stride: int = 1
+    """Steps from one loss to the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class SelfTestResult:
     """What `self_test` returns."""
 
@@ -834,8 +846,17 @@ METHODS = table(
     method(
         "curve",
         Task.TRAINER,
-        (Field("first", "u32", 1), Field("count", "u16", 1, 2048)),
-        (Field("values", "bin", most=8000),),
+        (
+            Field("first", "u32", 1),
+            Field("count", "u16", 1, 2048),
+            Field("strided", "bool", default=False, since=1),
+        ),
+        (
+            Field("values", "bin", most=8000),
+            Field("first", "u32", default=0, since=1),
+            Field("stride", "u32", default=1, since=1),
+        ),
+        make=CurveResult,
     ),
     method(
         "autorun",
@@ -1028,9 +1049,9 @@ def data_info() -> Call[DataSet]:
     return Call(METHODS["data_info"], ())
 
 
-def curve(first: int, count: int) -> Call[bytes]:
+def curve(first: int, count: int, strided: bool = False) -> Call[CurveResult]:
     """Reads losses that a run from flash has stored with its checkpoints."""
-    return Call(METHODS["curve"], (first, count))
+    return Call(METHODS["curve"], (first, count, strided))
 
 
 def autorun(enabled: bool, temperature: float) -> Call[None]:

@@ -290,19 +290,20 @@ def open_error(path: str, error: OSError | ValueError) -> PortError:
     """What a failure to open a serial port means. pyserial's own exceptions are OSErrors."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EACCES, errno.EPERM):
-        return PortPermission(path, _group(path))
+        return PortPermission(path, port_group(path))
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
         return PortBusy(path)
     if number == errno.ENOENT:
         return PortNotFound(path, "there is no such port", _PORTS_ADVICE)
     if number in (errno.ENXIO, errno.ENODEV, errno.EIO):
         return PortNotFound(path, "no device is behind it", _PORTS_ADVICE)
-    if Path(path).exists() and not Path(path).is_char_device():
-        return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
+    with contextlib.suppress(OSError, ValueError):  # of a name that is none
+        if Path(path).exists() and not Path(path).is_char_device():
+            return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
     return PortNotFound(path, _reason(error), _PORTS_ADVICE)
 
 
-def _group(path: str) -> str | None:
+def port_group(path: str) -> str | None:
     """The group that may open the port, if there is such a thing."""
     if sys.platform == "win32":
         return None
@@ -314,7 +315,7 @@ def _group(path: str) -> str | None:
         if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
             return None
         return grp.getgrgid(status.st_gid).gr_name
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):  # a container may have no name for it
         return None
 
 

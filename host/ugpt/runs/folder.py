@@ -16,18 +16,22 @@ Every file is written whole or not at all, except metrics.jsonl, to which whole 
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from .atomic import write_atomically, write_error
 from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
 from .config import RunConfig
 from .errors import RunError
+from .files import exists, read_file, write_atomically, write_error
 from .metrics import Metrics
 
+_CONFIG_MAX_BYTES = 2**24
+_REASON_LENGTH = 200
 _BORDER = 40  # characters of the line between texts
 
 
@@ -56,8 +60,8 @@ class Run:
         `standard_input` is the text that came from there, which the folder keeps. Raises RunError
         if something is at `path`, or if a path is none that can be written down.
         """
-        require_absent(path)
         _require_utf8(path)
+        require_absent(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
         metrics = Metrics.open(path / "metrics.jsonl")
@@ -71,38 +75,43 @@ class Run:
         if self._exists:
             return
         require_absent(self.path)
-        try:
-            self.path.mkdir(parents=True)
-        except OSError as error:
-            raise write_error(self.path, error) from None
-        try:
-            if self._standard_input is not None:
-                write_atomically(self.input_file, self._standard_input)
-                self._standard_input = None
-            self.config = replace(self.config, device=device)
-            write_atomically(self.path / "config.toml", self.config.to_toml().encode())
-        except RunError:
-            shutil.rmtree(self.path, ignore_errors=True)
-            raise
+        self.config = replace(self.config, device=device)
+        contents = {"config.toml": self.config.to_toml().encode()}
+        if self._standard_input is not None:
+            contents[self.input_file.name] = self._standard_input
+        _make_folder(self.path, contents)
+        self._standard_input = None
         self._exists = True
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
         file = path / "config.toml"
-        try:
-            config = RunConfig.from_toml(file.read_text("utf-8"))
-        except OSError as error:
+        content = read_file(file, _CONFIG_MAX_BYTES)
+        if content is None:
             raise RunError(
-                f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
+                f"{path} is not a run folder: there is no {file.name} in it.",
                 "Give the folder that `ugpt train` made.",
-            ) from None
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            )
+        try:
+            config = RunConfig.from_toml(content.decode())
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise RunError(
-                f"{file} is not the configuration of a run: {error}.",
+                f"{file} is not the configuration of a run: {_one_line(error)}.",
                 "Restore the file, or start a new run.",
             ) from None
-        return cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
+        run = cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
+        if run.input_file.is_symlink():
+            raise RunError(
+                f"{run.input_file} cannot be read: it is a symbolic link.",
+                "Put the text itself in its place.",
+            )
+        return run
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder has been made, by `begin` or before."""
+        return self._exists
 
     @property
     def input_file(self) -> Path:
@@ -131,7 +140,7 @@ class Run:
         `matrices` holds rows and columns of the parameter matrices in canonical order.
         """
         file = self.path / "checkpoint.safetensors"
-        return read_checkpoint(file, matrices) if file.exists() else None
+        return read_checkpoint(file, matrices, self.config.recipe.total_steps)
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""
@@ -144,6 +153,43 @@ class Run:
         write_atomically(self.path / "loss.png", png)
 
 
+def _one_line(error: Exception) -> str:
+    """What is wrong, short: the values come from the file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}..."
+
+
+def _make_folder(path: Path, contents: Mapping[str, bytes]) -> None:
+    """Makes a folder with these files, or none: a kill never leaves one without them."""
+    unfinished: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".ugpt-", dir=path.parent))
+        for name, content in contents.items():
+            write_atomically(unfinished / name, content)
+        unfinished.chmod(0o777 & ~_umask())
+        unfinished.rename(path)
+    except OSError as error:
+        _remove(unfinished)
+        raise write_error(path, error) from None
+    except RunError as error:
+        _remove(unfinished)
+        message = error.message.replace(str(unfinished), str(path))
+        raise type(error)(message, error.advice) from None
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    """The mode bits that this process does not give to what it makes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def _border(texts: Sequence[str]) -> str:
     """A line of = that no text holds; the first line of the file tells how long it is."""
     length = _BORDER
@@ -154,7 +200,7 @@ def _border(texts: Sequence[str]) -> str:
 
 def require_absent(path: Path) -> None:
     """Raises RunError if something is at `path`, which a new run would mix with."""
-    if path.exists() or path.is_symlink():
+    if exists(path):
         raise RunError(
             f"{path} exists already.",
             f"Name another folder, or go on with that run: ugpt train --resume {path}",
@@ -176,7 +222,7 @@ def default_path(name: str, now: datetime.datetime) -> Path:
     """A folder under runs/ that does not exist yet, named after the data set and the time."""
     base = Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
-    while path.exists():
+    while exists(path):
         number += 1
         path = base.with_name(f"{base.name}-{number}")
     return path

@@ -19,9 +19,6 @@ from .restore import place
 from .session import Session
 from .transfers import transfer_told
 
-SAVE_PERIOD_S = 60.0
-"""How much work a power cut may cost at most, if the user does not say."""
-
 _FIRST_STEP_TIMEOUT_S = 10.0
 _LOOK_S = 0.05
 
@@ -35,7 +32,9 @@ class Detached(Event):
     step: int
     total_steps: int
     save_every: int
-    """Steps from one checkpoint to the next, at most."""
+    """Steps from one checkpoint to the next; 0 if only the end is saved."""
+    remembered: bool = True
+    """Whether `ugpt attach` finds the run folder by itself, wherever it lies."""
 
 
 async def detach(device: Device, session: Session) -> Detached:
@@ -59,15 +58,14 @@ async def detach(device: Device, session: Session) -> Detached:
         )
     run.begin(device.description)
     point = await place(device, session)
-    total_steps = session.total_steps
-    await device.train(total_steps, config.save_every, Source.FLASH)
+    total_steps, every = session.total_steps, config.save_every.steps
+    await device.train(total_steps, every, Source.FLASH)
     status = await _see_it_go(device, point.step)
-    every = config.save_every
-    if not every:
-        every = min(_steps_between_saves(status), total_steps)
+    if config.save_every.seconds:
+        every = min(_steps_in(config.save_every.seconds, status), total_steps)
         await device.train(total_steps, every, Source.FLASH)
-    remember(run)
-    return Detached(run.path, device.description, status.step, total_steps, every)
+    remembered = remember(run)
+    return Detached(run.path, device.description, status.step, total_steps, every, remembered)
 
 
 def _require_checkpoint_room(device: Device, plan: Plan) -> None:
@@ -96,6 +94,7 @@ async def _see_it_go(device: Device, step: int) -> Status:
         await asyncio.sleep(_LOOK_S)
 
 
-def _steps_between_saves(status: Status) -> int:
+def _steps_in(duration_s: float, status: Status) -> int:
+    """Steps, because a device that counted time would save at another step each time."""
     step_s = status.step_us / 1e6 or _FIRST_STEP_TIMEOUT_S
-    return max(round(SAVE_PERIOD_S / step_s), 1)
+    return max(round(duration_s / step_s), 1)

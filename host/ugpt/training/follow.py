@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -12,7 +13,6 @@ from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import forget
-from ..wording import counted
 from .events import History, Notice, OnEvent, Restored, StepLosses
 from .feeder import require_no_error
 from .fit import require_fit
@@ -55,7 +55,6 @@ class Attachment:
             connect,
             emit,
             step=lambda: self._follower.run.metrics.step if self._follower else 0,
-            begun=lambda: self._follower is not None,
             stop=self._wishes.stop,  # never set: leaving needs no ceremony
         )
 
@@ -110,7 +109,6 @@ class _Follower:
         self._wishes = wishes
         self._total_steps = session.total_steps
         self._shown = False
-        self._given_up = 0
 
     async def follow(self, device: Device) -> Following:
         status = await self._look(device)
@@ -137,8 +135,13 @@ class _Follower:
         reporter.report(step, status)
         if status.step < self._total_steps:
             return Following.PAUSED
-        if self._given_up:
-            self.emit(Notice(f"The losses of {counted(self._given_up, 'step')} were not kept."))
+        if missing := sum(map(math.isnan, self.run.metrics.losses)):
+            self.emit(
+                Notice(
+                    f"The board has kept the losses of {self._total_steps - missing:,} of "
+                    f"{self._total_steps:,} steps; metrics.jsonl has a gap for each of the others."
+                )
+            )
         await finish_run(device, self._session, None)
         forget(self.run)
         return Following.FINISHED
@@ -176,9 +179,12 @@ class _Follower:
         while (first := self.run.metrics.step + 1) <= status.step:
             losses = await device.losses(first)
             if not losses.values or losses.first > first:
-                async for older in pull_loss_history(device, self.run, self._session.token_counts):
-                    self.emit(older)
-                self._give_up(losses.first - 1 if losses.values else status.step)
+                held_from = losses.first if losses.values else status.step + 1
+                older = pull_loss_history(device, self.run, self._session.token_counts, held_from)
+                async for event in older:
+                    self.emit(event)
+                # The board had no room for the others, and nobody was there to take them.
+                self.run.metrics.give_up(held_from - 1)
             if losses.values:
                 tokens = self._record(losses.first, losses.values)
                 if throughput:
@@ -193,16 +199,6 @@ class _Follower:
             self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
         self.emit(StepLosses(first, losses, tokens))
         return tokens
-
-    def _give_up(self, step: int) -> None:
-        """The board had no room for these losses, and nobody was there to take them."""
-        first = self.run.metrics.step + 1
-        if step < first:
-            return
-        self.run.metrics.give_up(step)
-        if not self._given_up:
-            self.emit(Notice(f"The board no longer has the losses from step {first:,} on."))
-        self._given_up += step + 1 - first
 
     async def _look(self, device: Device) -> Status:
         status = await device.status()

@@ -34,17 +34,17 @@ class Retry:
         emit: OnEvent,
         *,
         step: Callable[[], int],
-        begun: Callable[[], bool],
         stop: asyncio.Event,
     ) -> None:
         """`step` tells how far the run is: attempts that leave it there count as failures.
 
-        An error before the run has `begun` is final. `stop` ends the waiting.
+        A device that cannot be reached in the first place is an error at once. `stop` ends the
+        waiting.
         """
         self._connect = connect
         self._emit = emit
         self._step = step
-        self._begun = begun
+        self._reached = False
         self._stop = stop
         self._failures = 0
         self._failed_at = -1
@@ -57,9 +57,10 @@ class Retry:
         while True:
             try:
                 async with self._connect() as device:
+                    self._reached = True
                     return await self._over_one_connection(device, converse)
             except LOST as error:
-                if not self._begun():
+                if not self._reached:
                     raise
                 await self._wait(error)
                 if self._stop.is_set():

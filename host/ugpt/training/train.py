@@ -12,7 +12,7 @@ from ..runs.config import Init
 from ..runs.folder import Run
 from .events import Event, OnEvent
 from .new_run import new_run
-from .recipe import evaluation, recipe
+from .recipe import evaluation, recipe, save_period
 from .session import Session
 from .trainer import Training
 
@@ -45,7 +45,7 @@ async def train(
     holdout: str | None = None,
     eval_every: int | None = None,
     eval_documents: int | None = None,
-    save_every: int = 0,
+    save_every: str = "1m",
 ) -> Run:
     """Trains a new model to its last step, as `ugpt train` does with the options of these names.
 
@@ -74,7 +74,7 @@ async def train(
         path=path,
         seed=seed,
         init=init,
-        save_every=save_every,
+        save_every=save_period(save_every),
         evaluation=evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
     )
     connect = FollowedTarget(target or Target()).connect

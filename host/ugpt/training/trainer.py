@@ -18,6 +18,7 @@ from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
 from ..rpc.messages import DeviceState
+from ..runs.errors import DiskFull, RunError
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
@@ -34,6 +35,7 @@ from .lifecycle import (
 from .reporter import ProgressReporter
 from .restore import place
 from .retry import LOST, Connect, Retry
+from .saving import Saver
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
@@ -67,6 +69,8 @@ class Training:
         self._emit = session.emit
         self._validation = Validation(session)
         self._wishes = Wishes()
+        self._saver = Saver(session, self._wishes)
+        self._resumes = session.run.exists
         self._started_s = time.monotonic()
         self.placed = False
         """Whether training has begun, so that there is something to stop and to keep."""
@@ -76,7 +80,6 @@ class Training:
             connect,
             session.emit,
             step=lambda: self._run.metrics.step,
-            begun=lambda: self.placed,
             stop=self._wishes.stop,
         )
 
@@ -123,7 +126,8 @@ class Training:
         await self._place(device)
         try:
             async with silence_told(device, self._emit):
-                return await self._conduct(device)
+                with self._saver.timed():
+                    return await self._conduct(device)
         except UgptError as error:
             if not isinstance(error, (*LOST, DeviceRestarted)):
                 await self._rest(device)
@@ -140,7 +144,7 @@ class Training:
             self._emit(Restored(point.step, point.source))
             return
         self.placed = True
-        self._emit(describe_start(device, self._session, plan, point))
+        self._emit(describe_start(device, self._session, plan, point, self._resumes))
         self._emit(describe_data(self._session))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
@@ -151,9 +155,7 @@ class Training:
         """Trains a placed run, in parts that end where an evaluation or a checkpoint is due."""
 
         def on_losses(first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
-            changed = self._run.metrics.record(first, losses, tokens)
-            if changed is not None:
-                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+            self._record(first, losses, tokens)
             throughput.count(sum(tokens))
             self._emit(StepLosses(first, losses, tokens))
 
@@ -165,18 +167,17 @@ class Training:
         await self._validation.after(device, feeder.step)  # which an interruption prevented
         await reporter.keep_diary(feeder.step)
         while feeder.step < total_steps:
-            target = self._next_target(feeder.step)
             evaluation = self._run.config.next_evaluation(feeder.step)
             await feeder.advance(
-                min(target, evaluation, reporter.next_page),
-                target,
+                min(self._saver.next_step(feeder.step), evaluation, reporter.next_page),
+                total_steps,
                 self._wishes.arrived,
                 lambda: reporter.after_each(feeder.step, feeder.status),
             )
-            if feeder.step == target:
+            if feeder.step == total_steps:
                 with throughput.standing_still():
                     await self._see_saved(device, feeder)
-            ending = await self._attend(device, feeder, reporter)
+            ending = await self._attend(device, feeder, reporter, throughput)
             await self._validation.after(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
@@ -185,16 +186,20 @@ class Training:
                 return await self._stop_here(device, feeder.step)
             if ending is Wish.DETACH and await self._detach_here(device):
                 return Outcome.DETACHED
-            if feeder.step == target:
+            if self._saver.is_due_at(feeder.step):
                 with throughput.standing_still():
-                    await save_run(device, self._session, feeder.step)
+                    await self._saver.save(device, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, elapsed_s)
         return Outcome.FINISHED
 
     async def _attend(
-        self, device: Device, feeder: DocumentFeeder, reporter: ProgressReporter
+        self,
+        device: Device,
+        feeder: DocumentFeeder,
+        reporter: ProgressReporter,
+        throughput: Throughput,
     ) -> Wish | None:
         """Grants what was asked for; returns a wish that ends the run here, STOP or DETACH."""
         paused = False
@@ -214,6 +219,10 @@ class Training:
                     case Wish.EVALUATE:
                         await self._stand_still(device, feeder)
                         await self._validation.now(device, feeder.step)
+                    case Wish.SAVE:
+                        await self._stand_still(device, feeder)
+                        with throughput.standing_still():
+                            await self._saver.save(device, feeder.step)
                     case Wish.PAUSE:
                         await self._stand_still(device, feeder)
                         if not paused and feeder.step < self._session.total_steps:
@@ -252,10 +261,18 @@ class Training:
         self._emit(self.detached)
         return True
 
-    def _next_target(self, step: int) -> int:
-        total_steps = self._session.total_steps
-        every = self._run.config.save_every
-        return min((step // every + 1) * every, total_steps) if every else total_steps
+    def _record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
+        """Keeps the losses of consecutive steps, in memory as long as the disk is full."""
+        metrics = self._run.metrics
+        with self._saver.room_awaited():
+            try:
+                changed = metrics.record(first, losses, tokens)
+            except DiskFull as error:
+                if metrics.step < first + len(losses) - 1:  # not even that
+                    raise RunError(error.message, error.advice) from None
+                raise
+            if changed is not None:
+                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
         async with transfer_told(self._emit, Purpose.SAVE):

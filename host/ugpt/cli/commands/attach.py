@@ -7,6 +7,7 @@ board keeps training.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import typer
 
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
+from ...device.virtual import IN_MEMORY, kept_flash
 from ...runs.errors import RunError
 from ...runs.folder import Run
 from ...runs.registry import find_run
@@ -40,6 +42,11 @@ EXAMPLES = [
 VIRTUAL_REMARK = (
     "The virtual device ends with this command and goes on when it is used again; "
     "for one that outlives it: ugpt sim"
+)
+
+FORGETFUL_REMARK = (
+    "The virtual device ends with this command, and the run with it, for its flash is not kept; "
+    "for one that outlives it: ugpt sim --flash FILE"
 )
 
 
@@ -86,7 +93,8 @@ def say_detached(started: Detached, target: Target) -> None:
     out = console()
     out.tell(f"started on {started.device}")
     out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.tell(pasteable(f"watch it: {_attach_again(target)}"))
+    folder = "" if started.remembered else f" --run {shlex.quote(str(started.run))}"
+    out.tell(pasteable(f"watch it: {_attach_again(target)}{folder}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
@@ -124,5 +132,7 @@ def _attach_again(target: Target) -> str:
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if target.choose().is_virtual:
-        say(VIRTUAL_REMARK)
+    if not target.choose().is_virtual:
+        return
+    file, _ = kept_flash(target.board)
+    say(VIRTUAL_REMARK if file != IN_MEMORY else FORGETFUL_REMARK)

@@ -6,15 +6,14 @@ afterwards.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from ...device.target import Target
+from ...device.virtual import IN_MEMORY
 from ...diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
 from ...rpc.messages import Shape
 from ...training.fit import check_shape
@@ -70,9 +69,8 @@ async def _bench(target: Target, shape: Shape, seconds: float, json: bool) -> Me
             say(f"measuring {_PART_NAMES[part]} ...")
 
     # Should it be the virtual device, it gets a flash of its own.
-    with tempfile.TemporaryDirectory() as folder:
-        async with replace(target, flash=Path(folder) / "flash").connect() as device:
-            return await measure(device, shape, seconds, on_part)
+    async with replace(target, flash=IN_MEMORY).connect() as device:
+        return await measure(device, shape, seconds, on_part)
 
 
 def _show(measured: Measurement) -> None:

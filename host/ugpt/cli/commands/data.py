@@ -72,8 +72,8 @@ def check(
     reading = reading_of(column, running_text, window, lower, dedupe)
     dataset = load_texts(files, reading, block_size, "ugpt data check")
     found = Examination.of(dataset, block_size)
-    with board_to_ask(Target(), board) as target:
-        ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
+    target = board_to_ask(Target(), board)
+    ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
     if json:
         print_json({**dataclasses.asdict(found), **dataclasses.asdict(ahead), "steps": steps})
         return

@@ -40,6 +40,10 @@ def command(
     if pty and listen is not None:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--pty"] if listen is None else ["--listen", str(parse_listen(listen))]
+    if flash is None:
+        _, remark = virtual.kept_flash(board)
+        if remark:
+            say(f"The device forgets all when it ends: {remark}.")
     # However this process ends, the device is not left behind, holding its port and its flash.
     arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
     run_until_interrupted(

@@ -18,18 +18,21 @@ import typer
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
+from ...device.client import Device
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...errors import UgptError
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
-from ...training.detach import detach
-from ...training.events import Event, Notice, Purpose, Transfer
+from ...runs.save_period import EVERY_MINUTE
+from ...training.detach import Detached, detach
+from ...training.events import Event, Interrupted, Notice, Purpose, Transfer
 from ...training.kept import describe_kept
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
+from ...training.retry import Retry
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
 from ...view.display import Display, Mode, make_display
@@ -136,7 +139,7 @@ def command(
     run_folder: _RunFolder = None,
     resume: _Resume = None,
     detached: _Detached = False,
-    save_every: SaveEvery = 0,
+    save_every: SaveEvery = EVERY_MINUTE,
     seed: Seed = 42,
     init: InitOption = Init.DEVICE,
     plain: Plain = False,
@@ -271,21 +274,37 @@ async def _train(training: Training, display: Display) -> Outcome:
 
 
 async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
-    async with target.connect() as device:
-        status = await device.status()
-        if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
-            say(f"This ends the run on the board after step {status.step:,} of its own.")
-        with byte_progress(f"{dataset.title} to the board") as progress:
+    with byte_progress(f"{dataset.title} to the board") as progress:
 
-            def show(event: Event) -> None:
-                if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
-                    progress(event.done_bytes, event.total_bytes)
+        def show(event: Event) -> None:
+            if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
+                progress(event.done_bytes, event.total_bytes)
+            else:
+                _remark(event)
 
-            started = await detach(device, Session(prepared, dataset, show))
+        session = Session(prepared, dataset, show)
+
+        async def start(device: Device) -> Detached:
+            status = await device.status()
+            if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
+                say(f"This ends the run on the board after step {status.step:,} of its own.")
+            return await detach(device, session)
+
+        retry = Retry(FollowedTarget(target).connect, _remark, step=lambda: 0, stop=asyncio.Event())
+        started = await retry.run(start)
+    assert started is not None  # nobody asks for a stop
     if json:
         print_json(started.to_json())
     else:
         say_detached(started, target)
+
+
+def _remark(event: Event) -> None:
+    """What a person should know while a run is brought onto a board."""
+    if isinstance(event, Notice):
+        say(event.text)
+    elif isinstance(event, Interrupted):
+        say(f"{event.reason} Trying again.")
 
 
 @contextmanager
