@@ -41,7 +41,10 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
     }
     std::unique_ptr<FileFlash> flash(new FileFlash(fd));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        error = "the flash file " + path + " is in use by another virtual device";
+        error = errno == EWOULDBLOCK
+                    ? "the flash file " + path + " is in use by another virtual device"
+                    : "the flash file " + path + " cannot be locked (" + std::strerror(errno) +
+                          "): its file system has no locks, keep it on a local disk";
         return nullptr;
     }
     if (!flash->load_device_id()) {

@@ -52,12 +52,17 @@ class StreamSerial : public Serial {
 
     void accept_peer();
     void drop_peer();
+    [[nodiscard]] bool peer_is_gone() const;
+    void refuse(int peer);
     void send(std::span<const std::uint8_t> bytes);
     void await_first_byte(bool was_idle);
 
     int in_ = -1;
     int out_ = -1;
     int listener_ = -1;
+    int refused_ = -1;  // kept open until it has read why
+    std::string peer_;  // who is connected to the listener
+    Time heard_{};      // when it last said something
     int slave_ = -1;  // kept open, so that a host may come and go
     int wake_read_ = -1;
     int wake_write_ = -1;
