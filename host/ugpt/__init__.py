@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import errors
     from .device import ports, virtual
-    from .device.client import (
-        Device,
+    from .device.client import Device
+    from .device.connect import connect
+    from .device.results import (
         DocumentsTaken,
         Evaluated,
         Losses,
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
         TokensEvaluated,
         WeightsDigest,
     )
-    from .device.connect import connect
     from .device.target import Target
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
-    from .rpc.link import LogLine
     from .rpc.messages import (
         DataSet,
         DeviceState,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
         Status,
         TensorKind,
     )
+    from .rpc.receiver import LogLine
     from .rpc.stats import LinkStats
     from .runs.config import Init
     from .runs.folder import Run
@@ -63,33 +63,33 @@ _HOMES = {
     "DataSet": ".rpc.messages",
     "Device": ".device.client",
     "DeviceState": ".rpc.messages",
-    "DocumentsTaken": ".device.client",
+    "DocumentsTaken": ".device.results",
     "ErrorCode": ".rpc.messages",
-    "Evaluated": ".device.client",
+    "Evaluated": ".device.results",
     "Hello": ".rpc.messages",
     "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
     "LogLevel": ".rpc.messages",
-    "LogLine": ".rpc.link",
-    "Losses": ".device.client",
+    "LogLine": ".rpc.receiver",
+    "Losses": ".device.results",
     "ModelInfo": ".rpc.messages",
     "MomentFormat": ".rpc.messages",
     "Plan": ".rpc.messages",
     "Profile": ".rpc.messages",
     "Recipe": ".rpc.messages",
     "Run": ".runs.folder",
-    "Sampled": ".device.client",
+    "Sampled": ".device.results",
     "SampledText": ".training.sampling",
     "Schedule": ".rpc.messages",
-    "SelfTest": ".device.client",
+    "SelfTest": ".device.results",
     "Shape": ".rpc.messages",
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
     "Target": ".device.target",
     "TensorKind": ".rpc.messages",
-    "TokensEvaluated": ".device.client",
+    "TokensEvaluated": ".device.results",
     "UgptError": ".errors",
-    "WeightsDigest": ".device.client",
+    "WeightsDigest": ".device.results",
     "connect": ".device.connect",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",

@@ -15,8 +15,8 @@ from ugpt.device.ports import Choice
 from ugpt.diagnostics import monitor
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortNotFound
-from ugpt.rpc.link import LogLine
 from ugpt.rpc.messages import DeviceState, Status
+from ugpt.rpc.receiver import LogLine
 
 IDLE = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
 CHOICE = Choice("/dev/ttyUSB0", "")

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ..rpc.errors import PortNotFound
-from ..rpc.link import Link, LogLine
+from ..rpc.link import Link
 from ..rpc.messages import Hello
+from ..rpc.receiver import LogLine
 from ..rpc.transport import Transport, open_serial, open_socket
 from . import ports, virtual
 from .client import Device

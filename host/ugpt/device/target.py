@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..rpc.link import LogLine
+from ..rpc.receiver import LogLine
 from .client import Device
 from .connect import OPEN_TIMEOUT_S, connect
 from .ports import check_pace

@@ -10,8 +10,9 @@ from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
-from ..rpc.link import Link, LinkState, LogLine
+from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
+from ..rpc.receiver import LogLine
 
 _LOOK_S = 0.1
 _REOPEN_S = 0.5

@@ -10,7 +10,8 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..data.documents import lengths_of
 from ..data.vocabulary import Vocabulary
-from ..device.client import Device, Progress
+from ..device.bulk import Progress
+from ..device.client import Device
 from ..device.tensors import encode_data_set, encode_tokens
 from ..rpc.errors import BadData, NoRoom
 from ..rpc.messages import BLOCK_SIZE_MAX, DataSet, ErrorCode

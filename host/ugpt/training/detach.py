@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..device.client import Device, Progress
+from ..device.bulk import Progress
+from ..device.client import Device
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..concurrency import run_together
-from ..device.client import Device, Losses
+from ..device.client import Device
+from ..device.results import Losses
 from ..rpc.errors import DocumentGap, ProtocolError, RunMismatch, device_error
 from ..rpc.messages import ERRORS, DeviceState, ErrorCode, Status
 from .session import Session

@@ -19,8 +19,8 @@ from ...diagnostics.monitor import Monitor
 from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 from ...firmware.build import find_project
 from ...firmware.errors import ToolError
-from ...rpc.link import LogLine
 from ...rpc.messages import LogLevel
+from ...rpc.receiver import LogLine
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING, printable
 from ..options import NoReset, Port, run

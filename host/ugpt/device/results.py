@@ -1,0 +1,61 @@
+"""What the methods of a device return, unless it is a record of the protocol."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Losses(NamedTuple):
+    """Losses of consecutive steps; `first` is the step (1-based) of the first."""
+
+    first: int
+    values: tuple[float, ...]
+
+
+class DocumentsTaken(NamedTuple):
+    """The index of the next document to send, and how many there is room for."""
+
+    next: int
+    free: int
+
+
+class Evaluated(NamedTuple):
+    """The mean loss of each document's positions, after `step` completed steps."""
+
+    step: int
+    losses: tuple[float, ...]
+
+
+class TokensEvaluated(NamedTuple):
+    """The loss of every position of each document, after `step` completed steps.
+
+    A document of n tokens has n + 1 positions, its last one predicting BOS, or block_size if that
+    is less.
+    """
+
+    step: int
+    losses: tuple[tuple[float, ...], ...]
+
+
+class WeightsDigest(NamedTuple):
+    """A digest of all weights after `step` completed steps."""
+
+    step: int
+    sha256: str
+    """In hex, of the weights as little-endian float32 in canonical order, as in weights.sha256."""
+
+
+class Sampled(NamedTuple):
+    """Tokens drawn, in the form of documents, and whether BOS ended them."""
+
+    tokens: bytes
+    ended: bool
+
+
+class SelfTest(NamedTuple):
+    """The digest of a device's arithmetic and the one every right processor gives."""
+
+    digest: int
+    expected: int
+    failed: str = ""
+    """The operations whose results differ, between commas."""
