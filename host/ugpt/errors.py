@@ -21,6 +21,8 @@ UgptError
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |-- RunError                a run folder
+|   `-- OtherDevice         it belongs to another device than the one that answers
+|-- WouldOverwrite          something on a board that is nowhere else
 |-- ImageError              a firmware image
 `-- ToolError               another program that is needed
 

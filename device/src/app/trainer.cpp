@@ -224,7 +224,7 @@ rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::u
 // A restart brings back the checkpoint in flash: what a host has of it is worth remembering.
 bool Trainer::remember_saved_weights() {
     if (!weights_saved_ || saved_step_ != run_.step) return true;
-    return settings_.save(store::SavedWeights{run_.run_id, run_.step, digest()});
+    return settings_.note_saved({run_.run_id, run_.step, digest()});
 }
 
 void Trainer::stop_with(rpc::ErrorCode error) {

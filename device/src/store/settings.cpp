@@ -63,7 +63,7 @@ std::optional<SavedWeights> SettingsStore::saved_weights() {
     return find() ? read_entries().last : std::nullopt;
 }
 
-bool SettingsStore::save(const SavedWeights& saved) {
+bool SettingsStore::note_saved(const SavedWeights& saved) {
     const auto settings = find();
     const Entries entries = settings ? read_entries() : Entries{};
     if (entries.last == saved) return true;

@@ -57,7 +57,7 @@ class SettingsStore {
 
     [[nodiscard]] std::optional<SavedWeights> saved_weights();
     // Writes nothing if nothing changes.
-    bool save(const SavedWeights& saved);
+    bool note_saved(const SavedWeights& saved);
 
   private:
     static constexpr std::uint32_t kMark = 0x31455375;  // "uSE1"

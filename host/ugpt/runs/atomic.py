@@ -25,8 +25,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise write_error(path, error) from None
 
 
-def write_error(path: Path, error: OSError) -> RunError:
+def write_error(path: Path, error: OSError | ValueError) -> RunError:
     """What to tell of a file that cannot be written."""
+    if isinstance(error, ValueError):
+        return RunError(f"{path} cannot be written ({error}).", "Name another folder.")
     if error.errno in _FULL:
         return RunError(f"{path} cannot be written: the disk is full.", "Make room, then resume.")
     return RunError(

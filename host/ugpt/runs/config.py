@@ -12,6 +12,7 @@ from ..data.reading import ReadFile, Reading
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
+from .identity import Identity
 
 _TEXTS = ("data_sha256", "device", "ugpt")
 _NUMBERS = ("seed", "save_every", "run_id", "held_out", "eval_every", "eval_documents")
@@ -50,6 +51,8 @@ class RunConfig:
     """All texts, if there are several."""
     changes: tuple[str, ...] = ()
     """What was done to the texts, in sentences."""
+    identity: Identity | None = None
+    """The device that the run belongs to; None if it has met none, or was begun before 0.2.0."""
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
@@ -66,7 +69,7 @@ class RunConfig:
 
         return tomli_w.dumps(
             {
-                **asdict(self),
+                **_without_none(asdict(self)),
                 "data": str(self.data),
                 "reading": _without_none(asdict(self.reading)),
                 "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
@@ -94,6 +97,7 @@ class RunConfig:
                 "files": tuple(
                     ReadFile(Path(file["path"]), file["sha256"]) for file in values.get("files", ())
                 ),
+                "identity": _identity(values.get("identity")),
                 "changes": tuple(values.get("changes", ())),
             }
         )
@@ -128,6 +132,10 @@ def _reading(values: object) -> Reading:
     if not isinstance(values, dict):
         raise TypeError("reading is no table")
     return Reading(**values)
+
+
+def _identity(values: object) -> Identity | None:
+    return None if values is None else Identity.from_values(values)
 
 
 def _recipe(values: object) -> Recipe:

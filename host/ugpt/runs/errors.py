@@ -7,3 +7,7 @@ from ..errors import UgptError
 
 class RunError(UgptError):
     """A run folder cannot be created, read or resumed."""
+
+
+class OtherDevice(RunError):
+    """A run belongs to another device than the one that answers."""

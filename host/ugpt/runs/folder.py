@@ -15,17 +15,28 @@ Every file is written whole or not at all, except metrics.jsonl, to which whole 
 from __future__ import annotations
 
 import datetime
+import itertools
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from ..advice import command
 from .atomic import write_atomically, write_error
 from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
 from .config import RunConfig
 from .errors import RunError
+from .identity import Identity
+from .lock import FolderLock
 from .metrics import Metrics
+
+
+# File systems take 255 bytes, of which a date, a time and a number need 20.
+_NAME_BYTES = 200
 
 
 class Run:
@@ -39,66 +50,119 @@ class Run:
         *,
         exists: bool = False,
         standard_input: bytes | None = None,
+        numbered: bool = False,
     ) -> None:
+        """With `numbered`, a name that is taken when the folder is made gets a number."""
         self.path = path
         self.config = config
         self.metrics = metrics
         self._exists = exists
         self._standard_input = standard_input
+        self._numbered = numbered
+        self._lock: FolderLock | None = None
+        self._alone = False
 
     @classmethod
-    def new(cls, path: Path, config: RunConfig, standard_input: bytes | None = None) -> Self:
+    def new(
+        cls,
+        path: Path,
+        config: RunConfig,
+        standard_input: bytes | None = None,
+        *,
+        numbered: bool = False,
+    ) -> Self:
         """A run whose folder `begin` will make.
 
-        `standard_input` is the text that came from there, which the folder keeps. Raises RunError
-        if something is at `path`, or if a path is none that can be written down.
+        `standard_input` is the text that came from there, which the folder keeps. With `numbered`,
+        a path that is taken by then gets a number; otherwise RunError is raised. So it is if a path
+        is none that can be written down.
         """
-        require_absent(path)
+        if not numbered:
+            require_absent(path)
         _require_utf8(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
         metrics = Metrics.open(path / "metrics.jsonl")
-        return cls(path, config, metrics, standard_input=standard_input)
+        return cls(path, config, metrics, standard_input=standard_input, numbered=numbered)
 
-    def begin(self, device: str) -> None:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within the block no other program writes to the folder. Raises RunError if one does now.
+
+        What others have written to it since it was opened is taken in.
+        """
+        self._alone = True
+        try:
+            if self._exists:
+                self._take_lock()
+                self.config = _read_config(self.path)
+                self.metrics = Metrics.open(self.path / "metrics.jsonl")
+            yield
+        finally:
+            self._alone = False
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def _take_lock(self) -> None:
+        lock = FolderLock(self.path)
+        lock.acquire()
+        self._lock = lock
+
+    def begin(self, device: str, identity: Identity | None = None) -> None:
         """Makes the folder of a new run, on `device`; does nothing for one that exists.
 
         Raises RunError, leaving no folder, if it cannot be made.
         """
         if self._exists:
             return
-        require_absent(self.path)
+        self._make_folder()
         try:
-            self.path.mkdir(parents=True)
-        except OSError as error:
-            raise write_error(self.path, error) from None
-        try:
+            if self._alone:
+                self._take_lock()
             if self._standard_input is not None:
                 write_atomically(self.input_file, self._standard_input)
                 self._standard_input = None
-            self.config = replace(self.config, device=device)
+            self.config = replace(self.config, device=device, identity=identity)
             write_atomically(self.path / "config.toml", self.config.to_toml().encode())
         except RunError:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
         self._exists = True
 
+    def _make_folder(self) -> None:
+        if not self._numbered:
+            require_absent(self.path)
+        base, number = self.path, 1
+        while True:
+            try:
+                self.path.mkdir(parents=True)
+            except FileExistsError as error:
+                # Something else than a folder may stand in the way further up.
+                if not self._numbered or not os.path.lexists(self.path):
+                    raise write_error(self.path, error) from None
+                number += 1
+                self.path = base.with_name(f"{base.name}-{number}")
+            except (OSError, ValueError) as error:
+                raise write_error(self.path, error) from None
+            else:
+                self.metrics = Metrics.open(self.path / "metrics.jsonl")
+                return
+
+    def move_to(self, device: str, identity: Identity) -> None:
+        """Writes down that the run belongs to another device from now on."""
+        self.config = replace(self.config, device=device, identity=identity)
+        write_atomically(self.path / "config.toml", self.config.to_toml().encode())
+
+    @property
+    def exists(self) -> bool:
+        """Whether its folder has been made."""
+        return self._exists
+
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
-        file = path / "config.toml"
-        try:
-            config = RunConfig.from_toml(file.read_text("utf-8"))
-        except OSError as error:
-            raise RunError(
-                f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
-                "Give the folder that `ugpt train` made.",
-            ) from None
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise RunError(
-                f"{file} is not the configuration of a run: {error}.",
-                "Restore the file, or start a new run.",
-            ) from None
+        config = _read_config(path)
         return cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
 
     @property
@@ -140,13 +204,30 @@ class Run:
         write_atomically(self.path / "loss.png", png)
 
 
+def _read_config(path: Path) -> RunConfig:
+    file = path / "config.toml"
+    try:
+        return RunConfig.from_toml(file.read_text("utf-8"))
+    except OSError as error:
+        raise RunError(
+            f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
+            "Give the folder that `ugpt train` made.",
+        ) from None
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"{file} is not the configuration of a run: {error}.",
+            "Restore the file, or start a new run.",
+        ) from None
+
+
 def require_absent(path: Path) -> None:
     """Raises RunError if something is at `path`, which a new run would mix with."""
-    if path.exists() or path.is_symlink():
-        raise RunError(
-            f"{path} exists already.",
-            f"Name another folder, or go on with that run: ugpt train --resume {path}",
-        )
+    if not os.path.lexists(path):
+        return  # or nobody can tell, which making it will say
+    advice = "Name another folder"
+    if os.path.lexists(path / "config.toml"):
+        advice += f", or go on with that run: {command('train', '--resume', path)}"
+    raise RunError(f"{path} exists already.", advice)
 
 
 def _require_utf8(path: Path) -> None:
@@ -161,10 +242,17 @@ def _require_utf8(path: Path) -> None:
 
 
 def default_path(name: str, now: datetime.datetime) -> Path:
-    """A folder under runs/ that does not exist yet, named after the data set and the time."""
-    base = Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
-    path, number = base, 1
-    while path.exists():
-        number += 1
-        path = base.with_name(f"{base.name}-{number}")
-    return path
+    """A folder under runs/, named after the data set and the time."""
+    shown = "".join("_" if _is_awkward(character) else character for character in name)
+    return Path("runs") / f"{_cut(shown, _NAME_BYTES)}-{now:%Y%m%d-%H%M%S}"
+
+
+def _is_awkward(character: str) -> bool:
+    """Whether it is no good in a name that people read and type: such as a line break."""
+    return unicodedata.category(character)[0] in "CZ" and character != " "
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    """The start of `text`, in whole characters."""
+    sizes = itertools.accumulate(len(character.encode()) for character in text)
+    return text[: sum(size <= most_bytes for size in sizes)]
