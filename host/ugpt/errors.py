@@ -46,5 +46,11 @@ class UgptError(Exception):
         return f"{self.message} {self.advice}".rstrip()
 
 
+def reason_of(error: OSError | ValueError) -> str:
+    """What the system says of a path, without the path."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or str(error) or type(error).__name__
+
+
 class InvalidValue(UgptError):
     """A value lies outside the range of the protocol; nothing was sent."""

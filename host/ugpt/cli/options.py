@@ -16,6 +16,7 @@ from ..device.ports import VIRTUAL
 from ..device.target import Target
 from ..rpc.messages import BLOCK_SIZE_MAX
 from .numbers import whole_number
+from .paths import path, port
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ Port = Annotated[
         help="Serial port, pseudo-terminal, socket://HOST:PORT, or 'virtual'. Default: the ESP32 "
         "that is plugged in, or the virtual device if there is none.",
         metavar="PORT",
+        parser=port,
     ),
 ]
 Baud = Annotated[
@@ -97,6 +99,7 @@ Flash = Annotated[
     typer.Option(
         help="File with the flash of the virtual device; created if needed.",
         metavar="FILE",
+        parser=path,
     ),
 ]
 

@@ -14,6 +14,7 @@ from ..data.reading import Reading
 from ..data.sources import STANDARD_INPUT
 from ..view.output import say
 from .numbers import whole_number
+from .paths import path
 
 _PANEL = "How the text is read"
 _HELP = (
@@ -21,9 +22,13 @@ _HELP = (
     "'names', a built-in list."
 )
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help=_HELP, show_default=False)]
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", help=_HELP, show_default=False, parser=path),
+]
 OptionalFiles = Annotated[
-    list[Path] | None, typer.Argument(metavar="FILE", help=_HELP, show_default=False)
+    list[Path] | None,
+    typer.Argument(metavar="FILE", help=_HELP, show_default=False, parser=path),
 ]
 Column = Annotated[
     str,

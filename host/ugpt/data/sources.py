@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ..errors import reason_of
 from .errors import DataError
 
 STANDARD_INPUT = Path("-")
@@ -64,7 +65,9 @@ class Source:
         except PermissionError:
             raise DataError(f"{self.location} may not be read.", "Check its permissions.") from None
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.location} could not be read: {error}.", WANTED) from None
+            raise DataError(
+                f"{self.location} could not be read: {reason_of(error)}.", WANTED
+            ) from None
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise DataError(
                 f"{self.location} changed while it was read.",
@@ -153,7 +156,7 @@ def built_in_names() -> Path:
 def _source(path: Path) -> Source:
     if path == STANDARD_INPUT:
         return Source(path, path, sys.stdin.buffer.read())
-    if path == BUILT_IN and not path.exists():
+    if path == BUILT_IN and not os.access(path, os.F_OK):
         return Source(path, built_in_names())
     _require_no_address(path)
     return Source(path.absolute(), path)
@@ -165,7 +168,7 @@ def _texts_in(folder: Path, kinds: Sequence[str]) -> tuple[list[Source], list[st
     others: list[str] = []
     for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file():
+        if hidden or not _is_file(path):
             continue
         if path.name.lower().removesuffix(".gz").endswith(tuple(kinds)):
             texts.append(Source(path.absolute(), path))
@@ -192,6 +195,13 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False  # reading it says what is wrong
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # in a folder that may not be searched
 
 
 def _require_file(path: Path) -> None:

@@ -50,7 +50,12 @@ async def connect(
     link = Link(transport, window_limit=window, baud_limit=baud, on_log=on_log)
     try:
         hello = await link.open(open_timeout_s)
-        yield Device(link, _describe(choice, hello))
+        yield Device(
+            link,
+            _describe(choice, hello),
+            port=choice.port if port is None else port,
+            named=port is not None,
+        )
     finally:
         await link.close()
 

@@ -49,6 +49,6 @@ class Target:
         )
 
     @property
-    def option(self) -> str:
-        """The part of a command line that names the port, with a blank before it; may be empty."""
-        return f" --port {self.port}" if self.port else ""
+    def option(self) -> tuple[str, ...]:
+        """The words of a command line that name the port, if it is named."""
+        return ("--port", self.port) if self.port is not None else ()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+from ..advice import command as shell
 from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
 
@@ -68,9 +69,9 @@ def command(
     file = default_flash(board) if flash is None else flash
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DeviceProgramError(
-            f"The flash of the virtual device cannot be kept at {file}: {error.strerror}.",
+            f"The flash of the virtual device cannot be kept at {file}: {reason_of(error)}.",
             "Name another file with --flash.",
         ) from error
     options = ["--board", board, "--flash", str(file), *(["--pace"] if pace else [])]
@@ -81,4 +82,16 @@ async def start(
     board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
 ) -> ProcessTransport:
     """Starts a virtual device that speaks on its standard streams."""
-    return await spawn("virtual device", [*command(board, flash, extra, pace), "--stdio"])
+    return await spawn(
+        "virtual device", [*command(board, flash, extra, pace), "--stdio"], _advice_for
+    )
+
+
+def _advice_for(said: str) -> str:
+    """What to do about a device that ended with these words."""
+    if "in use by another virtual device" not in said:
+        return ""
+    return (
+        "Wait until the ugpt that uses it ends, or start another device and give its address to "
+        f"--port: {shell('sim', '--flash', 'another.flash')}"
+    )

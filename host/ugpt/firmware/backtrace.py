@@ -59,9 +59,9 @@ class Symbols:
         self.elf = elf
         try:
             content = elf.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ToolError(
-                f"{elf} cannot be read: {(error.strerror or '').lower()}.",
+                f"{elf} cannot be read: {reason_of(error).lower()}.",
                 "Name the firmware.elf of the build with --elf.",
             ) from None
         if not content.startswith(_ELF_MAGIC) or len(content) < _MACHINE_OFFSET + 2:

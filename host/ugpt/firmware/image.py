@@ -105,7 +105,7 @@ def read_image(path: Path) -> FirmwareImage:
 
     Raises ImageError if it is none, is damaged or incomplete.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return _read_build(path)
     content = _read(path)
     if content[_TABLE_OFFSET : _TABLE_OFFSET + 2] == _ENTRY_MAGIC:
@@ -115,6 +115,13 @@ def read_image(path: Path) -> FirmwareImage:
             return _read_build(path.parent)
         raise ImageError(f"{path} is a part of a firmware only.", _ADVICE)
     raise ImageError(f"{path} is no firmware image of an ESP32.", _ADVICE)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # reading it says what is wrong
 
 
 def _read_merged(path: Path, content: bytes) -> FirmwareImage:

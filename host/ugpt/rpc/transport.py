@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ import serial
 import serial_asyncio
 
 from .errors import DeviceProgramError, PortBusy, PortError, PortLost, PortNotFound, PortPermission
+from .holders import holder_of_address, holders_of
 
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
@@ -85,6 +86,30 @@ class StreamTransport:
         return PortLost(self.name, _reason(error) if error.errno else "the device is gone")
 
 
+class SocketTransport(StreamTransport):
+    """A device behind a socket, which has one host at a time and tells others who that is."""
+
+    def __init__(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        super().__init__(name, reader, writer)
+        self._is_first = True
+
+    async def read(self) -> bytes:
+        data = await super().read()
+        if self._is_first and data.startswith(_BUSY_MARK):
+            while more := await super().read():
+                data += more
+            address = data.removeprefix(_BUSY_MARK).decode(errors="replace").strip()
+            holder = holder_of_address(address)
+            raise PortBusy(self.name, str(holder) if holder else address)
+        self._is_first = False
+        return data
+
+
+_BUSY_MARK = b"ugpt-device: in use by "
+
+
 async def open_socket(address: str) -> StreamTransport:
     """Connects to `socket://HOST:PORT`."""
     host, _, port = address.removeprefix("socket://").rpartition(":")
@@ -104,7 +129,7 @@ async def open_socket(address: str) -> StreamTransport:
             "nothing listens there" if isinstance(error, ConnectionRefusedError) else _reason(error)
         )
         raise PortNotFound(address, reason, _LISTEN_ADVICE) from error
-    return StreamTransport(address, reader, writer)
+    return SocketTransport(address, reader, writer)
 
 
 class _QuietSerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
@@ -178,8 +203,11 @@ class ProcessTransport(StreamTransport):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         errors: asyncio.StreamReader,
+        advice_for: Callable[[str], str],
     ) -> None:
+        """`advice_for` knows what to do about the last words of a program that ended."""
         super().__init__(name, reader, writer)
+        self._advice_for = advice_for
         self._process = process
         self._last_words: deque[str] = deque(maxlen=20)
         self._listener = asyncio.create_task(self._listen(errors))
@@ -225,10 +253,12 @@ class ProcessTransport(StreamTransport):
             else (f"by {signal.Signals(-status).name}")
         )
         said = f": {self._last_words[-1].rstrip('.')}" if self._last_words else ""
-        return DeviceProgramError(f"The {self.name} ended {how}{said}.")
+        return DeviceProgramError(f"The {self.name} ended {how}{said}.", self._advice_for(said))
 
 
-async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:
+async def spawn(
+    name: str, command: Sequence[str], advice_for: Callable[[str], str] = lambda said: ""
+) -> ProcessTransport:
     """Starts a program that speaks on its standard streams."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -247,7 +277,9 @@ async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    return ProcessTransport(name, process, process.stdout, process.stdin, process.stderr)
+    return ProcessTransport(
+        name, process, process.stdout, process.stdin, process.stderr, advice_for
+    )
 
 
 _LISTEN_ADVICE = "Start a device there first: ugpt sim --listen HOST:PORT."
@@ -260,12 +292,12 @@ def open_error(path: str, error: OSError | ValueError) -> PortError:
     if number in (errno.EACCES, errno.EPERM):
         return PortPermission(path, _group(path))
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        return PortBusy(path)
+        return PortBusy(path, ", ".join(map(str, holders_of(Path(path)))))
     if number == errno.ENOENT:
         return PortNotFound(path, "there is no such port", _PORTS_ADVICE)
     if number in (errno.ENXIO, errno.ENODEV, errno.EIO):
         return PortNotFound(path, "no device is behind it", _PORTS_ADVICE)
-    if Path(path).exists() and not Path(path).is_char_device():
+    if os.access(path, os.F_OK) and not Path(path).is_char_device():
         return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
     return PortNotFound(path, _reason(error), _PORTS_ADVICE)
 

@@ -19,6 +19,7 @@ import itertools
 import os
 import shutil
 import unicodedata
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Self
 
 from ..advice import command
+from ..errors import reason_of
 from .atomic import write_atomically, write_error
 from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
 from .config import RunConfig
@@ -33,7 +35,6 @@ from .errors import RunError
 from .identity import Identity
 from .lock import FolderLock
 from .metrics import Metrics
-
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
 _NAME_BYTES = 200
@@ -82,7 +83,7 @@ class Run:
         _require_utf8(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
-        metrics = Metrics.open(path / "metrics.jsonl")
+        metrics = Metrics(path / "metrics.jsonl", array("f"), {})
         return cls(path, config, metrics, standard_input=standard_input, numbered=numbered)
 
     @contextmanager
@@ -146,7 +147,7 @@ class Run:
             except (OSError, ValueError) as error:
                 raise write_error(self.path, error) from None
             else:
-                self.metrics = Metrics.open(self.path / "metrics.jsonl")
+                self.metrics = Metrics(self.path / "metrics.jsonl", array("f"), {})
                 return
 
     def move_to(self, device: str, identity: Identity) -> None:
@@ -210,7 +211,7 @@ def _read_config(path: Path) -> RunConfig:
         return RunConfig.from_toml(file.read_text("utf-8"))
     except OSError as error:
         raise RunError(
-            f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
+            f"{path} is not a run folder: {file.name} cannot be read ({reason_of(error)}).",
             "Give the folder that `ugpt train` made.",
         ) from None
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -222,8 +223,12 @@ def _read_config(path: Path) -> RunConfig:
 
 def require_absent(path: Path) -> None:
     """Raises RunError if something is at `path`, which a new run would mix with."""
-    if not os.path.lexists(path):
-        return  # or nobody can tell, which making it will say
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        raise write_error(path, error) from None
     advice = "Name another folder"
     if os.path.lexists(path / "config.toml"):
         advice += f", or go on with that run: {command('train', '--resume', path)}"

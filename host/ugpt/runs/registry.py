@@ -21,7 +21,7 @@ def remember(run: Run) -> None:
     note = _note(run.config.run_id)
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(f"{run.path.absolute()}\n", "utf-8")
+        note.write_text(f"{run.path.absolute()}\n", "utf-8", newline="\n")
 
 
 def forget(run: Run) -> None:
@@ -44,7 +44,7 @@ def find_run(run_id: int) -> Run | None:
 
 def _candidates(run_id: int) -> Iterator[Path]:
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        yield Path(_note(run_id).read_text("utf-8").strip())
+        yield Path(_note(run_id).read_bytes().decode().removesuffix("\n"))
     for folder in (Path("runs"), Path()):
         for config in sorted(folder.glob("*/config.toml")):
             yield config.parent

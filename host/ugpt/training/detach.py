@@ -11,10 +11,12 @@ from ..device.client import Device
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
+from .belonging import record_device, require_own_device
 from .dataset_upload import push_data
 from .events import Event
 from .feeder import require_no_error
 from .fit import require_fit
+from .guard import require_free
 from .restore import place
 from .session import Session
 
@@ -41,12 +43,14 @@ async def detach(device: Device, session: Session, progress: Progress | None = N
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
     The weights it ends with are those of the same run with a host. `progress` hears of the data
-    set on its way. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot
-    live on it.
+    set on its way. The run folder must be the caller's alone. Raises DoesNotFit or NoRoom, leaving
+    the board as it was, if the run cannot live on it.
     """
     run, config = session.run, session.run.config
+    require_own_device(device, session, may_move=session.may_move)
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
+    await require_free(device, may_overwrite=session.may_overwrite, run_id=config.run_id)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
     await push_data(
@@ -56,7 +60,7 @@ async def detach(device: Device, session: Session, progress: Progress | None = N
         block_size=config.shape.block_size,
         progress=progress,
     )
-    run.begin(device.description)
+    record_device(device, session)
     point = await place(device, session)
     total_steps = session.total_steps
     await device.train(total_steps, config.save_every, Source.FLASH)

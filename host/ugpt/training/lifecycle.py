@@ -58,6 +58,7 @@ async def save_run(device: Device, session: Session, step: int) -> str:
     """
     checkpoint = await fetch_checkpoint(device, step, session.run.config.shape)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
+    await device.weights_saved(step, digest)
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def load_dataset(run: Run, moved_to: Sequence[Path], name_it: str) -> Dataset:
 
 def _require_files(files: Sequence[Source]) -> None:
     """Raises DataError naming all of several files that are missing."""
-    missing = [str(file.location) for file in files if not file.location.exists()]
+    missing = [str(file.location) for file in files if not os.access(file.location, os.F_OK)]
     if len(files) > 1 and missing:
         raise DataError(
             f"{len(missing)} of the {len(files)} files of this run are missing: "

@@ -11,7 +11,7 @@ from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, TensorKind
-from ..runs.checkpoint import Checkpoint, Tensors
+from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
 from ..runs.config import Init
 from .loss_history import pull_loss_history
 from .session import Session
@@ -60,6 +60,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
         # Step 0 marks a model that is not whole, should the connection break on the way.
         await device.set_step(0)
         await _send_checkpoint(device, checkpoint)
+        await device.weights_saved(checkpoint.step, weights_digest(checkpoint.weights))
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:

@@ -16,10 +16,12 @@ from enum import Enum
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
+from .guard import require_free
 from .lifecycle import (
     describe_data,
     describe_start,
@@ -108,12 +110,13 @@ class Training:
 
     async def run(self) -> Outcome:
         """Trains to the last step. Raises UgptError if that is not possible."""
-        outcome = await self._retry.run(self._converse)
-        if outcome is not None:
-            return outcome
-        draw_card(self._session, [])
-        self._emit(Stopped(self._run.path, self._run.metrics.step))
-        return Outcome.STOPPED
+        with self._run.alone():
+            outcome = await self._retry.run(self._converse)
+            if outcome is not None:
+                return outcome
+            draw_card(self._session, [])
+            self._emit(Stopped(self._run.path, self._run.metrics.step))
+            return Outcome.STOPPED
 
     async def _converse(self, device: Device) -> Outcome:
         await self._place(device)
@@ -127,10 +130,15 @@ class Training:
 
     async def _place(self, device: Device) -> None:
         config = self._run.config
+        session, first = self._session, not self.placed
+        require_own_device(device, session, may_move=session.may_move and first)
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        self._run.begin(device.description)
+        await require_free(
+            device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
+        )
+        record_device(device, session)
         point = await place(device, self._session)
         if self.placed:
             self._emit(Restored(point.step, point.source))

@@ -8,6 +8,8 @@ first time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,11 +32,14 @@ from ...firmware.flash import (
 )
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
+from ...training.guard import require_free
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
 from ..numbers import whole_number
 from ..options import Port, run
+from ..overwriting import Overwrite, run_asking
+from ..paths import path
 
 EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",
@@ -62,6 +67,7 @@ def command(
         typer.Option(
             help="Write this release image or build folder.",
             metavar="FILE",
+            parser=path,
         ),
     ] = None,
     build_it: Annotated[
@@ -78,6 +84,7 @@ def command(
     baud: Annotated[
         int, typer.Option(help="Baud rate for writing.", **whole_number(9600, 5_000_000))
     ] = BAUD,
+    overwrite: Overwrite = False,
     no_reset: Annotated[
         bool,
         typer.Option("--no-reset", help="Do not reset the board into download mode."),
@@ -90,6 +97,8 @@ def command(
             "an image is built already; leave --build out", param_hint="--build"
         )
     target = _target(port)
+    if erase:
+        run_asking(partial(_require_erasable, target), overwrite)
     if image:
         firmware: FirmwareImage | None = read_image(image)
     elif build_it or not _has_bundled(environment):
@@ -112,6 +121,16 @@ def command(
         raise typer.Exit(130) from None
     console().print(f"written to {target} and verified")
     run(_shake_hands(target))
+
+
+async def _require_erasable(port: str, may_overwrite: bool) -> None:
+    """Raises WouldOverwrite if the board says that it holds something that is nowhere else."""
+    if may_overwrite:
+        return
+    # One that does not answer has no firmware of ours, or none that works: there is nobody to ask.
+    with contextlib.suppress(LinkError):
+        async with Target(port).connect() as device:
+            await require_free(device, may_overwrite=False)
 
 
 def _target(port: str | None) -> str:

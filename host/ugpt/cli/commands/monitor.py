@@ -24,6 +24,7 @@ from ...rpc.receiver import LogLine
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING, printable
 from ..options import NoReset, Port, run
+from ..paths import path
 from ..signals import until_interrupted
 
 EXAMPLES = [
@@ -43,6 +44,7 @@ def command(
             help="ELF file of the firmware, to show the source lines of a crash. Default: the "
             "newest build.",
             metavar="FILE",
+            parser=path,
         ),
     ] = None,
     listen_only: Annotated[

@@ -12,6 +12,7 @@ import typer
 
 from ...device.client import Device
 from ...device.target import Target
+from ...training.belonging import require_last_device
 from ...training.sampling import TEMPERATURE, sample_texts
 from ...view.output import print_json, say
 from ..numbers import decimal_number, whole_number
@@ -85,6 +86,7 @@ async def _sample(
     json: bool,
 ) -> None:
     async with connecting as device:
+        require_last_device(device, "sample")
         say(f"{device.description}, seed {seed}")
         texts = sample_texts(
             device, count, seed=seed, first=start, temperature=temperature, prompt=prompt

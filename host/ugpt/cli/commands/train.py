@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ...data.dataset import Dataset
+from ...advice import command as command_line
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
-from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
+from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
-from ...training.detach import detach
-from ...training.events import Notice
+from ...training.detach import Detached, detach
+from ...training.events import Event, Notice
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -45,8 +47,9 @@ from ..options import (
     Pace,
     Plain,
     Port,
-    run,
 )
+from ..overwriting import Overwrite, run_asking
+from ..paths import path
 from ..recipe import (
     Batch,
     Clip,
@@ -99,6 +102,7 @@ _ALLOWED_WITH_RESUME = {
     "no_reset",
     "pace",
     "detached",
+    "overwrite",
     "plain",
     "json",
 }
@@ -115,11 +119,15 @@ def command(
     run_folder: Annotated[
         Path | None,
         typer.Option(
-            "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
+            "--run",
+            help="Folder for the run. Default: a new folder in runs/.",
+            metavar="DIR",
+            parser=path,
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Continue the run in this folder.", metavar="DIR", parser=path),
     ] = None,
     detached: Annotated[
         bool,
@@ -129,6 +137,7 @@ def command(
             "progress.",
         ),
     ] = False,
+    overwrite: Overwrite = False,
     save_every: Annotated[
         int,
         typer.Option(
@@ -182,7 +191,9 @@ def command(
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
-        dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
+        dataset = load_dataset(
+            prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
+        )
     elif files:
         if run_folder:
             require_absent(run_folder)
@@ -218,22 +229,40 @@ def command(
     said = [] if resume else remarks(dataset, block_size)
     if detached:
         say_all(said)
-        run(_detach(prepared, dataset, target, json))
+        session = Session(prepared, dataset, _say_notice, may_move=port is not None)
+        started = run_asking(partial(_detach, session, target), overwrite, json=json)
+        if json:
+            print_json(started.to_json())
+        else:
+            say_detached(started, target)
         return
     mode = choose_mode(plain, json)
-    display = make_display(mode)
     if json:
+        display = make_display(mode)
         for remark in said:
             display.show(Notice(remark))
     else:
         say_all(said)
-    session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
-    training = Training(target.connect, session)
-    outcome = run(_train(training, display))
-    if outcome is Outcome.DETACHED and training.detached and not json:
-        say_detached(training.detached, target)
+
+    async def attempt(may_overwrite: bool) -> tuple[Outcome, Detached | None]:
+        display = make_display(mode)
+        session = Session(
+            prepared,
+            dataset,
+            display.show,
+            watched=mode is Mode.LIVE,
+            may_move=port is not None,
+            may_overwrite=may_overwrite,
+        )
+        training = Training(target.connect, session)
+        return await _train(training, display), training.detached
+
+    outcome, going_on = run_asking(attempt, overwrite, json=json)
+    if going_on and not json:
+        say_detached(going_on, target)
     if outcome is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}{target.option}{' --pace' if pace else ''}"
+        more = ("--pace",) if pace else ()
+        again = command_line("train", "--resume", prepared.path, *target.option, *more)
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
@@ -259,18 +288,17 @@ async def _train(training: Training, display: Display) -> Outcome:
             return await training.run()
 
 
-async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
-    async with target.connect() as device:
-        status = await device.status()
-        if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
-            say(f"This ends the run on the board after step {status.step:,} of its own.")
-        with byte_progress(f"{dataset.title} to the board") as progress:
-            session = Session(prepared, dataset, lambda event: None)
-            started = await detach(device, session, progress)
-    if json:
-        print_json(started.to_json())
-    else:
-        say_detached(started, target)
+async def _detach(session: Session, target: Target, may_overwrite: bool) -> Detached:
+    allowed = replace(session, may_overwrite=may_overwrite)
+    with session.run.alone():
+        async with target.connect() as device:
+            with byte_progress(f"{session.dataset.title} to the board") as progress:
+                return await detach(device, allowed, progress)
+
+
+def _say_notice(event: Event) -> None:
+    if isinstance(event, Notice):
+        say(event.text)
 
 
 @contextmanager
