@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 import sysconfig
@@ -12,6 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from ..advice import command as shell
+from ..errors import reason_of
 from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
 
@@ -57,6 +59,17 @@ def _places() -> Iterator[Path]:
 def default_flash(board: str) -> Path:
     """The file that is the flash of the virtual device if none is named."""
     return platformdirs.user_state_path("ugpt") / f"virtual-{board}.flash"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a device that listens there is reached from this computer alone."""
+    name = host.strip("[]").casefold()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False  # all interfaces, or a name that may mean any of them
 
 
 def command(

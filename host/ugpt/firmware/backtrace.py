@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..errors import reason_of
 from .errors import ToolError
 
 _BACKTRACE = re.compile(r"Backtrace:((?:\s*0x[0-9a-fA-F]{8}:0x[0-9a-fA-F]{8})+)")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import reason_of
 from .errors import ImageError
 
 CHIPS = {
@@ -187,9 +188,8 @@ def _describe(
 def _read(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or "it is not readable").lower()
-        raise ImageError(f"{path} cannot be read: {reason}.", _ADVICE) from None
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} cannot be read: {reason_of(error).lower()}.", _ADVICE) from None
     if not content:
         raise ImageError(f"{path} is empty.", _ADVICE)
     return content
