@@ -14,6 +14,7 @@ from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import Device, DeviceState, TensorKind
 from ugpt.data.dataset import Dataset
+from ugpt.runs.checkpoint import weights_digest
 from ugpt.runs.config import Init
 from ugpt.runs.folder import Run
 from ugpt.training.events import Event, Saved
@@ -52,7 +53,8 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
     board = device()
     assert await place(board, session) == ResumePoint(30, "the checkpoint in the run folder")
     names = [name for name, *_ in board.mock_calls if name != "status"]
-    assert names == ["create", "set_step", *["write_tensors"] * 3, "set_step"]
+    assert names == ["create", "set_step", *["write_tensors"] * 3, "set_step", "weights_saved"]
+    board.weights_saved.assert_awaited_once_with(30, weights_digest(kept.weights))
     assert board.set_step.mock_calls == [call(0), call(30)]
     for written, kind, tensors in zip(
         board.write_tensors.mock_calls,

@@ -83,7 +83,7 @@ def _examine_permissions(choice: Choice) -> Finding:
     if "://" in choice.port:
         return Finding(name, State.SKIPPED, "an address needs none")
     path = Path(choice.port)
-    if sys.platform != "win32" and not os.access(path, os.F_OK):
+    if sys.platform != "win32" and not os.path.lexists(path):
         return Finding(name, State.FAIL, f"there is no {path}", "`ugpt ports` lists the ports.")
     if sys.platform == "win32" or os.access(path, os.R_OK | os.W_OK):
         return Finding(name, State.OK, f"{path} may be read and written")

@@ -78,11 +78,11 @@ class Run:
         a path that is taken by then gets a number; otherwise RunError is raised. So it is if a path
         is none that can be written down.
         """
-        if not numbered:
-            require_absent(path)
         _require_utf8(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
+        if not numbered:
+            require_absent(path)
         metrics = Metrics(path / "metrics.jsonl", array("f"), {})
         return cls(path, config, metrics, standard_input=standard_input, numbered=numbered)
 

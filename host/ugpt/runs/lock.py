@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -12,7 +13,7 @@ from filelock import FileLock, Timeout
 from .errors import RunError
 
 NAME = ".lock"
-"""The file that is locked; it stays, and holds who has locked it last."""
+"""The file that is locked; it says by whom."""
 
 # What file systems say that have no locks, or whose lock service is not there.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
@@ -48,6 +49,10 @@ class FolderLock:
 
     def release(self) -> None:
         """Allowed if it is not held."""
+        if self._lock.is_locked:
+            # While it is held: who has opened it meanwhile finds that it is no more the file there.
+            with contextlib.suppress(OSError):
+                self._file.unlink()
         self._lock.release()
 
     def _holder(self) -> str:
