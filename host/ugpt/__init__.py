@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from . import errors
     from .device import ports, virtual
     from .device.client import Device
-    from .device.connect import connect
     from .device.results import (
         DocumentsTaken,
-        Evaluated,
+        Evaluation,
         Losses,
         Sampled,
         SelfTest,
-        TokensEvaluated,
+        TokenEvaluation,
         WeightsDigest,
     )
-    from .device.target import Target
+    from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
     from .rpc.messages import (
@@ -65,7 +64,7 @@ _HOMES = {
     "DeviceState": ".rpc.messages",
     "DocumentsTaken": ".device.results",
     "ErrorCode": ".rpc.messages",
-    "Evaluated": ".device.results",
+    "Evaluation": ".device.results",
     "Hello": ".rpc.messages",
     "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
@@ -87,10 +86,10 @@ _HOMES = {
     "Status": ".rpc.messages",
     "Target": ".device.target",
     "TensorKind": ".rpc.messages",
-    "TokensEvaluated": ".device.results",
+    "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
     "WeightsDigest": ".device.results",
-    "connect": ".device.connect",
+    "connect": ".device.target",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",
     "sample_texts": ".training.sampling",
@@ -105,7 +104,7 @@ __all__ = [
     "DeviceState",
     "DocumentsTaken",
     "ErrorCode",
-    "Evaluated",
+    "Evaluation",
     "Hello",
     "Init",
     "LinkStats",
@@ -127,7 +126,7 @@ __all__ = [
     "Status",
     "Target",
     "TensorKind",
-    "TokensEvaluated",
+    "TokenEvaluation",
     "UgptError",
     "WeightsDigest",
     "__version__",

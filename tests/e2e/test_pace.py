@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.commands import CommandLine, digest
 from tests.support.devices import listening_device
-from ugpt.device.connect import connect
+from ugpt.device.target import Target
 from ugpt.rpc.messages import Recipe, Shape
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "golden.json").read_text())["standard"]
@@ -30,7 +30,7 @@ def test_the_rate_is_raised_as_with_a_board(tmp_path: Path, form: str) -> None:
     async def reached() -> tuple[int, int, int, str]:
         async with (
             listening_device(form, tmp_path / "flash", "--pace") as port,
-            connect(port) as device,
+            Target(port).connect() as device,
         ):
             first = device.stats.baud
             await device.reset()
@@ -43,7 +43,7 @@ def test_the_rate_is_raised_as_with_a_board(tmp_path: Path, form: str) -> None:
 
 def test_without_pace_there_is_no_rate(tmp_path: Path) -> None:
     async def reached() -> tuple[int, int, str]:
-        async with connect("virtual", flash=tmp_path / "flash") as device:
+        async with Target("virtual", flash=tmp_path / "flash").connect() as device:
             return device.stats.baud, device.hello.clock_hz, device.description
 
     assert asyncio.run(reached()) == (0, 0, "virtual device (board esp32)")
@@ -53,7 +53,7 @@ def test_a_step_takes_no_less_than_estimated(tmp_path: Path) -> None:
     """Sixteen positions: more than 600,000 cycles at 240 MHz."""
 
     async def step_us() -> int:
-        async with connect(flash=tmp_path / "flash", pace=True) as device:
+        async with Target(flash=tmp_path / "flash", pace=True).connect() as device:
             shape, recipe = Shape(1, 16, 4, 16, 27), Recipe(0.01, 0.85, 0.99, 1e-8, 1)
             await device.create(1, shape, recipe, string.ascii_lowercase)
             await device.documents_write(0, [bytes(15)])

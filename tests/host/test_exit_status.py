@@ -11,8 +11,9 @@ import pytest
 import typer
 
 from tests.support.in_process import Program
-from ugpt.cli.numbers import decimal_number, whole_number
+from ugpt.cli.numbers import decimal_number, protocol_number, whole_number
 from ugpt.rpc.errors import NoAnswer
+from ugpt.rpc.schema import Field
 from ugpt.training.trainer import Outcome
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
@@ -102,3 +103,19 @@ def test_the_bounds_of_a_decimal_number(text: str, number: float | None) -> None
         return
     with pytest.raises(typer.BadParameter, match=r"0\.5 to 2"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "shown", "within", "beyond"),
+    [
+        (Field("few", "u16", 2, 9), "2 to 9", "9", "10"),
+        (Field("any", "u32"), "0 to 2^32 - 1", "4294967295", "4294967296"),
+        (Field("real", "f32", 0.5, 10.0), "0.5 to 10", "0.5", "0.4"),
+    ],
+)
+def test_the_protocol_bounds_an_option(field: Field, shown: str, within: str, beyond: str) -> None:
+    option = protocol_number(field)
+    assert option["metavar"] == shown
+    assert option["parser"](within) == float(within)
+    with pytest.raises(typer.BadParameter, match=r"not in the range"):
+        option["parser"](beyond)

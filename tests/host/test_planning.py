@@ -18,7 +18,10 @@ RECIPE = Recipe(0.01, 0.85, 0.99, 1e-8, 1000)
 
 @pytest.fixture
 async def device(tmp_path: Path) -> AsyncIterator[Device]:
-    async with asyncio.timeout(60.0), ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with (
+        asyncio.timeout(60.0),
+        ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device,
+    ):
         yield device
 
 

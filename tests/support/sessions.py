@@ -35,7 +35,7 @@ class Session:
     n_embd: int = 16
     port: str = "virtual"
     recipe: Recipe | None = None
-    held_out: int = 0
+    validation_documents: int = 0
     eval_every: int = 0
     events: list[Event] = field(default_factory=list)
     device: Device | None = None
@@ -44,7 +44,7 @@ class Session:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Device]:
-        async with ugpt.connect(self.port, flash=self.folder / "flash") as device:
+        async with ugpt.Target(self.port, flash=self.folder / "flash").connect() as device:
             self.device = device
             yield device
 
@@ -60,7 +60,7 @@ class Session:
                 path,
                 RunConfig(
                     dataset.path, dataset.sha256, shape, recipe, 42, self.init, self.save_every,
-                    4711, "", "test", self.held_out, self.eval_every, 100,
+                    4711, "", "test", self.validation_documents, self.eval_every, 100,
                 ),
             )  # fmt: skip
         return Training(self.connect, training_session.Session(run, dataset, self._hear))
@@ -70,7 +70,7 @@ class Session:
             return await self.training().run()
 
     def restart_device(self) -> None:
-        """Starts the device anew, as a power cut would: whoever trains must notice and greet it."""
+        """Starts the device anew, as a power cut would; whoever trains must notice."""
         assert self.device is not None
         self._restarts.append(asyncio.create_task(_restart(self.device)))
 
@@ -93,7 +93,7 @@ class Session:
 
 
 async def _restart(device: Device) -> None:
-    # Not Device.reset: it would greet the device, and the training would see two restarts of one.
+    # Not Device.reset: it would make the handshake, and the training would see two restarts of one.
     with contextlib.suppress(DeviceRestarted, NoAnswer):
         await device._link.call(messages.reset())
 

@@ -9,13 +9,13 @@ import pytest
 from docs.picture import KEYS
 from tests.support.scenes import NOW_S, PAGES, SCENES, STARTED, curve, state_of
 from ugpt.training.events import (
+    Evaluated,
     History,
     Interrupted,
     Preview,
     Restored,
     Silent,
     StepLosses,
-    Validated,
 )
 from ugpt.view.chart import MARK
 from ugpt.view.dashboard import render
@@ -91,8 +91,8 @@ def test_marks_are_drawn() -> None:
     state.apply(StepLosses(1, curve(500), [7] * 500))
     chart = "\n".join(line.plain for line in render(state, 80, 24, NOW_S))
     assert MARK not in chart
-    state.apply(Validated(100, 2.9, 500))
-    state.apply(Validated(500, 2.4, 500))
+    state.apply(Evaluated(100, 2.9, 500))
+    state.apply(Evaluated(500, 2.4, 500))
     lines = [line.plain for line in render(state, 80, 24, NOW_S)]
     assert "◆ 2.400" in lines[2]
     assert "\n".join(lines[3:]).count(MARK) == 2

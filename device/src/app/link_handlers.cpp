@@ -74,7 +74,7 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.positions = std::uint64_t{progress.positions_high} << 32 | progress.positions_low;
     status.documents_next = link.documents().next(progress);
     status.documents_free = link.documents().room(progress);
-    status.losses_first = link.shared().losses.first();
+    status.first_loss_step = link.shared().losses.first();
     status.error = static_cast<std::uint8_t>(progress.error);
     status.step_us = progress.step_us;
     status.free_bytes = progress.free_bytes;

@@ -124,7 +124,7 @@ static constexpr Field kStatusFields[]{
     UGPT_FIELD(Status, positions),
     UGPT_FIELD(Status, documents_next),
     UGPT_FIELD(Status, documents_free),
-    UGPT_FIELD(Status, losses_first),
+    UGPT_FIELD(Status, first_loss_step),
     UGPT_FIELD(Status, error),
     UGPT_FIELD(Status, step_us),
     UGPT_FIELD(Status, free_bytes),

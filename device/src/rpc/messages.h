@@ -344,7 +344,7 @@ struct Status {
     // Documents there is room for.
     std::uint16_t documents_free = 0;
     // Oldest step (1-based) whose loss is still held.
-    std::uint32_t losses_first = 0;
+    std::uint32_t first_loss_step = 0;
     // Error code that stopped the training; 0 if none did.
     std::uint8_t error = 0;
     // Duration of the last training step in microseconds.

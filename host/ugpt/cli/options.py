@@ -14,8 +14,8 @@ import typer
 
 from ..device.ports import VIRTUAL
 from ..device.target import Target
-from ..rpc.messages import BLOCK_SIZE_MAX
-from .numbers import whole_number
+from ..rpc.messages import METHODS, SHAPE
+from .numbers import protocol_number
 from .paths import path, port
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ Baud = Annotated[
     typer.Option(
         help="Highest baud rate to use. Default: the highest that works.",
         rich_help_panel=_CONNECTION,
-        **whole_number(9600, 5_000_000),
+        **protocol_number(METHODS["set_baud"].param("baud")),
     ),
 ]
 NoReset = Annotated[
@@ -66,7 +66,9 @@ Pace = Annotated[
 NLayer = Annotated[
     int,
     typer.Option(
-        help="Number of transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)
+        help="Number of transformer blocks.",
+        rich_help_panel=_SHAPE,
+        **protocol_number(SHAPE["n_layer"]),
     ),
 ]
 NEmbd = Annotated[
@@ -74,7 +76,7 @@ NEmbd = Annotated[
     typer.Option(
         help="Width of the residual stream; a multiple of --n-head.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, 1024),
+        **protocol_number(SHAPE["n_embd"]),
     ),
 ]
 NHead = Annotated[
@@ -82,7 +84,7 @@ NHead = Annotated[
     typer.Option(
         help="Attention heads per block.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, 64),
+        **protocol_number(SHAPE["n_head"]),
     ),
 ]
 BlockSize = Annotated[
@@ -90,7 +92,7 @@ BlockSize = Annotated[
     typer.Option(
         help="Context length in characters.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, BLOCK_SIZE_MAX),
+        **protocol_number(SHAPE["block_size"]),
     ),
 ]
 Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
@@ -103,8 +105,6 @@ Flash = Annotated[
     ),
 ]
 
-SEED_MAX = 2**64 - 1
-
 
 @contextmanager
 def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
@@ -114,6 +114,17 @@ def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
         return
     with tempfile.TemporaryDirectory() as folder:
         yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
+
+
+def given_options(context: typer.Context) -> dict[str, str]:
+    """The parameters that the command line names, and how they are written there."""
+    return {
+        name: parameter.opts[0]
+        for parameter in context.command.params
+        if (name := parameter.name)
+        and (source := context.get_parameter_source(name))
+        and source.name == "COMMANDLINE"
+    }
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from ..rpc.messages import METHODS, RECIPE
+from ..runs.config import Init
 from ..training.recipe import EVAL_DOCUMENTS
-from .numbers import decimal_number, whole_number
+from .numbers import protocol_number, whole_number
 
 _PANEL = "How it is trained"
 _EVALUATION = "Validation"
@@ -31,7 +33,28 @@ class MomentsName(StrEnum):
 
 
 Steps = Annotated[
-    int, typer.Option(help="Number of training steps.", **whole_number(1, 16_777_216))
+    int, typer.Option(help="Number of training steps.", **protocol_number(RECIPE["total_steps"]))
+]
+SaveEvery = Annotated[
+    int,
+    typer.Option(
+        help="Save a checkpoint every so many steps; 0 saves at the end only.",
+        **protocol_number(METHODS["train"].param("save_every")),
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Seed for the order of the documents and the initial weights.",
+        **protocol_number(METHODS["init_weights"].param("seed")),
+    ),
+]
+InitOption = Annotated[
+    Init,
+    typer.Option(
+        help="Source of the initial weights: the device, or this computer exactly as in "
+        "Karpathy's microgpt.py."
+    ),
 ]
 LearningRate = Annotated[
     float,
@@ -40,7 +63,7 @@ LearningRate = Annotated[
         "--lr",
         help="Peak learning rate; see --warmup and --schedule.",
         rich_help_panel=_PANEL,
-        **decimal_number(0.0, 10.0),
+        **protocol_number(RECIPE["learning_rate"]),
     ),
 ]
 Batch = Annotated[
@@ -48,7 +71,7 @@ Batch = Annotated[
     typer.Option(
         help="Documents per step; their gradients are averaged.",
         rich_help_panel=_PANEL,
-        **whole_number(1, 1024),
+        **protocol_number(RECIPE["batch"]),
     ),
 ]
 ScheduleOption = Annotated[
@@ -64,7 +87,7 @@ Warmup = Annotated[
     typer.Option(
         help="Steps over which the learning rate rises from zero.",
         rich_help_panel=_PANEL,
-        **whole_number(0, 16_777_216),
+        **protocol_number(RECIPE["warmup_steps"]),
     ),
 ]
 WeightDecay = Annotated[
@@ -72,7 +95,7 @@ WeightDecay = Annotated[
     typer.Option(
         help="Decoupled weight decay, as in AdamW.",
         rich_help_panel=_PANEL,
-        **decimal_number(0.0, 1.0),
+        **protocol_number(RECIPE["weight_decay"]),
     ),
 ]
 Clip = Annotated[
@@ -80,7 +103,7 @@ Clip = Annotated[
     typer.Option(
         help="Clip the gradient to this norm; 0 disables clipping.",
         rich_help_panel=_PANEL,
-        **decimal_number(0.0, 1e6),
+        **protocol_number(RECIPE["clip_norm"]),
     ),
 ]
 Moments = Annotated[

@@ -12,6 +12,7 @@ import typer
 from ..data.dataset import Dataset
 from ..data.reading import Reading
 from ..data.sources import STANDARD_INPUT
+from ..rpc.messages import BLOCK_SIZE_MAX
 from ..view.output import say
 from .numbers import whole_number
 from .paths import path
@@ -55,7 +56,7 @@ Window = Annotated[
         help="Cut long documents into windows of --block-size that share so many characters.",
         show_default=False,
         rich_help_panel=_PANEL,
-        **whole_number(0, 255),
+        **whole_number(0, BLOCK_SIZE_MAX - 1),
     ),
 ]
 Lower = Annotated[

@@ -131,18 +131,18 @@ class Split:
     validation: Sequence[str]
 
 
-def split_documents(documents: Sequence[str], seed: int, held_out: int) -> Split:
-    """Holds out the last `held_out` documents of the training order of `seed`.
+def split_documents(documents: Sequence[str], seed: int, validation_documents: int) -> Split:
+    """Holds out the last `validation_documents` documents of the training order of `seed`.
 
     Those before them keep their order, so that a run that never gets to the end of the documents is
     the same run with and without a part held out.
     """
     order = training_order(documents, random.Random(seed))
-    first = len(order) - held_out
+    first = len(order) - validation_documents
     return Split(order[:first], order[first:])
 
 
-def count_held_out(wanted: str, documents: int) -> int:
+def count_validation(wanted: str, documents: int) -> int:
     """How many of so many documents `10%` or `500` are. Raises InvalidValue in words."""
     advice = "Give a share such as 10%, or a number of documents."
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from ..concurrency import run_together
+from ..rpc import messages
 from ..rpc.errors import LinkClosed
 from ..rpc.link import Link, LinkSession
 from ..rpc.schema import Call
@@ -19,7 +20,7 @@ Progress = Callable[[int, int], None]
 _ENVELOPE_BYTES = 96
 # In front of a document: MessagePack's marker and length.
 _BIN_HEADER_BYTES = 3
-_BIN_BYTES = 8000
+_BIN_BYTES = messages.METHODS["ping"].param("payload").range[1]
 
 
 class Bulk:

@@ -28,11 +28,11 @@ from .bulk import Bulk, Progress, chunks, counter
 from .ports import VIRTUAL
 from .results import (
     DocumentsTaken,
-    Evaluated,
+    Evaluation,
     Losses,
     Sampled,
     SelfTest,
-    TokensEvaluated,
+    TokenEvaluation,
     WeightsDigest,
 )
 from .tensors import (
@@ -45,8 +45,8 @@ from .tensors import (
 
 ResultT = TypeVar("ResultT")
 
-_DOCUMENTS_PER_REQUEST = 1024
-_LOSSES_PER_REQUEST = 2000
+_DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
+_LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
 
 
@@ -76,7 +76,7 @@ class Device:
 
     @property
     def hello(self) -> Hello:
-        """What the device said of itself when it was greeted last."""
+        """What the device said of itself at the last handshake."""
         if self._link.hello is None:
             raise LinkClosed
         return self._link.hello
@@ -97,15 +97,15 @@ class Device:
 
     # The conversation
 
-    async def greet(self) -> Hello:
-        """Says hello again after DeviceRestarted; does nothing if that has been done."""
+    async def handshake(self) -> Hello:
+        """Opens a new conversation after DeviceRestarted; does nothing if there is one."""
         return await self._link.handshake(_RESTART_TIMEOUT_S)
 
     def until_restart(self) -> Device:
         """This device until it restarts.
 
-        From then on every method raises DeviceRestarted, also if another task has greeted the
-        device in the meantime.
+        From then on every method raises DeviceRestarted, also if another task has made a
+        handshake in the meantime.
         """
         if isinstance(self._link, LinkSession):
             return self
@@ -121,7 +121,7 @@ class Device:
         return await self._link.call(messages.ping(payload))
 
     async def reset(self) -> Hello:
-        """Restarts the device and greets it; what is not in a checkpoint is lost."""
+        """Restarts the device and makes a handshake; what is not in a checkpoint is lost."""
         before = self.hello.boot
         # It may restart before the answer is through.
         with contextlib.suppress(DeviceRestarted, NoAnswer):
@@ -287,7 +287,7 @@ class Device:
         result = await self._link.call(messages.losses(first, most))
         return Losses(result.first, decode_floats(result.values))
 
-    async def evaluate(self, documents: Sequence[bytes]) -> Evaluated:
+    async def evaluate(self, documents: Sequence[bytes]) -> Evaluation:
         """The loss of documents the model is not trained on; changes nothing.
 
         They are in the form of `encode_tokens`. Of a model that is being trained, each may meet
@@ -295,7 +295,7 @@ class Device:
         """
         return await evaluation.mean_losses(self._bulk, documents)
 
-    async def evaluate_tokens(self, documents: Sequence[bytes]) -> TokensEvaluated:
+    async def evaluate_tokens(self, documents: Sequence[bytes]) -> TokenEvaluation:
         """The loss of every position of documents in the form of `encode_tokens`.
 
         Of a model that is being trained, each may meet another step; the one returned is that of
@@ -344,7 +344,7 @@ class Device:
         """The data set in flash; raises BadData if there is none."""
         return await self._link.call(messages.data_info())
 
-    async def curve(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
+    async def loss_history(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
         """Losses from step `first` (1-based) on that a run from flash has kept.
 
         At most those one frame holds; none if none are kept.
@@ -353,5 +353,5 @@ class Device:
         return decode_floats(await self._link.call(messages.curve(first, most)))
 
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
-        """Makes the device print samples by itself, from power-up on, or no longer."""
+        """Enables or disables printing samples by itself from power-up on."""
         await self._link.call(messages.autorun(enabled, temperature))

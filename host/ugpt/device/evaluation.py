@@ -9,14 +9,15 @@ from ..rpc.errors import ProtocolError
 from ..rpc.messages import Shape
 from ..rpc.schema import Call
 from .bulk import Bulk
-from .results import Evaluated, TokensEvaluated
+from .results import Evaluation, TokenEvaluation
 from .tensors import VALUE_BYTES, decode_floats, decode_tokens
 
-_DOCUMENTS_PER_REQUEST = 256
-_LOSSES_PER_REQUEST = 320  # of documents and positions together
+_DOCUMENTS_PER_REQUEST = messages.METHODS["evaluate"].param("documents").items
+# Of documents and positions together.
+_LOSSES_PER_REQUEST = messages.METHODS["evaluate"].result["token_losses"].range[1] // VALUE_BYTES
 
 
-async def mean_losses(bulk: Bulk, documents: Sequence[bytes]) -> Evaluated:
+async def mean_losses(bulk: Bulk, documents: Sequence[bytes]) -> Evaluation:
     """The mean loss of each document."""
     calls: list[Call[messages.EvaluateResult]] = []
     start = 0
@@ -28,10 +29,10 @@ async def mean_losses(bulk: Bulk, documents: Sequence[bytes]) -> Evaluated:
     losses = tuple(loss for result in results for loss in decode_floats(result.losses))
     if len(losses) != len(documents):
         raise ProtocolError(f"The device sent {len(losses)} losses of {len(documents)}.")
-    return Evaluated(_last_step(results), losses)
+    return Evaluation(_last_step(results), losses)
 
 
-async def token_losses(bulk: Bulk, documents: Sequence[bytes], shape: Shape) -> TokensEvaluated:
+async def token_losses(bulk: Bulk, documents: Sequence[bytes], shape: Shape) -> TokenEvaluation:
     """The loss of every position of each document."""
     counts = [
         min(len(decode_tokens(document, shape.vocab_size)) + 1, shape.block_size)
@@ -50,7 +51,7 @@ async def token_losses(bulk: Bulk, documents: Sequence[bytes], shape: Shape) -> 
         for count in counts[batch]:
             losses.append(values[:count])
             values = values[count:]
-    return TokensEvaluated(_last_step(results), tuple(losses))
+    return TokenEvaluation(_last_step(results), tuple(losses))
 
 
 def _batches(counts: Sequence[int], most: int) -> Iterator[slice]:

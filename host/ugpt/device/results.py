@@ -19,14 +19,14 @@ class DocumentsTaken(NamedTuple):
     free: int
 
 
-class Evaluated(NamedTuple):
+class Evaluation(NamedTuple):
     """The mean loss of each document's positions, after `step` completed steps."""
 
     step: int
     losses: tuple[float, ...]
 
 
-class TokensEvaluated(NamedTuple):
+class TokenEvaluation(NamedTuple):
     """The loss of every position of each document, after `step` completed steps.
 
     A document of n tokens has n + 1 positions, its last one predicting BOS, or block_size if that

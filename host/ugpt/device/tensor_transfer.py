@@ -11,7 +11,7 @@ from ..rpc.messages import TensorKind
 from .bulk import Bulk, chunks
 from .tensors import VALUE_BYTES
 
-_VALUES_PER_REQUEST = 256
+_VALUES_PER_REQUEST = messages.METHODS["tensor_read"].param("count").range[1]
 # Tensors are written in whole blocks, in which packed moments are kept.
 _BLOCK_BYTES = 64 * VALUE_BYTES
 

@@ -8,19 +8,19 @@ import statistics
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from ..device import virtual
 from ..device.compatibility import Age, compare_firmware, missing_regions
-from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
+from ..device.target import Target
 from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import holders, messages
-from ..rpc.errors import PortError
+from ..rpc.errors import PortError, SeveralPorts
 from ..rpc.link import Link
 from ..rpc.messages import FIRST_BAUD, Hello
 
@@ -51,17 +51,23 @@ class Finding:
     advice: str = ""
 
 
-async def examine(choice: Choice, *, no_reset: bool = False) -> AsyncIterator[Finding]:
+async def examine(target: Target) -> AsyncIterator[Finding]:
     """Yields findings as they come; what depends on a thing that failed is skipped.
 
     Raises nothing: what goes wrong is a finding.
     """
+    try:
+        choice = target.choose()
+    except SeveralPorts as error:
+        yield _failed("port", error)
+        return
+    target = replace(target, port=choice.port)
     yield Finding("port", State.OK, choice.port + (f": {choice.reason}" if choice.reason else ""))
     yield _examine_permissions(choice)
     yield _examine_holders(choice)
-    yield await _examine_chip(choice, no_reset)
+    yield await _examine_chip(choice, target)
     try:
-        transport = await open_transport(choice, "esp32", None, no_reset)
+        transport = await target.open_transport()
     except UgptError as error:
         yield _failed("firmware", error)
         return
@@ -113,16 +119,16 @@ def _examine_holders(choice: Choice) -> Finding:
     return Finding(name, State.FAIL, f"the port is held by {listed}", advice)
 
 
-async def _examine_chip(choice: Choice, no_reset: bool) -> Finding:
+async def _examine_chip(choice: Choice, target: Target) -> Finding:
     name = "chip"
     if choice.is_virtual or "://" in choice.port:
         return Finding(name, State.SKIPPED, "esptool needs a serial port with control lines")
     if choice.port not in {port.device for port in list_ports()}:
         return Finding(name, State.SKIPPED, "this is no serial port of a board")
-    if no_reset:
+    if target.no_reset:
         return Finding(name, State.SKIPPED, "looking at the chip would reset it (--no-reset)")
     try:
-        with open_loader(choice.port) as loader:
+        with open_loader(target) as loader:
             flash = loader.flash_bytes
             loader.restart()
     except UgptError as error:

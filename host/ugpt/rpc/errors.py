@@ -138,7 +138,7 @@ class VersionMismatch(LinkError):
 
 
 class DeviceRestarted(LinkError):
-    """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
+    """The device started anew: what was not in a checkpoint is gone. Call `Device.handshake`.
 
     `boot_before` and `boot_now` are its boot numbers, None if not known (yet).
     """
@@ -162,8 +162,12 @@ class DeviceError(UgptError):
     """The device refused a request. `detail` is a number whose meaning depends on the code."""
 
     CODE: ClassVar[ErrorCode]
+    TEXT: ClassVar[str] = ""
+    """What stands for the device's message if the number says more."""
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail and self.TEXT:
+            message = self.TEXT.format(detail=detail)
         super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail
@@ -212,11 +216,7 @@ class DoesNotFit(DeviceError):
     """The model needs more memory than there is."""
 
     CODE = ErrorCode.DOES_NOT_FIT
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The model needs {detail:,} bytes more memory than the device has."
-        super().__init__(code, message, detail, advice)
+    TEXT = "The model needs {detail:,} bytes more memory than the device has."
 
     @property
     def missing_bytes(self) -> int:
@@ -267,11 +267,7 @@ class NoRoom(DeviceError):
     """The flash region is too small."""
 
     CODE = ErrorCode.NO_ROOM
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The flash of the device is {detail:,} bytes too small."
-        super().__init__(code, message, detail, advice)
+    TEXT = "The flash of the device is {detail:,} bytes too small."
 
     @property
     def missing_bytes(self) -> int:

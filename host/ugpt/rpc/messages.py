@@ -386,7 +386,7 @@ class Status:
     """Index of the next document to send."""
     documents_free: int
     """Documents there is room for."""
-    losses_first: int
+    first_loss_step: int
     """Oldest step (1-based) whose loss is still held."""
     error: int
     """Error code that stopped the training; 0 if none did."""
@@ -428,7 +428,7 @@ STATUS = Layout(
         Field("positions", "u64"),
         Field("documents_next", "u32"),
         Field("documents_free", "u16"),
-        Field("losses_first", "u32"),
+        Field("first_loss_step", "u32"),
         Field("error", "u8"),
         Field("step_us", "u32"),
         Field("free_bytes", "u32"),

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
+"""Names that the JSON lines keep, whatever the code calls them."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -18,10 +21,10 @@ class Event:
         """The event as an object for `json.dumps`, its kind under `event` in snake case."""
         kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
         values = {
-            name: str(value) if isinstance(value, Path) else value
+            JSON_NAMES.get(name, name): str(value) if isinstance(value, Path) else value
             for name, value in dataclasses.asdict(self).items()
         }
-        return {"event": kind, **values}
+        return {"event": JSON_NAMES.get(kind, kind), **values}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Started(Event):
     step: int
     total_steps: int
     source: str
-    held_out: int = 0
+    validation_documents: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ class LetterLosses(Event):
 
 
 @dataclass(frozen=True)
-class Validated(Event):
+class Evaluated(Event):
     """The validation loss after `step` steps: the mean over all positions of documents held out."""
 
     step: int

@@ -11,10 +11,10 @@ from ..device.client import Device
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.errors import DoesNotFit
-from ..rpc.messages import ErrorCode, Plan, Recipe, Shape
+from ..rpc.messages import SHAPE, ErrorCode, Plan, Recipe, Shape
 
-LAYERS_MAX = 64
-WIDTH_MAX = 1024
+LAYERS_MAX = SHAPE["n_layer"].range[1]
+WIDTH_MAX = SHAPE["n_embd"].range[1]
 
 FEWER_CHARACTERS = (
     "Use a text with fewer characters (`ugpt data check` names the rare ones; --lower may help)"

@@ -41,7 +41,7 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
         step=point.step,
         total_steps=run.config.recipe.total_steps,
         source=point.source,
-        held_out=run.config.held_out,
+        validation_documents=run.config.validation_documents,
     )
 
 

@@ -49,7 +49,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
     held = (
         status.run_id == config.run_id
         and status.step > 0
-        and status.losses_first <= run.metrics.step + 1
+        and status.first_loss_step <= run.metrics.step + 1
         and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
     )
     if held and (checkpoint is None or checkpoint.step <= status.step):

@@ -34,7 +34,7 @@ class Session:
     def split(self) -> Split:
         """The documents to train on, in training order, and those of the validation."""
         config = self.run.config
-        return split_documents(self.dataset.documents, config.seed, config.held_out)
+        return split_documents(self.dataset.documents, config.seed, config.validation_documents)
 
     @cached_property
     def token_counts(self) -> TokenCounts:

@@ -10,6 +10,7 @@ from typing import Self
 from rich.text import Text
 
 from ..training.events import (
+    Evaluated,
     Event,
     Finished,
     History,
@@ -23,7 +24,6 @@ from ..training.events import (
     Silent,
     Started,
     StepLosses,
-    Validated,
 )
 from .output import console, pasteable, print_json
 from .state import Action, Control, DashboardState
@@ -84,7 +84,7 @@ class PlainDisplay(_Quiet):
             case Preview():
                 texts = "  ".join(printable(text) for text in event.texts)
                 self._print(f"samples at step {event.step:,}: {texts}", QUIET)
-            case Validated():
+            case Evaluated():
                 self._print(
                     f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
                     f"({event.documents:,} documents)"
@@ -101,9 +101,10 @@ class PlainDisplay(_Quiet):
 
     def _print_started(self, event: Started) -> None:
         self._print(f"training on {printable(event.device)}")
-        held_out = f" ({event.held_out:,} held out)" if event.held_out else ""
+        count = event.validation_documents
+        validation = f" ({count:,} held out)" if count else ""
         self._print(
-            f"{printable(event.data.name)}: {event.documents:,} documents{held_out}, "
+            f"{printable(event.data.name)}: {event.documents:,} documents{validation}, "
             f"{event.vocab_size - 1:,} characters"
         )
         self._print(

@@ -12,6 +12,7 @@ from ..runs.smoothing import window
 from ..training.detach import Detached
 from ..training.events import (
     Baselines,
+    Evaluated,
     Event,
     Finished,
     History,
@@ -28,7 +29,6 @@ from ..training.events import (
     Started,
     StepLosses,
     Stopped,
-    Validated,
 )
 from .curve import Curve
 from .style import GOOD, QUIET, WARNING
@@ -136,7 +136,7 @@ class DashboardState:
             case StepLosses():
                 self._put(event.first, event.losses)
                 self._heard(now_s)
-            case Validated():
+            case Evaluated():
                 self.val_losses[event.step] = event.val_loss
                 self.say(f"validation loss {event.val_loss:.4f} at step {event.step:,}", now_s)
             case Progress():

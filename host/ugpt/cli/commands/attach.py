@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from ...advice import command as command_line
-from ...device.ports import choose_port
 from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
@@ -25,9 +24,10 @@ from ...training.events import OnEvent
 from ...training.follow import Attachment, Following
 from ...training.reopen import load_dataset
 from ...training.session import Session
-from ...view.display import Display, choose_mode, make_display
+from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
+from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..paths import path
 from ..signals import on_end_signals
@@ -69,9 +69,7 @@ def command(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
-    display = make_display(choose_mode(plain, json))
+    display = make_display(output_mode(plain, json))
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         target.connect,
@@ -142,5 +140,5 @@ def _attach_again(target: Target) -> str:
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if choose_port(target.port).is_virtual:
+    if target.choose().is_virtual:
         say(VIRTUAL_REMARK)

@@ -13,10 +13,10 @@ import typer
 
 from ...advice import command as command_line
 from ...device.target import Target
-from ...rpc.messages import DeviceState
+from ...rpc.messages import METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
-from ..numbers import decimal_number
+from ..numbers import protocol_number
 from ..options import Baud, NoReset, Port, run
 
 EXAMPLES = [
@@ -45,7 +45,7 @@ def command(
         float,
         typer.Option(
             help="Low values play safe, high ones take risks.",
-            **decimal_number(0.001, 100.0),
+            **protocol_number(METHODS["autorun"].param("temperature")),
         ),
     ] = TEMPERATURE,
     no_reset: NoReset = False,

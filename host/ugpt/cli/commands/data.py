@@ -12,7 +12,7 @@ from ...data.dataset import Dataset, split_documents
 from ...data.reading import Reading
 from ...data.report import Examination, percent, remarks
 from ...device.target import Target
-from ...rpc.messages import BLOCK_SIZE_MAX, DataSet
+from ...rpc.messages import BLOCK_SIZE_MAX, METHODS, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
 from ...training.guard import is_detached, require_no_detached_run
@@ -21,8 +21,8 @@ from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count, duration, printable
 from ..group import PlainCommand, PlainGroup
-from ..numbers import whole_number
-from ..options import SEED_MAX, Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
+from ..numbers import protocol_number
+from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
 from ..overwriting import Overwrite, run_asking
 from ..recipe import Steps
 from ..texts import Column, Dedupe, Files, Lower, RunningText, Window, load_texts, say_all
@@ -83,7 +83,7 @@ def push(
         int,
         typer.Option(
             help="Seed for the order of the documents, as in `ugpt train`.",
-            **whole_number(0, SEED_MAX),
+            **protocol_number(METHODS["init_weights"].param("seed")),
         ),
     ] = 42,
     block_size: BlockSize = 16,

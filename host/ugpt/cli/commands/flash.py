@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,6 @@ from typing import Annotated
 import typer
 from rich.status import Status as Spinner
 
-from ...device.ports import choose_port
 from ...device.target import Target
 from ...errors import InvalidValue
 from ...firmware.build import build, find_project, require_environment, require_project
@@ -32,11 +32,12 @@ from ...firmware.flash import (
 )
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
+from ...rpc.messages import METHODS
 from ...training.guard import require_free
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
-from ..numbers import whole_number
+from ..numbers import protocol_number
 from ..options import Port, run
 from ..overwriting import Overwrite, run_asking
 from ..paths import path
@@ -82,7 +83,10 @@ def command(
         ),
     ] = False,
     baud: Annotated[
-        int, typer.Option(help="Baud rate for writing.", **whole_number(9600, 5_000_000))
+        int,
+        typer.Option(
+            help="Baud rate for writing.", **protocol_number(METHODS["set_baud"].param("baud"))
+        ),
     ] = BAUD,
     overwrite: Overwrite = False,
     no_reset: Annotated[
@@ -96,19 +100,19 @@ def command(
         raise typer.BadParameter(
             "an image is built already; leave --build out", param_hint="--build"
         )
-    target = _target(port)
+    target = _target(Target(port, baud, no_reset))
     if erase:
         run_asking(partial(_require_erasable, target), overwrite)
     if image:
         firmware: FirmwareImage | None = read_image(image)
     elif build_it or not _has_bundled(environment):
-        firmware = _build(target, environment, baud, no_reset)
+        firmware = _build(target, environment)
     else:
         firmware = _bundled(environment) if environment else None
     writing = False
     try:
-        with open_loader(target, baud=baud, no_reset=no_reset) as loader:
-            say(f"{loader.description} on {target}")
+        with open_loader(target) as loader:
+            say(f"{loader.description} on {target.port}")
             firmware = firmware or _bundled_for(loader)
             version = f" {firmware.version}" if firmware.version else ""
             size = byte_count(firmware.size_bytes)
@@ -119,22 +123,23 @@ def command(
     except KeyboardInterrupt:
         say(INCOMPLETE if writing else "Nothing was written.")
         raise typer.Exit(130) from None
-    console().print(f"written to {target} and verified")
-    run(_shake_hands(target))
+    console().print(f"written to {target.port} and verified")
+    run(_shake_hands(Target(target.port)))
 
 
-async def _require_erasable(port: str, may_overwrite: bool) -> None:
+async def _require_erasable(target: Target, may_overwrite: bool) -> None:
     """Raises WouldOverwrite if the board says that it holds something that is nowhere else."""
     if may_overwrite:
         return
     # One that does not answer has no firmware of ours, or none that works: there is nobody to ask.
     with contextlib.suppress(LinkError):
-        async with Target(port).connect() as device:
+        async with Target(target.port).connect() as device:
             await require_free(device, may_overwrite=False)
 
 
-def _target(port: str | None) -> str:
-    choice = choose_port(port)
+def _target(target: Target) -> Target:
+    """The board to flash, with its port named."""
+    choice = target.choose()
     if choice.is_virtual:
         why = f" ({choice.reason})" if choice.reason else ""
         raise InvalidValue(
@@ -143,7 +148,7 @@ def _target(port: str | None) -> str:
         )
     if choice.reason:
         say(f"{choice.port}: {choice.reason}")
-    return choice.port
+    return replace(target, port=choice.port)
 
 
 def _has_bundled(environment: str | None) -> bool:
@@ -167,14 +172,14 @@ def _bundled_for(loader: Loader) -> FirmwareImage:
         raise
 
 
-def _build(port: str, environment: str | None, baud: int, no_reset: bool) -> FirmwareImage:
+def _build(target: Target, environment: str | None) -> FirmwareImage:
     project = require_project()
     if environment is None:
-        with open_loader(port, baud=baud, no_reset=no_reset) as loader:
+        with open_loader(target) as loader:
             environment = environment_for(loader)
             # What is on the board may run on meanwhile, and stays if the build fails.
             loader.restart()
-        say(f"{loader.description} on {port}: building {environment}")
+        say(f"{loader.description} on {target.port}: building {environment}")
     require_environment(project, environment)
     with Spinner(f"PlatformIO builds {environment}", console=error_console()) as spinner:
         steps = 0
@@ -192,12 +197,12 @@ def _short(line: str) -> str:
     return line.replace("[", "(").replace("]", ")")[-60:]
 
 
-async def _shake_hands(port: str) -> None:
-    """Greets the new firmware, and says what runs."""
+async def _shake_hands(target: Target) -> None:
+    """Makes the handshake with the new firmware, and says what runs."""
     deadline = asyncio.get_running_loop().time() + _APPEAR_S
     while True:
         try:
-            async with Target(port).connect(open_timeout_s=_BOOT_S) as device:
+            async with target.connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
                 console().print(
                     f"{device.description} runs ugpt {hello.build}, protocol "

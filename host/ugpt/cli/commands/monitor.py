@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from ...concurrency import run_together
-from ...device.ports import choose_port
+from ...device.target import Target
 from ...diagnostics.monitor import Monitor
 from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 from ...firmware.build import find_project
@@ -54,7 +54,7 @@ def command(
     no_reset: NoReset = False,
 ) -> None:
     symbols = Symbols(elf) if elf else _built_symbols()
-    run(until_interrupted(_monitor(port, symbols, listen_only, no_reset)))
+    run(until_interrupted(_monitor(Target(port, no_reset=no_reset), symbols, listen_only)))
 
 
 def _built_symbols() -> Symbols | None:
@@ -66,13 +66,9 @@ def _built_symbols() -> Symbols | None:
         return None  # said when there is something to decode
 
 
-async def _monitor(
-    port: str | None, symbols: Symbols | None, listen_only: bool, no_reset: bool
-) -> None:
-    choice = choose_port(port)
-    say(f"listening to {choice.port}" + (f": {choice.reason}" if choice.reason else ""))
+async def _monitor(target: Target, symbols: Symbols | None, listen_only: bool) -> None:
     lines: asyncio.Queue[LogLine] = asyncio.Queue()
-    monitor = Monitor(choice, lines.put_nowait, say, no_reset=no_reset, listen_only=listen_only)
+    monitor = Monitor(target, lines.put_nowait, say, listen_only=listen_only)
     await run_together(_show(lines, symbols), monitor.run())
 
 

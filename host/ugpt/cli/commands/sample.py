@@ -12,15 +12,16 @@ import typer
 
 from ...device.client import Device
 from ...device.target import Target
+from ...rpc.messages import METHODS
 from ...training.belonging import require_last_device
 from ...training.sampling import TEMPERATURE, sample_texts
 from ...view.output import print_json, say
-from ..numbers import decimal_number, whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Pace, Port, run
+from ..numbers import protocol_number, whole_number
+from ..options import Baud, Json, NoReset, Pace, Port, run
 from ..signals import until_interrupted
 
-NUMBERS = 2**32
-"""How many texts a seed has."""
+_SAMPLE = METHODS["sample"]
+_NUMBERS = _SAMPLE.param("number").range[1] + 1  # of the texts of a seed
 
 EXAMPLES = [
     "ugpt sample",
@@ -41,7 +42,7 @@ def command(
         float,
         typer.Option(
             help="Low values play safe, high ones take risks.",
-            **decimal_number(0.001, 100.0),
+            **protocol_number(_SAMPLE.param("temperature")),
         ),
     ] = TEMPERATURE,
     seed: Annotated[
@@ -49,14 +50,14 @@ def command(
         typer.Option(
             help="The same seed gives the same texts. Default: a random one, which is printed.",
             show_default=False,
-            **whole_number(0, SEED_MAX),
+            **protocol_number(_SAMPLE.param("seed")),
         ),
     ] = None,
     start: Annotated[
         int,
         typer.Option(
             help="Number of the first text, counted from 0.",
-            **whole_number(0),
+            **protocol_number(_SAMPLE.param("number")),
         ),
     ] = 0,
     prompt: Annotated[
@@ -69,11 +70,10 @@ def command(
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     connecting = Target(port, baud, no_reset, pace=pace).connect()
-    if not forever:
-        run(_sample(connecting, count, temperature, chosen, start, prompt, json))
-        return
-    everything = _sample(connecting, NUMBERS - start, temperature, chosen, start, prompt, json)
-    run(until_interrupted(everything))
+    if forever:
+        count = _NUMBERS - start
+    work = _sample(connecting, count, temperature, chosen, start, prompt, json)
+    run(until_interrupted(work) if forever else work)
 
 
 async def _sample(

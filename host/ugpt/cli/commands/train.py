@@ -7,7 +7,7 @@ At the end the model writes 20 texts. Ctrl-C stops after the current step and sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from ...advice import command as command_line
+from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
@@ -30,13 +31,12 @@ from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
-from ...view.display import Display, Mode, choose_mode, make_display
+from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
-from ..numbers import whole_number
+from ..display import output_mode
 from ..options import (
-    SEED_MAX,
     Baud,
     BlockSize,
     Json,
@@ -47,6 +47,7 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    given_options,
 )
 from ..overwriting import Overwrite, run_asking
 from ..paths import path
@@ -56,12 +57,15 @@ from ..recipe import (
     EvalDocuments,
     EvalEvery,
     Holdout,
+    InitOption,
     LearningRate,
     Moments,
     MomentsName,
     Recompute,
+    SaveEvery,
     ScheduleName,
     ScheduleOption,
+    Seed,
     Steps,
     Warmup,
     WeightDecay,
@@ -94,21 +98,42 @@ EXAMPLES = [
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {
-    "resume",
-    "files",
-    "port",
-    "baud",
-    "no_reset",
-    "pace",
-    "detached",
-    "overwrite",
-    "plain",
-    "json",
-}
+_ALLOWED_WITH_RESUME = frozenset(
+    (
+        "resume",
+        "files",
+        "port",
+        "baud",
+        "no_reset",
+        "pace",
+        "detached",
+        "overwrite",
+        "plain",
+        "json",
+    )
+)
 
-_OPTIONS = {"run_folder": "--run", "running_text": "--text"}
-"""Options that are not named like their parameters."""
+_RunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        help="Folder for the run. Default: a new folder in runs/.",
+        metavar="DIR",
+        parser=path,
+    ),
+]
+_Resume = Annotated[
+    Path | None,
+    typer.Option(help="Continue the run in this folder.", metavar="DIR", parser=path),
+]
+_Detached = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
+        "progress.",
+    ),
+]
 
 
 def command(
@@ -116,49 +141,13 @@ def command(
     files: OptionalFiles = None,
     steps: Steps = 1000,
     port: Port = None,
-    run_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--run",
-            help="Folder for the run. Default: a new folder in runs/.",
-            metavar="DIR",
-            parser=path,
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(help="Continue the run in this folder.", metavar="DIR", parser=path),
-    ] = None,
-    detached: Annotated[
-        bool,
-        typer.Option(
-            "--detach",
-            help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
-            "progress.",
-        ),
-    ] = False,
+    run_folder: _RunFolder = None,
+    resume: _Resume = None,
+    detached: _Detached = False,
     overwrite: Overwrite = False,
-    save_every: Annotated[
-        int,
-        typer.Option(
-            help="Save a checkpoint every so many steps; 0 saves at the end only.",
-            **whole_number(0),
-        ),
-    ] = 0,
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="Seed for the order of the documents and the initial weights.",
-            **whole_number(0, SEED_MAX),
-        ),
-    ] = 42,
-    init: Annotated[
-        Init,
-        typer.Option(
-            help="Source of the initial weights: the device, or this computer exactly as in "
-            "Karpathy's microgpt.py."
-        ),
-    ] = Init.DEVICE,
+    save_every: SaveEvery = 0,
+    seed: Seed = 42,
+    init: InitOption = Init.DEVICE,
     plain: Plain = False,
     json: Json = False,
     baud: Baud = None,
@@ -185,8 +174,7 @@ def command(
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    mode = output_mode(plain, json)
     target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
@@ -194,11 +182,10 @@ def command(
         dataset = load_dataset(
             prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
         )
-    elif files:
-        if run_folder:
-            require_absent(run_folder)
+        said = []
+    else:
         reading = Reading(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size)
+        dataset = _load(files, reading, block_size, run_folder)
         prepared = new_run(
             dataset,
             Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
@@ -221,12 +208,7 @@ def command(
                 holdout, eval_every, eval_documents, len(dataset.documents), steps
             ),
         )
-    else:
-        raise typer.BadParameter(
-            "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
-            param_hint="FILE",
-        )
-    said = [] if resume else remarks(dataset, block_size)
+        said = remarks(dataset, block_size)
     if detached:
         say_all(said)
         session = Session(prepared, dataset, _say_notice, may_move=port is not None)
@@ -235,9 +217,33 @@ def command(
             print_json(started.to_json())
         else:
             say_detached(started, target)
-        return
-    mode = choose_mode(plain, json)
-    if json:
+    else:
+        _watch(prepared, dataset, target, mode, said, overwrite)
+
+
+def _load(
+    files: Sequence[Path] | None, reading: Reading, block_size: int, run_folder: Path | None
+) -> Dataset:
+    if not files:
+        raise typer.BadParameter(
+            "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
+            param_hint="FILE",
+        )
+    if run_folder:
+        require_absent(run_folder)
+    return load_texts(files, reading, block_size)
+
+
+def _watch(
+    prepared: Run,
+    dataset: Dataset,
+    target: Target,
+    mode: Mode,
+    said: Sequence[str],
+    overwrite: bool,
+) -> None:
+    """Trains, and shows it; what was `said` of the text comes first."""
+    if mode is Mode.JSON:
         display = make_display(mode)
         for remark in said:
             display.show(Notice(remark))
@@ -251,18 +257,18 @@ def command(
             dataset,
             display.show,
             watched=mode is Mode.LIVE,
-            may_move=port is not None,
+            may_move=target.port is not None,
             may_overwrite=may_overwrite,
         )
         training = Training(target.connect, session)
         return await _train(training, display), training.detached
 
-    outcome, going_on = run_asking(attempt, overwrite, json=json)
-    if going_on and not json:
+    outcome, going_on = run_asking(attempt, overwrite, json=mode is Mode.JSON)
+    if going_on and mode is not Mode.JSON:
         say_detached(going_on, target)
     if outcome is Outcome.STOPPED:
-        more = ("--pace",) if pace else ()
-        again = command_line("train", "--resume", prepared.path, *target.option, *more)
+        pace = ("--pace",) if target.pace else ()
+        again = command_line("train", "--resume", prepared.path, *target.option, *pace)
         say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
         raise typer.Exit(130)
 
@@ -322,8 +328,6 @@ def _ending_on_request(training: Training, display: Display) -> Iterator[Callabl
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
-            option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+    for name, option in given_options(context).items():
+        if name not in _ALLOWED_WITH_RESUME:
             raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)
