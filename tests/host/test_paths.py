@@ -88,16 +88,6 @@ def test_bad_path(ugpt: Program, name: str, kind: str) -> None:
     assert path[:40] in said
 
 
-@pytest.mark.parametrize("name", TAKES_A_PATH)
-def test_folder_that_may_not_be_searched(
-    ugpt: Program, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("nothing stops root")
-    (ugpt.folder / "private").mkdir(mode=0)
-    assert "private/x" in one_sentence(ugpt, TAKES_A_PATH[name], "private/x")
-
-
 def test_home_is_meant_behind_an_equals_sign(ugpt: Program) -> None:
     (ugpt.folder / "t.txt").write_text("anna\nbella\n")
     ugpt("train", "~/t.txt", "--steps", "1", "--run=~/my run ")

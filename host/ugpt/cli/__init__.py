@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from ..errors import UgptError
+from ..errors import UgptError, reason_of
 from ..view.capability import mend_environment
 from ..view.output import error_console, name_program, pasteable
 from .group import CommandGroup, command_names
@@ -53,6 +53,9 @@ def main() -> None:
     except Exception as error:
         if "UGPT_TRACEBACK" in os.environ:
             raise
+        if isinstance(error, OSError) and error.filename is not None:
+            show_error(UgptError(f"{error.filename} cannot be used: {reason_of(error)}."))
+            sys.exit(1)
         error_console().print(
             f"error: ugpt itself failed ({type(error).__name__}: {error}). Please report it; "
             "UGPT_TRACEBACK=1 shows where it was.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shlex
 import stat
 import sys
 import zlib
@@ -227,5 +228,5 @@ def _require_no_address(path: Path) -> None:
         name = address.rstrip("/").rpartition("/")[2]
         raise DataError(
             f"{address} is an address, and ugpt reads files.",
-            f"Fetch it first: curl -L -o {name} {address}",
+            f"Fetch it first: {shlex.join(['curl', '-L', '-o', name, address])}",
         )

@@ -229,9 +229,10 @@ def require_absent(path: Path) -> None:
         return
     except (OSError, ValueError) as error:
         raise write_error(path, error) from None
-    advice = "Name another folder"
+    advice = "Name another folder."
     if os.path.lexists(path / "config.toml"):
-        advice += f", or go on with that run: {command('train', '--resume', path)}"
+        resume = command("train", "--resume", path)
+        advice = f"Name another folder, or go on with that run: {resume}"
     raise RunError(f"{path} exists already.", advice)
 
 

@@ -80,6 +80,7 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
             weights_sha256=digest,
             samples=texts,
             val_loss=run.metrics.val_losses.get(step),
+            port=device.port if device.named else "",
         )
     )
 

@@ -138,7 +138,7 @@ class PlainDisplay(_Quiet):
         for text in event.samples:
             self._print(printable(text))
         folder = printable(str(event.run))
-        self._print(pasteable(f"all of it is in {folder}; for more: ugpt sample -n 20"), QUIET)
+        self._print(pasteable(f"all of it is in {folder}; for more: {event.more}"), QUIET)
 
 
 def shape_summary(started: Started) -> str:

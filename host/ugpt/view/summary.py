@@ -46,7 +46,7 @@ def summary(state: DashboardState, width: int) -> RenderableType:
         Text(f"{len(samples)} samples, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
         Text(f"All of it is in {printable(str(state.finished.run))}; for more:", QUIET),
-        Text(pasteable("ugpt sample -n 20"), QUIET),
+        Text(pasteable(state.finished.more), QUIET),
     ]
     return Group(*lines)
 

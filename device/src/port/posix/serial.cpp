@@ -25,8 +25,6 @@ constexpr int kWriteTimeoutMs = 1000;
 // At a UART's pace: how much is sent at a time, and how long to wait for bytes on their way.
 constexpr std::size_t kPieceBytes = 64;
 constexpr int kArrivalMs = 1;
-// A host on a socket that is silent for so long loses the device to another one.
-constexpr std::chrono::seconds kSilentHost{30};
 #ifdef POLLRDHUP
 constexpr short kPeerClosed = POLLRDHUP | POLLHUP | POLLERR;
 #else
@@ -144,7 +142,7 @@ std::unique_ptr<StreamSerial> StreamSerial::pseudo_terminal(std::string& error) 
 }
 
 std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& address,
-                                                         std::string& error) {
+                                                         std::string& error, Duration patience) {
     const std::size_t colon = address.rfind(':');
     if (colon == std::string::npos) {
         error = address + " is not HOST:PORT";
@@ -158,6 +156,7 @@ std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& addr
         return nullptr;
     }
     set_nonblocking(serial->listener_);
+    serial->patience_ = patience;
     serial->address_ = "socket://" + (host.empty() ? std::string("localhost") : host) + ":" +
                        bound_port(serial->listener_);
     return serial;
@@ -186,7 +185,7 @@ bool StreamSerial::peer_is_gone() const {
     pollfd peer{in_, static_cast<short>(POLLIN | kPeerClosed), 0};
     poll(&peer, 1, 0);
     if ((peer.revents & kPeerClosed) != 0) return true;
-    return peer.revents == 0 && now() - heard_ > kSilentHost;
+    return peer.revents == 0 && now() - heard_ > patience_;
 }
 
 // Says who has the device. Closing a socket with unread bytes would take the text back, so that it
