@@ -20,6 +20,7 @@ UgptError
 |       HandshakeRequired
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
+|   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- WouldOverwrite          something on a board that is nowhere else

@@ -101,7 +101,7 @@ async def test_repeats_at_a_rate_are_told(peer: Peer) -> None:
     peer.to_host = lambda frame: [] if len(frame) > 1000 and lost and lost.pop() else [frame]
     found = await examine_peer(peer)
     assert found["115,200 baud"].state is State.WARN
-    assert "with 1 repeats" in found["115,200 baud"].text
+    assert "with 1 repeat" in found["115,200 baud"].text
     assert found["230,400 baud"].state is State.OK
 
 

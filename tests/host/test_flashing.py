@@ -24,11 +24,12 @@ from tests.support.firmware import (
     write_build,
 )
 from tests.support.rom import RomLoader, rom_loader
+from ugpt.device.bulk import Progress
 from ugpt.device.target import Target
 from ugpt.errors import InvalidValue
 from ugpt.firmware.build import build, environments, find_project, require_environment
 from ugpt.firmware.errors import ImageError, ToolError
-from ugpt.firmware.flash import Loader, Progress, environment_for, open_loader, write_firmware
+from ugpt.firmware.flash import Loader, environment_for, open_loader, write_firmware
 from ugpt.firmware.image import Part, read_image
 from ugpt.rpc.errors import NoAnswer, PortError, PortNotFound
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 
@@ -329,6 +330,7 @@ def test_a_missing_handler_is_an_error_of_the_linker(generator: ModuleType, tmp_
     assert subprocess.run([tmp_path / "example"], timeout=10, check=False).returncode == 0
 
 
+LONG = "94" * 500
 EXAMPLES = """
 examples = [
     { name = "a dot", id = 7, params = { point = { x = 1 }, wet = false } },
@@ -361,13 +363,27 @@ def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleTy
     assert older["decode_only"]
     assert older["body"] == "94"
 
-    kept = golden.to_json([case | {"body": "c0"} for case in cases])
+    kept = golden.to_json([*(case | {"body": "c0"} for case in cases[:3]), older])
     again = golden.load(kept, parse(text))
-    assert [case["body"] for case in again] == ["c0"] * 4
+    assert [case["body"] for case in again] == ["c0", "c0", "c0", "94"]
     assert [case["frame"] for case in again] == [case["frame"] for case in cases]
     with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
         golden.load(kept, parse(text.replace("wet = false", "wet = true")))
     assert "example 'a dot' has changed" in str(caught.value)
+    with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
+        golden.load(kept, parse(text.replace('body = "94"', 'body = "95"')))
+    assert "the body of example 'an older painter' is not that of golden.json" in str(caught.value)
+
+
+def test_a_long_example_that_is_only_decoded_is_written_in_full(generator: ModuleType) -> None:
+    golden = sys.modules[f"{generator.__name__}.golden"]
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(
+        EXAMPLE.replace("result = []\n", f"result = []{EXAMPLES}", 1).replace('"94"', f'"{LONG}"')
+    )
+    shown = {"size": 500, "crc32": f"{zlib.crc32(bytes.fromhex(LONG)):08x}"}
+    before = [case for case in golden.load("", schema) if case["body"] == LONG]
+    kept = golden.to_json([case | {"body": shown} for case in before])
+    assert [case["body"] for case in golden.load(kept, schema) if case.get("decode_only")] == [LONG]
 
 
 @pytest.mark.parametrize(

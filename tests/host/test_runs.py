@@ -257,6 +257,14 @@ def test_failed_write_keeps_the_old_file(run: Run, monkeypatch: pytest.MonkeyPat
     assert sorted(path.name for path in run.path.iterdir()) == ["config.toml", "samples.txt"]
 
 
+def test_the_border_between_samples_stands_in_none(run: Run) -> None:
+    texts = ["=" * 45, "a\n" + "=" * 40 + "\n", ""]
+    run.write_samples(texts, several_lines=True)
+    border = "=" * 46 + "\n"
+    written = (run.path / "samples.txt").read_text()
+    assert written == border + "".join(f"{text}\n{border}" for text in texts)
+
+
 def test_metrics_hold_every_bit(tmp_path: Path) -> None:
     values = [float(value) for value in np.random.default_rng(1).normal(3, 1, 500).astype("f4")]
     path = tmp_path / "metrics.jsonl"

@@ -406,9 +406,11 @@ constinit const Layout SampleResult::kLayout{kSampleResultFields, 2};
 static constexpr Field kSampleParamsFields[]{
     UGPT_FIELD(SampleParams, seed),
     UGPT_FIELD(SampleParams, number),
-    UGPT_FIELD(SampleParams, temperature, range(0.001f, 100.0f)),
+    UGPT_FIELD(SampleParams, temperature, range(0.0f, 100.0f)),
     UGPT_FIELD(SampleParams, prompt, max_bytes(512)),
     UGPT_FIELD(SampleParams, uniforms, max_bytes(1024)),
+    UGPT_FIELD(SampleParams, top_k),
+    UGPT_FIELD(SampleParams, top_p, range(0.0f, 1.0f)),
 };
 constinit const Layout SampleParams::kLayout{kSampleParamsFields, 5};
 

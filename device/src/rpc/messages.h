@@ -948,7 +948,8 @@ struct SampleResult {
     bool ended = false;
 };
 
-// Draws one text from the model. The same seed and number give the same text.
+// Draws one text from the model. The same seed and number give the same text. Tokens are ranked by
+// their logits; of equal ones the smaller token ranks higher.
 struct SampleParams {
     static constexpr Method kMethod = Method::sample;
     using Result = SampleResult;
@@ -958,13 +959,19 @@ struct SampleParams {
     std::uint64_t seed = 0;
     // Which of the texts of this seed.
     std::uint32_t number = 0;
-    // Logits are divided by it. (0.001 to 100.0.)
+    // Logits are divided by it. Below 2^-10 the token of the highest rank is taken; devices of
+    // minor 0 refuse what is below 0.001. (0.0 to 100.0.)
     float temperature = 0.0f;
     // Tokens the text starts with, in the form of documents. (At most 512 bytes.)
     std::span<const std::uint8_t> prompt{};
     // Little-endian float32 in [0, 1), one for each token to be drawn, in place of the generator;
     // empty to use it. (At most 1024 bytes.)
     std::span<const std::uint8_t> uniforms{};
+    // Draw from so many tokens of the highest ranks only; 0: from all.
+    std::uint16_t top_k = 0;
+    // Draw from the fewest tokens of the highest ranks that have this share of the probability of
+    // all that `top_k` leaves; 1: from all of them. (0.0 to 1.0.)
+    float top_p = 1.0f;
 };
 
 // What `data_begin` returns.

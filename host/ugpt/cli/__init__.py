@@ -20,7 +20,7 @@ _START = "\n\n".join(["Start with:", "ugpt train names", "ugpt sample -n 20"])
 app = typer.Typer(
     name="ugpt",
     cls=CommandGroup,
-    help="Train a GPT from scratch on an ESP32, and have it write.",
+    help="Train a GPT from scratch on an ESP32, then let it write.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -34,7 +34,7 @@ def _options(
         False, "--version", help="Print the version and exit.", is_eager=True, callback=version
     ),
 ) -> None:
-    """Train a GPT from scratch on an ESP32, and have it write."""
+    """Train a GPT from scratch on an ESP32, then let it write."""
 
 
 def main() -> None:

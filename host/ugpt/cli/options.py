@@ -21,7 +21,7 @@ from .paths import path, port
 T = TypeVar("T")
 
 _CONNECTION = "Connection"
-_SHAPE = "Shape of the model"
+_SHAPE = "Model"
 
 Port = Annotated[
     str | None,
@@ -46,8 +46,8 @@ NoReset = Annotated[
     bool,
     typer.Option(
         "--no-reset",
-        help="Keep the control lines of the port as they are, so that the next connection does not "
-        "restart the board.",
+        help="Leave the control lines of the port alone when it is closed, so that the next "
+        "connection does not restart the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
@@ -58,7 +58,7 @@ Pace = Annotated[
     bool,
     typer.Option(
         "--pace",
-        help="Let the virtual device take the time that the board is estimated to take.",
+        help="Slow the virtual device down to the estimated speed of the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]

@@ -12,7 +12,7 @@ from ..runs.config import Init
 from ..training.recipe import EVAL_DOCUMENTS
 from .numbers import protocol_number, whole_number
 
-_PANEL = "How it is trained"
+_PANEL = "Training"
 _EVALUATION = "Validation"
 
 
@@ -38,7 +38,7 @@ Steps = Annotated[
 SaveEvery = Annotated[
     int,
     typer.Option(
-        help="Save a checkpoint every so many steps; 0 saves at the end only.",
+        help="Steps between checkpoints; 0 saves only at the end.",
         **protocol_number(METHODS["train"].param("save_every")),
     ),
 ]
@@ -126,7 +126,7 @@ Holdout = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Set aside this part of the file, such as 10% or 500 documents, and compute a "
+        help="Hold out this part of the text, such as 10% or 500 documents, and compute a "
         "validation loss from it.",
         show_default=False,
         rich_help_panel=_EVALUATION,
@@ -135,8 +135,8 @@ Holdout = Annotated[
 EvalEvery = Annotated[
     int | None,
     typer.Option(
-        help="Compute the validation loss every so many steps. Default: 20 times in a run. With "
-        "--detach, only `ugpt attach` computes it, at the end.",
+        help="Steps between evaluations of the validation loss. Default: a 20th of the run. With "
+        "--detach, only `ugpt attach` evaluates it, at the end.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),
@@ -145,7 +145,7 @@ EvalEvery = Annotated[
 EvalDocuments = Annotated[
     int | None,
     typer.Option(
-        help=f"Most documents to compute the validation loss from. Default: {EVAL_DOCUMENTS}.",
+        help=f"Maximum number of documents in an evaluation. Default: {EVAL_DOCUMENTS}.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),

@@ -40,7 +40,7 @@ def on_end_signals(
                 loop.remove_signal_handler(number)
 
 
-async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+async def until_interrupted(work: Coroutine[Any, Any, object]) -> None:
     """Does work that has no end; Ctrl-C is the good way out of it."""
     task = asyncio.ensure_future(work)
     with on_end_signals(task.cancel):

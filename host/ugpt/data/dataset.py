@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidValue
+from ..wording import counted
 from .documents import Documents, lengths_of
 from .errors import DataError
 from .intake import Intake
@@ -62,18 +63,13 @@ class Dataset:
             raise DataError(
                 f"{sources.described} holds no text.", "Give it one document (a name, say) a line."
             )
-        vocabulary = Vocabulary.of(uncut.pieces)
-        if vocabulary.bos > VOCABULARY_LIMIT:
-            raise DataError(
-                f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
-                f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
-                "Use a text in one script.",
-            )
+        vocabulary = _vocabulary(uncut, sources)
         changes = intake.changes
         if how.dedupe:
             before, uncut = len(uncut), uncut.without_duplicates()
             if dropped := before - len(uncut):
-                changes.append(f"{dropped:,} of {before:,} documents were duplicates, left out.")
+                repeated = "repeats another and was" if dropped == 1 else "repeat others and were"
+                changes.append(f"{dropped:,} of {before:,} documents {repeated} left out.")
         documents = uncut
         if how.overlap is not None:
             documents = uncut.windows(block_size, how.overlap, full=how.text)
@@ -154,12 +150,27 @@ def count_validation(wanted: str, documents: int) -> int:
     except (ValueError, OverflowError):
         raise InvalidValue(f"--holdout {wanted} is no part of a file.", advice) from None
     if count < 1:
-        raise InvalidValue(f"--holdout {wanted} of {documents:,} documents is none.", advice)
+        raise InvalidValue(
+            f"--holdout {wanted} of {counted(documents, 'document')} is none.", advice
+        )
     if count >= documents:
         raise InvalidValue(
-            f"--holdout {wanted} leaves none of {documents:,} documents to train on.", advice
+            f"--holdout {wanted} leaves none of {counted(documents, 'document')} to train on.",
+            advice,
         )
     return count
+
+
+def _vocabulary(documents: Documents, sources: Sources) -> Vocabulary:
+    """The characters of the documents. Raises DataError if there are too many."""
+    vocabulary = Vocabulary.of(documents.pieces)
+    if vocabulary.bos > VOCABULARY_LIMIT:
+        raise DataError(
+            f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
+            f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
+            "Use a text in one script.",
+        )
+    return vocabulary
 
 
 def _digest(files: Sequence[ReadFile]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ..concurrency import run_together
@@ -16,11 +16,18 @@ ResultT = TypeVar("ResultT")
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
 
+Done = Callable[[int], None]
+"""Called with the size, or the index, of what is done."""
+
 # What a request or a response takes in a frame besides its data, at most.
 _ENVELOPE_BYTES = 96
 # In front of a document: MessagePack's marker and length.
 _BIN_HEADER_BYTES = 3
 _BIN_BYTES = messages.METHODS["ping"].param("payload").range[1]
+
+
+def ignore(done: int) -> None:
+    """Nobody wants to know what is done."""
 
 
 class Bulk:
@@ -47,10 +54,39 @@ class Bulk:
             count += 1
         return tuple(documents[: max(count, 1)])
 
+    async def send(
+        self,
+        data: bytes,
+        call: Callable[[int, bytes], Call[None]],
+        done: Done = ignore,
+        *,
+        unit_bytes: int = 1,
+    ) -> None:
+        """Sends data in pieces of whole units; `call` is the request for one at an offset."""
+        most = self.data_bytes // unit_bytes * unit_bytes
+        pieces = [(offset, data[offset : offset + most]) for offset in range(0, len(data), most)]
+        await self.call_all(
+            [call(offset, piece) for offset, piece in pieces],
+            lambda index: done(len(pieces[index][1])),
+        )
+
+    async def receive(
+        self, count: int, most: int, call: Callable[[int, int], Call[bytes]], done: Done = ignore
+    ) -> bytes:
+        """Asks for `count` things in portions of at most `most`; `call` is the request for one.
+
+        Passes `done` the number of each portion that has come.
+        """
+        portions = [(first, min(most, count - first)) for first in range(0, count, most)]
+        parts = await self.call_all(
+            [call(*portion) for portion in portions], lambda index: done(portions[index][1])
+        )
+        return b"".join(parts)
+
     async def call_all(
         self,
         calls: Sequence[Call[ResultT]],
-        done: Callable[[int], None] = lambda index: None,
+        done: Done = ignore,
     ) -> list[ResultT]:
         """Keeps the window full of calls; passes `done` the index of each that is answered.
 
@@ -69,13 +105,7 @@ class Bulk:
         return [results[index] for index in range(len(calls))]
 
 
-def chunks(size: int, most: int) -> Iterator[tuple[int, int]]:
-    """Offsets and sizes of the pieces of at most `most`."""
-    for offset in range(0, size, most):
-        yield offset, min(most, size - offset)
-
-
-def counter(total: int, progress: Progress | None) -> Callable[[int], None]:
+def counter(total: int, progress: Progress | None) -> Done:
     """Sums what is done and tells `progress`."""
     so_far = 0
 

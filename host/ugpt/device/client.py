@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from ..rpc import messages
-from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError, UnknownMethod
+from ..rpc.errors import (
+    DeviceRestarted,
+    LinkClosed,
+    NoAnswer,
+    ProtocolError,
+    UnknownMethod,
+    firmware_too_old,
+)
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
@@ -24,7 +31,7 @@ from ..rpc.messages import (
 )
 from ..rpc.stats import LinkStats
 from . import evaluation, tensor_transfer
-from .bulk import Bulk, Progress, chunks, counter
+from .bulk import Bulk, Progress, counter
 from .ports import VIRTUAL
 from .results import (
     DocumentsTaken,
@@ -48,6 +55,7 @@ ResultT = TypeVar("ResultT")
 _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
+_LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
 
 
 class Device:
@@ -138,8 +146,7 @@ class Device:
 
     async def self_test(self) -> SelfTest:
         """Checks the arithmetic of the device: both numbers are equal on a right one."""
-        result = await self._link.call(messages.self_test())
-        return SelfTest(result.digest, result.expected, result.failed)
+        return await self._link.call(messages.self_test())
 
     async def profile(self, enabled: bool) -> Profile:
         """Switches the profile of training steps on, from zero, or off, and reads it.
@@ -158,12 +165,7 @@ class Device:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""
         text = vocabulary.encode()
         plan = await self._link.call(messages.create(run_id, shape, recipe, len(text)))
-        await self._bulk.call_all(
-            [
-                messages.vocabulary_write(offset, text[offset : offset + size])
-                for offset, size in chunks(len(text), self._bulk.data_bytes)
-            ]
-        )
+        await self._bulk.send(text, messages.vocabulary_write)
         return plan
 
     async def model_info(self) -> ModelInfo:
@@ -176,9 +178,7 @@ class Device:
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
         size = (await self.model_info()).vocabulary_bytes
-        pieces = list(chunks(size, self._bulk.data_bytes))
-        parts = await self._bulk.call_all([messages.vocabulary_read(*piece) for piece in pieces])
-        data = b"".join(parts)
+        data = await self._bulk.receive(size, self._bulk.data_bytes, messages.vocabulary_read)
         try:
             return data.decode()
         except UnicodeDecodeError as error:
@@ -253,8 +253,7 @@ class Device:
         DocumentGap if the device needs earlier ones.
         """
         taken = self._bulk.fitting(documents[:_DOCUMENTS_PER_REQUEST])
-        result = await self._link.call(messages.documents_write(first, taken))
-        return DocumentsTaken(result.next, result.free)
+        return await self._link.call(messages.documents_write(first, taken))
 
     async def train(
         self,
@@ -311,11 +310,19 @@ class Device:
         temperature: float = 0.5,
         prompt: bytes = b"",
         uniforms: Sequence[float] = (),
+        top_k: int = 0,
+        top_p: float = 1.0,
     ) -> Sampled:
-        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1)."""
+        """Draws text `number` of a seed, or one from the `uniforms` in [0, 1).
+
+        A temperature of 0 takes the likeliest token each time.
+        """
+        if temperature < _LEAST_TEMPERATURE_OF_MINOR_0 and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a temperature of 0")
         drawn = encode_floats(uniforms)
-        result = await self._link.call(messages.sample(seed, number, temperature, prompt, drawn))
-        return Sampled(result.tokens, result.ended)
+        return await self._link.call(
+            messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
+        )
 
     # Without a host
 
@@ -328,15 +335,8 @@ class Device:
         """
         data, content = encode_data_set(documents, vocab_size)
         await self._link.call(messages.data_begin(data))
-        pieces = list(chunks(len(content), self._bulk.data_bytes))
         done = counter(len(content), progress)
-        await self._bulk.call_all(
-            [
-                messages.data_write(offset, content[offset : offset + size])
-                for offset, size in pieces
-            ],
-            lambda index: done(pieces[index][1]),
-        )
+        await self._bulk.send(content, messages.data_write, done)
         await self._link.call(messages.data_commit())
         return data
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..rpc import messages
+
+DocumentsTaken = messages.DocumentsWriteResult
+Sampled = messages.SampleResult
+SelfTest = messages.SelfTestResult
+
 
 class Losses(NamedTuple):
     """Losses of consecutive steps; `first` is the step (1-based) of the first."""
 
     first: int
     values: tuple[float, ...]
-
-
-class DocumentsTaken(NamedTuple):
-    """The index of the next document to send, and how many there is room for."""
-
-    next: int
-    free: int
 
 
 class Evaluation(NamedTuple):
@@ -43,19 +42,3 @@ class WeightsDigest(NamedTuple):
     step: int
     sha256: str
     """In hex, of the weights as little-endian float32 in canonical order, as in weights.sha256."""
-
-
-class Sampled(NamedTuple):
-    """Tokens drawn, in the form of documents, and whether BOS ended them."""
-
-    tokens: bytes
-    ended: bool
-
-
-class SelfTest(NamedTuple):
-    """The digest of a device's arithmetic and the one every right processor gives."""
-
-    digest: int
-    expected: int
-    failed: str = ""
-    """The operations whose results differ, between commas."""

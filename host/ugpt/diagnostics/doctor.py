@@ -23,6 +23,7 @@ from ..rpc import holders, messages
 from ..rpc.errors import PortError, SeveralPorts
 from ..rpc.link import Link
 from ..rpc.messages import FIRST_BAUD, Hello
+from ..wording import counted
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
@@ -247,7 +248,7 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
         text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
     if errors:
         advice = "Try another cable or port, or a lower --baud."
-        return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", advice)
+        return Finding(name, State.WARN, f"{text}, with {counted(errors, 'repeat')}", advice)
     return Finding(name, State.OK, text)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+from ..device.bulk import Progress
 from ..device.ports import NATIVE_USB, list_ports
 from ..device.target import Target
 from ..errors import UgptError
@@ -24,9 +25,6 @@ from .image import FirmwareImage, Part
 
 BAUD = 460_800
 """The highest rate that all usual bridges carry."""
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes in all."""
 
 INCOMPLETE = (
     "The firmware on the board is incomplete now. Check the cable and run ugpt flash again: its "

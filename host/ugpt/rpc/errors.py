@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import UgptError
+from ..wording import counted
 from .messages import ERRORS, ErrorCode
 
 
@@ -163,11 +164,11 @@ class DeviceError(UgptError):
 
     CODE: ClassVar[ErrorCode]
     TEXT: ClassVar[str] = ""
-    """What stands for the device's message if the number says more."""
+    """What stands for the device's message if the number, a size, says more."""
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
         if detail and self.TEXT:
-            message = self.TEXT.format(detail=detail)
+            message = self.TEXT.format(size=counted(detail, "byte"))
         super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail
@@ -216,7 +217,7 @@ class DoesNotFit(DeviceError):
     """The model needs more memory than there is."""
 
     CODE = ErrorCode.DOES_NOT_FIT
-    TEXT = "The model needs {detail:,} bytes more memory than the device has."
+    TEXT = "The model needs {size} more memory than the device has."
 
     @property
     def missing_bytes(self) -> int:
@@ -267,7 +268,7 @@ class NoRoom(DeviceError):
     """The flash region is too small."""
 
     CODE = ErrorCode.NO_ROOM
-    TEXT = "The flash of the device is {detail:,} bytes too small."
+    TEXT = "The flash of the device is {size} too small."
 
     @property
     def missing_bytes(self) -> int:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeVar
 
 from ..errors import InvalidValue, UgptError
+from ..wording import counted
 from . import baud, codec, envelope, messages
 from .envelope import Failure, Response
 from .errors import (
@@ -173,7 +174,8 @@ class Link:
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
             raise InvalidValue(
-                f"The request {call.method.name} takes {len(body)} bytes, the device {limit}."
+                f"The request {call.method.name} takes {counted(len(body), 'byte')}, "
+                f"the device {limit}."
             )
         self.stats.requests += 1
         with self._pending.waiting(number, call.method, encode_frame(body)) as pending:

@@ -816,9 +816,11 @@ METHODS = table(
         (
             Field("seed", "u64"),
             Field("number", "u32"),
-            Field("temperature", "f32", 0.001, 100.0),
+            Field("temperature", "f32", 0.0, 100.0),
             Field("prompt", "bin", most=512),
             Field("uniforms", "bin", most=1024),
+            Field("top_k", "u16", default=0, since=1),
+            Field("top_p", "f32", 0.0, 1.0, default=1.0, since=1),
         ),
         (Field("tokens", "bin", most=512), Field("ended", "bool")),
         make=SampleResult,
@@ -1000,10 +1002,18 @@ def save() -> Call[int]:
 
 
 def sample(
-    seed: int, number: int, temperature: float, prompt: bytes, uniforms: bytes
+    seed: int,
+    number: int,
+    temperature: float,
+    prompt: bytes,
+    uniforms: bytes,
+    top_k: int = 0,
+    top_p: float = 1.0,
 ) -> Call[SampleResult]:
-    """Draws one text from the model. The same seed and number give the same text."""
-    return Call(METHODS["sample"], (seed, number, temperature, prompt, uniforms))
+    """Draws one text from the model. The same seed and number give the same text. Tokens are ranked
+    by their logits; of equal ones the smaller token ranks higher.
+    """
+    return Call(METHODS["sample"], (seed, number, temperature, prompt, uniforms, top_k, top_p))
 
 
 def data_begin(data: DataSet) -> Call[None]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..wording import counted
 from .errors import RunError
 from .smoothing import Floats, trailing_mean, windows
 
@@ -107,7 +108,7 @@ def _draw(figure: Any, card: Card) -> None:
     step = len(card.losses)
     smoothed = _curve(card)
     _say(figure, 0.05, 0.925, _cut(card.data, _NAME_LENGTH), size=30, weight="bold")
-    facts = f"{card.parameters:,} parameters, trained on {card.device}"
+    facts = f"{counted(card.parameters, 'parameter')}, trained on {card.device}"
     _say(figure, 0.05, 0.88, _cut(facts, 100), size=16, color=_QUIET)
     _say(figure, 0.95, 0.925, "µgpt", size=30, weight="bold", color=_CURVE, ha="right")
     axes = figure.add_axes((0.075, 0.1, 0.6, 0.73), facecolor=_PAPER)
@@ -137,8 +138,9 @@ def _draw(figure: Any, card: Card) -> None:
     if marks:
         _say(figure, 0.855, 0.80, "on held-out texts", size=16, color=_QUIET)
         _say(figure, 0.855, 0.73, f"{marks[max(marks)]:.3f}", size=36, weight="bold", color=_MARK)
-    of = "" if step >= card.total_steps else f" of {card.total_steps:,}"
-    _say(figure, 0.72, 0.665, f"after {step:,}{of} steps", size=16, color=_QUIET)
+    steps = counted(card.total_steps if step < card.total_steps else step, "step")
+    after = f"after {step:,} of {steps}" if step < card.total_steps else f"after {steps}"
+    _say(figure, 0.72, 0.665, after, size=16, color=_QUIET)
     if card.texts:
         _say(figure, 0.72, 0.57, "what it writes", size=16, color=_QUIET)
     for number, text in enumerate(card.texts[:TEXTS]):

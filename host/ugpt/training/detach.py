@@ -11,6 +11,7 @@ from ..device.client import Device
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
+from ..wording import counted
 from .belonging import record_device, require_own_device
 from .dataset_upload import push_data
 from .events import Event
@@ -80,7 +81,8 @@ def _require_checkpoint_room(device: Device, plan: Plan) -> None:
             ErrorCode.NO_ROOM,
             "",
             missing,
-            f"A board on its own must keep checkpoints, here of {plan.checkpoint_bytes:,} bytes: "
+            "A board on its own must keep checkpoints, here of "
+            f"{counted(plan.checkpoint_bytes, 'byte')}: "
             "choose a smaller shape, or train with a host (without --detach).",
         )
 

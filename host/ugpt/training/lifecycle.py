@@ -69,7 +69,7 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
     await Validation(session).after(device, step)
     digest = await save_run(device, session, step)
     texts = await _last_samples(device, session)
-    run.write_samples(texts)
+    run.write_samples(texts, "\n" in session.vocabulary.characters)
     draw_card(session, texts)
     session.emit(
         Finished(

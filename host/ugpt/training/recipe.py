@@ -8,6 +8,7 @@ from ..data.dataset import count_validation
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
+from ..wording import counted
 
 EVALUATIONS = 20
 """In a run, if it is not said how often."""
@@ -65,12 +66,13 @@ def recipe(
     """
     if warmup >= steps:
         raise InvalidValue(
-            f"A warm-up of {warmup:,} steps takes the whole run of {steps:,}.",
+            f"A warm-up of {counted(warmup, 'step')} takes the whole run of {steps:,}.",
             f"Choose at most --warmup {steps - 1}.",
         )
     if steps * batch > _DOCUMENTS_MAX:
         raise InvalidValue(
-            f"{steps:,} steps of {batch:,} documents are more documents than can be counted.",
+            f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "
+            "be counted.",
             f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
         )
     made = Recipe(

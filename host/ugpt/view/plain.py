@@ -25,6 +25,7 @@ from ..training.events import (
     Started,
     StepLosses,
 )
+from ..wording import counted
 from .output import console, pasteable, print_json
 from .state import Action, Control, DashboardState
 from .style import QUIET, WARNING, byte_count, duration, printable, rate
@@ -87,7 +88,7 @@ class PlainDisplay(_Quiet):
             case Evaluated():
                 self._print(
                     f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
-                    f"({event.documents:,} documents)"
+                    f"({counted(event.documents, 'document')})"
                 )
             case Silent() if event.silent_s:
                 self._print(f"no answer for {duration(event.silent_s)}", WARNING)
@@ -104,8 +105,8 @@ class PlainDisplay(_Quiet):
         count = event.validation_documents
         validation = f" ({count:,} held out)" if count else ""
         self._print(
-            f"{printable(event.data.name)}: {event.documents:,} documents{validation}, "
-            f"{event.vocab_size - 1:,} characters"
+            f"{printable(event.data.name)}: {counted(event.documents, 'document')}{validation}, "
+            f"{counted(event.vocab_size - 1, 'character')}"
         )
         self._print(
             f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "
@@ -123,7 +124,7 @@ class PlainDisplay(_Quiet):
             return
         self._printed_step, self._printed_s = event.step, now
         left = f"  left {duration(event.left_s)}" if event.left_s else ""
-        link = f"  {event.repeats:,} repeats" if event.repeats else ""
+        link = f"  {counted(event.repeats, 'repeat')}" if event.repeats else ""
         self._print(
             f"step {event.step:,} of {event.total_steps:,}  loss {event.loss:.4f}  "
             f"mean {self._state.mean_loss:.4f}  {rate(event.steps_per_s)} steps/s  "
@@ -134,7 +135,7 @@ class PlainDisplay(_Quiet):
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
         validation = "" if event.val_loss is None else f", validation loss {event.val_loss:.4f}"
         self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
-        self._print(f"{len(event.samples)} samples:")
+        self._print(f"{counted(len(event.samples), 'sample')}:")
         for text in event.samples:
             self._print(printable(text))
         folder = printable(str(event.run))
@@ -142,9 +143,8 @@ class PlainDisplay(_Quiet):
 
 
 def shape_summary(started: Started) -> str:
-    layers = "1 layer" if started.n_layer == 1 else f"{started.n_layer} layers"
-    heads = "1 head" if started.n_head == 1 else f"{started.n_head} heads"
+    layers, heads = counted(started.n_layer, "layer"), counted(started.n_head, "head")
     return (
-        f"{started.parameters:,} parameters: {layers}, {started.n_embd} wide, {heads}, "
+        f"{counted(started.parameters, 'parameter')}: {layers}, {started.n_embd} wide, {heads}, "
         f"context {started.block_size}"
     )

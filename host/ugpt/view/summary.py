@@ -6,6 +6,7 @@ from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from ..wording import counted
 from .capability import terminal_size
 from .chart import loss_chart
 from .output import pasteable
@@ -43,7 +44,7 @@ def summary(state: DashboardState, width: int) -> RenderableType:
     block_size = state.started.block_size
     samples = [sampled(text, block_size) for text in state.finished.samples]
     lines += [
-        Text(f"{len(samples)} samples, drawn on the board:", QUIET),
+        Text(f"{counted(len(samples), 'sample')}, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
         Text(f"All of it is in {printable(str(state.finished.run))}; for more:", QUIET),
         Text(pasteable(state.finished.more), QUIET),
@@ -53,7 +54,8 @@ def summary(state: DashboardState, width: int) -> RenderableType:
 
 def _steps(state: DashboardState) -> str:
     """Such as `60,000 steps in 1:32`."""
-    of = "" if state.condition is Condition.FINISHED else f" of {state.total_steps:,}"
     progress = state.progress
     took = f" in {duration(progress.elapsed_s)}" if progress else ""
-    return f"{state.step:,}{of} steps{took}"
+    if state.condition is Condition.FINISHED:
+        return f"{counted(state.step, 'step')}{took}"
+    return f"{state.step:,} of {counted(state.total_steps, 'step')}{took}"

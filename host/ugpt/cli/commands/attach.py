@@ -31,6 +31,7 @@ from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..paths import path
 from ..signals import on_end_signals
+from ..texts import MovedTexts
 
 EXAMPLES = [
     "ugpt train names --detach",
@@ -56,15 +57,7 @@ def command(
             parser=path,
         ),
     ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Training text of the run, if the file has moved; once for each of several.",
-            metavar="FILE",
-            parser=path,
-            show_default=False,
-        ),
-    ] = None,
+    data: MovedTexts = None,
     no_reset: NoReset = False,
     plain: Plain = False,
     json: Json = False,

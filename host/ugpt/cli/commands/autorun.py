@@ -1,6 +1,6 @@
-"""Enable autorun: the board writes texts by itself from power-up.
+"""Enable or disable autorun: the board writes texts from power-up.
 
-Any serial monitor shows them at 115,200 baud, and so does `ugpt monitor`. The setting is stored in
+`ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. The setting is stored in
 the flash of the board.
 """
 
@@ -35,6 +35,7 @@ def command(
     switch: Annotated[
         Switch,
         typer.Argument(
+            metavar="on|off",
             help="Enable or disable autorun.",
             show_default=False,
         ),
@@ -44,7 +45,7 @@ def command(
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low values play safe, high ones take risks.",
+            help="Sampling temperature: low values play safe, high ones take risks.",
             **protocol_number(METHODS["autorun"].param("temperature")),
         ),
     ] = TEMPERATURE,

@@ -1,4 +1,4 @@
-"""Check the port, the chip, the firmware and the line, and say what to do.
+"""Check the port, chip, firmware and connection, and suggest fixes.
 
 Identifying the chip restarts the board, unless --no-reset is given.
 """

@@ -1,8 +1,8 @@
 """Write the firmware to a board.
 
-Checkpoints, data set and settings on the board are kept. The firmware is the image for this board
-that came with ugpt. In a clone without images, PlatformIO builds it; it downloads its compiler the
-first time.
+Keeps the checkpoints, the data set and the settings on the board. Writes the image that came with
+ugpt for this board. In a clone without images, PlatformIO builds the firmware; it downloads its
+compiler the first time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
 from ..numbers import protocol_number
-from ..options import Port, run
+from ..options import run
 from ..overwriting import Overwrite, run_asking
 from ..paths import path
 
@@ -54,32 +54,41 @@ _BOOT_S = 6.0
 
 
 def command(
-    port: Port = None,
+    port: Annotated[
+        str | None,
+        typer.Option(
+            "--port",
+            "-p",
+            help="Serial port of the board, or socket://HOST:PORT. Default: the ESP32 that is "
+            "plugged in.",
+            metavar="PORT",
+        ),
+    ] = None,
     environment: Annotated[
         str | None,
         typer.Option(
             "--env",
-            help="Firmware for this board, such as esp32dev. Default: by the chip.",
+            help="Take the firmware for this board, such as esp32dev. Default: chosen by the chip.",
             metavar="ENV",
         ),
     ] = None,
     image: Annotated[
         Path | None,
         typer.Option(
-            help="Write this release image or build folder.",
+            help="Release image or build folder to write.",
             metavar="FILE",
             parser=path,
         ),
     ] = None,
     build_it: Annotated[
         bool,
-        typer.Option("--build", help="Build with PlatformIO, even if an image is at hand."),
+        typer.Option("--build", help="Build with PlatformIO, even if an image is available."),
     ] = False,
     erase: Annotated[
         bool,
         typer.Option(
             "--erase",
-            help="Erase the whole flash first, checkpoints and settings too.",
+            help="Erase the whole flash first, including checkpoints and settings.",
         ),
     ] = False,
     baud: Annotated[

@@ -1,4 +1,4 @@
-"""Say whether a model fits the board, and what uses the memory."""
+"""Show whether a model fits the board, and what uses the memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.client import Device
 from ...device.target import Target
@@ -28,6 +27,7 @@ from ...training.fit import (
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count
+from ...wording import counted
 from ..numbers import protocol_number
 from ..options import (
     Baud,
@@ -51,6 +51,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 
@@ -99,7 +100,7 @@ def command(
     ] = False,
     no_reset: NoReset = False,
     json: Json = False,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
@@ -110,8 +111,8 @@ def command(
     characters = "a" * (vocab_size - 1)
     said: list[str] = []
     if files:
-        reading = Reading(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size)
+        reading = reading_of(column, running_text, window, lower, dedupe)
+        dataset = load_texts(files, reading, block_size, "ugpt plan")
         characters, said = dataset.vocabulary.characters, remarks(dataset, block_size)
     shape = Shape(n_layer, n_embd, n_head, block_size, len(characters) + 1)
     check_shape(shape)
@@ -247,8 +248,8 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
     out = console()
     out.print(
         Text(
-            f"The largest models with a context of {base.block_size}, {base.vocab_size} tokens and "
-            f"{base.n_head} {'head' if base.n_head == 1 else 'heads'}:",
+            f"The largest models with a context of {base.block_size}, "
+            f"{counted(base.vocab_size, 'token')} and {counted(base.n_head, 'head')}:",
             QUIET,
         )
     )
@@ -297,14 +298,16 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
         "vocabulary": plan.vocabulary_bytes,
     }
     whole = max(plan.available_bytes, plan.total_bytes)
-    out.print(Text(f"{plan.parameters:,} parameters", "bold"))
+    out.print(Text(f"{counted(plan.parameters, 'parameter')}", "bold"))
     for name, size in parts.items():
         out.print(_row(name, size, whole, ACCENT))
     out.print(_row("all", plan.total_bytes, whole, "green" if plan.fits else "red"))
     blocks = " + ".join(byte_count(size) for size in device.hello.memory_blocks)
     out.print(Text(f"The board has {byte_count(plan.available_bytes)} ({blocks}).", QUIET))
     if not plan.fits:
-        out.print(Text(f"It does not fit: {plan.missing_bytes:,} bytes are missing.", "bold red"))
+        out.print(
+            Text(f"It does not fit; missing: {counted(plan.missing_bytes, 'byte')}.", "bold red")
+        )
         if changes:
             out.print(f"The nearest that fits: {' or '.join(changes)}.")
         return
@@ -312,8 +315,8 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
     out.print(Text(f"It fits and leaves {byte_count(free)}.", "bold green"))
     if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
-            f"But its checkpoint of {plan.checkpoint_bytes:,} bytes is larger than the "
-            f"{device.hello.checkpoint_bytes:,} bytes of a slot in flash."
+            f"But its checkpoint of {counted(plan.checkpoint_bytes, 'byte')} is larger than the "
+            f"{counted(device.hello.checkpoint_bytes, 'byte')} of a slot in flash."
         )
 
 

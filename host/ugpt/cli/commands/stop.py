@@ -1,4 +1,4 @@
-"""Stop a training run on the board, and save it.
+"""Stop the training run on the board and save it.
 
 Works for detached runs too, with or without their run folder. Training ends after the current step,
 and the model is saved in the flash of the board.

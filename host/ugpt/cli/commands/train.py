@@ -1,7 +1,7 @@
 """Train a model on the board.
 
-At the end the model writes 20 texts. Ctrl-C stops after the current step and saves the run;
---resume continues it.
+When training ends, the model writes 20 texts. Ctrl-C stops after the current step and saves the
+run; --resume continues it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 from .attach import say_detached
@@ -168,7 +169,7 @@ def command(
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
@@ -184,7 +185,7 @@ def command(
         )
         said = []
     else:
-        reading = Reading(column, running_text, window, lower, dedupe)
+        reading = reading_of(column, running_text, window, lower, dedupe)
         dataset = _load(files, reading, block_size, run_folder)
         prepared = new_run(
             dataset,
@@ -231,7 +232,7 @@ def _load(
         )
     if run_folder:
         require_absent(run_folder)
-    return load_texts(files, reading, block_size)
+    return load_texts(files, reading, block_size, "ugpt train")
 
 
 def _watch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from ...training.events import Started
+from ...wording import counted
 from ..state import Condition, DashboardState
 from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, printable, rate
 from .frame import spread
@@ -26,7 +27,7 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
     troubled = state.condition in (Condition.SILENT, Condition.LOST)
     parts = [
         Text(printable(started.data.name), "bold"),
-        Text(f"{started.parameters:,} parameters", QUIET),
+        Text(f"{counted(started.parameters, 'parameter')}", QUIET),
         Text.assemble(("● ", WARNING if troubled else GOOD), (_device(started), QUIET)),
     ]
     room = width - right.cell_len - 2
