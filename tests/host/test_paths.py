@@ -28,6 +28,7 @@ TAKES_A_PATH = {
     "train --port": ["train", "names", "--steps", "1", "--port"],
     "attach --run": ["attach", "--run"],
     "attach --data": ["attach", "--run", "R", "--data"],
+    "sample --data": ["sample", "--new", "--data"],
     "plan FILE": ["plan"],
     "data check FILE": ["data", "check"],
     "data push FILE": ["data", "push"],
@@ -82,7 +83,7 @@ def test_bad_path(ugpt: Program, name: str, kind: str) -> None:
         "below a file": "file/x",
         "a loop": "loop/x",
     }[kind]
-    if name.startswith("attach"):  # which opens a folder once the board has told of a run
+    if name.startswith(("attach", "sample")):  # they look once the board has told of a run
         ugpt("train", "names", "--steps", "3", "--run", "R")
     said = one_sentence(ugpt, TAKES_A_PATH[name], path)
     assert path[:40] in said
