@@ -29,8 +29,8 @@ class Host {
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        to.sin_port = htons(static_cast<std::uint16_t>(
-            std::stoi(address.substr(address.rfind(':') + 1))));
+        to.sin_port =
+            htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
         CHECK(connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
     }
     ~Host() { close(fd_); }

@@ -99,11 +99,9 @@ TEST(saved_weights_are_remembered_over_a_restart) {
             bench.handshake();
             bench.create();
             train_to(bench, 3);
-            if (told_first)
-                CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+            if (told_first) CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
             CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
-            if (!told_first)
-                CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+            if (!told_first) CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
         }
         {
             Bench bench(flash);

@@ -152,10 +152,8 @@ TEST(weights_noted_as_saved_are_found_and_leave_the_settings_as_they_were) {
     // As 0.1.0 reads a slot.
     store::SlotPair<RawRecord<2>> slots(flash, port::Region::settings_a, port::Region::settings_b,
                                         0x31455375);
-    const auto found =
-        slots.find_newest([](port::Region, const RawRecord<2>&) { return true; });
-    CHECK(found && found->words[0] == 0 &&
-          found->words[1] == std::bit_cast<std::uint32_t>(0.5f));
+    const auto found = slots.find_newest([](port::Region, const RawRecord<2>&) { return true; });
+    CHECK(found && found->words[0] == 0 && found->words[1] == std::bit_cast<std::uint32_t>(0.5f));
 }
 
 TEST(noting_what_is_noted_already_writes_nothing) {

@@ -107,7 +107,7 @@ class Trainer {
     std::span<std::byte> vocabulary_;
     store::CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
-    bool weights_saved_ = false;  // a host has said that it has the weights in memory
+    bool weights_saved_ = false;            // a host has said that it has the weights in memory
     std::uint32_t accumulated_ = 0;         // documents of the next step that are dealt with
     std::uint32_t stored_losses_step_ = 0;  // losses up to this step are in flash
     std::uint32_t generation_ = 0;

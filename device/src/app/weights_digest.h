@@ -8,8 +8,8 @@
 
 namespace ugpt::app {
 
-// Of the weights as little-endian float32, in the canonical order of the matrices. They pass through
-// `room`, some at a time.
+// Of the weights as little-endian float32, in the canonical order of the matrices. They pass
+// through `room`, some at a time.
 base::Sha256::Digest weights_digest(const engine::Model& model, std::span<float> room);
 
 }  // namespace ugpt::app

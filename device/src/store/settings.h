@@ -48,8 +48,7 @@ struct SavedWeights {
 class SettingsStore {
   public:
     explicit SettingsStore(port::Flash& flash)
-        : flash_(flash),
-          slots_(flash, port::Region::settings_a, port::Region::settings_b, kMark) {}
+        : flash_(flash), slots_(flash, port::Region::settings_a, port::Region::settings_b, kMark) {}
 
     [[nodiscard]] Settings load();
     // Writes nothing if nothing changes.

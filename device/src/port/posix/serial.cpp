@@ -106,7 +106,8 @@ StreamSerial::StreamSerial() {
 }
 
 StreamSerial::~StreamSerial() {
-    for (const int fd : {in_, out_ == in_ ? -1 : out_, listener_, refused_, slave_, wake_read_, wake_write_})
+    for (const int fd :
+         {in_, out_ == in_ ? -1 : out_, listener_, refused_, slave_, wake_read_, wake_write_})
         if (fd > 2) close(fd);
 }
 
