@@ -3,9 +3,9 @@
     python docs/picture.py            # writes dashboard.svg
     python docs/picture.py --check    # says whether it is up to date
 
-first-run.jsonl.gz is what this printed:
+first-run.jsonl.gz is what this printed, up to LAST_STEP and with losses rounded to four decimals:
 
-    ugpt train names --pace --steps 8000 --holdout 10% --json
+    ugpt train names --pace --steps 8000 --holdout 10% --run runs/names --json
 """
 
 from __future__ import annotations

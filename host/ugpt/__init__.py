@@ -11,9 +11,11 @@ The folder examples/ of the project has more.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers understand it; `typing` itself would take a while
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import errors
     from .device import ports, virtual
     from .device.client import Device

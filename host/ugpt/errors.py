@@ -8,6 +8,7 @@ UgptError
 |   |-- PortLost
 |   |-- SeveralPorts
 |   `-- DeviceProgramError  the virtual device is missing or ended
+|       `-- WrongDeviceOption
 |-- LinkError               they flow, but no conversation comes of it
 |   |-- NoAnswer
 |   |-- ProtocolError
@@ -25,11 +26,12 @@ UgptError
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- WouldOverwrite          something on a board that is nowhere else
 |-- ImageError              a firmware image
+|-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ImageError and ToolError in
-`firmware.errors`.
+`firmware.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import string
 from pathlib import Path
 
@@ -87,5 +88,20 @@ def test_a_board_keeps_its_own_pace(
 
 
 def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
-    said = cli.refused("sim", "--pace", "--board", "pdp11")
-    assert "there is no board 'pdp11'; there are: esp32" in said
+    for command in (("sim", "--pace"), ("plan",), ("data", "check", "names")):
+        said = cli.refused(*command, "--board", "pdp11")
+        assert said == "error: There is no board 'pdp11'; there are: esp32."
+
+
+async def test_a_rate_that_is_left_over_is_not_taken_for_the_first(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    """The line is simulated; no more than its rate may be measured."""
+    async with listening_device("tcp", tmp_path / "flash", "--pace") as port:
+        async with Target(port).connect() as device:
+            assert device.stats.baud == 921_600
+        said = await asyncio.to_thread(cli, "doctor", "--port", port)
+    shares = re.findall(r"(\d+)% of the line that is simulated", said)
+    assert len(shares) == 4
+    assert all(int(share) <= 101 for share in shares)
+    assert "cable" not in said

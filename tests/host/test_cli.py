@@ -18,8 +18,10 @@ from ugpt.training.events import (
     Started,
     StepLosses,
 )
+from ugpt.view.cleaning import printable
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
-from ugpt.view.style import byte_count, duration, printable
+from ugpt.view.style import byte_count, duration
+from ugpt.wording import counted
 
 STARTED = Started(
     run=Path("runs/names-1"),
@@ -122,3 +124,12 @@ def test_mode_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for unable in ("dumb", "unknown", ""):
         monkeypatch.setenv("TERM", unable)
         assert choose_mode(plain=False, json=False) is Mode.PLAIN
+
+
+def test_one_is_singular() -> None:
+    assert [counted(number, "step") for number in (0, 1, 2, 2000)] == [
+        "0 steps",
+        "1 step",
+        "2 steps",
+        "2,000 steps",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import typer
 
 from tests.support.in_process import Program
+from ugpt.cli.ending import END_SIGNALS, Status
 from ugpt.cli.numbers import decimal_number, protocol_number, whole_number
 from ugpt.rpc.errors import NoAnswer
 from ugpt.rpc.schema import Field
@@ -30,6 +32,12 @@ def test_a_run_that_was_stopped(
     said = ugpt("train", NAMES, "--run", "R", "--plain", "--port", "/dev/ttyUSB0", status=status)
     go_on = "ugpt train --resume R --port /dev/ttyUSB0"
     assert (go_on in " ".join(said.err.split())) is (outcome is Outcome.STOPPED)
+
+
+def test_the_documented_statuses_are_those_there_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exit-status.md").read_text("utf-8")
+    documented = {int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert documented == set(Status) | {128 + number for number in END_SIGNALS}
 
 
 def ending_with(error: BaseException) -> Callable[[Coroutine[Any, Any, Any]], None]:

@@ -89,7 +89,7 @@ async def test_pause_holds_until_it_is_taken_back(tmp_path: Path) -> None:
     assert await finish(training) is Outcome.STOPPED
     (stopped,) = session.told(Stopped)
     assert isinstance(stopped, Stopped)
-    assert [stopped.step] == stood
+    assert [stopped.step] == [stopped.saved_step] == stood
 
 
 async def test_pause_outlives_a_restart_of_the_device(tmp_path: Path) -> None:

@@ -169,8 +169,8 @@ SCENES: dict[str, Scene] = {
 }
 
 
-def state_of(scene: Scene, *, help_shown: bool = False) -> DashboardState:
-    state = DashboardState(labels=KEYS, help_shown=help_shown)
+def state_of(scene: Scene, *, help_page: int | None = None) -> DashboardState:
+    state = DashboardState(labels=KEYS, help_page=help_page)
     for at_s, event in scene():
         state.apply(event, at_s)
     return state

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import ugpt
 from ugpt import Device, Recipe, Shape
@@ -19,6 +20,8 @@ from ugpt.runs.folder import Run
 from ugpt.training import session as training_session
 from ugpt.training.events import Event, Finished, StepLosses
 from ugpt.training.trainer import Outcome, Training
+
+EventT = TypeVar("EventT", bound=Event)
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 6000
@@ -34,6 +37,7 @@ class Session:
     init: Init = Init.DEVICE
     n_embd: int = 16
     port: str = "virtual"
+    pace: bool = False
     recipe: Recipe | None = None
     validation_documents: int = 0
     eval_every: int = 0
@@ -44,7 +48,8 @@ class Session:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Device]:
-        async with ugpt.Target(self.port, flash=self.folder / "flash").connect() as device:
+        target = ugpt.Target(self.port, flash=self.folder / "flash", pace=self.pace)
+        async with target.connect() as device:
             self.device = device
             yield device
 
@@ -78,7 +83,7 @@ class Session:
         self.events.append(event)
         self.on_event(event)
 
-    def told(self, kind: type[Event]) -> list[Event]:
+    def told(self, kind: type[EventT]) -> list[EventT]:
         return [event for event in self.events if type(event) is kind]
 
     @property

@@ -101,8 +101,8 @@ CallError handle(LinkTask& link, const rpc::LossesParams& params, rpc::LossesRes
 
 CallError handle(LinkTask& link, const rpc::PlanParams& params, rpc::PlanResult& result) {
     if (!to_engine(params.shape).valid()) return rpc::ErrorCode::bad_shape;
-    result.plan =
-        describe_plan(link.ports().platform, params.shape, params.recipe, params.vocabulary_bytes);
+    result.plan = describe_plan(link.ports().platform, params.shape, params.recipe,
+                                params.vocabulary_bytes, params.positions);
     return {};
 }
 

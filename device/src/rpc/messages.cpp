@@ -151,6 +151,8 @@ static constexpr Field kPlanFields[]{
     UGPT_FIELD(Plan, missing_bytes),
     UGPT_FIELD(Plan, checkpoint_bytes),
     UGPT_FIELD(Plan, fits),
+    UGPT_FIELD(Plan, step_ns),
+    UGPT_FIELD(Plan, token_ns),
 };
 constinit const Layout Plan::kLayout{kPlanFields, 11};
 
@@ -245,6 +247,7 @@ static constexpr Field kPlanParamsFields[]{
     UGPT_FIELD(PlanParams, shape),
     UGPT_FIELD(PlanParams, recipe),
     UGPT_FIELD(PlanParams, vocabulary_bytes, range(0u, 262144u)),
+    UGPT_FIELD(PlanParams, positions, range(0u, 256u)),
 };
 constinit const Layout PlanParams::kLayout{kPlanParamsFields, 3};
 

@@ -373,7 +373,7 @@ struct Status {
     bool operator==(const Status&) const = default;
 };
 
-// What a model costs in bytes.
+// What a model costs in bytes, and in time.
 struct Plan {
     static const Layout kLayout;
 
@@ -399,6 +399,11 @@ struct Plan {
     std::uint32_t checkpoint_bytes = 0;
     // Whether it can be created on this device.
     bool fits = false;
+    // Estimated nanoseconds of a training step; 0 if nothing is known of this chip.
+    std::uint64_t step_ns = 0;
+    // Estimated nanoseconds of one token of a text that is sampled; 0 if nothing is known of this
+    // chip.
+    std::uint64_t token_ns = 0;
 
     bool operator==(const Plan&) const = default;
 };
@@ -581,7 +586,7 @@ struct LossesParams {
 struct PlanResult {
     static const Layout kLayout;
 
-    // The bytes of each part.
+    // The bytes of each part, and the time.
     Plan plan{};
 
     bool operator==(const PlanResult&) const = default;
@@ -599,6 +604,9 @@ struct PlanParams {
     Recipe recipe{};
     // Length of the vocabulary as UTF-8 text. (At most 262144.)
     std::uint32_t vocabulary_bytes = 0;
+    // For the estimates of time: positions of each document, and tokens of a text with the one that
+    // ends it; 0 for block_size. (At most 256.)
+    std::uint16_t positions = 0;
 
     bool operator==(const PlanParams&) const = default;
 };

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..data.advice import pasted
+from ..view.cleaning import printable
 from ..view.output import pasteable
 
 FOLDER = Path(__file__).parent / "commands"
@@ -80,12 +81,32 @@ class PlainGroup(_PlainTypes, TyperGroup):
     """Commands in one file."""
 
 
+@contextmanager
+def _clean_complaints() -> Iterator[None]:
+    """What is said of an argument may go to a terminal, whatever the argument holds."""
+    try:
+        yield
+    except Exception as error:
+        complaint: Any = error
+        if hasattr(complaint, "format_message") and isinstance(complaint.message, str):
+            complaint.message = printable(complaint.message)
+        raise
+
+
 class CommandGroup(PlainGroup):
     """The commands of `commands/`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _clean_complaints():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _clean_complaints():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return command_names()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import signal
 import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ import typer
 from ..device.ports import VIRTUAL
 from ..device.target import Target
 from ..rpc.messages import METHODS, SHAPE
+from .ending import Status, ending
 from .numbers import protocol_number
 from .paths import path, port
+from .signals import cancelled_by_signals
 
 T = TypeVar("T")
 
@@ -112,7 +115,7 @@ def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
     if board is None:
         yield target
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with ending.tidying(), tempfile.TemporaryDirectory() as folder:
         yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
@@ -128,8 +131,19 @@ def given_options(context: typer.Context) -> dict[str, str]:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a command; one that is interrupted ends with the exit status that shells expect."""
+    """Runs a command, which a signal cancels."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(cancelled_by_signals(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(130) from None
+        raise typer.Exit(Status.INTERRUPTED) from None
+    finally:
+        work.close()  # if it never began
+
+
+def run_until_interrupted(work: Coroutine[Any, Any, object]) -> None:
+    """Runs a command that has no end of its own: Ctrl-C is the good way out of it."""
+    try:
+        run(work)
+    except typer.Exit:
+        if ending.signal not in (None, signal.SIGINT):
+            raise

@@ -56,6 +56,7 @@ _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
 _LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
+_TIMES_MINOR = 1  # of the protocol, from which on devices estimate how long things take
 
 
 class Device:
@@ -70,6 +71,7 @@ class Device:
         self,
         link: Link | LinkSession,
         description: str,
+        name: str = "",
         *,
         port: str = "",
         named: bool = True,
@@ -78,6 +80,8 @@ class Device:
         self._bulk = Bulk(link)
         self.description = description
         """Which device this is and why it was chosen."""
+        self.name = name or description
+        """The same in a few words, for where there is little room."""
         self.port = port
         self.named = named
         """Whether the port was asked for, rather than found."""
@@ -120,6 +124,7 @@ class Device:
         return Device(
             LinkSession(self._link),
             self.description,
+            self.name,
             port=self.port,
             named=self.named,
         )
@@ -157,9 +162,17 @@ class Device:
 
     # The model
 
-    async def plan(self, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Plan:
-        """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters."""
-        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes))
+    async def plan(
+        self, shape: Shape, recipe: Recipe, vocabulary_bytes: int, positions: int = 0
+    ) -> Plan:
+        """What a model would cost; `vocabulary_bytes` is the length of its UTF-8 characters.
+
+        Times are those of documents with so many `positions`; 0 stands for all of the context.
+        Firmware older than protocol 1.1 does not tell them.
+        """
+        if self.hello.minor < _TIMES_MINOR:
+            positions = 0
+        return await self._link.call(messages.plan(shape, recipe, vocabulary_bytes, positions))
 
     async def create(self, run_id: int, shape: Shape, recipe: Recipe, vocabulary: str) -> Plan:
         """Makes a model with zero weights; `vocabulary` are its characters in id order."""

@@ -83,8 +83,13 @@ class Target:
         link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
         try:
             hello = await link.open(open_timeout_s)
-            port = choice.port if self.port is None else self.port
-            yield Device(link, _describe(choice, hello), port=port, named=self.port is not None)
+            yield Device(
+                link,
+                _describe(choice, hello),
+                _name(choice, hello),
+                port=choice.port if self.port is None else self.port,
+                named=self.port is not None,
+            )
         finally:
             await link.close()
 
@@ -110,7 +115,17 @@ def _describe(choice: Choice, hello: Hello) -> str:
     kind = "virtual device" if hello.virtual_device else hello.chip
     where = "" if choice.is_virtual else f" on {choice.port}"
     why = f"; {choice.reason}" if choice.reason else ""
-    # Only at a chip's pace does a virtual device have a clock.
-    paced = hello.virtual_device and hello.clock_hz > 0
-    pace = f" at the pace of an {hello.chip.upper()} (estimated)" if paced else ""
+    pace = f" at the pace of an {hello.chip.upper()} (estimated)" if _is_paced(hello) else ""
     return f"{kind} (board {hello.board}){pace}{where}{why}"
+
+
+def _name(choice: Choice, hello: Hello) -> str:
+    """Such as `ESP32 on /dev/ttyUSB0` or `virtual ESP32, estimated pace`."""
+    kind = f"{'virtual ' if hello.virtual_device else ''}{hello.chip.upper()}"
+    where = "" if choice.is_virtual else f" on {choice.port.removeprefix('socket://')}"
+    return f"{kind}{where}{', estimated pace' if _is_paced(hello) else ''}"
+
+
+def _is_paced(hello: Hello) -> bool:
+    """Only at a chip's pace does a virtual device have a clock."""
+    return hello.virtual_device and hello.clock_hz > 0

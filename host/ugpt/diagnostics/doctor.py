@@ -219,7 +219,9 @@ async def _examine_rates(link: Link, hello: Hello) -> AsyncIterator[Finding]:
                 name,
                 State.WARN,
                 "not dependable here; ugpt uses a lower rate by itself",
-                "Try another cable or port. A CH340 bridge does 460,800 at most.",
+                ""
+                if hello.virtual_device
+                else "Try another cable or port. A CH340 bridge does 460,800 at most.",
             )
 
 
@@ -245,9 +247,11 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     if baud is None:
         text += "; this port has no rate to try others"
     else:
-        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
+        line = "the line that is simulated" if link.hello.virtual_device else "the line"
+        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of {line}"
     if errors:
-        advice = "Try another cable or port, or a lower --baud."
+        wired = baud is not None and not link.hello.virtual_device
+        advice = "Try another cable or port, or a lower --baud." if wired else ""
         return Finding(name, State.WARN, f"{text}, with {counted(errors, 'repeat')}", advice)
     return Finding(name, State.OK, text)
 

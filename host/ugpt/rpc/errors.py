@@ -73,6 +73,10 @@ class DeviceProgramError(PortError):
     """The program that runs as the virtual device is missing or ended on its own."""
 
 
+class WrongDeviceOption(DeviceProgramError):
+    """The virtual device cannot be what it was told to be."""
+
+
 class LinkError(UgptError):
     """The port works, but the conversation does not."""
 

@@ -38,7 +38,7 @@ from .messages import (
 from .pending import PendingCall, PendingCalls
 from .receiver import LogLine, Receiver
 from .schema import Call, Task
-from .stats import LinkStats, Patience, RoundTrip
+from .stats import LinkStats, Patience, RoundTrip, stood_still_s
 from .transport import Transport
 
 ResultT = TypeVar("ResultT")
@@ -132,6 +132,8 @@ class Link:
             # A virtual device at a board's pace keeps the rate itself, whatever carries its bytes.
             if hello.virtual_device and hello.baud_max and not self.stats.baud:
                 self.stats.baud = FIRST_BAUD
+                # It is at the rate that the host before this one has agreed on.
+                await self.ask(messages.set_baud(FIRST_BAUD), timeout_s)
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
@@ -207,8 +209,12 @@ class Link:
         patience = Patience(timeout_s, started)
         wait_s = round_trip.timeout_s
         await self._send(pending.frame, timeout_s)
-        while not await pending.answered(wait_s + self._line_s()):
+        while (still_s := await self._unanswered(pending, wait_s + self._line_s())) is not None:
             now = loop.time()
+            started += still_s
+            patience.leave_out(still_s)
+            if self._transport.stands_still():
+                continue  # it reads nothing: what it is asked would only pile up
             # A link that is alive excuses a trainer that is busy, but nothing else.
             if by_trainer:
                 patience.heard(self._receiver.heard_at_s)
@@ -240,6 +246,15 @@ class Link:
             if not by_trainer:
                 self.stats.round_trips_s.append(loop.time() - started)
         return pending.answer()
+
+    async def _unanswered(self, pending: PendingCall, wait_s: float) -> float | None:
+        """For how much of the wait for an answer one side stood still; None once it is here."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        if await pending.answered(wait_s):
+            return None
+        waited_s = loop.time() - began_s
+        return waited_s if self._transport.stands_still() else stood_still_s(waited_s, wait_s)
 
     async def _send(self, frame: bytes, timeout_s: float) -> None:
         try:

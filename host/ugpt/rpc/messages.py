@@ -447,7 +447,7 @@ STATUS = Layout(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a model costs in bytes."""
+    """What a model costs in bytes, and in time."""
 
     parameters: int
     """Number of weights."""
@@ -471,6 +471,12 @@ class Plan:
     """Size of a checkpoint in flash."""
     fits: bool
     """Whether it can be created on this device."""
+    step_ns: int = 0
+    """Estimated nanoseconds of a training step; 0 if nothing is known of this chip."""
+    token_ns: int = 0
+    """Estimated nanoseconds of one token of a text that is sampled; 0 if nothing is known of this
+    chip.
+    """
 
 
 PLAN = Layout(
@@ -487,6 +493,8 @@ PLAN = Layout(
         Field("missing_bytes", "u32"),
         Field("checkpoint_bytes", "u32"),
         Field("fits", "bool"),
+        Field("step_ns", "u64", default=0, since=1),
+        Field("token_ns", "u64", default=0, since=1),
     ),
     Plan,
 )
@@ -704,6 +712,7 @@ METHODS = table(
             Field("shape", SHAPE),
             Field("recipe", RECIPE),
             Field("vocabulary_bytes", "u32", most=262144),
+            Field("positions", "u16", most=256, default=0, since=1),
         ),
         (Field("plan", PLAN),),
     ),
@@ -902,9 +911,9 @@ def losses(first: int, count: int) -> Call[LossesResult]:
     return Call(METHODS["losses"], (first, count))
 
 
-def plan(shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Call[Plan]:
+def plan(shape: Shape, recipe: Recipe, vocabulary_bytes: int, positions: int = 0) -> Call[Plan]:
     """Says what a model would cost, without creating it."""
-    return Call(METHODS["plan"], (shape, recipe, vocabulary_bytes))
+    return Call(METHODS["plan"], (shape, recipe, vocabulary_bytes, positions))
 
 
 def create(run_id: int, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Call[Plan]:

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..device.bulk import Progress
 from ..device.client import Device
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
@@ -14,12 +13,13 @@ from ..runs.registry import remember
 from ..wording import counted
 from .belonging import record_device, require_own_device
 from .dataset_upload import push_data
-from .events import Event
+from .events import Event, Purpose
 from .feeder import require_no_error
 from .fit import require_fit
 from .guard import require_free
 from .restore import place
 from .session import Session
+from .transfers import transfer_told
 
 SAVE_PERIOD_S = 60.0
 """How much work a power cut may cost at most, if the user does not say."""
@@ -40,12 +40,12 @@ class Detached(Event):
     """Steps from one checkpoint to the next, at most."""
 
 
-async def detach(device: Device, session: Session, progress: Progress | None = None) -> Detached:
+async def detach(device: Device, session: Session) -> Detached:
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
-    The weights it ends with are those of the same run with a host. `progress` hears of the data
-    set on its way. The run folder must be the caller's alone. Raises DoesNotFit or NoRoom, leaving
-    the board as it was, if the run cannot live on it.
+    The weights it ends with are those of the same run with a host. The run folder must be the
+    caller's alone. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot live
+    on it.
     """
     run, config = session.run, session.run.config
     require_own_device(device, session, may_move=session.may_move)
@@ -54,13 +54,14 @@ async def detach(device: Device, session: Session, progress: Progress | None = N
     await require_free(device, may_overwrite=session.may_overwrite, run_id=config.run_id)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
-    await push_data(
-        device,
-        session.split.training,
-        session.dataset,
-        block_size=config.shape.block_size,
-        progress=progress,
-    )
+    async with transfer_told(session.emit, Purpose.PUSH) as progress:
+        await push_data(
+            device,
+            session.split.training,
+            session.dataset,
+            block_size=config.shape.block_size,
+            progress=progress,
+        )
     record_device(device, session)
     point = await place(device, session)
     total_steps = session.total_steps

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Started(Event):
     total_steps: int
     source: str
     validation_documents: int = 0
+    device_name: str = ""
+    """The device in a few words."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ class Progress(Event):
     """None where the device does not compute it; so are the figures below where it tells none."""
     saved_step: int = 0
     """Of the newest checkpoint in the device's flash; 0 if there is none."""
+    saving: bool = False
+    """Whether the device writes a checkpoint just now; its rates leave that time out."""
     step_s: float | None = None
     """How long the device works on one step."""
     heap_free_bytes: int | None = None
@@ -145,6 +150,24 @@ class Evaluated(Event):
     step: int
     val_loss: float
     documents: int
+
+
+class Purpose(StrEnum):
+    """What a transfer is for."""
+
+    SAVE = "save"  # the device's state into its flash and into the run folder
+    RESTORE = "restore"  # a checkpoint of the run folder onto the device
+    PUSH = "push"  # the data set into the flash of the device
+
+
+@dataclass(frozen=True)
+class Transfer(Event):
+    """How far something is that takes a while; training stands still meanwhile."""
+
+    purpose: Purpose
+    done_bytes: int
+    total_bytes: int
+    """0 while that is not known."""
 
 
 @dataclass(frozen=True)
@@ -200,10 +223,12 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """Training was stopped on request after `step` steps; all is kept."""
+    """Training was stopped on request after `step` steps."""
 
     run: Path
     step: int
+    saved_step: int | None
+    """Of the checkpoint in the run folder, read back; None if there is none."""
 
 
 @dataclass(frozen=True)

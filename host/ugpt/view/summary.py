@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ..wording import counted
 from .capability import terminal_size
 from .chart import loss_chart
-from .output import pasteable
+from .cleaning import printable
+from .output import Output, pasteable
 from .panels.diary import diary_lines
 from .panels.frame import fitted, joined
 from .panels.header import header
 from .panels.loss import loss_figures, plot_of
 from .state import Condition, DashboardState
-from .style import QUIET, duration, printable, sampled
+from .style import QUIET, duration, sampled
 
 _CURVE_LINES = 8
 _WIDTH_MAX = 100
@@ -28,7 +29,7 @@ def print_summary(state: DashboardState) -> None:
     if state.started is None or not state.step:
         return
     width, _ = terminal_size()
-    console = Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    console = Output(width=width, force_jupyter=False)
     console.print(summary(state, min(width, _WIDTH_MAX)))
 
 

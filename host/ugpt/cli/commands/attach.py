@@ -30,7 +30,6 @@ from ...view.state import Action, Control
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..paths import path
-from ..signals import on_end_signals
 from ..texts import MovedTexts
 
 EXAMPLES = [
@@ -88,9 +87,9 @@ def command(
 def say_detached(started: Detached, target: Target) -> None:
     """What somebody should know who has just started a run and leaves it alone."""
     out = console()
-    out.print(f"started on {started.device}")
-    out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.print(pasteable(f"watch it: {_attach_again(target)}"))
+    out.tell(f"started on {started.device}")
+    out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
+    out.tell(pasteable(f"watch it: {_attach_again(target)}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
@@ -101,17 +100,15 @@ def say_detached(started: Detached, target: Target) -> None:
 async def _attach(attachment: Attachment, display: Display) -> Following:
     task = asyncio.current_task()
     assert task is not None
-    # A terminated program must leave the terminal as tidy as an interrupted one.
     async with display:
-        with on_end_signals(task.cancel):
-            display.offer(
-                {
-                    Action.SAMPLE: Control("sample", attachment.request_sample),
-                    Action.LETTERS: Control("letters", attachment.request_letters),
-                    Action.STOP: Control("leave", task.cancel),
-                }
-            )
-            return await attachment.run()
+        display.offer(
+            {
+                Action.SAMPLE: Control("sample", attachment.request_sample),
+                Action.LETTERS: Control("letters", attachment.request_letters),
+                Action.STOP: Control("leave", task.cancel),
+            }
+        )
+        return await attachment.run()
 
 
 def _open(

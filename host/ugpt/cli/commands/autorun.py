@@ -58,9 +58,9 @@ async def _autorun(switch: Switch, target: Target, temperature: float) -> None:
     async with target.connect() as device:
         await device.autorun(switch is Switch.ON, temperature)
         if switch is Switch.OFF:
-            console().print(f"{device.description} no longer writes by itself")
+            console().tell(f"{device.description} no longer writes by itself")
             return
-        console().print(f"{device.description} writes by itself from its next start on")
+        console().tell(f"{device.description} writes by itself from its next start on")
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:

@@ -18,7 +18,7 @@ from ...training.guard import is_detached, require_no_detached_run
 from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
-from ...view.style import byte_count, duration, printable
+from ...view.style import byte_count, duration
 from ...wording import counted
 from ..group import PlainCommand, PlainGroup, examples
 from ..numbers import protocol_number
@@ -82,7 +82,7 @@ def check(
         return
     print_fields(_findings(found, dataset) | _models(ahead, steps))
     for remark in found.remarks:
-        console().print(f"- {remark}")
+        console().tell(f"- {remark}")
 
 
 @app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
@@ -140,7 +140,7 @@ async def _push(
             print_json({**dataclasses.asdict(stored.data), **room})
             return
         how = "is on the board already" if stored.was_there else "is on the board now"
-        console().print(
+        console().tell(
             f"{dataset.title} {how}: {counted(stored.data.documents, 'document')}, "
             f"{byte_count(stored.data.size_bytes)} of {byte_count(device.hello.data_bytes)}"
         )
@@ -166,8 +166,7 @@ def _fields(data: DataSet, room_bytes: int) -> dict[str, str]:
 
 def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
     windows = "" if found.windows is None else f", in {counted(found.windows, 'window')}"
-    longer, unused = counted(found.longer, "document"), percent(found.unused_share)
-    cut = f"{longer}, {unused} of the text is not used"
+    unused = f"{percent(found.unused_share)} of the text is not used"
     median = counted(found.median, "character")
     return {
         "text": dataset.title,
@@ -177,12 +176,14 @@ def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
         "duplicates": f"{found.duplicates:,}" if found.duplicates else "none",
         "alphabet": _characters(found.alphabet),
         "only once": _characters(found.once) if found.once else "none",
-        f"cut at {found.block_size}": cut if found.longer else "nothing",
+        f"cut at {found.block_size}": f"{counted(found.longer, 'document')}, {unused}"
+        if found.longer
+        else "nothing",
     }
 
 
 def _characters(characters: str) -> str:
-    shown = printable(characters[:_SHOWN])
+    shown = characters[:_SHOWN]
     rest = len(characters) - _SHOWN
     return f"{len(characters):,}: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 
 import typer
-from rich.text import Text
 
 from ...device.target import Target
 from ...diagnostics.doctor import Finding, State, examine
@@ -45,12 +44,10 @@ def _show(finding: Finding, json: bool) -> None:
     if json:
         print_json(dataclasses.asdict(finding))
         return
-    console().print(
-        Text.assemble(
-            (f"{finding.state:<8}", _STYLES[finding.state]),
-            (f"{finding.name:<{_NAME_WIDTH}}", "bold"),
-            finding.text,
-        )
+    console().tell(
+        (f"{finding.state:<8}", _STYLES[finding.state]),
+        (f"{finding.name:<{_NAME_WIDTH}}", "bold"),
+        finding.text,
     )
     if finding.advice:
-        console().print(Text(" " * (8 + _NAME_WIDTH) + pasteable(finding.advice), QUIET))
+        console().tell((" " * (8 + _NAME_WIDTH) + pasteable(finding.advice), QUIET))

@@ -37,6 +37,7 @@ from ...training.guard import require_free
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
+from ..ending import Status, ending
 from ..numbers import protocol_number
 from ..options import run
 from ..overwriting import Overwrite, run_asking
@@ -115,12 +116,13 @@ def command(
     if image:
         firmware: FirmwareImage | None = read_image(image)
     elif build_it or not _has_bundled(environment):
-        firmware = _build(target, environment)
+        with ending.tidying():
+            firmware = _build(target, environment)
     else:
         firmware = _bundled(environment) if environment else None
     writing = False
     try:
-        with open_loader(target) as loader:
+        with ending.tidying(), open_loader(target) as loader:
             say(f"{loader.description} on {target.port}")
             firmware = firmware or _bundled_for(loader)
             version = f" {firmware.version}" if firmware.version else ""
@@ -131,8 +133,8 @@ def command(
                 write_firmware(loader, firmware, erase=erase, progress=progress)
     except KeyboardInterrupt:
         say(INCOMPLETE if writing else "Nothing was written.")
-        raise typer.Exit(130) from None
-    console().print(f"written to {target.port} and verified")
+        raise typer.Exit(Status.INTERRUPTED) from None
+    console().tell(f"written to {target.port} and verified")
     run(_shake_hands(Target(target.port)))
 
 
@@ -213,7 +215,7 @@ async def _shake_hands(target: Target) -> None:
         try:
             async with target.connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
-                console().print(
+                console().tell(
                     f"{device.description} runs ugpt {hello.build}, protocol "
                     f"{hello.major}.{hello.minor}"
                 )

@@ -12,7 +12,7 @@ from ...device.target import Target
 from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, Hello, ModelInfo
 from ...view.output import print_fields, print_json
-from ...view.style import byte_count, printable
+from ...view.style import byte_count
 from ...wording import counted
 from ..options import Baud, Json, NoReset, Port, run
 
@@ -73,7 +73,8 @@ def _flash(hello: Hello) -> str:
 def _device_fields(device: Device) -> dict[str, str]:
     hello, stats = device.hello, device.stats
     clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
-    rate = f"{stats.baud:,} baud, " if stats.baud else ""
+    simulated = " (simulated)" if hello.virtual_device else ""
+    rate = f"{stats.baud:,} baud{simulated}, " if stats.baud else ""
     number = f", number {hello.device_id:012x}" if hello.device_id else ""
     return {
         "device": device.description,
@@ -98,7 +99,7 @@ async def _model_fields(
     return {
         "model": f"n_layer {shape.n_layer}, n_embd {shape.n_embd}, n_head {shape.n_head}, "
         f"block_size {shape.block_size}",
-        "vocabulary": f"{counted(vocabulary.bos, 'character')}: {printable(vocabulary.excerpt())}",
+        "vocabulary": f"{counted(vocabulary.bos, 'character')}: {vocabulary.excerpt()}",
         "run": f"{model.run_id:08x}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
         "state": DeviceState(status.state).name.lower(),
     }

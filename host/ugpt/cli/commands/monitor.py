@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from ...concurrency import run_together
 from ...device.target import Target
@@ -22,10 +21,9 @@ from ...firmware.errors import ToolError
 from ...rpc.messages import LogLevel
 from ...rpc.receiver import LogLine
 from ...view.output import console, say
-from ...view.style import QUIET, WARNING, printable
-from ..options import NoReset, Port, run
+from ...view.style import QUIET, WARNING
+from ..options import NoReset, Port, run_until_interrupted
 from ..paths import path
-from ..signals import until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",
@@ -54,7 +52,7 @@ def command(
     no_reset: NoReset = False,
 ) -> None:
     symbols = Symbols(elf) if elf else _built_symbols()
-    run(until_interrupted(_monitor(Target(port, no_reset=no_reset), symbols, listen_only)))
+    run_until_interrupted(_monitor(Target(port, no_reset=no_reset), symbols, listen_only))
 
 
 def _built_symbols() -> Symbols | None:
@@ -77,7 +75,7 @@ async def _show(lines: asyncio.Queue[LogLine], symbols: Symbols | None) -> None:
         line = await lines.get()
         text = _COLOUR_CODES.sub("", line.text)
         style = "" if line.level is None else _STYLES[line.level]
-        console().print(Text(printable(text), style))
+        console().result(text, style)
         if addresses := code_addresses(text):
             await _decode(addresses, symbols)
         if symbols and (digest := elf_digest(text)) and not symbols.belongs_to(digest):
@@ -90,6 +88,6 @@ async def _decode(addresses: list[int], symbols: Symbols | None) -> None:
         return
     try:
         for line in await symbols.describe(addresses):
-            console().print(Text(f"    {line}", QUIET))
+            console().tell((f"    {line}", QUIET))
     except ToolError as error:
         say(str(error))

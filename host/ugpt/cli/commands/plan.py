@@ -26,7 +26,7 @@ from ...training.fit import (
 )
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
-from ...view.style import ACCENT, QUIET, bar, byte_count
+from ...view.style import ACCENT, QUIET, bar, byte_count, duration, rate
 from ...wording import counted
 from ..numbers import protocol_number
 from ..options import (
@@ -198,7 +198,7 @@ async def _answer(device: Device, question: _Question) -> bool:
     else:
         _print(device, plan, changes)
         if alphabet is not None:
-            console().print(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
+            console().tell(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
         _print_choices(choices, question.recipe)
     return plan.fits
 
@@ -309,10 +309,18 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
             Text(f"It does not fit; missing: {counted(plan.missing_bytes, 'byte')}.", "bold red")
         )
         if changes:
-            out.print(f"The nearest that fits: {' or '.join(changes)}.")
+            out.tell(f"The nearest that fits: {' or '.join(changes)}.")
         return
     free = plan.available_bytes - plan.total_bytes
     out.print(Text(f"It fits and leaves {byte_count(free)}.", "bold green"))
+    if plan.step_ns and plan.token_ns:
+        out.print(
+            Text(
+                f"Estimated with texts that fill the context: {duration(plan.step_ns / 1e9)} a "
+                f"step, {rate(1e9 / plan.token_ns)} tokens/s when it writes.",
+                QUIET,
+            )
+        )
     if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
             f"But its checkpoint of {counted(plan.checkpoint_bytes, 'byte')} is larger than the "

@@ -19,11 +19,10 @@ from ...rpc.messages import METHODS
 from ...training.belonging import require_last_device
 from ...training.originality import NewTexts, texts_of_model
 from ...training.sampling import TEMPERATURE, SampledText, sample_texts
-from ...view.output import print_json, say
+from ...view.output import console, print_json, say
 from ...wording import counted
 from ..numbers import protocol_number, whole_number
-from ..options import Baud, Json, NoReset, Pace, Port, run
-from ..signals import until_interrupted
+from ..options import Baud, Json, NoReset, Pace, Port, run, run_until_interrupted
 from ..texts import MovedTexts
 
 _SAMPLE = METHODS["sample"]
@@ -113,7 +112,7 @@ def command(
     asked = _Asked(wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json)
     work = _sample(Target(port, baud, no_reset, pace=pace), asked)
     if forever:
-        run(until_interrupted(work))
+        run_until_interrupted(work)
     elif not run(work):
         raise typer.Exit(1)
 
@@ -190,8 +189,6 @@ def _print(text: SampledText, asked: _Asked, known: KnownTexts | None = None) ->
     if asked.json:
         print_json({"seed": asked.seed, **dataclasses.asdict(text)})
         return
-    # What a terminal shows beside the text stands in no file.
+    # Marks are for a terminal; a file holds the texts alone.
     stands_in_data = known is not None and text.text in known
-    shown = typer.style(text.text, dim=True) if stands_in_data else text.text
-    cut = not text.ended and sys.stdout.isatty()
-    typer.echo(shown + (typer.style("…", dim=True) if cut else ""))
+    console().result(text.text, "dim" if stands_in_data else "", mark="" if text.ended else "…")

@@ -31,4 +31,4 @@ async def _stop(target: Target, json: bool) -> None:
             print_json({"device": device.description, "step": step, "was_training": was_training})
             return
         what = "stopped" if before.state in _RUNNING else "no run was being trained; saved"
-        console().print(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")
+        console().tell(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")

@@ -7,6 +7,7 @@ run; --resume continues it.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,11 +22,13 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
+from ...errors import UgptError
 from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...training.detach import Detached, detach
-from ...training.events import Event, Notice
+from ...training.events import Event, Notice, Purpose, Transfer
+from ...training.kept import describe_kept
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -35,7 +38,9 @@ from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
+from ...view.style import duration
 from ..display import output_mode
+from ..ending import Status, ending
 from ..options import (
     Baud,
     BlockSize,
@@ -113,6 +118,10 @@ _ALLOWED_WITH_RESUME = frozenset(
         "json",
     )
 )
+
+_SAVING_LIMIT_S = 300.0
+"""How long a run that is asked to end may take to be saved."""
+_ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
 
 _RunFolder = Annotated[
     Path | None,
@@ -212,7 +221,7 @@ def command(
         said = remarks(dataset, block_size)
     if detached:
         say_all(said)
-        session = Session(prepared, dataset, _say_notice, may_move=port is not None)
+        session = Session(prepared, dataset, lambda event: None, may_move=port is not None)
         started = run_asking(partial(_detach, session, target), overwrite, json=json)
         if json:
             print_json(started.to_json())
@@ -250,8 +259,9 @@ def _watch(
             display.show(Notice(remark))
     else:
         say_all(said)
+    attempts: list[Training] = []
 
-    async def attempt(may_overwrite: bool) -> tuple[Outcome, Detached | None]:
+    async def attempt(may_overwrite: bool) -> Outcome:
         display = make_display(mode)
         session = Session(
             prepared,
@@ -261,17 +271,26 @@ def _watch(
             may_move=target.port is not None,
             may_overwrite=may_overwrite,
         )
-        training = Training(target.connect, session)
-        return await _train(training, display), training.detached
+        attempts.append(Training(target.connect, session))
+        return await _train(attempts[-1], display)
 
-    outcome, going_on = run_asking(attempt, overwrite, json=mode is Mode.JSON)
-    if going_on and mode is not Mode.JSON:
+    try:
+        outcome = run_asking(attempt, overwrite, json=mode is Mode.JSON)
+    except (UgptError, typer.Exit):
+        if attempts and attempts[-1].placed:
+            _say_kept(prepared, target)
+        raise
+    if (going_on := attempts[-1].detached) and mode is not Mode.JSON:
         say_detached(going_on, target)
     if outcome is Outcome.STOPPED:
-        pace = ("--pace",) if target.pace else ()
-        again = command_line("train", "--resume", prepared.path, *target.option, *pace)
-        say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
-        raise typer.Exit(130)
+        _say_kept(prepared, target)
+        raise typer.Exit(Status.INTERRUPTED)
+
+
+def _say_kept(prepared: Run, target: Target) -> None:
+    pace = ("--pace",) if target.pace else ()
+    again = command_line("train", "--resume", prepared.path, *target.option, *pace)
+    say(f"{describe_kept(prepared)} Go on with: {again}")
 
 
 async def _train(training: Training, display: Display) -> Outcome:
@@ -296,36 +315,51 @@ async def _train(training: Training, display: Display) -> Outcome:
 
 
 async def _detach(session: Session, target: Target, may_overwrite: bool) -> Detached:
-    allowed = replace(session, may_overwrite=may_overwrite)
-    with session.run.alone():
-        async with target.connect() as device:
-            with byte_progress(f"{session.dataset.title} to the board") as progress:
-                return await detach(device, allowed, progress)
+    with byte_progress(f"{session.dataset.title} to the board") as progress:
 
+        def show(event: Event) -> None:
+            if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
+                progress(event.done_bytes, event.total_bytes)
+            elif isinstance(event, Notice):
+                say(event.text)
 
-def _say_notice(event: Event) -> None:
-    if isinstance(event, Notice):
-        say(event.text)
+        allowed = replace(session, emit=show, may_overwrite=may_overwrite)
+        with session.run.alone():
+            async with target.connect() as device:
+                return await detach(device, allowed)
 
 
 @contextmanager
 def _ending_on_request(training: Training, display: Display) -> Iterator[Callable[[], None]]:
-    """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once.
+    """A signal lets the run end after its step and be saved; more of them change nothing.
 
-    So does what this gives, for a key.
+    So does what this gives, for a key. A run that takes too long to be saved is given up.
     """
     task = asyncio.current_task()
     assert task is not None
+    loop = asyncio.get_running_loop()
+    limit: asyncio.TimerHandle | None = None
 
     def end() -> None:
-        if training.stopping or not training.placed:
+        nonlocal limit
+        if limit is not None:
+            left = duration(limit.when() - loop.time())
+            display.show(
+                Notice(f"Saving, for {left} more at most; {_ABANDON} leaves at once, unsaved.")
+            )
+        elif training.placed:
+            limit = loop.call_later(_SAVING_LIMIT_S, task.cancel)
+            training.request_stop()
+            display.show(Notice("Stopping after this step, and saving."))
+        elif not ending.is_repeated():
             task.cancel()
-            return
-        training.request_stop()
-        display.show(Notice("Stopping at a step boundary; q or Ctrl-C again leaves at once."))
 
     with on_end_signals(end):
-        yield end
+        try:
+            yield end
+        finally:
+            if limit is not None:
+                limit.cancel()
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
