@@ -62,7 +62,7 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
         (kept.weights, kept.first_moment, kept.second_moment),
         strict=True,
     ):
-        sent, sent_kind = written.args
+        sent, sent_kind, _ = written.args
         assert sent_kind is kind
         for name, values in tensors.items():
             np.testing.assert_array_equal(np.frombuffer(sent[name], "<f4"), values.ravel())
@@ -109,7 +109,7 @@ async def test_whether_the_device_has_saved_too_is_told(
     session: Session, events: list[Event], saved: int, on_device: bool
 ) -> None:
     board = device(saved_step=saved)
-    board.read_tensors.side_effect = lambda kind: {
+    board.read_tensors.side_effect = lambda kind, progress: {
         name: values.tobytes() for name, values in checkpoint(30).weights.items()
     }
     await save_run(board, session, 30)
