@@ -164,7 +164,7 @@ async def test_leaving_does_not_stop_it(cli: CommandLine, tmp_path: Path, names:
         # While it trains it can be asked for texts, and describe what it holds.
         assert len(cli("sample", "-n", "3", "--port", port).splitlines()) == 3
         assert "training" in cli("info", "--port", port)
-        assert "Pause the training" in cli.refused(
+        assert "trains by itself" in cli.refused(
             "data", "push", names, "--seed", "1", "--port", port
         )
 
@@ -222,7 +222,9 @@ def test_virtual_device_of_the_command(cli: CommandLine, tmp_path: Path, names: 
     started = json.loads(line)
     assert started["event"] == "detached"
     assert started["total_steps"] == 3000
-    said = cli.finished("train", names, "--steps", "3000", "--run", "R2", "--detach").stderr
+    said = cli.finished(
+        "train", names, "--steps", "3000", "--run", "R2", "--detach", "--overwrite"
+    ).stderr
     assert "ugpt sim" in said
     cli("attach")
     assert len(losses(tmp_path / "R2")) == 3000

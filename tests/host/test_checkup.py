@@ -15,7 +15,8 @@ from tests.support.in_process import Program
 from tests.support.peer import HELLO, Peer
 from ugpt.device.target import Target
 from ugpt.diagnostics import doctor as checkup
-from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation, holders_of
+from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation
+from ugpt.rpc.holders import holders_of
 from ugpt.rpc.link import Link
 from ugpt.rpc.transport import open_serial
 

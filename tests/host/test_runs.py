@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from ugpt.runs.checkpoint import Checkpoint, Tensors
 from ugpt.runs.config import Init, RunConfig
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run, default_path
+from ugpt.runs.identity import Identity
 from ugpt.runs.metrics import Metrics
 from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
 
@@ -526,8 +528,105 @@ def test_what_is_no_period_is_told(text: str) -> None:
 
 def test_default_path_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    now = datetime.datetime(2026, 1, 2, 3, 4, 5)
-    first = default_path("names", now)
-    assert first == Path("runs/names-20260102-030405")
-    first.mkdir(parents=True)
-    assert default_path("names", now).name == "names-20260102-030405-2"
+    path = default_path("names", datetime.datetime(2026, 1, 2, 3, 4, 5))
+    assert path == Path("runs/names-20260102-030405")
+    runs = [Run.new(path, CONFIG, numbered=True) for _ in range(3)]
+    for run in runs:
+        run.begin("a board")
+        run.metrics.record(1, [2.0], [3])
+    name = "names-20260102-030405"
+    assert [run.path.name for run in runs] == [name, f"{name}-2", f"{name}-3"]
+    assert all(Run.open(run.path).metrics.step == 1 for run in runs)
+
+
+def test_something_in_the_way_of_a_numbered_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").touch()
+    with pytest.raises(RunError, match=r"runs/a cannot be written \(.+\)"):
+        Run.new(Path("runs/a"), CONFIG, numbered=True).begin("a board")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("名" * 85, "名" * 66),
+        ("a b [bold]$x", "a b [bold]$x"),
+        ("a\nb\x1b[1mc\u202e", "a_b_[1mc_"),
+        (os.fsdecode(b"n\xff"), "n_"),
+    ],
+)
+def test_folder_named_after_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = default_path(name, datetime.datetime(2026, 1, 2, 3, 4, 5))
+    assert path.name == f"{expected}-20260102-030405"
+    Run.new(path, CONFIG, numbered=True).begin("a board")
+
+
+def test_a_folder_has_one_writer(run: Run) -> None:
+    run.begin("a board")
+    other = Run.open(run.path)
+    with run.alone():
+        run.metrics.record(1, [2.0], [3])
+        with (
+            pytest.raises(RunError, match=r"in use by another ugpt \(process \d+ on "),
+            other.alone(),
+        ):
+            pass
+    with other.alone():
+        assert other.metrics.step == 1  # what was written meanwhile
+    assert not (run.path / ".lock").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are others there")
+def test_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    run = Run.new(tmp_path / "R", CONFIG)
+    with run.alone(), pytest.raises(RunError, match="file system has no locks"):
+        run.begin("a board")
+    assert not run.path.exists()
+
+
+def test_identity_survives(tmp_path: Path) -> None:
+    run = Run.new(tmp_path / "R", CONFIG)
+    identity = Identity("esp32dev", False, "a0b1c2d3e4f5")
+    run.begin("a board", identity)
+    assert Run.open(run.path).config.identity == identity
+    other = Identity("esp32s3", False, "")
+    Run.open(run.path).move_to("another board", other)
+    assert Run.open(run.path).config.identity == other
+
+
+@pytest.mark.parametrize("number", ["3", "[]", "nan"])
+def test_an_identity_that_makes_no_sense(tmp_path: Path, number: str) -> None:
+    run = Run.new(tmp_path / "R", CONFIG)
+    run.begin("a board", Identity("esp32dev", False, "a0b1"))
+    file = run.path / "config.toml"
+    file.write_text(file.read_text().replace('"a0b1"', number))
+    with pytest.raises(RunError, match="not the configuration of a run"):
+        Run.open(run.path)
+
+
+@pytest.mark.parametrize(
+    ("home", "found", "same"),
+    [
+        (Identity("esp32", True, "1"), Identity("esp32", True, "2"), True),
+        (Identity("esp32", True, "1"), Identity("esp32s3", True, "1"), False),
+        (Identity("esp32dev", False, "1"), Identity("esp32dev", False, "1"), True),
+        (Identity("esp32dev", False, "1"), Identity("esp32dev", False, "2"), False),
+        (Identity("esp32dev", False, "1"), Identity("esp32", True, "1"), False),
+        (Identity("esp32dev", False, ""), Identity("esp32dev", False, "2"), True),
+    ],
+)
+def test_which_device_a_run_belongs_to(home: Identity, found: Identity, same: bool) -> None:
+    assert home.is_same_as(found) is same
+    assert found.is_same_as(home) is same

@@ -8,6 +8,7 @@
 #include "app/convert.h"
 #include "app/planning.h"
 #include "app/store_errors.h"
+#include "app/weights_digest.h"
 
 namespace ugpt::app {
 namespace {
@@ -54,6 +55,9 @@ bool Trainer::resume(const store::CheckpointInfo& run) {
     model_.set_step(run.step);
     saved_step_ = run.step;
     begin_generation(run.step);
+    const auto saved = settings_.saved_weights();
+    weights_saved_ = saved && saved->run_id == run.run_id && saved->step == run.step &&
+                     saved->digest == digest();
     // A host that wants more steps says so; a run that needs none goes on.
     if (run.source == store::Source::flash) run_.target_step = run.target_step;
     log_.write(port::LogLevel::info, training() ? "training goes on from the checkpoint in flash"
@@ -79,6 +83,7 @@ void Trainer::begin_generation(std::uint32_t step) {
     run_.step = step;
     run_.target_step = step;
     loss_ = 0.0f;
+    weights_changed();
     gradient_norm_.reset();
     error_ = rpc::ErrorCode::none;
     shared_.losses.restart(step);
@@ -91,6 +96,7 @@ void Trainer::publish(rpc::DeviceState state) {
     progress.step = run_.step;
     progress.target_step = run_.target_step;
     progress.saved_step = saved_step_;
+    progress.unsaved = !model_.empty() && run_.step > 0 && !weights_saved_ ? 1 : 0;
     progress.loss = loss_;
     progress.gradient_norm = gradient_norm_.value_or(0.0f);
     progress.has_gradient_norm = gradient_norm_ ? 1 : 0;
@@ -189,13 +195,36 @@ rpc::ErrorCode Trainer::save() {
     publish(rpc::DeviceState::saving);
     const store::Result result =
         store_losses() ? checkpoints_.save(run_, model_, vocabulary_) : store::Result::flash_failed;
-    if (result == store::Result::ok) saved_step_ = run_.step;
+    if (result == store::Result::ok) {
+        saved_step_ = run_.step;
+        (void)remember_saved_weights();  // at worst the device asks once too often
+    }
     publish(resting_state());
     if (result == store::Result::no_room)
         log_.write(port::LogLevel::warning, "the model is too large for a checkpoint slot");
     else if (result != store::Result::ok)
         log_.write(port::LogLevel::error, "writing the checkpoint to flash failed");
     return error_code(result);
+}
+
+base::Sha256::Digest Trainer::digest() {
+    return weights_digest(model_, results_.values);
+}
+
+rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
+    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (training()) return rpc::ErrorCode::busy;
+    if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;
+    weights_saved_ = true;
+    const bool remembered = remember_saved_weights();
+    publish(resting_state());
+    return remembered ? rpc::ErrorCode::none : rpc::ErrorCode::flash_failed;
+}
+
+// A restart brings back the checkpoint in flash: what a host has of it is worth remembering.
+bool Trainer::remember_saved_weights() {
+    if (!weights_saved_ || saved_step_ != run_.step) return true;
+    return settings_.note_saved({run_.run_id, run_.step, digest()});
 }
 
 void Trainer::stop_with(rpc::ErrorCode error) {
@@ -319,6 +348,7 @@ void Trainer::complete_step(float loss) {
     loss_ = loss;
     if (const auto norm = model_.gradient_norm()) gradient_norm_ = norm;
     ++run_.step;
+    weights_changed();
     if (profiling_) profile_.count_step();
     shared_.losses.push(loss);
     if (save_is_due()) {

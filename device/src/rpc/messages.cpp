@@ -135,6 +135,7 @@ static constexpr Field kStatusFields[]{
     UGPT_FIELD(Status, heap_least_free_bytes),
     UGPT_FIELD(Status, temperature_c),
     UGPT_FIELD(Status, gradient_norm),
+    UGPT_FIELD(Status, unsaved),
 };
 constinit const Layout Status::kLayout{kStatusFields, 13};
 
@@ -327,6 +328,14 @@ static constexpr Field kWeightsDigestResultFields[]{
 constinit const Layout WeightsDigestResult::kLayout{kWeightsDigestResultFields, 2};
 
 constinit const Layout WeightsDigestParams::kLayout{};
+
+constinit const Layout WeightsSavedResult::kLayout{};
+
+static constexpr Field kWeightsSavedParamsFields[]{
+    UGPT_FIELD(WeightsSavedParams, step, range(0u, 16777216u)),
+    UGPT_FIELD(WeightsSavedParams, sha256, max_bytes(32)),
+};
+constinit const Layout WeightsSavedParams::kLayout{kWeightsSavedParamsFields, 2};
 
 constinit const Layout SeekResult::kLayout{};
 

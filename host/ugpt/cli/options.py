@@ -17,6 +17,7 @@ from ..device.virtual import IN_MEMORY
 from ..rpc.messages import METHODS, SHAPE
 from .ending import Status, ending
 from .numbers import protocol_number
+from .paths import path, port
 from .signals import cancelled_by_signals
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ Port = Annotated[
         "rfc2217://HOST:PORT, or 'virtual'. Default: the ESP32 that is plugged in, or the virtual "
         "device if there is none.",
         metavar="PORT",
+        parser=port,
     ),
 ]
 Baud = Annotated[
@@ -102,6 +104,7 @@ Flash = Annotated[
     typer.Option(
         help="File with the flash of the virtual device; created if needed.",
         metavar="FILE",
+        parser=path,
     ),
 ]
 

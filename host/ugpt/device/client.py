@@ -9,7 +9,14 @@ from typing import TypeVar
 
 from ..concurrency import run_together
 from ..rpc import messages
-from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError, firmware_too_old
+from ..rpc.errors import (
+    DeviceRestarted,
+    LinkClosed,
+    NoAnswer,
+    ProtocolError,
+    UnknownMethod,
+    firmware_too_old,
+)
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
@@ -26,6 +33,7 @@ from ..rpc.messages import (
 from ..rpc.stats import LinkStats
 from . import evaluation, tensor_transfer
 from .bulk import Bulk, Progress, counter
+from .ports import VIRTUAL
 from .results import (
     DocumentsTaken,
     Evaluation,
@@ -62,13 +70,24 @@ class Device:
     InvalidValue for a value outside its range.
     """
 
-    def __init__(self, link: Link | LinkSession, description: str, name: str = "") -> None:
+    def __init__(
+        self,
+        link: Link | LinkSession,
+        description: str,
+        name: str = "",
+        *,
+        port: str = "",
+        named: bool = True,
+    ) -> None:
         self._link = link
         self._bulk = Bulk(link)
         self.description = description
         """Which device this is and why it was chosen."""
         self.name = name or description
         """The same in a few words, for where there is little room."""
+        self.port = port
+        self.named = named
+        """Whether the port was asked for, rather than found."""
 
     @property
     def hello(self) -> Hello:
@@ -76,6 +95,16 @@ class Device:
         if self._link.hello is None:
             raise LinkClosed
         return self._link.hello
+
+    @property
+    def option(self) -> tuple[str, ...]:
+        """The words of a command line that name this device; none if it is the one found."""
+        return ("--port", self.port) if self.named else ()
+
+    @property
+    def started_here(self) -> bool:
+        """Whether it is the virtual device that `connect` has started."""
+        return self.port == VIRTUAL
 
     @property
     def stats(self) -> LinkStats:
@@ -95,7 +124,13 @@ class Device:
         """
         if isinstance(self._link, LinkSession):
             return self
-        return Device(LinkSession(self._link), self.description, self.name)
+        return Device(
+            LinkSession(self._link),
+            self.description,
+            self.name,
+            port=self.port,
+            named=self.named,
+        )
 
     async def ping(self, payload: bytes = b"") -> bytes:
         """Returns the payload after a round trip."""
@@ -219,6 +254,15 @@ class Device:
                 for name, data in tensors.items()
             )
         )
+
+    async def weights_saved(self, step: int, sha256: str) -> None:
+        """Tells the device that a run folder has its weights, which may then be overwritten.
+
+        `sha256` is that of `weights_digest`. Firmware of 0.1.0 need not be told. Raises RunMismatch
+        if it holds other weights.
+        """
+        with contextlib.suppress(UnknownMethod):
+            await self._link.call(messages.weights_saved(step, bytes.fromhex(sha256)))
 
     # Training and sampling
 

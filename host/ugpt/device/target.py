@@ -89,14 +89,20 @@ class Target:
         link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
         try:
             hello = await link.open(open_timeout_s)
-            yield Device(link, _describe(choice, hello), _name(choice, hello))
+            yield Device(
+                link,
+                _describe(choice, hello),
+                _name(choice, hello),
+                port=choice.port if self.port is None else self.port,
+                named=self.port is not None,
+            )
         finally:
             await link.close()
 
     @property
-    def option(self) -> str:
-        """The part of a command line that names the port, with a blank before it; may be empty."""
-        return f" --port {self.port}" if self.port else ""
+    def option(self) -> tuple[str, ...]:
+        """The words of a command line that name the port, if it is named."""
+        return ("--port", self.port) if self.port is not None else ()
 
 
 def connect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import stat
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from ..advice import command as shell
+from ..errors import reason_of
 from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
 from ..state_folder import state_folder
@@ -80,6 +83,17 @@ def kept_flash(board: str) -> tuple[Path, str]:
     return file, ""
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a device that listens there is reached from this computer alone."""
+    name = host.strip("[]").casefold()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False  # all interfaces, or a name that may mean any of them
+
+
 def command(
     board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
 ) -> list[str]:
@@ -93,9 +107,9 @@ def command(
         return [str(program()), "--board", board, *(["--pace"] if pace else []), *extra]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DeviceProgramError(
-            f"The flash of the virtual device cannot be kept at {file}: {error.strerror}.",
+            f"The flash of the virtual device cannot be kept at {file}: {reason_of(error)}.",
             "Name another file with --flash.",
         ) from error
     options = ["--board", board, "--flash", str(file), *(["--pace"] if pace else [])]
@@ -106,4 +120,16 @@ async def start(
     board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
 ) -> ProcessTransport:
     """Starts a virtual device that speaks on its standard streams."""
-    return await spawn("virtual device", [*command(board, flash, extra, pace), "--stdio"])
+    return await spawn(
+        "virtual device", [*command(board, flash, extra, pace), "--stdio"], _advice_for
+    )
+
+
+def _advice_for(said: str) -> str:
+    """What to do about a device that ended with these words."""
+    if "in use by another virtual device" not in said:
+        return ""
+    return (
+        "Wait until the ugpt that uses it ends, or start another device and give its address to "
+        f"--port: {shell('sim', '--flash', 'another.flash')}"
+    )

@@ -19,7 +19,7 @@ from ..device.target import Target
 from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
-from ..rpc import messages
+from ..rpc import holders, messages
 from ..rpc.errors import NoAnswer, PortError, PortPermission
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
@@ -115,35 +115,17 @@ def _examine_holders(choice: Choice) -> Finding:
     name = "other programs"
     if choice.is_virtual or "://" in choice.port:
         return Finding(name, State.SKIPPED, "nobody else can hold this port")
-    if not Path("/proc/self/fd").is_dir():
+    if not holders.is_known():
         return Finding(name, State.SKIPPED, "only Linux tells which programs hold a port")
-    holders = holders_of(Path(choice.port))
-    if not holders:
+    found = holders.holders_of(Path(choice.port))
+    if not found:
         return Finding(name, State.OK, "none holds the port")
-    listed = ", ".join(f"{program} (process {pid})" for pid, program in holders)
+    listed = ", ".join(map(str, found))
     advice = "Close it, or stop the service: ModemManager and brltty take serial ports to try them."
     # A virtual device keeps the far end of its pseudo-terminal open too.
-    if all(program == "ugpt-device" for _, program in holders):
+    if all(holder.program == "ugpt-device" for holder in found):
         return Finding(name, State.OK, f"none but the virtual device itself, {listed}")
     return Finding(name, State.FAIL, f"the port is held by {listed}", advice)
-
-
-def holders_of(port: Path) -> list[tuple[int, str]]:
-    """Processes (number, name) that have the port open, of those this user may look into."""
-    found: list[tuple[int, str]] = []
-    try:
-        wanted = port.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that is none
-        return found
-    for process in Path("/proc").iterdir():
-        if not process.name.isdecimal() or int(process.name) == os.getpid():
-            continue
-        try:
-            if any(link.readlink() == wanted for link in (process / "fd").iterdir()):
-                found.append((int(process.name), (process / "comm").read_text().strip()))
-        except OSError:
-            continue  # it ended, or belongs to somebody else
-    return sorted(found)
 
 
 async def _examine_chip(choice: Choice, target: Target) -> Finding:

@@ -410,6 +410,10 @@ class Status:
     """Norm of the gradient of the last step that computed it, before clipping; nil if none has
     since the model was made or moved.
     """
+    unsaved: bool = False
+    """Whether the model has been trained to weights that no host has said to have saved; see
+    `weights_saved`.
+    """
 
 
 STATUS = Layout(
@@ -435,6 +439,7 @@ STATUS = Layout(
         Field("heap_least_free_bytes", "u32", default=0, since=1),
         Field("temperature_c", "f32", default=None, optional=True, since=1),
         Field("gradient_norm", "f32", default=None, optional=True, since=1),
+        Field("unsaved", "bool", default=False, since=1),
     ),
     Status,
 )
@@ -783,6 +788,13 @@ METHODS = table(
         make=WeightsDigestResult,
         since=1,
     ),
+    method(
+        "weights_saved",
+        Task.TRAINER,
+        (Field("step", "u32", most=16777216), Field("sha256", "bin", most=32)),
+        (),
+        since=1,
+    ),
     method("seek", Task.TRAINER, (Field("step", "u32", most=16777216),), ()),
     method(
         "documents_write",
@@ -965,6 +977,13 @@ def tensor_read(name: str, kind: TensorKind, offset: int, count: int) -> Call[by
 def weights_digest() -> Call[WeightsDigestResult]:
     """Computes a digest of all weights, without sending them."""
     return Call(METHODS["weights_digest"], ())
+
+
+def weights_saved(step: int, sha256: bytes) -> Call[None]:
+    """Tells the device that its weights are saved in a run folder, so that they may be overwritten;
+    it remembers this with its checkpoint. `other_run` if it holds other weights.
+    """
+    return Call(METHODS["weights_saved"], (step, sha256))
 
 
 def seek(step: int) -> Call[None]:

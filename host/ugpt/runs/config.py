@@ -12,6 +12,7 @@ from ..data.reading import ReadFile, Reading
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
+from .identity import Identity
 from .save_period import EVERY_MINUTE, SavePeriod
 
 _TEXTS = ("data_sha256", "device", "ugpt")
@@ -52,6 +53,8 @@ class RunConfig:
     """All texts, if there are several."""
     changes: tuple[str, ...] = ()
     """What was done to the texts, in sentences."""
+    identity: Identity | None = None
+    """The device that the run belongs to; None if it has met none, or was begun before 0.2.0."""
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
@@ -70,7 +73,7 @@ class RunConfig:
         values[_VALIDATION_KEY] = values.pop("validation_documents")
         return tomli_w.dumps(
             {
-                **values,
+                **_without_none(values),
                 "data": str(self.data),
                 "reading": _without_none(asdict(self.reading)),
                 "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
@@ -102,6 +105,7 @@ class RunConfig:
                 "files": tuple(
                     ReadFile(Path(file["path"]), file["sha256"]) for file in values.get("files", ())
                 ),
+                "identity": _identity(values.get("identity")),
                 "changes": tuple(values.get("changes", ())),
             }
         )
@@ -168,6 +172,10 @@ def _save_period(value: object) -> SavePeriod:
     if not isinstance(value, str):
         raise TypeError("save_every is no text")
     return SavePeriod.parse(value)
+
+
+def _identity(values: object) -> Identity | None:
+    return None if values is None else Identity.from_values(values)
 
 
 def _recipe(values: object) -> Recipe:

@@ -11,3 +11,7 @@ class RunError(UgptError):
 
 class DiskFull(RunError):
     """There is no room for a file of a run folder; there may be later."""
+
+
+class OtherDevice(RunError):
+    """A run belongs to another device than the one that answers."""

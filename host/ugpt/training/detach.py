@@ -11,10 +11,12 @@ from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
 from ..wording import counted
+from .belonging import record_device, require_own_device
 from .dataset_upload import push_data
 from .events import Event, Purpose
 from .feeder import require_no_error
 from .fit import require_fit
+from .guard import require_free
 from .restore import place
 from .session import Session
 from .transfers import transfer_told
@@ -40,12 +42,15 @@ class Detached(Event):
 async def detach(device: Device, session: Session) -> Detached:
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
-    The weights it ends with are those of the same run with a host. Raises DoesNotFit or NoRoom,
-    leaving the board as it was, if the run cannot live on it.
+    The weights it ends with are those of the same run with a host. The run folder must be the
+    caller's alone. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot live
+    on it.
     """
     run, config = session.run, session.run.config
+    require_own_device(device, session, may_move=session.may_move)
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
+    await require_free(device, may_overwrite=session.may_overwrite, run_id=config.run_id)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
     async with transfer_told(session.emit, Purpose.PUSH) as progress:
@@ -56,7 +61,7 @@ async def detach(device: Device, session: Session) -> Detached:
             block_size=config.shape.block_size,
             progress=progress,
         )
-    run.begin(device.description)
+    record_device(device, session)
     point = await place(device, session)
     total_steps, every = session.total_steps, config.save_every.steps
     await device.train(total_steps, every, Source.FLASH)

@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..advice import command
+
 JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
 """Names that the JSON lines keep, whatever the code calls them."""
 
@@ -250,6 +252,14 @@ class Finished(Event):
     samples: Sequence[str]
     val_loss: float | None = None
     """None if nothing was held out."""
+    port: str = ""
+    """What was named to reach the device; empty if it was found."""
+
+    @property
+    def more(self) -> str:
+        """The command that draws more texts."""
+        port = ("--port", self.port) if self.port else ()
+        return command("sample", "-n", "20", *port)
 
 
 OnEvent = Callable[[Event], None]

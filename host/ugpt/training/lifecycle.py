@@ -67,6 +67,7 @@ async def save_run(device: Device, session: Session, step: int) -> str:
     async with transfer_told(session.emit, Purpose.SAVE) as progress:
         checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
+    await device.weights_saved(step, digest)
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
 
@@ -88,6 +89,7 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
             weights_sha256=digest,
             samples=texts,
             val_loss=run.metrics.val_losses.get(step),
+            port=device.port if device.named else "",
         )
     )
 

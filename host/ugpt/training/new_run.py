@@ -52,4 +52,4 @@ def new_run(
         changes=dataset.changes,
     )
     folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
-    return Run.new(folder, config, dataset.standard_input)
+    return Run.new(folder, config, dataset.standard_input, numbered=path is None)

@@ -12,7 +12,7 @@ from ..device.bulk import Progress
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, Status, TensorKind
-from ..runs.checkpoint import Checkpoint, Tensors
+from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
 from ..runs.config import Init
 from ..runs.folder import Run
 from ..wording import counted
@@ -61,6 +61,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
         async with transfer_told(session.emit, Purpose.RESTORE) as progress:
             await _send_checkpoint(device, checkpoint, progress)
         _give_up(session, checkpoint.step)
+        await device.weights_saved(checkpoint.step, weights_digest(checkpoint.weights))
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, PortError
+from ..runs.errors import OtherDevice
 from .events import Interrupted, OnEvent
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Device]]
 RETRY_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 """How long to wait before each attempt at a device that is lost."""
 
-LOST = (PortError, NoAnswer, LinkClosed)
-"""Errors that a new connection may cure."""
+LOST = (PortError, NoAnswer, LinkClosed, OtherDevice)
+"""Errors that a new connection may cure: also another device, in the place of one unplugged."""
 
 
 class Retry:

@@ -46,12 +46,14 @@ async def train(
     eval_every: int | None = None,
     eval_documents: int | None = None,
     save_every: str = "1m",
+    overwrite: bool = False,
 ) -> Run:
     """Trains a new model to its last step, as `ugpt train` does with the options of these names.
 
     `data` is a text file of one document a line. `target` is the device, by default the one that is
     plugged in, or else the virtual device. `path` is the folder of the run, by default a new one in
-    runs/. `on_event` hears of everything that happens, as values of `ugpt.events`.
+    runs/. `on_event` hears of everything that happens, as values of `ugpt.events`. `overwrite`
+    allows to lose what is on the device and nowhere else; without it, WouldOverwrite is raised.
 
     Returns the run, with all losses in its `metrics`. Raises UgptError if the run cannot be brought
     to its end. If it is cancelled, `ugpt train --resume` goes on with it.
@@ -78,5 +80,6 @@ async def train(
         evaluation=evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
     )
     connect = FollowedTarget(target or Target()).connect
-    await Training(connect, Session(run, dataset, on_event)).run()
+    session = Session(run, dataset, on_event, may_overwrite=overwrite)
+    await Training(connect, session).run()
     return run

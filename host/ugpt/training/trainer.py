@@ -19,10 +19,12 @@ from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
 from ..rpc.messages import DeviceState
 from ..runs.errors import DiskFull, RunError
+from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
+from .guard import require_free
 from .kept import kept_step
 from .lifecycle import (
     describe_data,
@@ -116,11 +118,12 @@ class Training:
 
     async def run(self) -> Outcome:
         """Trains to the last step. Raises UgptError if that is not possible."""
-        outcome = await self._retry.run(self._converse)
-        if outcome is not None:
-            return outcome
-        draw_card(self._session, [])
-        return self._stopped()
+        with self._run.alone():
+            outcome = await self._retry.run(self._converse)
+            if outcome is not None:
+                return outcome
+            draw_card(self._session, [])
+            return self._stopped()
 
     async def _converse(self, device: Device) -> Outcome:
         await self._place(device)
@@ -135,10 +138,15 @@ class Training:
 
     async def _place(self, device: Device) -> None:
         config = self._run.config
+        session, first = self._session, not self.placed
+        require_own_device(device, session, may_move=session.may_move and first)
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        self._run.begin(device.description)
+        await require_free(
+            device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
+        )
+        record_device(device, session)
         point = await place(device, self._session)
         if self.placed:
             self._emit(Restored(point.step, point.source))

@@ -150,7 +150,7 @@ class PlainDisplay(_Quiet):
         self._print(f"{counted(len(event.samples), 'sample')}:")
         for text in event.samples:
             self._console.result(text)
-        self._print(pasteable(f"all of it is in {event.run}; for more: ugpt sample -n 20"), QUIET)
+        self._print(pasteable(f"all of it is in {event.run}; for more: {event.more}"), QUIET)
 
 
 def shape_summary(started: Started) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from ...advice import command as command_line
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...device.virtual import IN_MEMORY, kept_flash
@@ -31,6 +32,7 @@ from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
+from ..paths import path
 from ..texts import MovedTexts
 
 EXAMPLES = [
@@ -59,6 +61,7 @@ def command(
             "--run",
             help="Run folder. Default: the folder of the run on the board.",
             metavar="DIR",
+            parser=path,
         ),
     ] = None,
     data: MovedTexts = None,
@@ -84,7 +87,8 @@ def command(
     if ending is Following.PAUSED and (followed := attachment.run_followed):
         raise RunError(
             f"The run was paused after step {followed.metrics.step:,}.",
-            f"Go on with it: ugpt train --resume {followed.path} --detach",
+            "Go on with it: "
+            + command_line("train", "--resume", followed.path, *target.option, "--detach"),
         )
 
 
@@ -116,7 +120,9 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
         return await attachment.run()
 
 
-def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int) -> Session:
+def _open(
+    folder: Path | None, data: Sequence[Path], emit: OnEvent, may_move: bool, run_id: int
+) -> Session:
     """The folder and the text of the run on the board."""
     found = Run.open(folder) if folder else find_run(run_id)
     if found is None:
@@ -124,11 +130,12 @@ def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int)
             f"No run folder here belongs to the run on the board (number {run_id:08x}).",
             "Name it: ugpt attach --run DIR",
         )
-    return Session(found, load_dataset(found, data, "ugpt attach --data FILE"), emit)
+    dataset = load_dataset(found, data, "ugpt attach --data FILE")
+    return Session(found, dataset, emit, may_move=may_move)
 
 
 def _attach_again(target: Target) -> str:
-    return f"ugpt attach{target.option}"
+    return command_line("attach", *target.option)
 
 
 def _remark_on_virtual(target: Target) -> None:

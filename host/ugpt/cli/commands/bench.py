@@ -7,6 +7,7 @@ afterwards.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -21,7 +22,8 @@ from ...view.output import console, print_fields, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, rate
 from ...wording import counted
 from ..numbers import decimal_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port
+from ..overwriting import Overwrite, run_asking
 
 EXAMPLES = [
     "ugpt bench",
@@ -52,18 +54,22 @@ def command(
             **decimal_number(0.1, 600.0),
         ),
     ] = 2.0,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
     check_shape(shape)
-    measured = run(_bench(Target(port, baud), shape, seconds, json))
+    work = partial(_bench, Target(port, baud), shape, seconds, json)
+    measured = run_asking(work, overwrite, json=json)
     if json:
         print_json(measured.to_json())
     else:
         _show(measured)
 
 
-async def _bench(target: Target, shape: Shape, seconds: float, json: bool) -> Measurement:
+async def _bench(
+    target: Target, shape: Shape, seconds: float, json: bool, may_overwrite: bool
+) -> Measurement:
     def on_part(part: str) -> None:
         if not json:
             say(f"measuring {_PART_NAMES[part]} ...")

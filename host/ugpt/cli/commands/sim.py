@@ -46,6 +46,8 @@ def command(
             say(f"The device forgets all when it ends: {remark}.")
     # However this process ends, the device is not left behind, holding its port and its flash.
     arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
+    if listen and not virtual.is_loopback(listen.rpartition(":")[0]):
+        say(f"Whoever reaches {listen} can use this device: it asks for no password.")
     run_until_interrupted(
         _simulate(arguments, f"{board}, at its estimated pace" if pace else board)
     )
