@@ -26,6 +26,7 @@ from ..rpc.messages import (
 from ..rpc.stats import LinkStats
 from . import evaluation, tensor_transfer
 from .bulk import Bulk, Progress, counter
+from .compatibility import table_blamed
 from .results import (
     DocumentsTaken,
     Evaluation,
@@ -169,7 +170,8 @@ class Device:
 
     async def save(self) -> int:
         """Writes a checkpoint to flash; returns its step."""
-        return await self._link.call(messages.save())
+        with table_blamed(self.hello):
+            return await self._link.call(messages.save())
 
     async def weights_digest(self) -> WeightsDigest:
         """The digest of all weights, computed by the device."""
@@ -261,7 +263,8 @@ class Device:
 
         Raises NoModel, and FlashFailed or NoRoom if it was stopped but could not be saved.
         """
-        return await self._link.call(messages.stop())
+        with table_blamed(self.hello):
+            return await self._link.call(messages.stop())
 
     async def losses(self, first: int, count: int = _LOSSES_PER_REQUEST) -> Losses:
         """Losses from step `first` (1-based) on, at most those one frame holds."""
@@ -317,10 +320,11 @@ class Device:
         They are in the form of `encode_tokens`. Raises NoRoom if the flash is too small.
         """
         data, content = encode_data_set(documents, vocab_size)
-        await self._link.call(messages.data_begin(data))
         done = counter(len(content), progress)
-        await self._bulk.send(content, messages.data_write, done)
-        await self._link.call(messages.data_commit())
+        with table_blamed(self.hello):
+            await self._link.call(messages.data_begin(data))
+            await self._bulk.send(content, messages.data_write, done)
+            await self._link.call(messages.data_commit())
         return data
 
     async def data_info(self) -> DataSet:
@@ -337,4 +341,5 @@ class Device:
 
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
         """Enables or disables printing samples by itself from power-up on."""
-        await self._link.call(messages.autorun(enabled, temperature))
+        with table_blamed(self.hello):
+            await self._link.call(messages.autorun(enabled, temperature))

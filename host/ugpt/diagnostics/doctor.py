@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..concurrency import run_together
 from ..device import virtual
-from ..device.compatibility import Age, compare_firmware, missing_regions
+from ..device.compatibility import OWN_TABLE, Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
 from ..device.target import Target
 from ..errors import UgptError
@@ -229,7 +229,7 @@ def _describe_regions(hello: Hello) -> Finding:
             "flash regions",
             State.WARN,
             missing.rstrip("."),
-            "Write the whole firmware with its own partition table: ugpt flash",
+            OWN_TABLE,
         )
     return Finding("flash regions", State.OK, f"all {len(hello.regions)} are there")
 

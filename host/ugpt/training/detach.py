@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..device.client import Device
+from ..device.compatibility import table_blamed
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
@@ -44,6 +45,11 @@ async def detach(device: Device, session: Session) -> Detached:
     The weights it ends with are those of the same run with a host. Raises DoesNotFit or NoRoom,
     leaving the board as it was, if the run cannot live on it.
     """
+    with table_blamed(device.hello):
+        return await _detach(device, session)
+
+
+async def _detach(device: Device, session: Session) -> Detached:
     run, config = session.run, session.run.config
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ..device.client import Device
+from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
 from ..rpc.messages import DeviceState
@@ -144,7 +145,9 @@ class Training:
         self._emit(describe_data(self._session))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
-        if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
+        if missing := missing_regions(device.hello):
+            self._emit(Notice(f"{missing} {OWN_TABLE}"))
+        elif plan.checkpoint_bytes > device.hello.checkpoint_bytes:
             self._emit(Notice("The model is too large for the flash of the device to keep."))
 
     async def _conduct(self, device: Device) -> Outcome:
