@@ -28,6 +28,7 @@ set(UGPT_STORE_SOURCES
     store/checkpoint.cpp
     store/data_set.cpp
     store/loss_history.cpp
+    store/settings.cpp
 )
 
 # The plain reference that the engine is held to: for tests on the host, in no firmware.
@@ -55,6 +56,7 @@ set(UGPT_APP_SOURCES
     app/trainer.cpp
     app/trainer_handlers.cpp
     app/trainer_task.cpp
+    app/weights_digest.cpp
 )
 
 set(UGPT_POSIX_SOURCES

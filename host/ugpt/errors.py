@@ -23,6 +23,9 @@ UgptError
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
+|   |-- DiskFull            has no room for a file
+|   `-- OtherDevice         it belongs to another device than the one that answers
+|-- WouldOverwrite          something on a board that is nowhere else
 |-- ImageError              a firmware image
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
@@ -45,6 +48,12 @@ class UgptError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """What the system says of a path, without the path."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or str(error) or type(error).__name__
 
 
 class InvalidValue(UgptError):

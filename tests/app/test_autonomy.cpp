@@ -6,7 +6,6 @@
 #include "app/bench.h"
 #include "base/crc32.h"
 #include "store/data_set.h"
-#include "store/loss_history.h"
 #include "store/settings.h"
 
 using namespace ugpt;
@@ -258,24 +257,6 @@ TEST(a_run_that_is_paused_on_its_way_stays_paused_after_a_start) {
     bench.handshake();
     CHECK(bench.status().step == step && bench.status().state == rpc::DeviceState::idle);
     CHECK(bench.status().target_step == step && !bench.status().detached);
-}
-
-TEST(the_curve_of_another_run_is_not_shown) {
-    MemoryFlash flash(16 * 1024);
-    store::LossHistory curve(flash);
-    const std::array<float, 3> losses{3.0f, 2.0f, 1.0f};
-    std::array<float, 8> out{};
-    CHECK(curve.begin(1));
-    CHECK(curve.write(1, losses));
-    CHECK(curve.read(1, 2, out) == 2 && out[0] == 2.0f);
-    CHECK(curve.read(2, 1, out) == 0);
-    CHECK(curve.begin(1));  // the same run again keeps it
-    CHECK(curve.read(1, 1, out) == 3);
-    CHECK(curve.begin(2));
-    CHECK(curve.read(2, 1, out) == 0);
-    const std::uint32_t last = (16 * 1024 - port::Flash::kSectorBytes) / sizeof(float);
-    CHECK(curve.write(last, losses));  // the first fits, the others are dropped
-    CHECK(curve.read(2, last, out) == 1);
 }
 
 TEST(settings_are_kept_and_written_only_when_they_change) {

@@ -134,6 +134,59 @@ TEST(settings_of_0_1_0_are_read) {
     CHECK((store::SettingsStore(flash).load() == store::Settings{true, 0.5f}));
 }
 
+TEST(weights_noted_as_saved_are_found_and_leave_the_settings_as_they_were) {
+    MemoryFlash flash(kRegionBytes);
+    const store::Settings settings{true, 0.75f};
+    store::SavedWeights saved{7, 100, {}};
+    CHECK(store::SettingsStore(flash).save(settings));
+    CHECK(!store::SettingsStore(flash).saved_weights());
+    // More than a sector holds.
+    for (std::uint32_t step = 1; step <= 300; ++step) {
+        saved = {7, step, {static_cast<std::uint8_t>(step), 1, 2}};
+        CHECK(store::SettingsStore(flash).note_saved(saved));
+        CHECK(store::SettingsStore(flash).saved_weights() == saved);
+    }
+    CHECK(store::SettingsStore(flash).load() == settings);
+    CHECK((store::SettingsStore(flash).save({false, 0.5f})));
+    CHECK(store::SettingsStore(flash).saved_weights() == saved);
+    // As 0.1.0 reads a slot.
+    store::SlotPair<RawRecord<2>> slots(flash, port::Region::settings_a, port::Region::settings_b,
+                                        0x31455375);
+    const auto found = slots.find_newest([](port::Region, const RawRecord<2>&) { return true; });
+    CHECK(found && found->words[0] == 0 && found->words[1] == std::bit_cast<std::uint32_t>(0.5f));
+}
+
+TEST(noting_what_is_noted_already_writes_nothing) {
+    MemoryFlash flash(kRegionBytes);
+    const store::SavedWeights saved{7, 100, {1, 2, 3}};
+    CHECK(store::SettingsStore(flash).note_saved(saved));
+    const std::uint64_t written = flash.written;
+    CHECK(store::SettingsStore(flash).note_saved(saved));
+    CHECK(flash.written == written);
+}
+
+// At every byte: what was noted before stays, or what is new is whole.
+TEST(a_power_cut_while_weights_are_noted_loses_no_settings) {
+    for (const std::uint32_t before : {1u, 89u, 90u, 91u, 92u, 93u}) {
+        MemoryFlash full(kRegionBytes);
+        const store::Settings settings{true, 0.75f};
+        CHECK(store::SettingsStore(full).save(settings));
+        for (std::uint32_t step = 1; step <= before; ++step)
+            CHECK(store::SettingsStore(full).note_saved({7, step, {}}));
+        for (std::uint64_t cut = 0; cut <= 80; ++cut) {
+            MemoryFlash flash(full);
+            flash.freeze_after = cut;
+            (void)store::SettingsStore(flash).note_saved({7, 1000, {}});
+            flash.freeze_after = UINT64_MAX;
+            CHECK(store::SettingsStore(flash).load() == settings);
+            const auto found = store::SettingsStore(flash).saved_weights();
+            CHECK(found && (found->step == before || found->step == 1000));
+            CHECK(store::SettingsStore(flash).note_saved({7, 1001, {}}));
+            CHECK(store::SettingsStore(flash).saved_weights()->step == 1001);
+        }
+    }
+}
+
 TEST(a_data_set_of_0_1_0_is_found) {
     MemoryFlash flash(64 * 1024);
     CHECK(flash.erase(port::Region::documents, 0, port::Flash::kSectorBytes));

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,10 +18,21 @@ import pytest
 import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import device_process, listening_device
+from tests.support.in_process import Program, program
 from tests.support.waiting import until
 from ugpt import DeviceState, Status
+from ugpt.device import virtual
 
 STEPS = 20_000
+
+
+@pytest.fixture
+def ugpt_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    return program(tmp_path, monkeypatch, capsys)
+
+
 SHORT = ("--steps", "3000", "--run", "R")
 LONG = ("--steps", str(STEPS), "--run", "R")
 
@@ -150,9 +164,32 @@ async def test_leaving_does_not_stop_it(cli: CommandLine, tmp_path: Path, names:
         # While it trains it can be asked for texts, and describe what it holds.
         assert len(cli("sample", "-n", "3", "--port", port).splitlines()) == 3
         assert "training" in cli("info", "--port", port)
-        assert "Pause the training" in cli.refused(
+        assert "trains by itself" in cli.refused(
             "data", "push", names, "--seed", "1", "--port", port
         )
+
+
+def test_a_device_that_ends_before_the_first_step(
+    ugpt_here: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: Path, straight: Path
+) -> None:
+    """The power goes once in each part of what `--detach` does, and the command goes on."""
+    lives = tmp_path / "lives"
+    device = tmp_path / "device"
+    real = shlex.quote(str(virtual.program()))
+    # After so many bytes: the data set is being erased, half there, whole; the first checkpoint.
+    device.write_text(
+        "#!/bin/sh\n"
+        f"echo >> {lives}; case $(wc -l < {lives}) in 1) cut=3000;; 2) cut=60000;; 3) cut=99000;;"
+        f' *) exec {real} "$@";; esac\n'
+        f'exec {real} "$@" --power-cut-after $cut\n'
+    )
+    device.chmod(0o755)
+    ugpt_here("info")  # makes the flash
+    monkeypatch.setenv(virtual.PROGRAM_VARIABLE, str(device))
+    said = ugpt_here("train", names, *LONG, "--detach").err
+    assert said.count("Trying again.") == 3
+    ugpt_here("attach", "--run", "R")
+    check(tmp_path / "R", straight)
 
 
 async def test_taken_over_by_a_watched_run(
@@ -185,7 +222,9 @@ def test_virtual_device_of_the_command(cli: CommandLine, tmp_path: Path, names: 
     started = json.loads(line)
     assert started["event"] == "detached"
     assert started["total_steps"] == 3000
-    said = cli.finished("train", names, "--steps", "3000", "--run", "R2", "--detach").stderr
+    said = cli.finished(
+        "train", names, "--steps", "3000", "--run", "R2", "--detach", "--overwrite"
+    ).stderr
     assert "ugpt sim" in said
     cli("attach")
     assert len(losses(tmp_path / "R2")) == 3000
@@ -194,19 +233,54 @@ def test_virtual_device_of_the_command(cli: CommandLine, tmp_path: Path, names: 
 async def test_longer_than_the_board_remembers(
     cli: CommandLine, tmp_path: Path, names: Path
 ) -> None:
-    steps = 45_000
+    steps = 70_000
     async with listening_device("socket", tmp_path / "flash") as port:
         cli("train", names, "--steps", str(steps), "--run", "R", "--detach", "--port", port)
         await wait_for(port, steps)
         said = cli("attach", "--port", port, "--plain")
-    assert "no longer has the losses" in said
+    assert f"of {steps:,} steps; metrics.jsonl has a gap for each of the others" in said
     lines = (tmp_path / "R" / "metrics.jsonl").read_text().splitlines()
-    found = [json.loads(line)["step"] for line in lines]
-    assert found[:20_000] == list(range(1, 20_001))
-    assert found[-1] == steps
-    assert len(found) < steps
+    found = {entry["step"]: entry["loss"] for entry in map(json.loads, lines)}
+    # Every fourth one from flash, and the last ones from the memory of the board.
+    assert set(range(1, steps + 1, 4)) <= found.keys()
+    assert set(range(steps - 1000, steps + 1)) <= found.keys()
+    assert len(found) < steps / 3
     cli("train", names, "--steps", str(steps), "--run", "watched")
     assert digest(tmp_path / "R") == digest(tmp_path / "watched")
+    watched = losses(tmp_path / "watched")
+    assert all(watched[step - 1] == loss for step, loss in found.items())
+
+
+def test_a_long_curve_after_a_power_cut(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    """The flash alone tells the whole curve, also if the power goes while its stride doubles."""
+    steps, flash = 32_000, tmp_path / "flash"
+    run = ("train", names, "--steps", str(steps), "--run", "R", "--detach", "--save-every", "4000")
+    with device_process(flash, "--flash-log", str(tmp_path / "log")) as (process, port):
+        cli(*run, "--port", port)
+        asyncio.run(wait_for(port, steps))
+        cut_the_power(process)
+    acts = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    written = 0
+    cuts = []
+    for name, region, _, size in acts:
+        if (name, region, size) == ("erase", "loss_history", "4096"):
+            cuts += [written + 2000, written + 4096 + 1500]  # half erased; half merged
+        written += int(size)
+    assert len(cuts) == 2 * 16
+    for cut in (*cuts[:4], *cuts[-2:]):
+        shutil.rmtree(tmp_path / "R")
+        flash.unlink()
+        with device_process(flash, "--power-cut-after", str(cut)) as (process, port):
+            cli(*run, "--port", port)
+            process.wait(30)
+        with device_process(flash) as (process, port):
+            asyncio.run(wait_for(port, steps))
+            cut_the_power(process)
+        with device_process(flash) as (_, port):
+            cli("attach", "--run", "R", "--port", port)
+        lines = (tmp_path / "R" / "metrics.jsonl").read_text().splitlines()
+        found = [json.loads(line)["step"] for line in lines]
+        assert found == [*range(1, steps + 1, 2), steps]
 
 
 def test_nothing_to_attach_to(cli: CommandLine, names: Path, tmp_path: Path) -> None:

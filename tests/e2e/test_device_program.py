@@ -157,7 +157,6 @@ def test_killed_training_takes_its_device_along(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--pty"], "--flash FILE is needed; see --help"),
         (["--flash"], "'--flash' is unknown or lacks a value; see --help"),
         (["--flash", "F", "--loud", "1"], "'--loud 1' is not understood"),
         (["--flash", "F", "--board", "pdp11"], "there is no board 'pdp11'; there are: esp32"),

@@ -55,8 +55,9 @@ async def loss_history(device: Device, steps: int) -> bytes:
     losses: list[float] = []
     while len(losses) < steps:
         more = await device.loss_history(len(losses) + 1)
-        assert more, f"the losses end at step {len(losses)}"
-        losses += more
+        assert more.values, f"the losses end at step {len(losses)}"
+        assert (more.first, more.stride) == (len(losses) + 1, 1)
+        losses += more.values
     return np.array(losses, "<f4").tobytes()
 
 

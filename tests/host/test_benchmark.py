@@ -12,7 +12,8 @@ import ugpt
 from tests.support.waiting import until
 from ugpt import Device, Recipe, Shape, Source
 from ugpt.diagnostics import benchmark
-from ugpt.rpc.errors import Busy, DoesNotFit
+from ugpt.rpc.errors import DoesNotFit
+from ugpt.training.guard import WouldOverwrite
 
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
 RECIPE = Recipe(learning_rate=0.01, beta1=0.85, beta2=0.99, epsilon=1e-8, total_steps=10**6)
@@ -85,7 +86,7 @@ async def test_a_device_that_trains_by_itself_is_left_alone(tmp_path: Path) -> N
         await device.init_weights(1)
         await device.data_store(DOCUMENTS, SHAPE.vocab_size)
         await device.train(10**6, source=Source.FLASH)
-        with pytest.raises(Busy, match="training by itself"):
+        with pytest.raises(WouldOverwrite, match="trains by itself"):
             await measure(device)
         step = (await device.status()).step
         await reach(device, step + 10)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +15,8 @@ from tests.support.in_process import Program
 from tests.support.peer import HELLO, Peer
 from ugpt.device.target import Target
 from ugpt.diagnostics import doctor as checkup
-from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation, holders_of
+from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation
+from ugpt.rpc.holders import holders_of
 from ugpt.rpc.link import Link
 from ugpt.rpc.transport import open_serial
 
@@ -54,13 +57,50 @@ async def test_absent_ports() -> None:
     assert "arithmetic" not in found
 
 
-async def test_unreadable_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "tty").touch()
+@pytest.mark.parametrize(
+    ("mode", "group", "advised"),
+    [
+        (0o660, "dialout", "usermod -aG dialout"),
+        (0o600, "dialout", "Ask for read and write access"),
+        (0o660, None, "Ask for read and write access"),  # a container has no name for it
+        (0o660, "root", "Ask for read and write access"),
+    ],
+)
+async def test_unreadable_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, group: str | None, advised: str
+) -> None:
+    port = tmp_path / "tty"
+    port.touch()
+
+    class Status:
+        st_gid = 0 if group == "root" else 54321
+        st_mode = stat.S_IFCHR | mode
+
+    def named(number: int) -> object:
+        if group is None:
+            raise KeyError(number)
+        return SimpleNamespace(gr_name=group)
+
     # The tests may run as root, whom no permission stops.
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    found = await gathered(examine(Target(str(tmp_path / "tty"))))
+    monkeypatch.setattr("grp.getgrgid", named)
+    plain_stat = Path.stat
+    monkeypatch.setattr(
+        Path, "stat", lambda self, **more: Status() if self == port else plain_stat(self, **more)
+    )
+    found = await gathered(examine(Target(str(port))))
     assert found["permission"].state is State.FAIL
-    assert "usermod" in found["permission"].advice
+    assert advised in found["permission"].advice
+    assert "group root" not in found["permission"].advice
+
+
+@pytest.mark.parametrize("name", ["y" * 300, "loop", "file/port"])
+async def test_a_port_that_cannot_be_looked_at(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    found = await gathered(examine(Target(str(tmp_path / name))))
+    assert found["permission"].state is State.FAIL
+    assert found["firmware"].state is State.FAIL
 
 
 async def examine_peer(peer: Peer) -> dict[str, Finding]:

@@ -14,6 +14,7 @@ from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import Device, DeviceState, TensorKind
 from ugpt.data.dataset import Dataset
+from ugpt.runs.checkpoint import weights_digest
 from ugpt.runs.config import Init
 from ugpt.runs.folder import Run
 from ugpt.training.events import Event, Saved
@@ -52,7 +53,8 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
     board = device()
     assert await place(board, session) == ResumePoint(30, "the checkpoint in the run folder")
     names = [name for name, *_ in board.mock_calls if name != "status"]
-    assert names == ["create", "set_step", *["write_tensors"] * 3, "set_step"]
+    assert names == ["create", "set_step", *["write_tensors"] * 3, "set_step", "weights_saved"]
+    board.weights_saved.assert_awaited_once_with(30, weights_digest(kept.weights))
     assert board.set_step.mock_calls == [call(0), call(30)]
     for written, kind, tensors in zip(
         board.write_tensors.mock_calls,
@@ -60,7 +62,7 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
         (kept.weights, kept.first_moment, kept.second_moment),
         strict=True,
     ):
-        sent, sent_kind = written.args
+        sent, sent_kind, _ = written.args
         assert sent_kind is kind
         for name, values in tensors.items():
             np.testing.assert_array_equal(np.frombuffer(sent[name], "<f4"), values.ravel())
@@ -107,7 +109,7 @@ async def test_whether_the_device_has_saved_too_is_told(
     session: Session, events: list[Event], saved: int, on_device: bool
 ) -> None:
     board = device(saved_step=saved)
-    board.read_tensors.side_effect = lambda kind: {
+    board.read_tensors.side_effect = lambda kind, progress: {
         name: values.tobytes() for name, values in checkpoint(30).weights.items()
     }
     await save_run(board, session, 30)

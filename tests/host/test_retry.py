@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from tests.support.virtual_time import leaping
 from ugpt import Device
-from ugpt.rpc.errors import DeviceRestarted, PortLost
+from ugpt.rpc.errors import DeviceRestarted, NoAnswer, PortLost
 from ugpt.runs.errors import RunError
 from ugpt.training.events import Event, Interrupted
 from ugpt.training.retry import RETRY_DELAYS_S, Retry
@@ -23,7 +23,7 @@ IN_ALL_S = sum(RETRY_DELAYS_S)
 class Attempts:
     """A port that is lost again and again; `outcomes` are what each connection comes to."""
 
-    def __init__(self, *outcomes: Exception | str, begun: bool = True) -> None:
+    def __init__(self, *outcomes: Exception | str) -> None:
         self.outcomes = list(outcomes)
         self.opened = 0
         self.handshakes = 0
@@ -34,7 +34,6 @@ class Attempts:
             self.connect,
             self.events.append,
             step=lambda: self.step,
-            begun=lambda: begun,
             stop=self.stop,
         )
 
@@ -97,12 +96,21 @@ async def test_progress_makes_patience_new() -> None:
 
 
 @leaping
-async def test_nothing_is_tried_again_before_the_run_has_begun() -> None:
-    attempts = Attempts(LOST, begun=False)
+async def test_a_device_that_was_never_reached_is_an_error_at_once() -> None:
+    attempts = Attempts("done")
+    connect = Mock(side_effect=LOST)
+    retry = Retry(connect, attempts.events.append, step=lambda: 0, stop=attempts.stop)
     with pytest.raises(PortLost):
-        await attempts.run()
-    assert attempts.opened == 1
+        await retry.run(attempts.converse)
+    assert connect.call_count == 1
     assert attempts.events == []
+
+
+@leaping
+async def test_a_device_that_was_reached_once_is_tried_again_before_the_first_step() -> None:
+    attempts = Attempts(LOST, NoAnswer("It is silent."), DeviceRestarted(1, 2), "done")
+    assert await attempts.run() == "done"
+    assert (attempts.opened, attempts.handshakes) == (3, 1)
 
 
 @leaping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from ugpt.runs.config import Init, RunConfig
 from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
 from ugpt.runs.metrics import Metrics
+from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,8 @@ CONFIGS = st.builds(
     recipe=RECIPES,
     seed=st.integers(0, 2**64 - 1) | st.just(2**64 - 1),
     init=st.sampled_from(Init),
-    save_every=NUMBERS,
+    save_every=st.builds(SavePeriod, seconds=st.integers(0, 86_400))
+    | st.builds(SavePeriod, steps=NUMBERS),
     run_id=st.integers(1, 2**32 - 1),
     device=TEXTS,
     ugpt=TEXTS,
@@ -143,8 +145,8 @@ def opened_or_told(folder: Path, content: bytes) -> None:
 
 SMALL = Shape(1, 2, 1, 2, 3)
 CONFIG = RunConfig(
-    Path("names.txt"), "ab" * 32, SMALL, Recipe(0.01, 0.85, 0.99, 1e-8, 100), 42, Init.DEVICE,
-    0, 7, "", "0.1.0",
+    Path("names.txt"), "ab" * 32, SMALL, Recipe(0.01, 0.85, 0.99, 1e-8, 2**24), 42, Init.DEVICE,
+    EVERY_MINUTE, 7, "", "0.1.0",
 )  # fmt: skip
 
 
@@ -181,19 +183,95 @@ def test_a_checkpoint_returns_with_every_bit(
 
 
 @given(checkpoints(), st.data())
-@settings(max_examples=100)
-def test_a_damaged_checkpoint_is_the_same_or_told(
+@settings(max_examples=200)
+def test_a_damaged_checkpoint_is_told(
     folder: Path, checkpoint: Checkpoint, data: st.DataObject
 ) -> None:
     run = Run(folder, CONFIG, Metrics.open(folder / "none.jsonl"))
     run.write_checkpoint(checkpoint, "ab")
     file = folder / "checkpoint.safetensors"
+    file.write_bytes(data.draw(damaged(file.read_bytes())))
+    with pytest.raises(RunError, match="is damaged"):
+        run.read_checkpoint(tensor_shapes(SMALL))
+
+
+@pytest.mark.parametrize("flipped", [1, 32, 128, 255])
+def test_every_byte_of_a_header_counts(folder: Path, flipped: int) -> None:
+    run = Run(folder, CONFIG, Metrics.open(folder / "none.jsonl"))
+    run.write_checkpoint(zeros(30), 'ab"\\')
+    file = folder / "checkpoint.safetensors"
     content = file.read_bytes()
-    file.write_bytes(data.draw(damaged(content)))
-    with suppress(RunError):
-        read = run.read_checkpoint(tensor_shapes(SMALL))
-        assert read is not None
-        assert bits(read) == bits(checkpoint)
+    for place in range(8 + int.from_bytes(content[:8], "little")):
+        file.write_bytes(altered(content, [place], flipped))
+        with pytest.raises(RunError, match="is damaged"):
+            run.read_checkpoint(tensor_shapes(SMALL))
+
+
+def zeros(step: int) -> Checkpoint:
+    shapes = tensor_shapes(SMALL)
+    kinds = [{name: np.zeros(size, np.float32) for name, size in shapes.items()} for _ in range(3)]
+    return Checkpoint(step, *kinds)
+
+
+def headed(header: bytes, data: bytes = b"") -> bytes:
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def sealed(header: bytes, data: bytes = b"") -> bytes:
+    """A file of a stranger who knows how to compute the digest."""
+    blank = headed(header.replace(b"DIGEST", b"0" * 64), data)
+    return headed(header.replace(b"DIGEST", sha256(blank).hexdigest().encode()), data)
+
+
+def of_step(step: bytes, *more: bytes) -> bytes:
+    return b"{%s}" % b",".join([b'"__metadata__":{"step":"%s","sha256":"DIGEST"}' % step, *more])
+
+
+def tensor(dtype: bytes, shape: bytes, offsets: bytes) -> bytes:
+    return b'"wte":{"dtype":"%s","shape":[%s],"data_offsets":[%s]}' % (dtype, shape, offsets)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 8,
+        b"\xff" * 4000,
+        headed(b"[" * 100_000),
+        headed(b'{"a":' * 100_000),
+        headed(b"{}"),
+        headed(b"[]"),
+        headed(b'{"__metadata__":7}'),
+        headed(b'{"__metadata__":{"step":"1"}}'),
+        headed(b'{"__metadata__":null}'),
+        sealed(of_step(b"1")),
+        sealed(of_step(b"x")),
+        sealed(of_step(b"9" * 5000)),
+        sealed(of_step(b"1", tensor(b"F8", b"1", b"0,1")), b"a"),
+        sealed(of_step(b"1", tensor(b"BF16", b"1", b"0,2")), b"ab"),
+        sealed(of_step(b"1", tensor(b"F32", b"9" * 20, b"0,4")), b"abcd"),
+        sealed(of_step(b"1", tensor(b"F32", b"1", b"-4,0")), b"abcd"),
+        sealed(b'{"__metadata__":{"step":"1","sha256":"DIGEST","more":{"sha256":"DIGEST"}}}'),
+    ],
+    ids=range(18),
+)
+def test_a_checkpoint_of_a_stranger_is_told(folder: Path, content: bytes) -> None:
+    run = Run(folder, CONFIG, Metrics.open(folder / "none.jsonl"))
+    (folder / "checkpoint.safetensors").write_bytes(content)
+    with pytest.raises(RunError, match="is damaged") as caught:
+        run.read_checkpoint(tensor_shapes(SMALL))
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(("step", "most"), [(-1, 100), (101, 100)])
+def test_a_checkpoint_of_a_step_that_the_run_does_not_have_is_told(
+    folder: Path, step: int, most: int
+) -> None:
+    config = replace(CONFIG, recipe=replace(CONFIG.recipe, total_steps=most))
+    run = Run(folder, config, Metrics.open(folder / "none.jsonl"))
+    run.write_checkpoint(zeros(step), "ab")
+    with pytest.raises(RunError, match="has no step"):
+        run.read_checkpoint(tensor_shapes(SMALL))
 
 
 # metrics.jsonl
@@ -249,26 +327,29 @@ def test_a_file_torn_anywhere_has_its_whole_lines(
     path.write_bytes(content[:cut])
     whole = content[: content[:cut].rfind(b"\n") + 1]
     again = Metrics.open(path)
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == content[:cut]
     entries = [json.loads(line) for line in whole.splitlines()]
     assert again.step == (entries[-1]["step"] if entries else 0)
     assert [loss for loss in again.losses if not math.isnan(loss)] == [
         entry["loss"] for entry in entries
     ]
+    assert again.damaged == (cut != len(whole))
+    again.record(again.step + 1, [1.0], [5])
+    more = b'{"step": %d, "loss": 1.0, "tokens": 5}\n' % again.step
+    assert path.read_bytes() == whole + more
+    assert not again.damaged
 
 
 @given(PARTS, st.data())
-def test_damaged_losses_are_losses_or_told(
+def test_whatever_is_left_of_damaged_losses_can_be_gone_on_with(
     folder: Path, parts: list[tuple[int, list[float], float | None]], data: st.DataObject
 ) -> None:
     path = folder / "metrics.jsonl"
     written(path, [*parts, (0, [1.0], None)])
     path.write_bytes(data.draw(damaged(path.read_bytes())))
-    with suppress(RunError):
-        found = Metrics.open(path)
-        # Whatever is taken can be gone on with.
-        found.record(found.step + 1, [2.0], [5])
-        assert same(Metrics.open(path), list(found.losses))
+    found = Metrics.open(path)
+    found.record(found.step + 1, [2.0], [5])
+    assert same(Metrics.open(path), list(found.losses))
 
 
 @pytest.mark.parametrize(
@@ -279,13 +360,22 @@ def test_damaged_losses_are_losses_or_told(
         b'{"step": 1e99, "loss": 1.0}',
         b'{"step": "1", "loss": 1.0}',
         b'{"step": 1, "loss": null}',
-        b'{"step": 1, "loss": 1.0, "val_loss": null}',
         b'{"step": 1, "loss": 1.0, "val_loss": []}',
         b'{"step": 99999999, "loss": 1.0}',
+        b'{"step": 3000, "loss": 1.0}',  # it would hide all that follow
+        b"\0" * 10_000,
+        b"[]",
+        b"\xff",
     ],
 )
-def test_a_line_of_another_kind_is_told(folder: Path, line: bytes) -> None:
+def test_a_line_that_is_no_entry_is_left_out(folder: Path, line: bytes) -> None:
     path = folder / "metrics.jsonl"
-    path.write_bytes(line + b"\n")
-    with pytest.raises(RunError, match="Line 1 of"):
-        Metrics.open(path)
+    path.unlink(missing_ok=True)
+    Metrics.open(path).record(1, [4.0, 3.0, 2.0], [5] * 3)
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], line, lines[2], b""]))
+    found = Metrics.open(path)
+    assert same(found, [4.0, math.nan, 2.0])
+    assert found.damaged
+    assert found.record(4, [1.0], [5]) is None
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 3, 4]

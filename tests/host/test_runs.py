@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import datetime
 import errno
 import hashlib
-import io
 import json
 import os
+import sys
 import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,9 +21,11 @@ import tomli_w
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.runs.checkpoint import Checkpoint, Tensors
 from ugpt.runs.config import Init, RunConfig
-from ugpt.runs.errors import RunError
+from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run, default_path
+from ugpt.runs.identity import Identity
 from ugpt.runs.metrics import Metrics
+from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
 
 SHAPE = Shape(1, 8, 2, 4, 6)
 CONFIG = RunConfig(
@@ -32,7 +35,7 @@ CONFIG = RunConfig(
     recipe=Recipe(0.01, 0.85, 0.99, 1e-8, 100),
     seed=2**64 - 1,
     init=Init.MICROGPT,
-    save_every=10,
+    save_every=SavePeriod(steps=10),
     run_id=77,
     device="",
     ugpt="0.1.0",
@@ -63,6 +66,30 @@ def test_configuration_survives(run: Run) -> None:
     assert again.config == replace(CONFIG, device="virtual device")
 
 
+class Disk:
+    """A disk with room for files of so many bytes; `error` is what the system says of more."""
+
+    def __init__(self) -> None:
+        self.most_bytes = 2**20
+        self.error = errno.ENOSPC
+        self._write = os.write
+
+    def write(self, descriptor: int, content: bytes) -> int:
+        end = os.fstat(descriptor).st_size
+        at = os.lseek(descriptor, 0, os.SEEK_CUR)
+        room = self.most_bytes - max(at, end if at == 0 else 0)
+        if room <= 0:
+            raise OSError(self.error, os.strerror(self.error))
+        return self._write(descriptor, content[:room])
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr("os.write", disk.write)
+    return disk
+
+
 def test_nothing_is_made_before_begin(tmp_path: Path) -> None:
     Run.new(tmp_path / "a", CONFIG)
     assert not (tmp_path / "a").exists()
@@ -78,6 +105,24 @@ def test_a_folder_that_cannot_be_filled_is_removed(
     with pytest.raises(RunError, match="disk is full"):
         Run.new(tmp_path / "runs" / "a", CONFIG).begin("")
     assert not (tmp_path / "runs" / "a").exists()
+
+
+def test_a_kill_never_leaves_a_folder_without_its_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", killed)
+    run = Run.new(tmp_path / "runs" / "a", CONFIG, b"anna\n")
+    with pytest.raises(KeyboardInterrupt):
+        run.begin("")
+    assert not (tmp_path / "runs" / "a").exists()
+    monkeypatch.undo()
+    again = Run.new(tmp_path / "runs" / "a", CONFIG, b"anna\n")
+    again.begin("")
+    assert sorted(path.name for path in again.path.iterdir()) == ["config.toml", "input.txt"]
+    assert again.path.stat().st_mode & 0o777 == (tmp_path / "runs").stat().st_mode & 0o777
 
 
 def test_what_exists_is_refused(run: Run) -> None:
@@ -124,6 +169,7 @@ total_steps = 1000
     )
     config = Run.open(run.path).config
     assert config.recipe == Recipe(0.01, 0.85, 0.99, 1e-8, 1000)
+    assert config.save_every == EVERY_MINUTE
     assert (config.recipe.batch, config.recipe.moments) == (1, MomentFormat.F32)
     assert not any(config.evaluates_after(step) for step in range(1001))
 
@@ -149,7 +195,8 @@ def test_damaged_configuration(run: Run, content: str) -> None:
     [
         ({"seed": "x"}, "seed is no whole number"),
         ({"seed": True}, "seed is no whole number"),
-        ({"save_every": 1.5}, "save_every is no whole number"),
+        ({"save_every": 1.5}, "save_every is no text"),
+        ({"save_every": "soon"}, "'soon' is not a time"),
         ({"held_out": -5}, "held_out is no whole number"),
         ({"device": 7}, "device is no text"),
         ({"recipe": [{}]}, "recipe is no table"),
@@ -315,28 +362,13 @@ def test_validation_that_was_torn_is_done_again(tmp_path: Path, kept: int) -> No
     assert Metrics.open(path).step == 1
 
 
-def test_full_disk_leaves_a_line_without_validation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_a_line_without_validation(tmp_path: Path, disk: Disk) -> None:
     path = tmp_path / "metrics.jsonl"
     metrics = Metrics.open(path)
     metrics.record(1, [4.0, 3.0], [1, 1])
     whole = path.read_bytes()
-    plain_open = Path.open
-
-    class Full(io.FileIO):
-        def write(self, data: Any) -> int:
-            if self.tell() + len(data) > len(whole) + 5:
-                if self.tell() < len(whole):
-                    return super().write(data[: len(whole) + 5 - self.tell()])
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return super().write(data)
-
-    def full_open(self: Path, mode: str = "r", *options: Any, **more: Any) -> Any:
-        return Full(self, "r+") if mode == "rb+" else plain_open(self, mode, *options, **more)
-
-    monkeypatch.setattr(Path, "open", full_open)
-    with pytest.raises(RunError, match="disk is full"):
+    disk.most_bytes = len(whole) + 5
+    with pytest.raises(DiskFull, match="disk is full"):
         metrics.record_validation(2.5)
     assert path.read_bytes() == whole
     assert metrics.val_losses == {}
@@ -347,8 +379,11 @@ def test_torn_line_is_mended(tmp_path: Path) -> None:
     Metrics.open(path).record(1, [4.0, 3.0], [1, 1])
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"step": 3, "lo')
-    assert Metrics.open(path).step == 2
-    assert path.read_bytes() == whole
+    metrics = Metrics.open(path)
+    assert metrics.step == 2
+    assert metrics.damaged
+    metrics.record_validation(2.5)
+    assert path.read_bytes() == whole[:-2] + b', "val_loss": 2.5}\n'
 
 
 def test_a_gap_is_kept(tmp_path: Path) -> None:
@@ -365,43 +400,233 @@ def test_a_gap_is_kept(tmp_path: Path) -> None:
     assert steps == [1, 2, 5, 6]
 
 
-@pytest.mark.parametrize(
-    "line", ['{"step": 0, "loss": 1.0}', '{"step": 1}', "[]", '{"step": 1, "loss": "x"}', "\xff"]
-)
-def test_foreign_metrics_are_refused(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text(line + "\n", "latin-1")
-    with pytest.raises(RunError, match="Line 1 of"):
-        Metrics.open(path)
-
-
-def test_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_whole_lines_until_there_is_room(tmp_path: Path, disk: Disk) -> None:
     path = tmp_path / "metrics.jsonl"
     metrics = Metrics.open(path)
     metrics.record(1, [4.0], [1])
     whole = path.read_bytes()
-    plain_open = Path.open
+    disk.most_bytes = len(whole) + 10
+    for step in (2, 3):
+        with pytest.raises(DiskFull, match="disk is full"):
+            metrics.record(step, [5.0 - step], [1])
+        assert path.read_bytes() == whole
+        assert metrics.step == step
+    with pytest.raises(DiskFull):
+        metrics.record_validation(2.5)
+    disk.most_bytes = 2**20
+    metrics.record(4, [1.0], [1])
+    again = Metrics.open(path)
+    assert list(again.losses) == [4.0, 3.0, 2.0, 1.0]
+    assert again.val_losses == {3: 2.5}
 
-    class Full(io.FileIO):
-        def write(self, data: Any) -> int:
-            if self.tell() > len(whole):
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return super().write(data[:10])
 
-    def full_open(self: Path, mode: str = "r", *options: Any, **more: Any) -> Any:
-        return Full(self, "a") if mode == "ab" else plain_open(self, mode, *options, **more)
-
-    monkeypatch.setattr(Path, "open", full_open)
-    with pytest.raises(RunError, match="disk is full"):
+def test_other_failures_leave_whole_lines(tmp_path: Path, disk: Disk) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0], [1])
+    whole = path.read_bytes()
+    disk.most_bytes, disk.error = len(whole) + 10, errno.EIO
+    with pytest.raises(RunError, match="cannot be written"):
         metrics.record(2, [3.0, 2.0], [1, 1])
     assert path.read_bytes() == whole
     assert metrics.step == 1
 
 
+LINKED = ["config.toml", "metrics.jsonl", "checkpoint.safetensors", "input.txt"]
+
+
+@pytest.mark.parametrize("name", LINKED)
+@pytest.mark.parametrize("target", ["/etc/hostname", "/dev/zero", "nowhere", "elsewhere"])
+def test_a_link_in_a_run_folder_leads_nowhere(run: Run, name: str, target: str) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    place = run.path / name
+    if target == "elsewhere" and place.exists():
+        (run.path.parent / "elsewhere").write_bytes(place.read_bytes())
+        target = "../elsewhere"
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
+    with pytest.raises(RunError, match=rf"{name} cannot be read: it is a symbolic link"):
+        Run.open(run.path).read_checkpoint(tensor_shapes(SHAPE))
+
+
+@pytest.mark.parametrize("name", LINKED[:3])
+def test_a_pipe_or_a_folder_in_a_run_folder_is_told(run: Run, name: str) -> None:
+    for make in (os.mkfifo, os.mkdir):
+        place = run.path / name
+        kept = place.read_bytes() if place.is_file() else None
+        place.unlink(missing_ok=True)
+        make(place)
+        with pytest.raises(RunError, match=rf"{name} cannot be read"):
+            Run.open(run.path).read_checkpoint(tensor_shapes(SHAPE))
+        place.rmdir() if place.is_dir() else place.unlink()
+        if kept is not None:
+            place.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoint.safetensors", "weights.sha256", "samples.txt", "loss.png", "metrics.jsonl"],
+)
+def test_nothing_is_written_through_a_link(run: Run, tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for link in (run.path / f".{name}.new", run.path / name):
+        link.unlink(missing_ok=True)
+        link.symlink_to(victim)
+    with contextlib.suppress(RunError):
+        run.metrics.record(1, [4.0], [1])
+    run.write_checkpoint(checkpoint(30), "abcde")
+    run.write_samples(["anna"])
+    run.write_plot(b"picture")
+    assert victim.read_text() == "precious"
+
+
+def test_files_that_are_too_large_are_told(run: Run) -> None:
+    for name in LINKED[:3]:
+        place = run.path / name
+        kept = place.read_bytes() if place.exists() else None
+        with place.open("wb") as file:
+            file.truncate(2**40)
+        with pytest.raises(RunError, match=rf"{name} is too large"):
+            Run.open(run.path).read_checkpoint(tensor_shapes(SHAPE))
+        place.unlink()
+        if kept is not None:
+            place.write_bytes(kept)
+
+
+@pytest.mark.parametrize("name", ["y" * 300, "x/" * 3000])
+def test_a_path_that_is_too_long_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="cannot be used: File name too long"):
+        Run.new(tmp_path / name, CONFIG)
+    with pytest.raises(RunError, match="cannot be read: File name too long"):
+        Run.open(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        ("30s", SavePeriod(seconds=30)),
+        ("2m", SavePeriod(seconds=120)),
+        ("90s", SavePeriod(seconds=90)),
+        ("24h", SavePeriod(seconds=86_400)),
+        ("5000", SavePeriod(steps=5000)),
+        ("never", SavePeriod()),
+    ],
+)
+def test_periods_of_saving(text: str, period: SavePeriod) -> None:
+    assert SavePeriod.parse(text) == period
+    assert SavePeriod.parse(str(period)) == period
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "0s", "25h", "-5", "1.5m", "5 m", "16777217", "Never", "٣s", "9" * 5000]
+)
+def test_what_is_no_period_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time such as 30s"):
+        SavePeriod.parse(text)
+
+
 def test_default_path_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    now = datetime.datetime(2026, 1, 2, 3, 4, 5)
-    first = default_path("names", now)
-    assert first == Path("runs/names-20260102-030405")
-    first.mkdir(parents=True)
-    assert default_path("names", now).name == "names-20260102-030405-2"
+    path = default_path("names", datetime.datetime(2026, 1, 2, 3, 4, 5))
+    assert path == Path("runs/names-20260102-030405")
+    runs = [Run.new(path, CONFIG, numbered=True) for _ in range(3)]
+    for run in runs:
+        run.begin("a board")
+        run.metrics.record(1, [2.0], [3])
+    name = "names-20260102-030405"
+    assert [run.path.name for run in runs] == [name, f"{name}-2", f"{name}-3"]
+    assert all(Run.open(run.path).metrics.step == 1 for run in runs)
+
+
+def test_something_in_the_way_of_a_numbered_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").touch()
+    with pytest.raises(RunError, match=r"runs/a cannot be written \(.+\)"):
+        Run.new(Path("runs/a"), CONFIG, numbered=True).begin("a board")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("名" * 85, "名" * 66),
+        ("a b [bold]$x", "a b [bold]$x"),
+        ("a\nb\x1b[1mc\u202e", "a_b_[1mc_"),
+        (os.fsdecode(b"n\xff"), "n_"),
+    ],
+)
+def test_folder_named_after_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = default_path(name, datetime.datetime(2026, 1, 2, 3, 4, 5))
+    assert path.name == f"{expected}-20260102-030405"
+    Run.new(path, CONFIG, numbered=True).begin("a board")
+
+
+def test_a_folder_has_one_writer(run: Run) -> None:
+    run.begin("a board")
+    other = Run.open(run.path)
+    with run.alone():
+        run.metrics.record(1, [2.0], [3])
+        with (
+            pytest.raises(RunError, match=r"in use by another ugpt \(process \d+ on "),
+            other.alone(),
+        ):
+            pass
+    with other.alone():
+        assert other.metrics.step == 1  # what was written meanwhile
+    assert not (run.path / ".lock").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are others there")
+def test_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    run = Run.new(tmp_path / "R", CONFIG)
+    with run.alone(), pytest.raises(RunError, match="file system has no locks"):
+        run.begin("a board")
+    assert not run.path.exists()
+
+
+def test_identity_survives(tmp_path: Path) -> None:
+    run = Run.new(tmp_path / "R", CONFIG)
+    identity = Identity("esp32dev", False, "a0b1c2d3e4f5")
+    run.begin("a board", identity)
+    assert Run.open(run.path).config.identity == identity
+    other = Identity("esp32s3", False, "")
+    Run.open(run.path).move_to("another board", other)
+    assert Run.open(run.path).config.identity == other
+
+
+@pytest.mark.parametrize("number", ["3", "[]", "nan"])
+def test_an_identity_that_makes_no_sense(tmp_path: Path, number: str) -> None:
+    run = Run.new(tmp_path / "R", CONFIG)
+    run.begin("a board", Identity("esp32dev", False, "a0b1"))
+    file = run.path / "config.toml"
+    file.write_text(file.read_text().replace('"a0b1"', number))
+    with pytest.raises(RunError, match="not the configuration of a run"):
+        Run.open(run.path)
+
+
+@pytest.mark.parametrize(
+    ("home", "found", "same"),
+    [
+        (Identity("esp32", True, "1"), Identity("esp32", True, "2"), True),
+        (Identity("esp32", True, "1"), Identity("esp32s3", True, "1"), False),
+        (Identity("esp32dev", False, "1"), Identity("esp32dev", False, "1"), True),
+        (Identity("esp32dev", False, "1"), Identity("esp32dev", False, "2"), False),
+        (Identity("esp32dev", False, "1"), Identity("esp32", True, "1"), False),
+        (Identity("esp32dev", False, ""), Identity("esp32dev", False, "2"), True),
+    ],
+)
+def test_which_device_a_run_belongs_to(home: Identity, found: Identity, same: bool) -> None:
+    assert home.is_same_as(found) is same
+    assert found.is_same_as(home) is same

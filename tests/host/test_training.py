@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +18,11 @@ from ugpt import Device, DeviceState, Hello, Recipe, Shape, Status
 from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import ErrorCode
-from ugpt.runs.errors import RunError
+from ugpt.runs import files
+from ugpt.runs.errors import DiskFull, RunError
+from ugpt.runs.save_period import SavePeriod
 from ugpt.training.events import (
+    Event,
     Finished,
     Interrupted,
     Notice,
@@ -29,6 +35,7 @@ from ugpt.training.events import (
     Stopped,
 )
 from ugpt.training.trainer import Outcome
+from ugpt.training.wishes import Wish
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def test_events_of_a_plain_run(straight: Session) -> None:
 
 @pytest.mark.parametrize("save_every", [0, 700])
 async def test_restart_of_the_device(tmp_path: Path, straight: Session, save_every: int) -> None:
-    session = Session(tmp_path, save_every=save_every)
+    session = Session(tmp_path, save_every=SavePeriod(steps=save_every))
     session.on_event = once(1000, session.restart_device)
     assert await session.train() is Outcome.FINISHED
     assert len(session.told(Interrupted)) == 1
@@ -85,21 +92,118 @@ async def test_stop_and_go_on(tmp_path: Path, straight: Session) -> None:
     assert session.metrics.read_bytes() == straight.metrics.read_bytes()
 
 
-async def test_metrics_that_were_cut_are_filled(tmp_path: Path, straight: Session) -> None:
+@pytest.mark.parametrize("damage", ["short", "torn", "missing", "foreign"])
+@pytest.mark.parametrize("flash", ["kept", "lost"])
+async def test_damaged_metrics_cost_no_checkpoint(
+    tmp_path: Path, straight: Session, damage: str, flash: str
+) -> None:
     session = Session(tmp_path)
     training = session.training()
     session.on_event = once(2000, training.request_stop)
     await training.run()
-    lines = session.metrics.read_text().splitlines(keepends=True)
-    session.metrics.write_text("".join(lines[:20]))
+    (stopped,) = session.told(Stopped)
+    assert isinstance(stopped, Stopped)
+    content = session.metrics.read_bytes()
+    lines = content.splitlines(keepends=True)
+    left = list(range(1, 21))
+    match damage:
+        case "short":
+            session.metrics.write_bytes(b"".join(lines[:20]))
+        case "torn":
+            session.metrics.write_bytes(b"".join(lines[:20]) + lines[20][:9])
+        case "missing":
+            session.metrics.unlink()
+            left = []
+        case "foreign":
+            lines[20:] = [b"\0" * 1000 + b"\n"]
+            session.metrics.write_bytes(b"".join(lines))
+    if flash == "lost":
+        (tmp_path / "flash").unlink()
+    session.events.clear()
     session.on_event = lambda event: None
     await session.train()
+    (started,) = session.told(Started)
+    assert isinstance(started, Started)
+    assert (started.step, started.resumed) == (stopped.step, True)
+    missing = stopped.step - len(left)
+    assert session.told(Notice) == [
+        Notice(f"The losses of {missing:,} steps are missing from metrics.jsonl; a gap is left.")
+    ]
+    assert session.digest == straight.digest
+    found = [json.loads(line)["step"] for line in session.metrics.read_text().splitlines()]
+    assert found == [*left, *range(stopped.step + 1, STEPS + 1)]
+
+
+async def test_a_time_between_checkpoints(tmp_path: Path, straight: Session) -> None:
+    session = Session(tmp_path)
+    training = session.training()
+    # As if a minute were over, in the middle of a run that would not be saved before its end.
+    session.on_event = once(2000, lambda: training._wishes.ask(Wish.SAVE))
+    await training.run()
+    first, last = session.told(Saved)
+    assert isinstance(first, Saved)
+    assert 2000 < first.step < STEPS
+    assert first.on_device
+    assert last == Saved(STEPS, on_device=True)
     assert session.digest == straight.digest
     assert session.metrics.read_bytes() == straight.metrics.read_bytes()
 
 
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    for module in ("files", "metrics"):
+        monkeypatch.setattr(f"ugpt.runs.{module}.write_all", disk.write_all)
+    return disk
+
+
+class Disk:
+    """Where run folders lie; `full` is the error that the system gives for it, if it is."""
+
+    def __init__(self) -> None:
+        self.full = 0
+        self._write_all = files.write_all
+
+    def write_all(self, descriptor: int, content: bytes) -> None:
+        if self.full:
+            raise OSError(self.full, os.strerror(self.full))
+        self._write_all(descriptor, content)
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+async def test_a_full_disk_does_not_end_a_run(
+    tmp_path: Path, straight: Session, disk: Disk, full: int
+) -> None:
+    session = Session(tmp_path, save_every=SavePeriod(steps=1000))
+
+    def hear(event: Event) -> None:
+        if isinstance(event, StepLosses):
+            disk.full = full if 1500 < event.first < 3500 else 0
+
+    session.on_event = hear
+    assert await session.train() is Outcome.FINISHED
+    told = [event.text for event in session.told(Notice) if isinstance(event, Notice)]
+    assert len(told) == 2
+    assert "disk is full. The run goes on in the memory of the board" in told[0]
+    assert told[1] == "There is room again, and nothing is missing."
+    assert session.digest == straight.digest
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+async def test_a_disk_that_stays_full_ends_a_run_that_the_board_has_kept(
+    tmp_path: Path, straight: Session, disk: Disk
+) -> None:
+    session = Session(tmp_path)
+    session.on_event = once(1500, lambda: setattr(disk, "full", errno.ENOSPC))
+    with pytest.raises(DiskFull):
+        await session.train()
+    session.on_event, disk.full = lambda event: None, 0
+    assert await session.train() is Outcome.FINISHED
+    assert session.digest == straight.digest
+
+
 async def test_other_loss_than_before_is_told(tmp_path: Path, straight: Session) -> None:
-    session = Session(tmp_path, save_every=500)
+    session = Session(tmp_path, save_every=SavePeriod(steps=500))
     training = session.training()
     session.on_event = once(600, training.request_stop)
     await training.run()

@@ -41,7 +41,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env=self._environment(options.pop("env", {})),
+            env=self.environment(options.pop("env", {})),
             timeout=TIMEOUT_S,
             check=False,
             **options,
@@ -59,7 +59,7 @@ class CommandLine:
             self._command(arguments),
             text=True,
             cwd=self.folder,
-            env=self._environment(env or {}),
+            env=self.environment(env or {}),
             **{**pipes, **options},
         )
         with process:
@@ -72,7 +72,7 @@ class CommandLine:
     def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
         return [sys.executable, "-m", "ugpt", *map(str, arguments)]
 
-    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+    def environment(self, more: dict[str, str]) -> dict[str, str]:
         home = {"HOME": str(self.folder), "XDG_STATE_HOME": str(self.folder / "state")}
         cache = {"MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(self.folder / "mpl"))}
         return {**os.environ, **home, **cache, **more}

@@ -17,6 +17,7 @@ from ugpt.rpc import messages
 from ugpt.rpc.errors import DeviceRestarted, NoAnswer
 from ugpt.runs.config import Init, RunConfig
 from ugpt.runs.folder import Run
+from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
 from ugpt.training import session as training_session
 from ugpt.training.events import Event, Finished, StepLosses
 from ugpt.training.trainer import Outcome, Training
@@ -33,7 +34,7 @@ class Session:
 
     folder: Path
     steps: int = STEPS
-    save_every: int = 0
+    save_every: SavePeriod = EVERY_MINUTE
     init: Init = Init.DEVICE
     n_embd: int = 16
     port: str = "virtual"

@@ -21,6 +21,7 @@ constinit const std::array<Route, rpc::kMethods.size()> kRoutes{{
     {.trainer = answer<Trainer, rpc::TensorWriteParams>},
     {.trainer = answer<Trainer, rpc::TensorReadParams>},
     {.trainer = answer<Trainer, rpc::WeightsDigestParams>},
+    {.trainer = answer<Trainer, rpc::WeightsSavedParams>},
     {.trainer = answer<Trainer, rpc::SeekParams>},
     {.link = answer<LinkTask, rpc::DocumentsWriteParams>},
     {.trainer = answer<Trainer, rpc::EvaluateParams>},

@@ -42,6 +42,8 @@ CallError handle(Trainer& owner, const rpc::TensorReadParams& params,
                  rpc::TensorReadResult& result);
 CallError handle(Trainer& owner, const rpc::WeightsDigestParams& params,
                  rpc::WeightsDigestResult& result);
+CallError handle(Trainer& owner, const rpc::WeightsSavedParams& params,
+                 rpc::WeightsSavedResult& result);
 CallError handle(Trainer& owner, const rpc::SeekParams& params,
                  rpc::SeekResult& result);
 CallError handle(LinkTask& owner, const rpc::DocumentsWriteParams& params,

@@ -21,6 +21,7 @@ struct Progress {
     std::uint32_t step = 0;
     std::uint32_t target_step = 0;
     std::uint32_t saved_step = 0;
+    std::uint32_t unsaved = 0;  // whether there are weights that no host has
     float loss = 0.0f;
     float gradient_norm = 0.0f;
     std::uint32_t has_gradient_norm = 0;

@@ -8,6 +8,7 @@
 #include "app/convert.h"
 #include "app/planning.h"
 #include "app/store_errors.h"
+#include "app/weights_digest.h"
 
 namespace ugpt::app {
 namespace {
@@ -54,6 +55,9 @@ bool Trainer::resume(const store::CheckpointInfo& run) {
     model_.set_step(run.step);
     saved_step_ = run.step;
     begin_generation(run.step);
+    const auto saved = settings_.saved_weights();
+    weights_saved_ = saved && saved->run_id == run.run_id && saved->step == run.step &&
+                     saved->digest == digest();
     // A host that wants more steps says so; a run that needs none goes on.
     if (run.source == store::Source::flash) run_.target_step = run.target_step;
     log_.write(port::LogLevel::info, training() ? "training goes on from the checkpoint in flash"
@@ -79,6 +83,7 @@ void Trainer::begin_generation(std::uint32_t step) {
     run_.step = step;
     run_.target_step = step;
     loss_ = 0.0f;
+    weights_changed();
     gradient_norm_.reset();
     error_ = rpc::ErrorCode::none;
     shared_.losses.restart(step);
@@ -91,6 +96,7 @@ void Trainer::publish(rpc::DeviceState state) {
     progress.step = run_.step;
     progress.target_step = run_.target_step;
     progress.saved_step = saved_step_;
+    progress.unsaved = !model_.empty() && run_.step > 0 && !weights_saved_ ? 1 : 0;
     progress.loss = loss_;
     progress.gradient_norm = gradient_norm_.value_or(0.0f);
     progress.has_gradient_norm = gradient_norm_ ? 1 : 0;
@@ -189,13 +195,36 @@ rpc::ErrorCode Trainer::save() {
     publish(rpc::DeviceState::saving);
     const store::Result result =
         store_losses() ? checkpoints_.save(run_, model_, vocabulary_) : store::Result::flash_failed;
-    if (result == store::Result::ok) saved_step_ = run_.step;
+    if (result == store::Result::ok) {
+        saved_step_ = run_.step;
+        (void)remember_saved_weights();  // at worst the device asks once too often
+    }
     publish(resting_state());
     if (result == store::Result::no_room)
         log_.write(port::LogLevel::warning, "the model is too large for a checkpoint slot");
     else if (result != store::Result::ok)
         log_.write(port::LogLevel::error, "writing the checkpoint to flash failed");
     return error_code(result);
+}
+
+base::Sha256::Digest Trainer::digest() {
+    return weights_digest(model_, results_.values);
+}
+
+rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
+    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (training()) return rpc::ErrorCode::busy;
+    if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;
+    weights_saved_ = true;
+    const bool remembered = remember_saved_weights();
+    publish(resting_state());
+    return remembered ? rpc::ErrorCode::none : rpc::ErrorCode::flash_failed;
+}
+
+// A restart brings back the checkpoint in flash: what a host has of it is worth remembering.
+bool Trainer::remember_saved_weights() {
+    if (!weights_saved_ || saved_step_ != run_.step) return true;
+    return settings_.note_saved({run_.run_id, run_.step, digest()});
 }
 
 void Trainer::stop_with(rpc::ErrorCode error) {
@@ -240,30 +269,31 @@ std::uint32_t Trainer::idle_wait_ms() const {
     return autorun_.enabled() ? AutorunSampler::kIntervalMs : kIdleWaitMs;
 }
 
-std::size_t Trainer::read_loss_history(std::uint32_t first, std::span<float> out) {
+store::LossRange Trainer::read_loss_history(std::uint32_t first, std::span<float> out) {
     // A power cut may have left losses beyond these, the last one torn; their steps are run again.
-    if (first > stored_losses_step_) return 0;
-    const std::size_t stored = stored_losses_step_ - first + 1;
-    return loss_history_.read(run_.run_id, first, out.first(std::min(out.size(), stored)));
+    return loss_history_.read(run_.run_id, first, stored_losses_step_, run_.recipe.total_steps,
+                              out);
 }
 
-// Losses since the last checkpoint: what a power cut takes back is run again and stored then.
+// Losses that are not in flash: what a power cut takes back is run again and stored then.
 bool Trainer::store_losses() {
     if (run_.source != store::Source::flash) return true;
-    std::array<float, 64> losses;
+    std::array<float, 32> losses;
     while (stored_losses_step_ < run_.step) {
         std::uint32_t first = stored_losses_step_ + 1;
         const std::size_t count = shared_.losses.read(first, losses);
-        if (!loss_history_.write(first, std::span(losses).first(count))) return false;
+        if (!loss_history_.write(run_.run_id, first, std::span(losses).first(count))) return false;
         stored_losses_step_ = first + static_cast<std::uint32_t>(count) - 1;
     }
-    return true;
+    return run_.step < run_.recipe.total_steps || loss_history_.write_last(run_.run_id, loss_);
 }
 
 bool Trainer::save_is_due() const {
-    if (!training()) return true;
-    if (run_.save_every > 0 && run_.step % run_.save_every == 0) return true;
-    // The buffer must not lose what the loss history still lacks.
+    return !training() || (run_.save_every > 0 && run_.step % run_.save_every == 0);
+}
+
+// The buffer must not lose what the loss history still lacks.
+bool Trainer::losses_are_due() const {
     return run_.source == store::Source::flash &&
            run_.step - stored_losses_step_ >= LossBuffer::kCapacity / 2;
 }
@@ -318,12 +348,16 @@ void Trainer::complete_step(float loss) {
     loss_ = loss;
     if (const auto norm = model_.gradient_norm()) gradient_norm_ = norm;
     ++run_.step;
+    weights_changed();
     if (profiling_) profile_.count_step();
     shared_.losses.push(loss);
-    if (save_is_due())
+    if (save_is_due()) {
         (void)save();  // it has logged what went wrong, and the run is worth going on
-    else
-        publish(rpc::DeviceState::training);
+        return;
+    }
+    if (losses_are_due() && !store_losses())
+        log_.write(port::LogLevel::error, "writing the losses to flash failed");
+    publish(rpc::DeviceState::training);
 }
 
 }  // namespace ugpt::app

@@ -9,6 +9,7 @@
 #include "app/autorun_sampler.h"
 #include "app/shared.h"
 #include "app/step_profile.h"
+#include "base/sha256.h"
 #include "engine/engine.h"
 #include "port/port.h"
 #include "rpc/messages.h"
@@ -53,11 +54,16 @@ class Trainer {
                          bool gradient_norm);
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
+    // A host has these weights in a run folder. Refused if they are not those in memory.
+    rpc::ErrorCode weights_saved(std::uint32_t step, std::span<const std::uint8_t> digest);
+    // To be told of every change that does not come through the methods here.
+    void weights_changed() { weights_saved_ = false; }
+    [[nodiscard]] base::Sha256::Digest digest();
     rpc::ErrorCode set_autorun(const store::Settings& settings);
     // The profile starts from zero when it is switched on.
     void set_profiling(bool enabled);
     [[nodiscard]] const StepProfile& profile() const { return profile_; }
-    [[nodiscard]] std::size_t read_loss_history(std::uint32_t first, std::span<float> out);
+    [[nodiscard]] store::LossRange read_loss_history(std::uint32_t first, std::span<float> out);
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
@@ -78,7 +84,9 @@ class Trainer {
     bool resume(const store::CheckpointInfo& run);
     bool next_document(std::span<engine::Token> out, std::size_t& length);
     [[nodiscard]] bool save_is_due() const;
+    [[nodiscard]] bool losses_are_due() const;
     bool store_losses();
+    bool remember_saved_weights();
     void complete_step(float loss);
     void begin_generation(std::uint32_t step);
     void stop_with(rpc::ErrorCode error);
@@ -100,6 +108,7 @@ class Trainer {
     std::span<std::byte> vocabulary_;
     store::CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
+    bool weights_saved_ = false;            // a host has said that it has the weights in memory
     std::uint32_t accumulated_ = 0;         // documents of the next step that are dealt with
     std::uint32_t stored_losses_step_ = 0;  // losses up to this step are in flash
     std::uint32_t generation_ = 0;

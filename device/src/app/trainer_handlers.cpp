@@ -92,6 +92,7 @@ CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params, rpc::Te
     const bool to_the_end = range->offset + count == range->parameter.size();
     if (range->offset % kBlockValues != 0 || (count % kBlockValues != 0 && !to_the_end))
         return {rpc::ErrorCode::bad_params, kBlockValues, "data: not in whole blocks of values"};
+    trainer.weights_changed();
     const std::span<float> values = trainer.results().values;
     for (std::size_t done = 0; done < count; done += values.size()) {
         const auto part = values.first(std::min(values.size(), count - done));
@@ -115,23 +116,17 @@ CallError handle(Trainer& trainer, const rpc::TensorReadParams& params,
 
 CallError handle(Trainer& trainer, const rpc::WeightsDigestParams&,
                  rpc::WeightsDigestResult& result) {
-    const engine::Model& model = trainer.model();
-    if (model.empty()) return rpc::ErrorCode::no_model;
-    const std::span<float> values = trainer.results().values;
-    base::Sha256 sha256;
-    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
-        const engine::Parameter parameter = model.parameter(i);
-        for (std::size_t at = 0; at < parameter.size(); at += values.size()) {
-            const auto part = values.first(std::min(values.size(), parameter.size() - at));
-            model.read(parameter, engine::TensorKind::weights, at, part);
-            sha256.update(std::as_bytes(part));
-        }
-    }
-    const base::Sha256::Digest digest = sha256.finish();
+    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
+    const base::Sha256::Digest digest = trainer.digest();
     std::ranges::copy(digest, trainer.results().bytes.begin());
     result.step = trainer.run().step;
     result.sha256 = std::span(trainer.results().bytes).first(digest.size());
     return {};
+}
+
+CallError handle(Trainer& trainer, const rpc::WeightsSavedParams& params,
+                 rpc::WeightsSavedResult&) {
+    return trainer.weights_saved(params.step, params.sha256);
 }
 
 CallError handle(Trainer& trainer, const rpc::SeekParams& params, rpc::SeekResult&) {
@@ -197,8 +192,14 @@ CallError handle(Trainer& trainer, const rpc::EvaluateParams& params, rpc::Evalu
 CallError handle(Trainer& trainer, const rpc::CurveParams& params, rpc::CurveResult& result) {
     const auto room = std::span(trainer.results().values)
                           .first(std::min(kValuesPerReply, std::size_t{params.count}));
-    const std::size_t count = trainer.read_loss_history(params.first, room);
-    result.values = bytes_of(room.first(count));
+    const store::LossRange kept = trainer.read_loss_history(params.first, room);
+    // A host that knows no strides takes them for the losses of consecutive steps from `first` on.
+    const bool consecutive = kept.stride == 1 && kept.first == params.first;
+    if (kept.count > 0 && (params.strided || consecutive)) {
+        result.first = kept.first;
+        result.stride = kept.stride;
+        result.values = bytes_of(room.first(kept.count));
+    }
     return {};
 }
 

@@ -50,6 +50,7 @@ bool catch_signals() {
     if (pipe(signal_pipe) != 0) return false;
     fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails, as on a full disk
     return catch_signal(SIGINT) && catch_signal(SIGTERM) && catch_signal(SIGHUP);
 }
 

@@ -10,11 +10,12 @@
 namespace ugpt::main {
 
 const char* const kUsage =
-    "usage: ugpt-device --flash FILE [--stdio | --pty | --listen HOST:PORT] [options]\n"
+    "usage: ugpt-device [--flash FILE] [--stdio | --pty | --listen HOST:PORT] [options]\n"
     "\n"
     "The ugpt firmware as a process: an ESP32 without the board.\n"
     "\n"
-    "  --flash FILE            the flash; made if absent, kept between starts\n"
+    "  --flash FILE            the flash; made if absent, kept between starts (default: in "
+    "memory)\n"
     "  --stdio                 speak over standard input and output (default)\n"
     "  --pty                   open a pseudo-terminal and print its path\n"
     "  --listen HOST:PORT      accept TCP connections and print the address; port 0: any free\n"
@@ -121,10 +122,6 @@ bool parse_options(int argc, char** argv, Options& options, std::string& error) 
         } else if (!apply(name, argv[++i], options, error)) {
             return false;
         }
-    }
-    if (options.flash_path.empty()) {
-        error = "--flash FILE is needed; see --help";
-        return false;
     }
     return true;
 }

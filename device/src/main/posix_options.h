@@ -21,7 +21,7 @@ struct Options {
 
     Link link = Link::standard_streams;
     std::string listen_address;
-    std::string flash_path;
+    std::string flash_path;      // empty: in memory
     std::string flash_log_path;  // empty: no log
     std::vector<Region> regions;
     const port::posix::Board* board = nullptr;

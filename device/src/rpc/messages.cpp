@@ -135,6 +135,7 @@ static constexpr Field kStatusFields[]{
     UGPT_FIELD(Status, heap_least_free_bytes),
     UGPT_FIELD(Status, temperature_c),
     UGPT_FIELD(Status, gradient_norm),
+    UGPT_FIELD(Status, unsaved),
 };
 constinit const Layout Status::kLayout{kStatusFields, 13};
 
@@ -328,6 +329,14 @@ constinit const Layout WeightsDigestResult::kLayout{kWeightsDigestResultFields, 
 
 constinit const Layout WeightsDigestParams::kLayout{};
 
+constinit const Layout WeightsSavedResult::kLayout{};
+
+static constexpr Field kWeightsSavedParamsFields[]{
+    UGPT_FIELD(WeightsSavedParams, step, range(0u, 16777216u)),
+    UGPT_FIELD(WeightsSavedParams, sha256, max_bytes(32)),
+};
+constinit const Layout WeightsSavedParams::kLayout{kWeightsSavedParamsFields, 2};
+
 constinit const Layout SeekResult::kLayout{};
 
 static constexpr Field kSeekParamsFields[]{
@@ -436,12 +445,15 @@ constinit const Layout DataInfoParams::kLayout{};
 
 static constexpr Field kCurveResultFields[]{
     UGPT_FIELD(CurveResult, values, max_bytes(8000)),
+    UGPT_FIELD(CurveResult, first),
+    UGPT_FIELD(CurveResult, stride),
 };
 constinit const Layout CurveResult::kLayout{kCurveResultFields, 1};
 
 static constexpr Field kCurveParamsFields[]{
     UGPT_FIELD(CurveParams, first, range(1u, 4294967295u)),
     UGPT_FIELD(CurveParams, count, range(1u, 2048u)),
+    UGPT_FIELD(CurveParams, strided),
 };
 constinit const Layout CurveParams::kLayout{kCurveParamsFields, 2};
 

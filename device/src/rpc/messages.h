@@ -164,6 +164,7 @@ enum class Method : std::uint8_t {
     tensor_write,
     tensor_read,
     weights_digest,
+    weights_saved,
     seek,
     documents_write,
     evaluate,
@@ -181,7 +182,7 @@ enum class Method : std::uint8_t {
     self_test,
     profile,
 };
-inline constexpr std::array<std::string_view, 31> kMethods{
+inline constexpr std::array<std::string_view, 32> kMethods{
     "hello",
     "ping",
     "set_baud",
@@ -197,6 +198,7 @@ inline constexpr std::array<std::string_view, 31> kMethods{
     "tensor_write",
     "tensor_read",
     "weights_digest",
+    "weights_saved",
     "seek",
     "documents_write",
     "evaluate",
@@ -364,6 +366,9 @@ struct Status {
     // Norm of the gradient of the last step that computed it, before clipping; nil if none has
     // since the model was made or moved.
     Optional<float> gradient_norm{};
+    // Whether the model has been trained to weights that no host has said to have saved; see
+    // `weights_saved`.
+    bool unsaved = false;
 
     bool operator==(const Status&) const = default;
 };
@@ -774,6 +779,24 @@ struct WeightsDigestParams {
     static const Layout kLayout;
 };
 
+// What `weights_saved` returns.
+struct WeightsSavedResult {
+    static const Layout kLayout;
+};
+
+// Tells the device that its weights are saved in a run folder, so that they may be overwritten; it
+// remembers this with its checkpoint. `other_run` if it holds other weights.
+struct WeightsSavedParams {
+    static constexpr Method kMethod = Method::weights_saved;
+    using Result = WeightsSavedResult;
+    static const Layout kLayout;
+
+    // Steps completed. (At most 16777216.)
+    std::uint32_t step = 0;
+    // Of the weights that were saved, as in `weights_digest`. (At most 32 bytes.)
+    std::span<const std::uint8_t> sha256{};
+};
+
 // What `seek` returns.
 struct SeekResult {
     static const Layout kLayout;
@@ -1026,9 +1049,12 @@ struct DataInfoParams {
 struct CurveResult {
     static const Layout kLayout;
 
-    // Losses of consecutive steps as little-endian float32; none if none are stored. (At most 8000
-    // bytes.)
+    // Losses as little-endian float32; none if none are stored. (At most 8000 bytes.)
     std::span<const std::uint8_t> values{};
+    // The step of the first loss, which is not before the one wanted; 0 if none are stored.
+    std::uint32_t first = 0;
+    // Steps from one loss to the next.
+    std::uint32_t stride = 1;
 };
 
 // Reads losses that a run from flash has stored with its checkpoints.
@@ -1041,6 +1067,9 @@ struct CurveParams {
     std::uint32_t first = 0;
     // The most values wanted. (1 to 2048.)
     std::uint16_t count = 0;
+    // Also return losses of steps that are not consecutive, or not from `first` on: a long run
+    // keeps those of every 2nd step, every 4th, and so on, and that of its last one.
+    bool strided = false;
 
     bool operator==(const CurveParams&) const = default;
 };

@@ -1,4 +1,4 @@
-// What a device is told to do by itself, kept in flash.
+// What a device is told to do by itself, and which of its weights a host has: kept in flash.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/sha256.h"
 #include "port/port.h"
 #include "store/slot_pair.h"
 
@@ -32,23 +33,56 @@ struct Settings {
     }
 };
 
+// Weights that a host has said to have in a run folder.
+struct SavedWeights {
+    std::uint32_t run_id = 0;
+    std::uint32_t step = 0;
+    base::Sha256::Digest digest{};
+
+    bool operator==(const SavedWeights&) const = default;
+};
+
+// A slot of settings is a sector, of which the settings take the first bytes. Behind them follow
+// entries of saved weights, appended until the sector is full, so that one erasure serves many. The
+// last whole one counts. Version 0.1.0 reads the settings and passes over the entries.
 class SettingsStore {
   public:
     explicit SettingsStore(port::Flash& flash)
-        : slots_(flash, port::Region::settings_a, port::Region::settings_b, kMark) {}
+        : flash_(flash), slots_(flash, port::Region::settings_a, port::Region::settings_b, kMark) {}
 
-    [[nodiscard]] Settings load() {
-        const auto whole = [](port::Region, const Settings&) { return true; };  // no payload
-        return slots_.find_newest(whole).value_or(Settings{});
-    }
+    [[nodiscard]] Settings load();
     // Writes nothing if nothing changes.
-    bool save(const Settings& settings) {
-        if (settings == load()) return true;
-        return slots_.begin(0) && slots_.commit(settings);
-    }
+    bool save(const Settings& settings);
+
+    [[nodiscard]] std::optional<SavedWeights> saved_weights();
+    // Writes nothing if nothing changes.
+    bool note_saved(const SavedWeights& saved);
 
   private:
     static constexpr std::uint32_t kMark = 0x31455375;  // "uSE1"
+    static constexpr std::uint32_t kFirstEntry = SlotPair<Settings>::kHeaderBytes;
+    static constexpr std::uint32_t kEntryBytes = 4 + 4 + sizeof(base::Sha256::Digest) + 4;
+    static constexpr std::uint32_t kEntries =
+        (port::Flash::kSectorBytes - kFirstEntry) / kEntryBytes;
+
+    using EntryBytes = std::array<std::byte, kEntryBytes>;
+
+    struct Entries {
+        std::optional<SavedWeights> last;  // whole
+        std::uint32_t count = 0;           // whole or torn
+    };
+
+    static EntryBytes encode(const SavedWeights& saved);
+    static std::optional<SavedWeights> decode(const EntryBytes& entry);
+    static std::uint32_t offset_of(std::uint32_t entry) {
+        return kFirstEntry + entry * kEntryBytes;
+    }
+    std::optional<Settings> find();
+    // Those of the slot found last.
+    Entries read_entries();
+    bool write_slot(const Settings& settings, const std::optional<SavedWeights>& saved);
+
+    port::Flash& flash_;
     SlotPair<Settings> slots_;
 };
 

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from ..errors import UgptError
+from ..errors import UgptError, reason_of
 from ..view.capability import mend_environment
 from ..view.output import name_program, pasteable
 from ..view.streams import OutputLost, guarded_streams, output_lost
@@ -78,6 +78,9 @@ def _run_command() -> int:
     except Exception as error:
         if "UGPT_TRACEBACK" in os.environ:
             raise
-        show_failure(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            show_error(UgptError(f"{error.filename} cannot be used: {reason_of(error)}."))
+        else:
+            show_failure(error)
         return Status.FAILED
     return Status.DONE

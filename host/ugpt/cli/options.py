@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import signal
-import tempfile
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,9 +13,11 @@ import typer
 
 from ..device.ports import VIRTUAL
 from ..device.target import Target
+from ..device.virtual import IN_MEMORY
 from ..rpc.messages import METHODS, SHAPE
 from .ending import Status, ending
 from .numbers import protocol_number
+from .paths import path, port
 from .signals import cancelled_by_signals
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ Port = Annotated[
         "rfc2217://HOST:PORT, or 'virtual'. Default: the ESP32 that is plugged in, or the virtual "
         "device if there is none.",
         metavar="PORT",
+        parser=port,
     ),
 ]
 Baud = Annotated[
@@ -103,18 +104,16 @@ Flash = Annotated[
     typer.Option(
         help="File with the flash of the virtual device; created if needed.",
         metavar="FILE",
+        parser=path,
     ),
 ]
 
 
-@contextmanager
-def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
+def board_to_ask(target: Target, board: str | None) -> Target:
     """The device at `target`, or a virtual `board` with a flash of its own."""
     if board is None:
-        yield target
-        return
-    with ending.tidying(), tempfile.TemporaryDirectory() as folder:
-        yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
+        return target
+    return dataclasses.replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
 
 
 def given_options(context: typer.Context) -> dict[str, str]:

@@ -13,7 +13,13 @@ NAME = "ugpt"
 
 def program_name() -> str:
     """`ugpt` if a shell finds this program by that name, or else what it can be started with."""
-    started = Path(sys.argv[0]).absolute()
+    try:
+        return _name_of(Path(sys.argv[0]).absolute())
+    except OSError:  # such as a current folder that is gone
+        return NAME
+
+
+def _name_of(started: Path) -> str:
     if started.stem == NAME:
         return NAME if _is_found(started) else _path(started)
     if started.name == "__main__.py" and started.parent.name == NAME:

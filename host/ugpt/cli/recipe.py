@@ -9,6 +9,7 @@ import typer
 
 from ..rpc.messages import METHODS, RECIPE
 from ..runs.config import Init
+from ..runs.save_period import SavePeriod
 from ..training.recipe import EVAL_DOCUMENTS
 from .numbers import protocol_number, whole_number
 
@@ -32,15 +33,15 @@ class MomentsName(StrEnum):
     Q8 = "q8"
 
 
+def _save_period(text: object) -> SavePeriod:
+    try:
+        return SavePeriod.parse(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Steps = Annotated[
     int, typer.Option(help="Number of training steps.", **protocol_number(RECIPE["total_steps"]))
-]
-SaveEvery = Annotated[
-    int,
-    typer.Option(
-        help="Steps between checkpoints; 0 saves only at the end.",
-        **protocol_number(METHODS["train"].param("save_every")),
-    ),
 ]
 Seed = Annotated[
     int,
@@ -120,6 +121,16 @@ Recompute = Annotated[
         "--recompute",
         help="Recompute activations in the backward pass: less memory, more time.",
         rich_help_panel=_PANEL,
+    ),
+]
+SaveEvery = Annotated[
+    SavePeriod,
+    typer.Option(
+        help="Save a checkpoint in the run folder and in the flash of the board this often: a "
+        "time, a number of steps, or `never` for the end only. A kill or a power cut costs what "
+        "came after it.",
+        parser=_save_period,
+        metavar="30s|2m|5000|never",
     ),
 ]
 Holdout = Annotated[

@@ -18,6 +18,7 @@ from ..errors import InvalidValue
 from ..rpc.messages import BLOCK_SIZE_MAX
 from ..view.output import say
 from .numbers import whole_number
+from .paths import path
 
 _PANEL = "Reading the text"
 _HELP = (
@@ -25,9 +26,13 @@ _HELP = (
     "'names', a built-in list."
 )
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help=_HELP, show_default=False)]
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", help=_HELP, show_default=False, parser=path),
+]
 OptionalFiles = Annotated[
-    list[Path] | None, typer.Argument(metavar="FILE", help=_HELP, show_default=False)
+    list[Path] | None,
+    typer.Argument(metavar="FILE", help=_HELP, show_default=False, parser=path),
 ]
 MovedTexts = Annotated[
     list[Path] | None,
@@ -36,6 +41,7 @@ MovedTexts = Annotated[
         help="Training text of the run, if the file has moved; once for each of several.",
         metavar="FILE",
         show_default=False,
+        parser=path,
     ),
 ]
 Column = Annotated[

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ..errors import reason_of
 from ..wording import counted
 from .advice import pasted, unused
 from .errors import DataError, ReadOnce
@@ -78,7 +79,9 @@ class Source:
         except PermissionError:
             raise DataError(f"{self.location} may not be read.", "Check its permissions.") from None
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.location} could not be read: {error}.", WANTED) from None
+            raise DataError(
+                f"{self.location} could not be read: {reason_of(error)}.", WANTED
+            ) from None
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise DataError(
                 f"{self.location} changed while it was read.",
@@ -167,7 +170,7 @@ def built_in_names() -> Path:
 def _source(path: Path) -> Source:
     if path == STANDARD_INPUT:
         return Source(path, path, _read_standard_input())
-    if path == BUILT_IN and not path.exists():
+    if path == BUILT_IN and not os.access(path, os.F_OK):
         return Source(path, built_in_names())
     _require_no_address(path)
     return Source(path.absolute(), path)
@@ -227,6 +230,13 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False  # reading it says what is wrong
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # in a folder that may not be searched
 
 
 def _require_file(path: Path) -> None:

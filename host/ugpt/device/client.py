@@ -9,7 +9,14 @@ from typing import TypeVar
 
 from ..concurrency import run_together
 from ..rpc import messages
-from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, ProtocolError, firmware_too_old
+from ..rpc.errors import (
+    DeviceRestarted,
+    LinkClosed,
+    NoAnswer,
+    ProtocolError,
+    UnknownMethod,
+    firmware_too_old,
+)
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
@@ -27,9 +34,11 @@ from ..rpc.stats import LinkStats
 from . import evaluation, tensor_transfer
 from .bulk import Bulk, Progress, counter
 from .compatibility import table_blamed
+from .ports import VIRTUAL
 from .results import (
     DocumentsTaken,
     Evaluation,
+    KeptLosses,
     Losses,
     Sampled,
     SelfTest,
@@ -49,6 +58,7 @@ ResultT = TypeVar("ResultT")
 _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
 _RESTART_TIMEOUT_S = 10.0
+_STRIDE_MINOR = 1  # of the protocol, from which on a curve may leave steps out
 _LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
 _TIMES_MINOR = 1  # of the protocol, from which on devices estimate how long things take
 
@@ -61,13 +71,24 @@ class Device:
     InvalidValue for a value outside its range.
     """
 
-    def __init__(self, link: Link | LinkSession, description: str, name: str = "") -> None:
+    def __init__(
+        self,
+        link: Link | LinkSession,
+        description: str,
+        name: str = "",
+        *,
+        port: str = "",
+        named: bool = True,
+    ) -> None:
         self._link = link
         self._bulk = Bulk(link)
         self.description = description
         """Which device this is and why it was chosen."""
         self.name = name or description
         """The same in a few words, for where there is little room."""
+        self.port = port
+        self.named = named
+        """Whether the port was asked for, rather than found."""
 
     @property
     def hello(self) -> Hello:
@@ -75,6 +96,16 @@ class Device:
         if self._link.hello is None:
             raise LinkClosed
         return self._link.hello
+
+    @property
+    def option(self) -> tuple[str, ...]:
+        """The words of a command line that name this device; none if it is the one found."""
+        return ("--port", self.port) if self.named else ()
+
+    @property
+    def started_here(self) -> bool:
+        """Whether it is the virtual device that `connect` has started."""
+        return self.port == VIRTUAL
 
     @property
     def stats(self) -> LinkStats:
@@ -94,7 +125,13 @@ class Device:
         """
         if isinstance(self._link, LinkSession):
             return self
-        return Device(LinkSession(self._link), self.description, self.name)
+        return Device(
+            LinkSession(self._link),
+            self.description,
+            self.name,
+            port=self.port,
+            named=self.named,
+        )
 
     async def ping(self, payload: bytes = b"") -> bytes:
         """Returns the payload after a round trip."""
@@ -220,6 +257,15 @@ class Device:
             )
         )
 
+    async def weights_saved(self, step: int, sha256: str) -> None:
+        """Tells the device that a run folder has its weights, which may then be overwritten.
+
+        `sha256` is that of `weights_digest`. Firmware of 0.1.0 need not be told. Raises RunMismatch
+        if it holds other weights.
+        """
+        with contextlib.suppress(UnknownMethod):
+            await self._link.call(messages.weights_saved(step, bytes.fromhex(sha256)))
+
     # Training and sampling
 
     @property
@@ -331,13 +377,16 @@ class Device:
         """The data set in flash; raises BadData if there is none."""
         return await self._link.call(messages.data_info())
 
-    async def loss_history(self, first: int, count: int = _LOSSES_PER_REQUEST) -> tuple[float, ...]:
+    async def loss_history(self, first: int, count: int = _LOSSES_PER_REQUEST) -> KeptLosses:
         """Losses from step `first` (1-based) on that a run from flash has kept.
 
         At most those one frame holds; none if none are kept.
         """
         most = min(count, _LOSSES_PER_REQUEST, self._bulk.data_bytes // VALUE_BYTES)
-        return decode_floats(await self._link.call(messages.curve(first, most)))
+        strided = self.hello.minor >= _STRIDE_MINOR
+        result = await self._link.call(messages.curve(first, most, strided))
+        # A device that knows no strides has them all, from the first one wanted on.
+        return KeptLosses(result.first or first, result.stride, decode_floats(result.values))
 
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
         """Enables or disables printing samples by itself from power-up on."""

@@ -18,6 +18,14 @@ class Losses(NamedTuple):
     values: tuple[float, ...]
 
 
+class KeptLosses(NamedTuple):
+    """Losses of every `stride`th step from `first` (1-based) on."""
+
+    first: int
+    stride: int
+    values: tuple[float, ...]
+
+
 class Evaluation(NamedTuple):
     """The mean loss of each document's positions, after `step` completed steps."""
 

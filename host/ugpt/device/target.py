@@ -38,7 +38,7 @@ class Target:
     board: str = "esp32"
     """The board whose memory the virtual device has."""
     flash: Path | None = None
-    """The file with the flash of the virtual device."""
+    """The file with the flash of the virtual device; None: one that every call shares."""
     window: int | None = None
     """The most requests in flight; None: as many as the device allows."""
     pace: bool = False
@@ -54,7 +54,11 @@ class Target:
         Raises SeveralPorts if the choice is the user's, and PortNotFound for an address that is
         none.
         """
-        return choose_port(VIRTUAL if self.pace else self.port)
+        choice = choose_port(VIRTUAL if self.pace else self.port)
+        if choice.is_virtual and self.flash is None:
+            _, remark = virtual.kept_flash(self.board)
+            choice = Choice(choice.port, "; ".join(filter(None, (choice.reason, remark))))
+        return choice
 
     async def open_transport(self) -> Transport:
         """Opens the port for its bytes alone."""
@@ -85,14 +89,20 @@ class Target:
         link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
         try:
             hello = await link.open(open_timeout_s)
-            yield Device(link, _describe(choice, hello), _name(choice, hello))
+            yield Device(
+                link,
+                _describe(choice, hello),
+                _name(choice, hello),
+                port=choice.port if self.port is None else self.port,
+                named=self.port is not None,
+            )
         finally:
             await link.close()
 
     @property
-    def option(self) -> str:
-        """The part of a command line that names the port, with a blank before it; may be empty."""
-        return f" --port {self.port}" if self.port else ""
+    def option(self) -> tuple[str, ...]:
+        """The words of a command line that name the port, if it is named."""
+        return ("--port", self.port) if self.port is not None else ()
 
 
 def connect(

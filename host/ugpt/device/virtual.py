@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
-import platformdirs
-
+from ..advice import command as shell
+from ..errors import reason_of
 from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
+from ..state_folder import state_folder
 
 PROGRAM_VARIABLE = "UGPT_DEVICE"
 """Environment variable with the path of another device program."""
+
+IN_MEMORY = Path(os.devnull)
+"""In the place of a flash file: nothing is kept."""
 
 _PROGRAM = "ugpt-device"
 
@@ -54,8 +60,38 @@ def _places() -> Iterator[Path]:
 
 
 def default_flash(board: str) -> Path:
-    """The file that is the flash of the virtual device if none is named."""
-    return platformdirs.user_state_path("ugpt") / f"virtual-{board}.flash"
+    """The file that is the flash of the virtual device if none is named. Raises OSError."""
+    return state_folder() / f"virtual-{board}.flash"
+
+
+def kept_flash(board: str) -> tuple[Path, str]:
+    """The default file, made if needed; or IN_MEMORY, and why it cannot be used."""
+    try:
+        file = default_flash(board)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return IN_MEMORY, f"its flash is not kept, as {file} is no plain file"
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        where = getattr(error, "filename", None)
+        of = f" ({where})" if where else ""
+        return IN_MEMORY, f"its flash is not kept: {reason}{of}"
+    return file, ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a device that listens there is reached from this computer alone."""
+    name = host.strip("[]").casefold()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False  # all interfaces, or a name that may mean any of them
 
 
 def command(
@@ -63,14 +99,17 @@ def command(
 ) -> list[str]:
     """The command line of a virtual device; creates the folder of its flash file.
 
-    With `pace` it takes the time that the board is estimated to take.
+    Without `flash` that is the default file, or none if it cannot be used. With `pace` the device
+    takes the time that the board is estimated to take.
     """
-    file = default_flash(board) if flash is None else flash
+    file = kept_flash(board)[0] if flash is None else flash
+    if file == IN_MEMORY:
+        return [str(program()), "--board", board, *(["--pace"] if pace else []), *extra]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DeviceProgramError(
-            f"The flash of the virtual device cannot be kept at {file}: {error.strerror}.",
+            f"The flash of the virtual device cannot be kept at {file}: {reason_of(error)}.",
             "Name another file with --flash.",
         ) from error
     options = ["--board", board, "--flash", str(file), *(["--pace"] if pace else [])]
@@ -81,4 +120,16 @@ async def start(
     board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
 ) -> ProcessTransport:
     """Starts a virtual device that speaks on its standard streams."""
-    return await spawn("virtual device", [*command(board, flash, extra, pace), "--stdio"])
+    return await spawn(
+        "virtual device", [*command(board, flash, extra, pace), "--stdio"], _advice_for
+    )
+
+
+def _advice_for(said: str) -> str:
+    """What to do about a device that ended with these words."""
+    if "in use by another virtual device" not in said:
+        return ""
+    return (
+        "Wait until the ugpt that uses it ends, or start another device and give its address to "
+        f"--port: {shell('sim', '--flash', 'another.flash')}"
+    )

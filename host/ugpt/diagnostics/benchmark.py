@@ -13,12 +13,14 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..advice import command
 from ..concurrency import run_together
 from ..device.client import Device
 from ..device.tensors import encode_tokens
-from ..rpc.errors import Busy, NoRoom
-from ..rpc.messages import ErrorCode, Profile, Recipe, Shape, Source, TensorKind
+from ..rpc.errors import NoRoom
+from ..rpc.messages import Profile, Recipe, Shape, TensorKind
 from ..training.fit import require_fit
+from ..training.guard import require_no_detached_run
 from ..training.restore import INIT_STD
 
 PHASES = ("embedding", "attention", "mlp", "loss", "adam")
@@ -97,15 +99,20 @@ class Measurement:
 
 
 async def measure(
-    device: Device, shape: Shape, duration_s: float, on_part: Callable[[str], None]
+    device: Device,
+    shape: Shape,
+    duration_s: float,
+    on_part: Callable[[str], None],
+    *,
+    may_overwrite: bool = False,
 ) -> Measurement:
     """Measures each part for about `duration_s` and calls `on_part` with what comes next.
 
-    The model the device holds is saved first if it was not, and is back afterwards. Raises Busy
-    while the device trains by itself, DoesNotFit if `shape` needs too much memory.
+    The model the device holds is saved first if it was not, and is back afterwards. Raises
+    WouldOverwrite while the device trains by itself, DoesNotFit if `shape` needs too much memory.
     """
     plan = await require_fit(device, shape, _RECIPE, len(VOCABULARY))
-    async with _lent(device):
+    async with _lent(device, may_overwrite):
         await device.create(1 + secrets.randbelow(2**32 - 1), shape, _RECIPE, VOCABULARY)
         on_part("link")
         link = await _measure_link(device, duration_s)
@@ -119,25 +126,21 @@ async def measure(
 
 
 @asynccontextmanager
-async def _lent(device: Device) -> AsyncIterator[None]:
+async def _lent(device: Device, may_overwrite: bool) -> AsyncIterator[None]:
     """The memory of the device; afterwards it starts afresh and loads its own model."""
-    await _keep(device)
+    await _keep(device, may_overwrite)
     try:
         yield
     finally:
         await device.reset()
 
 
-async def _keep(device: Device) -> None:
+async def _keep(device: Device, may_overwrite: bool) -> None:
     """Has the device save what it has not saved yet. Raises UgptError if it cannot."""
     status = await device.status()
     if status.step < status.target_step:
-        if status.source is Source.FLASH:
-            raise Busy(
-                ErrorCode.BUSY,
-                "The device is training by itself",
-                advice="Wait for its end, or stop it first: ugpt attach, then Ctrl-C.",
-            )
+        if not may_overwrite:
+            require_no_detached_run(device, status)
         await device.pause()
         status = await device.status()
     if status.step <= status.saved_step:
@@ -148,7 +151,8 @@ async def _keep(device: Device) -> None:
         raise NoRoom(
             error.code,
             "The model in the memory of the device is too large for its flash, and would be lost",
-            advice="If it may be lost, restart the device first: ugpt reset.",
+            advice="If it may be lost, restart the device first: "
+            + command("reset", *device.option, "--overwrite"),
         ) from None
 
 

@@ -19,10 +19,11 @@ from ..device.target import Target
 from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
-from ..rpc import messages
-from ..rpc.errors import NoAnswer, PortError
+from ..rpc import holders, messages
+from ..rpc.errors import NoAnswer, PortError, PortPermission
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
+from ..rpc.transport import port_group
 from ..wording import counted
 from .clean_line import LineExaminer, cure, describe
 
@@ -94,49 +95,37 @@ def _examine_permissions(choice: Choice) -> Finding:
     if "://" in choice.port:
         return Finding(name, State.SKIPPED, "an address needs none")
     path = Path(choice.port)
-    if sys.platform != "win32" and not path.exists():
+    if sys.platform == "win32":
+        return Finding(name, State.OK, f"{path} needs none")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return Finding(name, State.FAIL, f"there is no {path}", "`ugpt ports` lists the ports.")
-    if sys.platform == "win32" or os.access(path, os.R_OK | os.W_OK):
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        text = f"{path} cannot be looked at: {reason}"
+        return Finding(name, State.FAIL, text, "`ugpt ports` lists the ports.")
+    if os.access(path, os.R_OK | os.W_OK):
         return Finding(name, State.OK, f"{path} may be read and written")
-    group = path.group()
-    return Finding(
-        name,
-        State.FAIL,
-        f"{path} may not be opened by this user",
-        f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again.",
-    )
+    refused = PortPermission(choice.port, port_group(choice.port))
+    return Finding(name, State.FAIL, f"{path} may not be opened by this user", refused.advice)
 
 
 def _examine_holders(choice: Choice) -> Finding:
     name = "other programs"
     if choice.is_virtual or "://" in choice.port:
         return Finding(name, State.SKIPPED, "nobody else can hold this port")
-    if not Path("/proc/self/fd").is_dir():
+    if not holders.is_known():
         return Finding(name, State.SKIPPED, "only Linux tells which programs hold a port")
-    holders = holders_of(Path(choice.port))
-    if not holders:
+    found = holders.holders_of(Path(choice.port))
+    if not found:
         return Finding(name, State.OK, "none holds the port")
-    listed = ", ".join(f"{program} (process {pid})" for pid, program in holders)
+    listed = ", ".join(map(str, found))
     advice = "Close it, or stop the service: ModemManager and brltty take serial ports to try them."
     # A virtual device keeps the far end of its pseudo-terminal open too.
-    if all(program == "ugpt-device" for _, program in holders):
+    if all(holder.program == "ugpt-device" for holder in found):
         return Finding(name, State.OK, f"none but the virtual device itself, {listed}")
     return Finding(name, State.FAIL, f"the port is held by {listed}", advice)
-
-
-def holders_of(port: Path) -> list[tuple[int, str]]:
-    """Processes (number, name) that have the port open, of those this user may look into."""
-    wanted = port.resolve()
-    found = []
-    for process in Path("/proc").iterdir():
-        if not process.name.isdecimal() or int(process.name) == os.getpid():
-            continue
-        try:
-            if any(link.readlink() == wanted for link in (process / "fd").iterdir()):
-                found.append((int(process.name), (process / "comm").read_text().strip()))
-        except OSError:
-            continue  # it ended, or belongs to somebody else
-    return sorted(found)
 
 
 async def _examine_chip(choice: Choice, target: Target) -> Finding:

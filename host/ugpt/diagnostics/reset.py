@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 
+from ..advice import command
+from ..device.client import Device
 from ..device.target import Target
 from ..rpc.address import scheme_of
 from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
 from ..rpc.rfc2217 import open_rfc2217
+from ..training.guard import WouldOverwrite, is_detached
 
 _RESET_S = 0.1
 
 
-async def restart(target: Target) -> tuple[str, Hello, Status]:
+async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, Hello, Status]:
     """Returns the description of the device, its hello and its status afterwards.
 
-    Raises NoAnswer if no ugpt firmware answers even after a reset by the control lines.
+    Raises WouldOverwrite if steps would be lost that are saved nowhere, and NoAnswer if no ugpt
+    firmware answers even after a reset by the control lines.
     """
     try:
         async with target.connect() as device:
+            if not may_overwrite:
+                _require_saved(device, await device.status())
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
@@ -27,6 +33,17 @@ async def restart(target: Target) -> tuple[str, Hello, Status]:
             raise
     async with target.connect() as device:
         return device.description, device.hello, await device.status()
+
+
+def _require_saved(device: Device, status: Status) -> None:
+    """A run that the board does by itself goes on from its checkpoint, and runs the rest again."""
+    if status.unsaved and status.step != status.saved_step and not is_detached(status):
+        raise WouldOverwrite(
+            f"The device holds a model of step {status.step:,} (run {status.run_id:08x}), and "
+            f"{f'only step {status.saved_step:,}' if status.saved_step else 'nothing'} of it is in "
+            "its flash: a restart would lose the rest.",
+            f"To save it first: {command('stop', *device.option)}. To restart anyway: --overwrite.",
+        )
 
 
 async def _pulse_reset(path: str) -> bool:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..errors import reason_of
 from .errors import ToolError
 
 _BACKTRACE = re.compile(r"Backtrace:((?:\s*0x[0-9a-fA-F]{8}:0x[0-9a-fA-F]{8})+)")
@@ -59,9 +60,9 @@ class Symbols:
         self.elf = elf
         try:
             content = elf.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ToolError(
-                f"{elf} cannot be read: {(error.strerror or '').lower()}.",
+                f"{elf} cannot be read: {reason_of(error).lower()}.",
                 "Name the firmware.elf of the build with --elf.",
             ) from None
         if not content.startswith(_ELF_MAGIC) or len(content) < _MACHINE_OFFSET + 2:
@@ -113,5 +114,9 @@ def _find_program(names: Sequence[str]) -> str:
 
 
 def _toolchain_folders() -> Iterator[Path]:
+    try:
+        home = Path.home()
+    except RuntimeError:  # nobody knows this user
+        return
     for pattern in _TOOLCHAINS:
-        yield from sorted(Path.home().glob(pattern), reverse=True)
+        yield from sorted(home.glob(pattern), reverse=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import reason_of
 from .errors import ImageError
 
 CHIPS = {
@@ -105,7 +106,7 @@ def read_image(path: Path) -> FirmwareImage:
 
     Raises ImageError if it is none, is damaged or incomplete.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return _read_build(path)
     content = _read(path)
     if content[_TABLE_OFFSET : _TABLE_OFFSET + 2] == _ENTRY_MAGIC:
@@ -115,6 +116,13 @@ def read_image(path: Path) -> FirmwareImage:
             return _read_build(path.parent)
         raise ImageError(f"{path} is a part of a firmware only.", _ADVICE)
     raise ImageError(f"{path} is no firmware image of an ESP32.", _ADVICE)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # reading it says what is wrong
 
 
 def _read_merged(path: Path, content: bytes) -> FirmwareImage:
@@ -180,9 +188,8 @@ def _describe(
 def _read(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or "it is not readable").lower()
-        raise ImageError(f"{path} cannot be read: {reason}.", _ADVICE) from None
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} cannot be read: {reason_of(error).lower()}.", _ADVICE) from None
     if not content:
         raise ImageError(f"{path} is empty.", _ADVICE)
     return content

@@ -31,14 +31,15 @@ class PortNotFound(PortError):
 
 
 class PortBusy(PortError):
-    """Another program holds the port."""
+    """Another program holds the port; `holder` says which, if that is known."""
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, holder: str = "") -> None:
         super().__init__(
-            f"Port {port} is in use by another program.",
+            f"Port {port} is in use by {holder or 'another program'}.",
             "Close the other ugpt, serial monitor or modem service and try again.",
         )
         self.port = port
+        self.holder = holder
 
 
 class PortPermission(PortError):
@@ -48,7 +49,8 @@ class PortPermission(PortError):
         advice = (
             f"Join the group {group}: sudo usermod -aG {group} $USER, then log out and in again."
             if group
-            else "Ask for read and write access to it."
+            else "Ask for read and write access to it; a container needs the number of its group "
+            "(docker run --group-add)."
         )
         super().__init__(f"Port {port} may not be opened by this user.", advice)
         self.port = port

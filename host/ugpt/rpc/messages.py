@@ -410,6 +410,10 @@ class Status:
     """Norm of the gradient of the last step that computed it, before clipping; nil if none has
     since the model was made or moved.
     """
+    unsaved: bool = False
+    """Whether the model has been trained to weights that no host has said to have saved; see
+    `weights_saved`.
+    """
 
 
 STATUS = Layout(
@@ -435,6 +439,7 @@ STATUS = Layout(
         Field("heap_least_free_bytes", "u32", default=0, since=1),
         Field("temperature_c", "f32", default=None, optional=True, since=1),
         Field("gradient_norm", "f32", default=None, optional=True, since=1),
+        Field("unsaved", "bool", default=False, since=1),
     ),
     Status,
 )
@@ -644,6 +649,18 @@ class SampleResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveResult:
+    """What `curve` returns."""
+
+    values: bytes
+    """Losses as little-endian float32; none if none are stored."""
+    first: int = 0
+    """The step of the first loss, which is not before the one wanted; 0 if none are stored."""
+    stride: int = 1
+    """Steps from one loss to the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class SelfTestResult:
     """What `self_test` returns."""
 
@@ -771,6 +788,13 @@ METHODS = table(
         make=WeightsDigestResult,
         since=1,
     ),
+    method(
+        "weights_saved",
+        Task.TRAINER,
+        (Field("step", "u32", most=16777216), Field("sha256", "bin", most=32)),
+        (),
+        since=1,
+    ),
     method("seek", Task.TRAINER, (Field("step", "u32", most=16777216),), ()),
     method(
         "documents_write",
@@ -834,8 +858,17 @@ METHODS = table(
     method(
         "curve",
         Task.TRAINER,
-        (Field("first", "u32", 1), Field("count", "u16", 1, 2048)),
-        (Field("values", "bin", most=8000),),
+        (
+            Field("first", "u32", 1),
+            Field("count", "u16", 1, 2048),
+            Field("strided", "bool", default=False, since=1),
+        ),
+        (
+            Field("values", "bin", most=8000),
+            Field("first", "u32", default=0, since=1),
+            Field("stride", "u32", default=1, since=1),
+        ),
+        make=CurveResult,
     ),
     method(
         "autorun",
@@ -946,6 +979,13 @@ def weights_digest() -> Call[WeightsDigestResult]:
     return Call(METHODS["weights_digest"], ())
 
 
+def weights_saved(step: int, sha256: bytes) -> Call[None]:
+    """Tells the device that its weights are saved in a run folder, so that they may be overwritten;
+    it remembers this with its checkpoint. `other_run` if it holds other weights.
+    """
+    return Call(METHODS["weights_saved"], (step, sha256))
+
+
 def seek(step: int) -> Call[None]:
     """Sets the number of completed steps, after tensors have been restored; documents and losses
     are taken up from there.
@@ -1028,9 +1068,9 @@ def data_info() -> Call[DataSet]:
     return Call(METHODS["data_info"], ())
 
 
-def curve(first: int, count: int) -> Call[bytes]:
+def curve(first: int, count: int, strided: bool = False) -> Call[CurveResult]:
     """Reads losses that a run from flash has stored with its checkpoints."""
-    return Call(METHODS["curve"], (first, count))
+    return Call(METHODS["curve"], (first, count, strided))
 
 
 def autorun(enabled: bool, temperature: float) -> Call[None]:

@@ -14,7 +14,7 @@ import re
 import signal
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from .errors import (
     PortPermission,
     WrongDeviceOption,
 )
+from .holders import holder_of_address, holders_of
 
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
@@ -102,10 +103,34 @@ class StreamTransport:
         return PortLost(self.name, _reason(error) if error.errno else "the device is gone")
 
 
-async def open_socket(url: str) -> StreamTransport:
+class SocketTransport(StreamTransport):
+    """A device behind a socket, which has one host at a time and tells others who that is."""
+
+    def __init__(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        super().__init__(name, reader, writer)
+        self._is_first = True
+
+    async def read(self) -> bytes:
+        data = await super().read()
+        if self._is_first and data.startswith(_BUSY_MARK):
+            while more := await super().read():
+                data += more
+            address = data.removeprefix(_BUSY_MARK).decode(errors="replace").strip()
+            holder = holder_of_address(address)
+            raise PortBusy(self.name, str(holder) if holder else address)
+        self._is_first = False
+        return data
+
+
+_BUSY_MARK = b"ugpt-device: in use by "
+
+
+async def open_socket(url: str) -> SocketTransport:
     """Connects to `socket://HOST:PORT`."""
     advice = "Start a device there first: ugpt sim --listen HOST:PORT."
-    return StreamTransport(url, *await open_stream(url, advice))
+    return SocketTransport(url, *await open_stream(url, advice))
 
 
 async def open_stream(url: str, advice: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -194,8 +219,11 @@ class ProcessTransport(StreamTransport):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         errors: asyncio.StreamReader,
+        advice_for: Callable[[str], str],
     ) -> None:
+        """`advice_for` knows what to do about the last words of a program that ended."""
         super().__init__(name, reader, writer)
+        self._advice_for = advice_for
         self._process = process
         self._last_words: deque[str] = deque(maxlen=20)
         self._listener = asyncio.create_task(self._listen(errors))
@@ -245,10 +273,14 @@ class ProcessTransport(StreamTransport):
             await asyncio.wait_for(self._process.wait(), CLOSE_TIMEOUT_S)
             await asyncio.wait({self._listener}, timeout=CLOSE_TIMEOUT_S)
         last_words = self._last_words[-1] if self._last_words else ""
-        return ended_error(self.name, self._process.returncode, last_words)
+        return ended_error(
+            self.name, self._process.returncode, last_words, self._advice_for(last_words)
+        )
 
 
-def ended_error(name: str, status: int | None, last_words: str) -> DeviceProgramError:
+def ended_error(
+    name: str, status: int | None, last_words: str, advice: str = ""
+) -> DeviceProgramError:
     """What it means that a program has ended with a status, and what it said last."""
     said = re.sub(r"^[\w-]+: ", "", last_words).rstrip(".")  # without its name
     if status == _WRONG_OPTION_STATUS and said:
@@ -258,10 +290,12 @@ def ended_error(name: str, status: int | None, last_words: str) -> DeviceProgram
         if status is None or status >= 0
         else f"by {signal.Signals(-status).name}"
     )
-    return DeviceProgramError(f"The {name} ended {how}{f': {said}' if said else ''}.")
+    return DeviceProgramError(f"The {name} ended {how}{f': {said}' if said else ''}.", advice)
 
 
-async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:
+async def spawn(
+    name: str, command: Sequence[str], advice_for: Callable[[str], str] = lambda said: ""
+) -> ProcessTransport:
     """Starts a program that speaks on its standard streams."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -280,7 +314,9 @@ async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    return ProcessTransport(name, process, process.stdout, process.stdin, process.stderr)
+    return ProcessTransport(
+        name, process, process.stdout, process.stdin, process.stderr, advice_for
+    )
 
 
 _PORTS_ADVICE = "`ugpt ports` lists the ports there are."
@@ -290,19 +326,20 @@ def open_error(path: str, error: OSError | ValueError) -> PortError:
     """What a failure to open a serial port means. pyserial's own exceptions are OSErrors."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EACCES, errno.EPERM):
-        return PortPermission(path, _group(path))
+        return PortPermission(path, port_group(path))
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        return PortBusy(path)
+        return PortBusy(path, ", ".join(map(str, holders_of(Path(path)))))
     if number == errno.ENOENT:
         return PortNotFound(path, "there is no such port", _PORTS_ADVICE)
     if number in (errno.ENXIO, errno.ENODEV, errno.EIO):
         return PortNotFound(path, "no device is behind it", _PORTS_ADVICE)
-    if Path(path).exists() and not Path(path).is_char_device():
-        return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
+    with contextlib.suppress(OSError, ValueError):  # of a name that is none
+        if Path(path).exists() and not Path(path).is_char_device():
+            return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
     return PortNotFound(path, _reason(error), _PORTS_ADVICE)
 
 
-def _group(path: str) -> str | None:
+def port_group(path: str) -> str | None:
     """The group that may open the port, if there is such a thing."""
     if sys.platform == "win32":
         return None
@@ -314,7 +351,7 @@ def _group(path: str) -> str | None:
         if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
             return None
         return grp.getgrgid(status.st_gid).gr_name
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):  # a container may have no name for it
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,11 +16,20 @@ from numpy.typing import NDArray
 
 from .config import RunConfig
 from .errors import RunError
+from .files import read_file
 
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
 
 _MOMENTS = ("first_moment", "second_moment")
+_VALUE_BYTES = 4
+_LENGTH_BYTES = 8  # of the header, before it
+_HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
+_NO_DIGEST = 64 * "0"
+# Within a text of the header the quotes would have backslashes.
+_DIGEST = re.compile(rb'"sha256":"(?P<digest>[0-9a-f]{64})"')
+_METADATA_OF_0_1_0 = {"step", "config", "shape", "vocabulary"}
+_NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,10 @@ class Checkpoint:
 
 
 def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str) -> bytes:
-    """The content of the file; step, configuration and vocabulary are its metadata."""
+    """The content of the file; step, configuration and vocabulary are its metadata.
+
+    So is a digest of the whole file, in which its own place counts as zeros.
+    """
     tensors = dict(checkpoint.weights)
     for kind in _MOMENTS:
         moments: Tensors = getattr(checkpoint, kind)
@@ -43,35 +56,65 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
         "config": config.to_toml(),
         "shape": json.dumps(asdict(config.shape)),
         "vocabulary": vocabulary,
-        "sha256": _digest(checkpoint),
+        "sha256": _NO_DIGEST,
     }
-    return safetensors.numpy.save(tensors, metadata)
+    content = safetensors.numpy.save(tensors, metadata)
+    (place,) = _DIGEST.finditer(content, 0, _header_end(content))
+    return _with_digest(content, place, hashlib.sha256(content).hexdigest().encode())
 
 
-def read_checkpoint(file: Path, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint:
-    """Reads the file. Raises RunError if it is damaged.
+def read_checkpoint(
+    file: Path, matrices: Mapping[str, tuple[int, int]], total_steps: int
+) -> Checkpoint | None:
+    """Reads the file, or returns None if there is none. Raises RunError if it is damaged.
 
     `matrices` holds rows and columns of the parameter matrices in canonical order.
     """
+    parameters = sum(rows * columns for rows, columns in matrices.values())
+    content = read_file(file, 3 * _VALUE_BYTES * parameters + _HEADER_MAX_BYTES)
+    if content is None:
+        return None
     try:
-        with safetensors.safe_open(file, framework="numpy") as content:
-            metadata = content.metadata()
-            step = int(metadata["step"])
-            kinds = [
-                {name: content.get_tensor(prefix + name) for name in matrices}
-                for prefix in ("", *(f"{kind}." for kind in _MOMENTS))
-            ]
-    except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        step = _require_whole(content)
+        tensors = safetensors.numpy.load(content)
+        kinds = [
+            {name: tensors[prefix + name] for name in matrices}
+            for prefix in ("", *(f"{kind}." for kind in _MOMENTS))
+        ]
+    except (safetensors.SafetensorError, RecursionError, *_NONSENSE) as error:
         raise _damaged(file, str(error)) from None
-    for tensors in kinds:
-        for name, values in tensors.items():
+    for kind in kinds:
+        for name, values in kind.items():
             if values.shape != matrices[name] or values.dtype != np.float32:
                 raise _damaged(file, f"{name} has another shape than the model")
-    checkpoint = Checkpoint(step, *kinds)
-    # Absent in files of version 0.1.0.
-    if metadata.get("sha256", _digest(checkpoint)) != _digest(checkpoint):
-        raise _damaged(file, "its digest is that of other values")
-    return checkpoint
+    if not 0 <= step <= total_steps:
+        raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
+    return Checkpoint(step, *kinds)
+
+
+def _require_whole(content: bytes) -> int:
+    """The step, if the digest is that of the content. Raises ValueError or an error of parsing."""
+    end = _header_end(content)
+    metadata = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
+    places = list(_DIGEST.finditer(content, 0, end))
+    # Files of version 0.1.0 have none. They hold nothing else than these, so that one whose name
+    # was altered is no file of that version.
+    if not places and metadata.keys() == _METADATA_OF_0_1_0:
+        return int(metadata["step"])
+    if len(places) != 1:
+        raise ValueError("its digest is missing")
+    blank = _with_digest(content, places[0], _NO_DIGEST.encode())
+    if hashlib.sha256(blank).hexdigest().encode() != places[0]["digest"]:
+        raise ValueError("its digest is that of other values")
+    return int(metadata["step"])
+
+
+def _header_end(content: bytes) -> int:
+    return _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+
+
+def _with_digest(content: bytes, place: re.Match[bytes], digest: bytes) -> bytes:
+    return content[: place.start("digest")] + digest + content[place.end("digest") :]
 
 
 def weights_digest(weights: Tensors) -> str:
@@ -79,15 +122,6 @@ def weights_digest(weights: Tensors) -> str:
     digest = hashlib.sha256()
     for values in weights.values():
         digest.update(values.astype("<f4").tobytes())
-    return digest.hexdigest()
-
-
-def _digest(checkpoint: Checkpoint) -> str:
-    """sha256 of all that is read back: a run must not go on from other bits than it stopped at."""
-    digest = hashlib.sha256(str(checkpoint.step).encode())
-    for tensors in (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment):
-        for values in tensors.values():
-            digest.update(values.astype("<f4").tobytes())
     return digest.hexdigest()
 
 

@@ -12,10 +12,12 @@ from ..data.reading import ReadFile, Reading
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
+from .identity import Identity
+from .save_period import EVERY_MINUTE, SavePeriod
 
 _TEXTS = ("data_sha256", "device", "ugpt")
 _VALIDATION_KEY = "held_out"  # in the file, for `validation_documents`
-_NUMBERS = ("seed", "save_every", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents")
+_NUMBERS = ("seed", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents")
 
 
 class Init(StrEnum):
@@ -35,7 +37,7 @@ class RunConfig:
     recipe: Recipe
     seed: int
     init: Init
-    save_every: int
+    save_every: SavePeriod
     run_id: int
     device: str
     ugpt: str
@@ -51,6 +53,8 @@ class RunConfig:
     """All texts, if there are several."""
     changes: tuple[str, ...] = ()
     """What was done to the texts, in sentences."""
+    identity: Identity | None = None
+    """The device that the run belongs to; None if it has met none, or was begun before 0.2.0."""
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
@@ -69,11 +73,12 @@ class RunConfig:
         values[_VALIDATION_KEY] = values.pop("validation_documents")
         return tomli_w.dumps(
             {
-                **values,
+                **_without_none(values),
                 "data": str(self.data),
                 "reading": _without_none(asdict(self.reading)),
                 "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
                 "init": str(self.init),
+                "save_every": str(self.save_every),
                 "recipe": {
                     **asdict(self.recipe),
                     "schedule": self.recipe.schedule.name.lower(),
@@ -95,10 +100,12 @@ class RunConfig:
                 "shape": Shape(**values["shape"]),
                 "recipe": _recipe(values["recipe"]),
                 "init": Init(values["init"]),
+                "save_every": _save_period(values["save_every"]),
                 "reading": _reading(values.get("reading")),
                 "files": tuple(
                     ReadFile(Path(file["path"]), file["sha256"]) for file in values.get("files", ())
                 ),
+                "identity": _identity(values.get("identity")),
                 "changes": tuple(values.get("changes", ())),
             }
         )
@@ -107,6 +114,14 @@ class RunConfig:
 
     def _require_sense(self) -> None:
         """Raises ValueError for a model or a training that the device would refuse."""
+        for path in (self.data, *(file.path for file in self.files)):
+            if "\0" in str(path):
+                raise ValueError("the path of a text has a zero byte")
+        if not all(isinstance(text, str) for text in self.changes):
+            raise TypeError("changes are no texts")
+        _require_kinds(self.reading)
+        if not all(isinstance(file.sha256, str) for file in self.files):
+            raise TypeError("sha256 is no text")
         try:
             encode_record(self.shape)
             encode_record(self.recipe)
@@ -137,6 +152,30 @@ def _reading(values: object) -> Reading:
     if not isinstance(values, dict):
         raise TypeError("reading is no table")
     return Reading(**values)
+
+
+def _require_kinds(reading: Reading) -> None:
+    """Raises TypeError or ValueError for a value that no reading is made with."""
+    if not isinstance(reading.column, str):
+        raise TypeError("column is no text")
+    if reading.window is not None and (type(reading.window) is not int or reading.window < 0):
+        raise ValueError("window is no whole number from 0 on")
+    for name in ("text", "lower", "dedupe", "keep_marks"):
+        if not isinstance(getattr(reading, name), bool):
+            raise TypeError(f"{name} is neither true nor false")
+
+
+def _save_period(value: object) -> SavePeriod:
+    """Version 0.1.0 wrote a number of steps, and 0 if nobody had chosen one."""
+    if type(value) is int:
+        return SavePeriod.parse(str(value)) if value else EVERY_MINUTE
+    if not isinstance(value, str):
+        raise TypeError("save_every is no text")
+    return SavePeriod.parse(value)
+
+
+def _identity(values: object) -> Identity | None:
+    return None if values is None else Identity.from_values(values)
 
 
 def _recipe(values: object) -> Recipe:

@@ -7,3 +7,11 @@ from ..errors import UgptError
 
 class RunError(UgptError):
     """A run folder cannot be created, read or resumed."""
+
+
+class DiskFull(RunError):
+    """There is no room for a file of a run folder; there may be later."""
+
+
+class OtherDevice(RunError):
+    """A run belongs to another device than the one that answers."""

@@ -16,18 +16,33 @@ Every file is written whole or not at all, except metrics.jsonl, to which whole 
 from __future__ import annotations
 
 import datetime
+import errno
+import itertools
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+import unicodedata
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from .atomic import write_atomically, write_error
+from ..advice import command
 from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
 from .config import RunConfig
 from .errors import RunError
+from .files import exists, read_file, write_atomically, write_error
+from .identity import Identity
+from .lock import FolderLock
 from .metrics import Metrics
 
+# File systems take 255 bytes, of which a date, a time and a number need 20.
+_NAME_BYTES = 200
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
+_CONFIG_MAX_BYTES = 2**24
+_REASON_LENGTH = 200
 _BORDER = 40  # characters of the line between texts
 
 
@@ -42,67 +57,117 @@ class Run:
         *,
         exists: bool = False,
         standard_input: bytes | None = None,
+        numbered: bool = False,
     ) -> None:
+        """With `numbered`, a name that is taken when the folder is made gets a number."""
         self.path = path
         self.config = config
         self.metrics = metrics
         self._exists = exists
         self._standard_input = standard_input
+        self._numbered = numbered
+        self._lock: FolderLock | None = None
+        self._alone = False
 
     @classmethod
-    def new(cls, path: Path, config: RunConfig, standard_input: bytes | None = None) -> Self:
+    def new(
+        cls,
+        path: Path,
+        config: RunConfig,
+        standard_input: bytes | None = None,
+        *,
+        numbered: bool = False,
+    ) -> Self:
         """A run whose folder `begin` will make.
 
-        `standard_input` is the text that came from there, which the folder keeps. Raises RunError
-        if something is at `path`, or if a path is none that can be written down.
+        `standard_input` is the text that came from there, which the folder keeps. With `numbered`,
+        a path that is taken by then gets a number; otherwise RunError is raised. So it is if a path
+        is none that can be written down.
         """
-        require_absent(path)
         _require_utf8(path)
+        require_absent(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
-        metrics = Metrics.open(path / "metrics.jsonl")
-        return cls(path, config, metrics, standard_input=standard_input)
+        if not numbered:
+            require_absent(path)
+        metrics = Metrics(path / "metrics.jsonl", array("f"), {})
+        return cls(path, config, metrics, standard_input=standard_input, numbered=numbered)
 
-    def begin(self, device: str) -> None:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within the block no other program writes to the folder. Raises RunError if one does now.
+
+        What others have written to it since it was opened is taken in.
+        """
+        self._alone = True
+        try:
+            if self._exists:
+                self._take_lock()
+                self.config = _read_config(self.path)
+                self.metrics = Metrics.open(self.path / "metrics.jsonl")
+            yield
+        finally:
+            self._alone = False
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def _take_lock(self) -> None:
+        lock = FolderLock(self.path)
+        lock.acquire()
+        self._lock = lock
+
+    def begin(self, device: str, identity: Identity | None = None) -> None:
         """Makes the folder of a new run, on `device`; does nothing for one that exists.
 
         Raises RunError, leaving no folder, if it cannot be made.
         """
         if self._exists:
             return
-        require_absent(self.path)
+        self.config = replace(self.config, device=device, identity=identity)
+        contents = {"config.toml": self.config.to_toml().encode()}
+        if self._standard_input is not None:
+            contents[self.input_file.name] = self._standard_input
+        self._make_folder(contents)
         try:
-            self.path.mkdir(parents=True)
-        except OSError as error:
-            raise write_error(self.path, error) from None
-        try:
-            if self._standard_input is not None:
-                write_atomically(self.input_file, self._standard_input)
-                self._standard_input = None
-            self.config = replace(self.config, device=device)
-            write_atomically(self.path / "config.toml", self.config.to_toml().encode())
+            if self._alone:
+                self._take_lock()
         except RunError:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
+        self._standard_input = None
         self._exists = True
+
+    def _make_folder(self, contents: Mapping[str, bytes]) -> None:
+        """Raises RunError if something is in the way that a number does not avoid."""
+        base, number = self.path, 1
+        while exists(self.path) or not _make_folder(self.path, contents):
+            if not self._numbered:
+                require_absent(self.path)
+            number += 1
+            self.path = base.with_name(f"{base.name}-{number}")
+        self.metrics = Metrics(self.path / "metrics.jsonl", array("f"), {})
+
+    def move_to(self, device: str, identity: Identity) -> None:
+        """Writes down that the run belongs to another device from now on."""
+        self.config = replace(self.config, device=device, identity=identity)
+        write_atomically(self.path / "config.toml", self.config.to_toml().encode())
+
+    @property
+    def exists(self) -> bool:
+        """Whether its folder has been made."""
+        return self._exists
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
-        file = path / "config.toml"
-        try:
-            config = RunConfig.from_toml(file.read_text("utf-8"))
-        except OSError as error:
+        run = cls(path, _read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
+        if run.input_file.is_symlink():
             raise RunError(
-                f"{path} is not a run folder: {file.name} cannot be read ({error.strerror}).",
-                "Give the folder that `ugpt train` made.",
-            ) from None
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise RunError(
-                f"{file} is not the configuration of a run: {error}.",
-                "Restore the file, or start a new run.",
-            ) from None
-        return cls(path, config, Metrics.open(path / "metrics.jsonl"), exists=True)
+                f"{run.input_file} cannot be read: it is a symbolic link.",
+                "Put the text itself in its place.",
+            )
+        return run
 
     @property
     def input_file(self) -> Path:
@@ -131,7 +196,7 @@ class Run:
         `matrices` holds rows and columns of the parameter matrices in canonical order.
         """
         file = self.path / "checkpoint.safetensors"
-        return read_checkpoint(file, matrices) if file.exists() else None
+        return read_checkpoint(file, matrices, self.config.recipe.total_steps)
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""
@@ -144,6 +209,66 @@ class Run:
         write_atomically(self.path / "loss.png", png)
 
 
+def _read_config(path: Path) -> RunConfig:
+    file = path / "config.toml"
+    content = read_file(file, _CONFIG_MAX_BYTES)
+    if content is None:
+        raise RunError(
+            f"{path} is not a run folder: there is no {file.name} in it.",
+            "Give the folder that `ugpt train` made.",
+        )
+    try:
+        return RunConfig.from_toml(content.decode())
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"{file} is not the configuration of a run: {_one_line(error)}.",
+            "Restore the file, or start a new run.",
+        ) from None
+
+
+def _one_line(error: Exception) -> str:
+    """What is wrong, short: the values come from the file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}..."
+
+
+def _make_folder(path: Path, contents: Mapping[str, bytes]) -> bool:
+    """Makes a folder with these files, or none: a kill never leaves one without them.
+
+    False if something else has taken the path meanwhile.
+    """
+    unfinished: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".ugpt-", dir=path.parent))
+        for name, content in contents.items():
+            write_atomically(unfinished / name, content)
+        unfinished.chmod(0o777 & ~_umask())
+        unfinished.rename(path)
+    except OSError as error:
+        _remove(unfinished)
+        if error.errno in _TAKEN and exists(path):
+            return False
+        raise write_error(path, error) from None
+    except RunError as error:
+        _remove(unfinished)
+        message = error.message.replace(str(unfinished), str(path))
+        raise type(error)(message, error.advice) from None
+    return True
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    """The mode bits that this process does not give to what it makes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def _border(texts: Sequence[str]) -> str:
     """A line of = that no text holds; the first line of the file tells how long it is."""
     length = _BORDER
@@ -154,11 +279,13 @@ def _border(texts: Sequence[str]) -> str:
 
 def require_absent(path: Path) -> None:
     """Raises RunError if something is at `path`, which a new run would mix with."""
-    if path.exists() or path.is_symlink():
-        raise RunError(
-            f"{path} exists already.",
-            f"Name another folder, or go on with that run: ugpt train --resume {path}",
-        )
+    if not exists(path):
+        return
+    advice = "Name another folder."
+    if os.path.lexists(path / "config.toml"):
+        resume = command("train", "--resume", path)
+        advice = f"Name another folder, or go on with that run: {resume}"
+    raise RunError(f"{path} exists already.", advice)
 
 
 def _require_utf8(path: Path) -> None:
@@ -173,10 +300,17 @@ def _require_utf8(path: Path) -> None:
 
 
 def default_path(name: str, now: datetime.datetime) -> Path:
-    """A folder under runs/ that does not exist yet, named after the data set and the time."""
-    base = Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
-    path, number = base, 1
-    while path.exists():
-        number += 1
-        path = base.with_name(f"{base.name}-{number}")
-    return path
+    """A folder under runs/, named after the data set and the time."""
+    shown = "".join("_" if _is_awkward(character) else character for character in name)
+    return Path("runs") / f"{_cut(shown, _NAME_BYTES)}-{now:%Y%m%d-%H%M%S}"
+
+
+def _is_awkward(character: str) -> bool:
+    """Whether it is no good in a name that people read and type: such as a line break."""
+    return unicodedata.category(character)[0] in "CZ" and character != " "
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    """The start of `text`, in whole characters."""
+    sizes = itertools.accumulate(len(character.encode()) for character in text)
+    return text[: sum(size <= most_bytes for size in sizes)]

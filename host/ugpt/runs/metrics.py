@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-from .atomic import write_error
-from .errors import RunError
+from .errors import DiskFull
+from .files import open_plain, read_file, write_all, write_atomically, write_error
 
-_STEPS_MAX = 2**24  # of the protocol
+STEPS_MAX = 2**24
+"""The most steps of a run."""
+
+_MOST_BYTES = 2**32  # of which a run of the most steps needs a half
+_LINE_BYTES = 4096  # of an entry, many times what one takes
+_END = b"}\n"
 
 
 class Metrics:
     """metrics.jsonl: the loss of every step so far that is known, in order.
 
-    Only a board that trained by itself for long leaves a gap, of losses it no longer held.
+    There is a gap where a board that trained by itself no longer held the losses, and where the
+    file was damaged. A file that cannot be written for lack of room is written later: what is
+    recorded meanwhile is kept in memory.
     """
 
     def __init__(self, path: Path, losses: array[float], val_losses: dict[int, float]) -> None:
@@ -28,34 +36,28 @@ class Metrics:
         """float32 loss of step i + 1 at index i; not a number if it is not known."""
         self.val_losses = val_losses
         """Validation loss by the number of steps completed."""
+        self.damaged = False
+        """Whether something in the file is no entry: what was lost there is not known."""
+        self._unwritten = b""
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Reads what is there; a torn last line, left by a crash, is cut off."""
-        try:
-            content = path.read_bytes() if path.exists() else b""
-        except OSError as error:
-            raise RunError(f"{path} cannot be read ({error.strerror}).") from None
+        """Reads what is there. Lines that are no entries, such as a torn one, are left out.
+
+        The file stays as it is until something is recorded.
+        """
+        content = read_file(path, _MOST_BYTES) or b""
         losses = array("f")
         val_losses: dict[int, float] = {}
-        lines = content.split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                entry = json.loads(line)
-                if not len(losses) < entry["step"] <= _STEPS_MAX:
-                    raise ValueError
-                _skip(losses, entry["step"] - 1)
-                losses.append(entry["loss"])
-                if "val_loss" in entry:
-                    val_losses[entry["step"]] = float(entry["val_loss"])
-            except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
-                raise RunError(
-                    f"Line {number} of {path} is not the entry of a step after those before it.",
-                    "Cut the file off before that line, then resume the run.",
-                ) from None
+        entries = 0
+        for entry in _entries(content):
+            _skip(losses, entry.step - 1)
+            losses.append(entry.loss)
+            if entry.val_loss is not None:
+                val_losses[entry.step] = entry.val_loss
+            entries += 1
         metrics = cls(path, losses, val_losses)
-        if lines[-1]:
-            metrics._truncate(len(content) - len(lines[-1]))
+        metrics.damaged = content[-1:] not in (b"", b"\n") or entries != content.count(b"\n")
         return metrics
 
     @property
@@ -70,16 +72,16 @@ class Metrics:
     def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
         """Appends the losses of steps `first`.. (1-based), each with its number of tokens.
 
+        A loss that is no number is not known, and leaves a gap.
         Steps that are recorded already are compared: if one differs, the file is rewritten from
         there on, and that step is returned; one that was given up stays so. Raises RunError,
-        leaving the file as it was, if it cannot be written.
+        leaving the file as it was, if it cannot be written; after DiskFull all is kept in memory
+        until there is room.
         """
         if first > self.step + 1:
             raise ValueError(f"step {first} after step {self.step} leaves a gap")
         known = self.losses[first - 1 : first - 1 + len(losses)]
-        differing = next(
-            (i for i, loss in enumerate(known) if loss != losses[i] and not math.isnan(loss)), None
-        )
+        differing = next((i for i, loss in enumerate(known) if _differ(loss, losses[i])), None)
         changed = None
         if differing is not None:
             changed = first + differing
@@ -92,58 +94,138 @@ class Metrics:
     def record_validation(self, val_loss: float) -> None:
         """Adds the validation loss to the entry of the last step.
 
-        Raises RunError, leaving the file as it was, if it cannot be written.
+        Raises RunError, leaving the file as it was, if it cannot be written; after DiskFull it is
+        kept in memory until there is room.
         """
-        end = b"}\n"
+        self.val_losses[self.step] = val_loss
+        added = f', "val_loss": {json.dumps(val_loss)}'.encode() + _END
+        if self._unwritten:
+            self._unwritten = self._unwritten.removesuffix(_END) + added
+            self.flush()
+            return
+        self._mend()
         try:
-            # Only the end of the line is replaced: one that is torn is cut off when it is read.
-            with self._path.open("rb+", buffering=0) as file:
-                start = file.seek(-len(end), os.SEEK_END)
-                data = f', "val_loss": {json.dumps(val_loss)}'.encode() + end
+            # Only the end of the line is replaced: one that is torn is left out when it is read.
+            descriptor = open_plain(self._path, os.O_RDWR)
+            try:
+                start = os.lseek(descriptor, -len(_END), os.SEEK_END)
                 try:
-                    while data:
-                        data = data[file.write(data) :]
+                    write_all(descriptor, added)
                 except OSError:
-                    file.seek(start)
-                    file.write(end)
-                    file.truncate()
+                    os.lseek(descriptor, start, os.SEEK_SET)
+                    write_all(descriptor, _END)
+                    os.ftruncate(descriptor, start + len(_END))
                     raise
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            del self.val_losses[self.step]
+            raise write_error(self._path, error) from None
+
+    def flush(self) -> None:
+        """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
+        if not self._unwritten:
+            return
+        self._mend()
+        try:
+            descriptor = open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            try:
+                size = os.fstat(descriptor).st_size
+                try:
+                    write_all(descriptor, self._unwritten)
+                except OSError:
+                    os.ftruncate(descriptor, size)
+                    raise
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise write_error(self._path, error) from None
-        self.val_losses[self.step] = val_loss
+        self._unwritten = b""
 
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
         # repr gives the float32 exactly: a shortest float32 text would read back as another double.
         text = "".join(
             f'{{"step": {first + i}, "loss": {loss!r}, "tokens": {count}}}\n'
             for i, (loss, count) in enumerate(zip(losses, tokens, strict=True))
+            if not math.isnan(loss)
         )
-        size = self._path.stat().st_size if self._path.exists() else 0
+        before = len(self._unwritten)
+        self._unwritten += text.encode()
         try:
-            with self._path.open("ab", buffering=0) as file:
-                data = text.encode()
-                while data:
-                    data = data[file.write(data) :]
-        except OSError as error:
-            if self._path.exists():
-                self._truncate(size)
-            raise write_error(self._path, error) from None
+            self.flush()
+        except DiskFull:
+            self.losses.extend(losses)
+            raise
+        except BaseException:
+            self._unwritten = self._unwritten[:before]
+            raise
         self.losses.extend(losses)
 
     def _cut(self, step: int) -> None:
         """Drops the entries of `step` and later."""
-        content = self._path.read_bytes()
-        entries = sum(not math.isnan(loss) for loss in self.losses[: step - 1])
-        kept = content.split(b"\n", entries)[:entries]
-        self._truncate(sum(len(line) + 1 for line in kept))
+        if self._unwritten:
+            self.flush()
+        self._rewrite(step - 1)
         del self.losses[step - 1 :]
         self.val_losses = {at: loss for at, loss in self.val_losses.items() if at < step}
 
-    def _truncate(self, size_bytes: int) -> None:
-        try:
-            os.truncate(self._path, size_bytes)
-        except OSError as error:
-            raise write_error(self._path, error) from None
+    def _mend(self) -> None:
+        """Takes out of the file what is no entry, before more is written behind it."""
+        if self.damaged:
+            self._rewrite(STEPS_MAX)
+            self.damaged = False
+
+    def _rewrite(self, last_step: int) -> None:
+        content = read_file(self._path, _MOST_BYTES) or b""
+        kept = [entry.line for entry in _entries(content) if entry.step <= last_step]
+        write_atomically(self._path, b"".join(kept))
+
+
+class _Entry(NamedTuple):
+    """A line of the file."""
+
+    step: int
+    loss: float
+    val_loss: float | None
+    line: bytes
+
+
+def _entries(content: bytes) -> Iterator[_Entry]:
+    """The entries in ascending order of their steps.
+
+    One whose step is beyond that of the next is damaged: it would hide all that follow.
+    """
+    last, ahead = 0, None
+    for line in io.BytesIO(content):
+        entry = _parse(line)
+        if entry is None or entry.step <= last:
+            continue
+        if ahead is not None and ahead.step < entry.step:
+            yield ahead
+            last = ahead.step
+        ahead = entry
+    if ahead is not None:
+        yield ahead
+
+
+def _parse(line: bytes) -> _Entry | None:
+    """None for a line that is no entry, or is torn."""
+    if len(line) > _LINE_BYTES or not line.endswith(b"\n"):
+        return None
+    try:
+        values = json.loads(line)
+        step, loss, val_loss = values["step"], values["loss"], values.get("val_loss")
+        if type(step) is not int or not 0 < step <= STEPS_MAX:
+            return None
+        (loss,) = array("f", [loss])
+        return _Entry(step, loss, None if val_loss is None else float(val_loss), line)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _differ(one: float, other: float) -> bool:
+    """Whether two losses of a step, both known, are not the same."""
+    return one != other and not math.isnan(one) and not math.isnan(other)
 
 
 def _skip(losses: array[float], step: int) -> None:

@@ -10,18 +10,23 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
+from ..state_folder import state_folder
 from .errors import RunError
+from .files import read_file, write_atomically
 from .folder import Run
 
+_NOTE_MAX_BYTES = 2**16
 
-def remember(run: Run) -> None:
-    """Makes the folder of a run known to `find_run`, as far as that can be written down."""
-    note = _note(run.config.run_id)
-    with contextlib.suppress(OSError):
+
+def remember(run: Run) -> bool:
+    """Makes the folder of a run known to `find_run`; False if that cannot be written down."""
+    try:
+        note = _note(run.config.run_id)
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(f"{run.path.absolute()}\n", "utf-8")
+        write_atomically(note, f"{run.path.absolute()}\n".encode())
+    except (OSError, RunError):
+        return False
+    return True
 
 
 def forget(run: Run) -> None:
@@ -43,12 +48,14 @@ def find_run(run_id: int) -> Run | None:
 
 
 def _candidates(run_id: int) -> Iterator[Path]:
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        yield Path(_note(run_id).read_text("utf-8").strip())
+    with contextlib.suppress(OSError, RunError, UnicodeDecodeError):
+        content = read_file(_note(run_id), _NOTE_MAX_BYTES) or b""
+        if content and b"\0" not in content:
+            yield Path(content.decode().removesuffix("\n"))
     for folder in (Path("runs"), Path()):
-        for config in sorted(folder.glob("*/config.toml")):
-            yield config.parent
+        with contextlib.suppress(OSError):
+            yield from sorted(config.parent for config in folder.glob("*/config.toml"))
 
 
 def _note(run_id: int) -> Path:
-    return platformdirs.user_state_path("ugpt") / "runs" / f"{run_id:08x}"
+    return state_folder() / "runs" / f"{run_id:08x}"

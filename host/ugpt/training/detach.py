@@ -12,16 +12,15 @@ from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
 from ..wording import counted
+from .belonging import record_device, require_own_device
 from .dataset_upload import push_data
 from .events import Event, Purpose
 from .feeder import require_no_error
 from .fit import require_fit
+from .guard import require_free
 from .restore import place
 from .session import Session
 from .transfers import transfer_told
-
-SAVE_PERIOD_S = 60.0
-"""How much work a power cut may cost at most, if the user does not say."""
 
 _FIRST_STEP_TIMEOUT_S = 10.0
 _LOOK_S = 0.05
@@ -36,14 +35,17 @@ class Detached(Event):
     step: int
     total_steps: int
     save_every: int
-    """Steps from one checkpoint to the next, at most."""
+    """Steps from one checkpoint to the next; 0 if only the end is saved."""
+    remembered: bool = True
+    """Whether `ugpt attach` finds the run folder by itself, wherever it lies."""
 
 
 async def detach(device: Device, session: Session) -> Detached:
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
-    The weights it ends with are those of the same run with a host. Raises DoesNotFit or NoRoom,
-    leaving the board as it was, if the run cannot live on it.
+    The weights it ends with are those of the same run with a host. The run folder must be the
+    caller's alone. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot live
+    on it.
     """
     with table_blamed(device.hello):
         return await _detach(device, session)
@@ -51,8 +53,10 @@ async def detach(device: Device, session: Session) -> Detached:
 
 async def _detach(device: Device, session: Session) -> Detached:
     run, config = session.run, session.run.config
+    require_own_device(device, session, may_move=session.may_move)
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
+    await require_free(device, may_overwrite=session.may_overwrite, run_id=config.run_id)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
     async with transfer_told(session.emit, Purpose.PUSH) as progress:
@@ -63,17 +67,16 @@ async def _detach(device: Device, session: Session) -> Detached:
             block_size=config.shape.block_size,
             progress=progress,
         )
-    run.begin(device.description)
+    record_device(device, session)
     point = await place(device, session)
-    total_steps = session.total_steps
-    await device.train(total_steps, config.save_every, Source.FLASH)
+    total_steps, every = session.total_steps, config.save_every.steps
+    await device.train(total_steps, every, Source.FLASH)
     status = await _see_it_go(device, point.step)
-    every = config.save_every
-    if not every:
-        every = min(_steps_between_saves(status), total_steps)
+    if config.save_every.seconds:
+        every = min(_steps_in(config.save_every.seconds, status), total_steps)
         await device.train(total_steps, every, Source.FLASH)
-    remember(run)
-    return Detached(run.path, device.description, status.step, total_steps, every)
+    remembered = remember(run)
+    return Detached(run.path, device.description, status.step, total_steps, every, remembered)
 
 
 def _require_checkpoint_room(device: Device, plan: Plan) -> None:
@@ -102,6 +105,7 @@ async def _see_it_go(device: Device, step: int) -> Status:
         await asyncio.sleep(_LOOK_S)
 
 
-def _steps_between_saves(status: Status) -> int:
+def _steps_in(duration_s: float, status: Status) -> int:
+    """Steps, because a device that counted time would save at another step each time."""
     step_s = status.step_us / 1e6 or _FIRST_STEP_TIMEOUT_S
-    return max(round(SAVE_PERIOD_S / step_s), 1)
+    return max(round(duration_s / step_s), 1)

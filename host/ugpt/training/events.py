@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from ..advice import command
 
 JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
 """Names that the JSON lines keep, whatever the code calls them."""
@@ -48,6 +51,8 @@ class Started(Event):
     total_steps: int
     source: str
     validation_documents: int = 0
+    resumed: bool = False
+    """Whether the run had been begun before."""
     device_name: str = ""
     """The device in a few words."""
 
@@ -71,7 +76,10 @@ class Step(Event):
 
 @dataclass(frozen=True)
 class StepLosses(Event):
-    """Losses of consecutive steps from `first` (1-based) on, with the tokens of each."""
+    """Losses of consecutive steps from `first` (1-based) on, with the tokens of each.
+
+    A loss that is not known, of a step that a board on its own has left out, is no number.
+    """
 
     first: int
     losses: Sequence[float]
@@ -81,6 +89,7 @@ class StepLosses(Event):
         return [
             Step(self.first + i, loss, count)
             for i, (loss, count) in enumerate(zip(self.losses, self.tokens, strict=True))
+            if not math.isnan(loss)
         ]
 
 
@@ -235,13 +244,22 @@ class Finished(Event):
 
     run: Path
     step: int
-    loss: float
+    loss: float | None
+    """Of the last step; None if metrics.jsonl lacks it."""
     elapsed_s: float | None
     """None if nobody watched it from the start."""
     weights_sha256: str
     samples: Sequence[str]
     val_loss: float | None = None
     """None if nothing was held out."""
+    port: str = ""
+    """What was named to reach the device; empty if it was found."""
+
+    @property
+    def more(self) -> str:
+        """The command that draws more texts."""
+        port = ("--port", self.port) if self.port else ()
+        return command("sample", "-n", "20", *port)
 
 
 OnEvent = Callable[[Event], None]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import time
 from collections.abc import Callable
 from enum import Enum
 
+from ..advice import command
 from ..device.client import Device
 from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import forget
-from ..wording import counted
+from .belonging import record_device, require_last_device, require_own_device
 from .events import History, Notice, OnEvent, Restored, StepLosses
 from .feeder import require_no_error
 from .fit import require_fit
@@ -55,7 +58,6 @@ class Attachment:
             connect,
             emit,
             step=lambda: self._follower.run.metrics.step if self._follower else 0,
-            begun=lambda: self._follower is not None,
             stop=self._wishes.stop,  # never set: leaving needs no ceremony
         )
 
@@ -74,18 +76,25 @@ class Attachment:
 
     async def run(self) -> Following:
         """Follows to the last step. Raises UgptError if that is not possible."""
-        outcome = await self._retry.run(self._converse)
+        with contextlib.ExitStack() as self._held:
+            outcome = await self._retry.run(self._converse)
         assert outcome is not None
         return outcome
 
     async def _converse(self, device: Device) -> Following:
         if self._follower is None:
             session = await self._find(device)
+            self._held.enter_context(session.run.alone())
+            record_device(device, session)
             self._follower = _Follower(session, self._started_s, self._wishes)
+        else:
+            require_own_device(device, self._follower.session)
         async with silence_told(device, self._follower.emit):
             return await self._follower.follow(device)
 
     async def _find(self, device: Device) -> Session:
+        if device.started_here:  # nothing is plugged in: not even the board that is meant
+            require_last_device(device, "attach")
         status = await device.status()
         if status.state is DeviceState.EMPTY:
             raise RunError("The board holds no run.", "Start one: ugpt train FILE --detach")
@@ -96,6 +105,7 @@ class Attachment:
                 f"{session.run.path}.",
                 "Name the folder of that run: ugpt attach --run DIR",
             )
+        require_own_device(device, session, may_move=session.may_move)
         return session
 
 
@@ -105,25 +115,24 @@ class _Follower:
     def __init__(self, session: Session, started_s: float, wishes: Wishes) -> None:
         self.run = session.run
         self.emit = session.emit
-        self._session = session
+        self.session = session
         self._started_s = started_s
         self._wishes = wishes
         self._total_steps = session.total_steps
         self._shown = False
-        self._given_up = 0
 
     async def follow(self, device: Device) -> Following:
         status = await self._look(device)
         if status.source is Source.HOST and status.step < self._total_steps:
             raise RunError(
                 f"The run on the board needs a host: it stands after step {status.step:,}.",
-                f"Go on with it: ugpt train --resume {self.run.path}",
+                f"Go on with it: {command('train', '--resume', self.run.path, *device.option)}",
             )
         await self._show(device, status)
         await self._catch_up(device, None)
         step = self.run.metrics.step
         throughput = Throughput(device, step, self._total_steps, self._started_s)
-        reporter = ProgressReporter(device, self._session, step, throughput)
+        reporter = ProgressReporter(device, self.session, step, throughput)
         while True:
             before, looked_s = self.run.metrics.step, time.monotonic()
             status = await self._catch_up(device, throughput)
@@ -137,9 +146,14 @@ class _Follower:
         reporter.report(step, status)
         if status.step < self._total_steps:
             return Following.PAUSED
-        if self._given_up:
-            self.emit(Notice(f"The losses of {counted(self._given_up, 'step')} were not kept."))
-        await finish_run(device, self._session, None)
+        if missing := sum(map(math.isnan, self.run.metrics.losses)):
+            self.emit(
+                Notice(
+                    f"The board has kept the losses of {self._total_steps - missing:,} of "
+                    f"{self._total_steps:,} steps; metrics.jsonl has a gap for each of the others."
+                )
+            )
+        await finish_run(device, self.session, None)
         forget(self.run)
         return Following.FINISHED
 
@@ -159,11 +173,9 @@ class _Follower:
             return
         self._shown = True
         config = self.run.config
-        plan = await require_fit(
-            device, config.shape, config.recipe, self._session.vocabulary_bytes
-        )
-        self.emit(describe_start(device, self._session, plan, point))
-        self.emit(describe_data(self._session))
+        plan = await require_fit(device, config.shape, config.recipe, self.session.vocabulary_bytes)
+        self.emit(describe_start(device, self.session, plan, point))
+        self.emit(describe_data(self.session))
         if self.run.metrics.step:
             self.emit(History(self.run.metrics.losses, self.run.metrics.val_losses))
 
@@ -176,9 +188,12 @@ class _Follower:
         while (first := self.run.metrics.step + 1) <= status.step:
             losses = await device.losses(first)
             if not losses.values or losses.first > first:
-                async for older in pull_loss_history(device, self.run, self._session.token_counts):
-                    self.emit(older)
-                self._give_up(losses.first - 1 if losses.values else status.step)
+                held_from = losses.first if losses.values else status.step + 1
+                older = pull_loss_history(device, self.run, self.session.token_counts, held_from)
+                async for event in older:
+                    self.emit(event)
+                # The board had no room for the others, and nobody was there to take them.
+                self.run.metrics.give_up(held_from - 1)
             if losses.values:
                 tokens = self._record(losses.first, losses.values)
                 if throughput:
@@ -187,22 +202,12 @@ class _Follower:
 
     def _record(self, first: int, losses: tuple[float, ...]) -> list[int]:
         """Returns the number of tokens of each step."""
-        tokens = self._session.token_counts.of(first, len(losses))
+        tokens = self.session.token_counts.of(first, len(losses))
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
             self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
         self.emit(StepLosses(first, losses, tokens))
         return tokens
-
-    def _give_up(self, step: int) -> None:
-        """The board had no room for these losses, and nobody was there to take them."""
-        first = self.run.metrics.step + 1
-        if step < first:
-            return
-        self.run.metrics.give_up(step)
-        if not self._given_up:
-            self.emit(Notice(f"The board no longer has the losses from step {first:,} on."))
-        self._given_up += step + 1 - first
 
     async def _look(self, device: Device) -> Status:
         status = await device.status()

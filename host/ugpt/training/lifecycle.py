@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..data.microgpt_random import MicrogptRandom
@@ -10,6 +11,7 @@ from ..device.tensors import tensor_shapes
 from ..rpc.messages import Plan
 from ..runs.config import Init
 from ..runs.errors import RunError
+from ..runs.folder import Run
 from ..runs.plot import TEXTS, Card, loss_png
 from .events import Baselines, Finished, Notice, Purpose, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
@@ -22,7 +24,9 @@ SAMPLES = 20
 """Texts drawn at the end of a run."""
 
 
-def describe_start(device: Device, session: Session, plan: Plan, point: ResumePoint) -> Started:
+def describe_start(
+    device: Device, session: Session, plan: Plan, point: ResumePoint, resumed: bool = False
+) -> Started:
     """The event that begins or takes up a run."""
     run, dataset = session.run, session.dataset
     shape = run.config.shape
@@ -43,6 +47,7 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
         total_steps=run.config.recipe.total_steps,
         source=point.source,
         validation_documents=run.config.validation_documents,
+        resumed=resumed,
         device_name=device.name,
     )
 
@@ -58,9 +63,11 @@ async def save_run(device: Device, session: Session, step: int) -> str:
 
     Returns the digest of the weights.
     """
+    session.run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
     async with transfer_told(session.emit, Purpose.SAVE) as progress:
         checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
+    await device.weights_saved(step, digest)
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
 
@@ -77,13 +84,19 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
         Finished(
             run=run.path,
             step=step,
-            loss=run.metrics.losses[-1],
+            loss=_last_loss(run),
             elapsed_s=elapsed_s,
             weights_sha256=digest,
             samples=texts,
             val_loss=run.metrics.val_losses.get(step),
+            port=device.port if device.named else "",
         )
     )
+
+
+def _last_loss(run: Run) -> float | None:
+    loss = run.metrics.losses[-1]
+    return loss if math.isfinite(loss) else None
 
 
 async def texts_for_card(device: Device, session: Session) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from ..data.dataset import positions_of
 from ..device.client import Device
+from ..rpc.errors import ProtocolError
 from ..runs.folder import Run
+from ..runs.metrics import STEPS_MAX
 from .events import StepLosses
 
 
@@ -35,14 +38,28 @@ class TokenCounts:
 
 
 async def pull_loss_history(
-    device: Device, run: Run, tokens: TokenCounts
+    device: Device, run: Run, tokens: TokenCounts, held_from: int = STEPS_MAX + 1
 ) -> AsyncIterator[StepLosses]:
-    """Records the losses that the board has kept in flash and the run folder lacks."""
+    """Records the losses that the board has kept in flash and the run folder lacks.
+
+    Those of steps from `held_from` on are still in its memory, where none is left out.
+
+    Those of steps that it has left out, as the curve became long, are no numbers.
+    """
     while True:
         first = run.metrics.step + 1
-        losses = await device.loss_history(first)
-        if not losses:
+        kept = await device.loss_history(first)
+        if not kept.values:
             return
+        if kept.first < first or kept.stride < 1:
+            raise ProtocolError(
+                f"The device sent losses from step {kept.first:,} on instead of step {first:,}."
+            )
+        steps = range(kept.first, held_from, kept.stride)[: len(kept.values)]
+        if not steps:
+            return
+        losses = [math.nan] * (steps[-1] + 1 - first)
+        losses[kept.first - first :: kept.stride] = kept.values[: len(steps)]
         counts = tokens.of(first, len(losses))
         run.metrics.record(first, losses, counts)
         yield StepLosses(first, losses, counts)

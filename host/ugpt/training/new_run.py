@@ -11,6 +11,7 @@ from ..data.dataset import Dataset
 from ..rpc.messages import Recipe, Shape
 from ..runs.config import Init, RunConfig
 from ..runs.folder import Run, default_path
+from ..runs.save_period import EVERY_MINUTE, SavePeriod
 from .fit import check_shape
 from .recipe import NO_EVALUATION, EvaluationPlan
 
@@ -23,7 +24,7 @@ def new_run(
     path: Path | None = None,
     seed: int = 42,
     init: Init = Init.DEVICE,
-    save_every: int = 0,
+    save_every: SavePeriod = EVERY_MINUTE,
     evaluation: EvaluationPlan = NO_EVALUATION,
 ) -> Run:
     """A run whose folder is made once a device has taken the model.
@@ -51,4 +52,4 @@ def new_run(
         changes=dataset.changes,
     )
     folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
-    return Run.new(folder, config, dataset.standard_input)
+    return Run.new(folder, config, dataset.standard_input, numbered=path is None)

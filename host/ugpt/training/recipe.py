@@ -8,6 +8,7 @@ from ..data.dataset import count_validation
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
+from ..runs.save_period import SavePeriod
 from ..wording import counted
 
 EVALUATIONS = 20
@@ -46,6 +47,14 @@ def evaluation(
     return EvaluationPlan(
         count, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, count)
     )
+
+
+def save_period(text: str) -> SavePeriod:
+    """Such as `30s`, `2m`, `5000` for steps, or `never`. Raises InvalidValue."""
+    try:
+        return SavePeriod.parse(text)
+    except ValueError as error:
+        raise InvalidValue(f"save_every: {error}.") from None
 
 
 def recipe(

@@ -10,6 +10,7 @@ from ..data.errors import DataError
 from ..data.reading import ReadFile
 from ..data.sources import Source, Sources, find_sources, names_of, recorded_source
 from ..runs.errors import RunError
+from ..runs.files import exists
 from ..runs.folder import Run
 from ..wording import counted
 
@@ -40,7 +41,7 @@ def load_dataset(run: Run, moved_to: Sequence[Path], name_it: str) -> Dataset:
 
 def _require_files(files: Sequence[Source]) -> None:
     """Raises DataError naming all of several files that are missing."""
-    missing = [str(file.location) for file in files if not file.location.exists()]
+    missing = [str(file.location) for file in files if not exists(file.location)]
     if len(files) > 1 and missing:
         raise DataError(
             f"{len(missing)} of the {len(files)} files of this run are missing: "

@@ -11,10 +11,12 @@ from ..data.microgpt_random import MicrogptRandom
 from ..device.bulk import Progress
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
-from ..rpc.messages import DeviceState, Shape, Source, TensorKind
-from ..runs.checkpoint import Checkpoint, Tensors
+from ..rpc.messages import DeviceState, Shape, Source, Status, TensorKind
+from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
 from ..runs.config import Init
-from .events import Purpose
+from ..runs.folder import Run
+from ..wording import counted
+from .events import Notice, Purpose
 from .loss_history import pull_loss_history
 from .session import Session
 from .transfers import transfer_told
@@ -33,9 +35,10 @@ class ResumePoint:
 async def place(device: Device, session: Session) -> ResumePoint:
     """Makes the device ready to go on with `run` from as late a step as possible.
 
-    What the device holds is used if it is of this run and nothing in between is lost; otherwise the
-    checkpoint of the run folder, if there is one; otherwise the run begins anew. Training is
-    paused afterwards.
+    That is what the device holds, if it is of this run, or the checkpoint of the run folder,
+    whichever is newer; if there is neither, the run begins anew. A model of the device whose losses
+    nobody has read is left for the checkpoint, whose steps are repeated then, unless metrics.jsonl
+    was damaged: a gap in it is told, and costs no steps. Training is paused afterwards.
     """
     run, config = session.run, session.run.config
     matrices = tensor_shapes(config.shape)
@@ -47,15 +50,8 @@ async def place(device: Device, session: Session) -> ResumePoint:
         async for _ in pull_loss_history(device, run, session.token_counts):
             pass  # it has been recorded
     checkpoint = run.read_checkpoint(matrices)
-    if checkpoint and checkpoint.step > run.metrics.step:
-        checkpoint = None  # metrics.jsonl was cut: only a repetition can fill it
-    held = (
-        status.run_id == config.run_id
-        and status.step > 0
-        and status.first_loss_step <= run.metrics.step + 1
-        and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
-    )
-    if held and (checkpoint is None or checkpoint.step <= status.step):
+    if _prefer_device(run, status, checkpoint):
+        _give_up(session, min(status.first_loss_step - 1, status.step))
         return ResumePoint(status.step, "the memory of the device")
 
     await device.create(config.run_id, config.shape, config.recipe, session.vocabulary.characters)
@@ -64,6 +60,8 @@ async def place(device: Device, session: Session) -> ResumePoint:
         await device.set_step(0)
         async with transfer_told(session.emit, Purpose.RESTORE) as progress:
             await _send_checkpoint(device, checkpoint, progress)
+        _give_up(session, checkpoint.step)
+        await device.weights_saved(checkpoint.step, weights_digest(checkpoint.weights))
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:
@@ -71,6 +69,27 @@ async def place(device: Device, session: Session) -> ResumePoint:
         generator.shuffle(session.dataset.documents)
         await device.write_tensors(_to_bytes(generator.weights(matrices)), TensorKind.WEIGHTS)
     return ResumePoint(0, "the start")
+
+
+def _prefer_device(run: Run, status: Status, checkpoint: Checkpoint | None) -> bool:
+    saved_step = checkpoint.step if checkpoint else 0
+    if status.run_id != run.config.run_id or status.step <= 0 or status.step < saved_step:
+        return False
+    whole = not run.metrics.damaged and saved_step <= run.metrics.step
+    if status.source is Source.FLASH or not whole:
+        return True
+    return status.first_loss_step <= run.metrics.step + 1 and status.step <= run.evaluation_ahead
+
+
+def _give_up(session: Session, step: int) -> None:
+    """Leaves a gap up to `step` of losses that nobody has any more."""
+    metrics = session.run.metrics
+    missing = step - metrics.step
+    if missing > 0:
+        metrics.give_up(step)
+        are = "is" if missing == 1 else "are"
+        text = f"The losses of {counted(missing, 'step')} {are} missing from metrics.jsonl"
+        session.emit(Notice(f"{text}; a gap is left."))
 
 
 async def fetch_checkpoint(

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, LinkClosed, NoAnswer, PortError
+from ..runs.errors import OtherDevice
 from .events import Interrupted, OnEvent
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Device]]
 RETRY_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 """How long to wait before each attempt at a device that is lost."""
 
-LOST = (PortError, NoAnswer, LinkClosed)
-"""Errors that a new connection may cure."""
+LOST = (PortError, NoAnswer, LinkClosed, OtherDevice)
+"""Errors that a new connection may cure: also another device, in the place of one unplugged."""
 
 
 class Retry:
@@ -34,17 +35,17 @@ class Retry:
         emit: OnEvent,
         *,
         step: Callable[[], int],
-        begun: Callable[[], bool],
         stop: asyncio.Event,
     ) -> None:
         """`step` tells how far the run is: attempts that leave it there count as failures.
 
-        An error before the run has `begun` is final. `stop` ends the waiting.
+        A device that cannot be reached in the first place is an error at once. `stop` ends the
+        waiting.
         """
         self._connect = connect
         self._emit = emit
         self._step = step
-        self._begun = begun
+        self._reached = False
         self._stop = stop
         self._failures = 0
         self._failed_at = -1
@@ -57,9 +58,10 @@ class Retry:
         while True:
             try:
                 async with self._connect() as device:
+                    self._reached = True
                     return await self._over_one_connection(device, converse)
             except LOST as error:
-                if not self._begun():
+                if not self._reached:
                     raise
                 await self._wait(error)
                 if self._stop.is_set():

@@ -26,6 +26,10 @@ class Session:
     emit: OnEvent
     watched: bool = False
     """Whether somebody looks on: figures are computed then that cost the device some time."""
+    may_move: bool = False
+    """Whether the run may go on on another device than it was trained on."""
+    may_overwrite: bool = False
+    """Whether what a device holds may be lost, though it is nowhere else."""
 
     @cached_property
     def split(self) -> Split:

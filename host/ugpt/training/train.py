@@ -12,7 +12,7 @@ from ..runs.config import Init
 from ..runs.folder import Run
 from .events import Event, OnEvent
 from .new_run import new_run
-from .recipe import evaluation, recipe
+from .recipe import evaluation, recipe, save_period
 from .session import Session
 from .trainer import Training
 
@@ -45,13 +45,15 @@ async def train(
     holdout: str | None = None,
     eval_every: int | None = None,
     eval_documents: int | None = None,
-    save_every: int = 0,
+    save_every: str = "1m",
+    overwrite: bool = False,
 ) -> Run:
     """Trains a new model to its last step, as `ugpt train` does with the options of these names.
 
     `data` is a text file of one document a line. `target` is the device, by default the one that is
     plugged in, or else the virtual device. `path` is the folder of the run, by default a new one in
-    runs/. `on_event` hears of everything that happens, as values of `ugpt.events`.
+    runs/. `on_event` hears of everything that happens, as values of `ugpt.events`. `overwrite`
+    allows to lose what is on the device and nowhere else; without it, WouldOverwrite is raised.
 
     Returns the run, with all losses in its `metrics`. Raises UgptError if the run cannot be brought
     to its end. If it is cancelled, `ugpt train --resume` goes on with it.
@@ -74,9 +76,10 @@ async def train(
         path=path,
         seed=seed,
         init=init,
-        save_every=save_every,
+        save_every=save_period(save_every),
         evaluation=evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
     )
     connect = FollowedTarget(target or Target()).connect
-    await Training(connect, Session(run, dataset, on_event)).run()
+    session = Session(run, dataset, on_event, may_overwrite=overwrite)
+    await Training(connect, session).run()
     return run

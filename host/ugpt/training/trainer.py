@@ -19,10 +19,13 @@ from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
 from ..rpc.messages import DeviceState
+from ..runs.errors import DiskFull, RunError
+from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
+from .guard import require_free
 from .kept import kept_step
 from .lifecycle import (
     describe_data,
@@ -35,6 +38,7 @@ from .lifecycle import (
 from .reporter import ProgressReporter
 from .restore import place
 from .retry import LOST, Connect, Retry
+from .saving import Saver
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
@@ -68,6 +72,8 @@ class Training:
         self._emit = session.emit
         self._validation = Validation(session)
         self._wishes = Wishes()
+        self._saver = Saver(session, self._wishes)
+        self._resumes = session.run.exists
         self._started_s = time.monotonic()
         self.placed = False
         """Whether training has begun, so that there is something to stop and to keep."""
@@ -77,7 +83,6 @@ class Training:
             connect,
             session.emit,
             step=lambda: self._run.metrics.step,
-            begun=lambda: self.placed,
             stop=self._wishes.stop,
         )
 
@@ -114,17 +119,19 @@ class Training:
 
     async def run(self) -> Outcome:
         """Trains to the last step. Raises UgptError if that is not possible."""
-        outcome = await self._retry.run(self._converse)
-        if outcome is not None:
-            return outcome
-        draw_card(self._session, [])
-        return self._stopped()
+        with self._run.alone():
+            outcome = await self._retry.run(self._converse)
+            if outcome is not None:
+                return outcome
+            draw_card(self._session, [])
+            return self._stopped()
 
     async def _converse(self, device: Device) -> Outcome:
         await self._place(device)
         try:
             async with silence_told(device, self._emit):
-                return await self._conduct(device)
+                with self._saver.timed():
+                    return await self._conduct(device)
         except UgptError as error:
             if not isinstance(error, (*LOST, DeviceRestarted)):
                 await self._rest(device)
@@ -132,16 +139,21 @@ class Training:
 
     async def _place(self, device: Device) -> None:
         config = self._run.config
+        session, first = self._session, not self.placed
+        require_own_device(device, session, may_move=session.may_move and first)
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        self._run.begin(device.description)
+        await require_free(
+            device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
+        )
+        record_device(device, session)
         point = await place(device, self._session)
         if self.placed:
             self._emit(Restored(point.step, point.source))
             return
         self.placed = True
-        self._emit(describe_start(device, self._session, plan, point))
+        self._emit(describe_start(device, self._session, plan, point, self._resumes))
         self._emit(describe_data(self._session))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
@@ -154,9 +166,7 @@ class Training:
         """Trains a placed run, in parts that end where an evaluation or a checkpoint is due."""
 
         def on_losses(first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
-            changed = self._run.metrics.record(first, losses, tokens)
-            if changed is not None:
-                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+            self._record(first, losses, tokens)
             throughput.count(sum(tokens))
             self._emit(StepLosses(first, losses, tokens))
 
@@ -168,18 +178,17 @@ class Training:
         await self._validation.after(device, feeder.step)  # which an interruption prevented
         await reporter.keep_diary(feeder.step)
         while feeder.step < total_steps:
-            target = self._next_target(feeder.step)
             evaluation = self._run.config.next_evaluation(feeder.step)
             await feeder.advance(
-                min(target, evaluation, reporter.next_page),
-                target,
+                min(self._saver.next_step(feeder.step), evaluation, reporter.next_page),
+                total_steps,
                 self._wishes.arrived,
                 lambda: reporter.after_each(feeder.step, feeder.status),
             )
-            if feeder.step == target:
+            if feeder.step == total_steps:
                 with throughput.standing_still():
                     await self._see_saved(device, feeder)
-            ending = await self._attend(device, feeder, reporter)
+            ending = await self._attend(device, feeder, reporter, throughput)
             await self._validation.after(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
@@ -188,16 +197,20 @@ class Training:
                 return await self._stop_here(device, feeder.step)
             if ending is Wish.DETACH and await self._detach_here(device):
                 return Outcome.DETACHED
-            if feeder.step == target:
+            if self._saver.is_due_at(feeder.step):
                 with throughput.standing_still():
-                    await save_run(device, self._session, feeder.step)
+                    await self._saver.save(device, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, elapsed_s)
         return Outcome.FINISHED
 
     async def _attend(
-        self, device: Device, feeder: DocumentFeeder, reporter: ProgressReporter
+        self,
+        device: Device,
+        feeder: DocumentFeeder,
+        reporter: ProgressReporter,
+        throughput: Throughput,
     ) -> Wish | None:
         """Grants what was asked for; returns a wish that ends the run here, STOP or DETACH."""
         paused = False
@@ -217,6 +230,10 @@ class Training:
                     case Wish.EVALUATE:
                         await self._stand_still(device, feeder)
                         await self._validation.now(device, feeder.step)
+                    case Wish.SAVE:
+                        await self._stand_still(device, feeder)
+                        with throughput.standing_still():
+                            await self._saver.save(device, feeder.step)
                     case Wish.PAUSE:
                         await self._stand_still(device, feeder)
                         if not paused and feeder.step < self._session.total_steps:
@@ -255,10 +272,18 @@ class Training:
         self._emit(self.detached)
         return True
 
-    def _next_target(self, step: int) -> int:
-        total_steps = self._session.total_steps
-        every = self._run.config.save_every
-        return min((step // every + 1) * every, total_steps) if every else total_steps
+    def _record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
+        """Keeps the losses of consecutive steps, in memory as long as the disk is full."""
+        metrics = self._run.metrics
+        with self._saver.room_awaited():
+            try:
+                changed = metrics.record(first, losses, tokens)
+            except DiskFull as error:
+                if metrics.step < first + len(losses) - 1:  # not even that
+                    raise RunError(error.message, error.advice) from None
+                raise
+            if changed is not None:
+                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
         async with transfer_told(self._emit, Purpose.SAVE):

@@ -17,6 +17,7 @@ class Wish(Enum):
     EVALUATE = "evaluate"
     LETTERS = "letters"
     DETACH = "detach"
+    SAVE = "save"
     STOP = "stop"
 
 

@@ -27,7 +27,7 @@ from ..training.events import (
 )
 from ..wording import counted
 from .output import console, pasteable, print_json
-from .state import Action, Control, DashboardState, transfer_text
+from .state import Action, Control, DashboardState, goes_on, transfer_text
 from .style import QUIET, WARNING, byte_count, duration, rate
 
 _LINE_SHARE = 20  # text lines in a run, and steps apart
@@ -117,8 +117,8 @@ class PlainDisplay(_Quiet):
             f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "
             f"{byte_count(event.memory_available_bytes)}"
         )
-        if event.step:
-            self._print(f"goes on after step {event.step:,} from {event.source}")
+        if event.step or event.resumed:
+            self._print(goes_on(event))
         self._printed_step = event.step
 
     def _print_progress(self, event: Progress) -> None:
@@ -150,7 +150,7 @@ class PlainDisplay(_Quiet):
         self._print(f"{counted(len(event.samples), 'sample')}:")
         for text in event.samples:
             self._console.result(text)
-        self._print(pasteable(f"all of it is in {event.run}; for more: ugpt sample -n 20"), QUIET)
+        self._print(pasteable(f"all of it is in {event.run}; for more: {event.more}"), QUIET)
 
 
 def shape_summary(started: Started) -> str:

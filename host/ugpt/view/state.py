@@ -151,7 +151,7 @@ class DashboardState:
             case Started():
                 self.started = event
                 self._enter(Condition.TRAINING, now_s)
-                self.say("", now_s)
+                self.say(goes_on(event) if event.resumed else "", now_s)
             case History():
                 self._put(1, event.losses)
                 self.val_losses.update(event.val_losses)
@@ -191,7 +191,7 @@ class DashboardState:
                 self.say(f"{event.reason} Trying again.", now_s, WARNING)
             case Restored():
                 self._enter(Condition.TRAINING, now_s)
-                self.say(f"goes on after step {event.step:,} from {event.source}", now_s)
+                self.say(goes_on(event), now_s)
             case Notice():
                 self.say(event.text, now_s, WARNING)
             case Stopped():
@@ -263,3 +263,10 @@ class DashboardState:
         self.diary = [*(old for old in self.diary if old.step < page.step), page]
         if len(self.diary) > _DIARY_MAX:
             del self.diary[len(self.diary) // 2]
+
+
+def goes_on(event: Started | Restored) -> str:
+    """From where a run goes on that had been begun before."""
+    if event.step:
+        return f"goes on after step {event.step:,} from {event.source}"
+    return "begins again with step 1: no checkpoint of it had been saved"

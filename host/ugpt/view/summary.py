@@ -48,7 +48,7 @@ def summary(state: DashboardState, width: int) -> RenderableType:
         Text(f"{counted(len(samples), 'sample')}, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
         Text(f"All of it is in {printable(str(state.finished.run))}; for more:", QUIET),
-        Text(pasteable("ugpt sample -n 20"), QUIET),
+        Text(pasteable(state.finished.more), QUIET),
     ]
     return Group(*lines)
 

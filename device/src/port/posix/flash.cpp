@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,17 +32,52 @@ constexpr std::int64_t start_of(std::size_t region) {
 
 constexpr std::int64_t kIdentityPosition = start_of(kFirstRegions) - kIdentityBytes;
 
+// A file that no folder holds.
+int open_anonymous() {
+#ifdef __linux__
+    return memfd_create("ugpt flash", MFD_CLOEXEC);
+#else
+    std::FILE* file = std::tmpfile();
+    if (file == nullptr) return -1;
+    const int fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+    std::fclose(file);
+    return fd;
+#endif
+}
+
+// False, with errno set, if the disk is full or a limit is reached.
+bool write_whole(int fd, std::span<const std::byte> bytes, std::int64_t at) {
+    while (!bytes.empty()) {
+        const ssize_t count = pwrite(fd, bytes.data(), bytes.size(), at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return false;
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+        at += count;
+    }
+    return true;
+}
+
+// Why a lock that failed did so.
+std::string lock_error(const std::string& path) {
+    if (errno == EWOULDBLOCK)
+        return "the flash file " + path + " is in use by another virtual device";
+    return "the flash file " + path +
+           " lies on a file system without locks, where two devices could write it at once; keep "
+           "it on a local disk (XDG_STATE_HOME moves the default one)";
+}
+
 }  // namespace
 
 std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string& error) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    const int fd =
+        path.empty() ? open_anonymous() : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         error = "cannot open the flash file " + path + ": " + std::strerror(errno);
         return nullptr;
     }
     std::unique_ptr<FileFlash> flash(new FileFlash(fd));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        error = "the flash file " + path + " is in use by another virtual device";
+    if (!path.empty() && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        error = lock_error(path);
         return nullptr;
     }
     if (!flash->load_device_id()) {
@@ -128,7 +164,8 @@ bool FileFlash::fill_up_to(std::int64_t at) {
     erased.fill(std::byte{0xFF});
     for (std::int64_t end = status.st_size; end < at;) {
         const auto count = std::min<std::int64_t>(at - end, Flash::kSectorBytes);
-        if (pwrite(fd_, erased.data(), static_cast<std::size_t>(count), end) != count) return false;
+        if (!write_whole(fd_, std::span(erased).first(static_cast<std::size_t>(count)), end))
+            return false;
         end += count;
     }
     return true;
@@ -137,7 +174,7 @@ bool FileFlash::fill_up_to(std::int64_t at) {
 bool FileFlash::store(std::int64_t at, std::span<const std::byte> bytes) {
     if (!fill_up_to(at)) return false;
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), bytes_left_));
-    if (pwrite(fd_, bytes.data(), count, at) != static_cast<ssize_t>(count)) return false;
+    if (!write_whole(fd_, bytes.first(count), at)) return false;
     if (bytes_left_ != UINT64_MAX) bytes_left_ -= count;
     if (count < bytes.size() || bytes_left_ == 0) _exit(EXIT_FAILURE);
     return true;

@@ -22,7 +22,7 @@ class FileFlash : public Flash {
     FileFlash& operator=(const FileFlash&) = delete;
 
     // Opens or creates the file; nullptr and a filled `error` if that fails or another device
-    // has it open.
+    // has it open. Without a path it is one in memory, which ends with the process.
     static std::unique_ptr<FileFlash> open(const std::string& path, std::string& error);
 
     // The device's own number, drawn when the file is made: what a MAC address is to a chip.

@@ -26,6 +26,11 @@ constexpr int kWriteTimeoutMs = 1000;
 // At a UART's pace: how much is sent at a time, and how long to wait for bytes on their way.
 constexpr std::size_t kPieceBytes = 64;
 constexpr int kArrivalMs = 1;
+#ifdef POLLRDHUP
+constexpr short kPeerClosed = POLLRDHUP | POLLHUP | POLLERR;
+#else
+constexpr short kPeerClosed = POLLHUP | POLLERR;
+#endif
 
 Time now() {
     return std::chrono::steady_clock::now();
@@ -88,6 +93,18 @@ int listen_on(const std::string& host, const std::string& port) {
     return listener;
 }
 
+// HOST:PORT in numbers, with an IPv6 address in brackets.
+std::string name_of(const sockaddr_storage& address, socklen_t size) {
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> port{};
+    if (getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(),
+                    port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return "another host";
+    std::string name(host.data());
+    if (name.find(':') != std::string::npos) name.insert(0, 1, '[').append(1, ']');
+    return name.append(1, ':').append(port.data());
+}
+
 std::string bound_port(int listener) {
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
@@ -111,7 +128,8 @@ StreamSerial::StreamSerial() {
 }
 
 StreamSerial::~StreamSerial() {
-    for (const int fd : {in_, out_ == in_ ? -1 : out_, listener_, slave_, wake_read_, wake_write_})
+    for (const int fd :
+         {in_, out_ == in_ ? -1 : out_, listener_, refused_, slave_, wake_read_, wake_write_})
         if (fd > 2) close(fd);
 }
 
@@ -147,7 +165,7 @@ std::unique_ptr<StreamSerial> StreamSerial::pseudo_terminal(std::string& error) 
 }
 
 std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& address,
-                                                         std::string& error) {
+                                                         std::string& error, Duration patience) {
     std::string host;
     std::string port;
     if (!split_address(address, host, port, error)) return nullptr;
@@ -158,6 +176,7 @@ std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& addr
         return nullptr;
     }
     set_nonblocking(serial->listener_);
+    serial->patience_ = patience;
     if (host.empty()) host = "localhost";
     if (host.find(':') != std::string::npos) host = "[" + host + "]";
     serial->address_ = "socket://" + host + ":" + bound_port(serial->listener_);
@@ -165,14 +184,40 @@ std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& addr
 }
 
 void StreamSerial::accept_peer() {
-    const int peer = accept(listener_, nullptr, nullptr);
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    const int peer = accept(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     if (peer < 0) return;
-    // The newest connection is the host's: one that vanished without closing must not lock it out.
+    if (in_ >= 0 && !peer_is_gone()) {
+        refuse(peer);
+        return;
+    }
     drop_peer();
+    peer_ = name_of(address, size);
+    heard_ = now();
     const int on = 1;
     setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     set_nonblocking(peer);
     in_ = out_ = peer;
+}
+
+// One that vanished without closing must not lock others out.
+bool StreamSerial::peer_is_gone() const {
+    pollfd peer{in_, static_cast<short>(POLLIN | kPeerClosed), 0};
+    poll(&peer, 1, 0);
+    if ((peer.revents & kPeerClosed) != 0) return true;
+    return peer.revents == 0 && now() - heard_ > patience_;
+}
+
+// Says who has the device. Closing a socket with unread bytes would take the text back, so that it
+// stays open until the next one is refused.
+void StreamSerial::refuse(int peer) {
+    const std::string text = "ugpt-device: in use by " + peer_ + "\n";
+    set_nonblocking(peer);
+    [[maybe_unused]] const ssize_t count = ::write(peer, text.data(), text.size());
+    shutdown(peer, SHUT_WR);
+    if (refused_ >= 0) close(refused_);
+    refused_ = peer;
 }
 
 void StreamSerial::drop_peer() {
@@ -187,6 +232,7 @@ std::size_t StreamSerial::read(std::span<std::uint8_t> out) {
     if (out.empty()) return 0;
     const ssize_t count = ::read(in_, out.data(), out.size());
     if (count > 0) {
+        if (listener_ >= 0) heard_ = now();
         if (pace_) pace_->incoming.carry(static_cast<std::size_t>(count));
         return static_cast<std::size_t>(count);
     }

@@ -21,9 +21,11 @@ class StreamSerial : public Serial {
     // Each returns nullptr and fills `error` if it cannot be opened.
     static std::unique_ptr<StreamSerial> standard_streams(std::string& error);
     static std::unique_ptr<StreamSerial> pseudo_terminal(std::string& error);
-    // `address` is HOST:PORT; port 0 lets the system choose.
+    // `address` is HOST:PORT; port 0 lets the system choose. One host at a time has the device, and
+    // others are told which; one that is silent for longer than `patience` loses it to the next.
     static std::unique_ptr<StreamSerial> tcp_listener(const std::string& address,
-                                                      std::string& error);
+                                                      std::string& error,
+                                                      Duration patience = kPatience);
 
     std::size_t read(std::span<std::uint8_t> out) override;
     void write(std::span<const std::uint8_t> bytes) override;
@@ -41,6 +43,8 @@ class StreamSerial : public Serial {
     [[nodiscard]] bool ended() const { return ended_; }
 
   private:
+    static constexpr Duration kPatience = std::chrono::seconds(30);
+
     StreamSerial();
     // A UART that the bytes come through.
     struct Pace {
@@ -52,12 +56,18 @@ class StreamSerial : public Serial {
 
     void accept_peer();
     void drop_peer();
+    [[nodiscard]] bool peer_is_gone() const;
+    void refuse(int peer);
     void send(std::span<const std::uint8_t> bytes);
     void await_first_byte(bool was_idle);
 
     int in_ = -1;
     int out_ = -1;
     int listener_ = -1;
+    int refused_ = -1;  // kept open until it has read why
+    std::string peer_;  // who is connected to the listener
+    Time heard_{};      // when it last said something
+    Duration patience_{kPatience};
     int slave_ = -1;  // kept open, so that a host may come and go
     int wake_read_ = -1;
     int wake_write_ = -1;

@@ -7,6 +7,7 @@ board keeps training.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Annotated
 
 import typer
 
+from ...advice import command as command_line
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
+from ...device.virtual import IN_MEMORY, kept_flash
 from ...runs.errors import RunError
 from ...runs.folder import Run
 from ...runs.registry import find_run
@@ -29,6 +32,7 @@ from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
+from ..paths import path
 from ..texts import MovedTexts
 
 EXAMPLES = [
@@ -42,6 +46,11 @@ VIRTUAL_REMARK = (
     "for one that outlives it: ugpt sim"
 )
 
+FORGETFUL_REMARK = (
+    "The virtual device ends with this command, and the run with it, for its flash is not kept; "
+    "for one that outlives it: ugpt sim --flash FILE"
+)
+
 
 def command(
     port: Port = None,
@@ -52,6 +61,7 @@ def command(
             "--run",
             help="Run folder. Default: the folder of the run on the board.",
             metavar="DIR",
+            parser=path,
         ),
     ] = None,
     data: MovedTexts = None,
@@ -77,7 +87,8 @@ def command(
     if ending is Following.PAUSED and (followed := attachment.run_followed):
         raise RunError(
             f"The run was paused after step {followed.metrics.step:,}.",
-            f"Go on with it: ugpt train --resume {followed.path} --detach",
+            "Go on with it: "
+            + command_line("train", "--resume", followed.path, *target.option, "--detach"),
         )
 
 
@@ -86,7 +97,8 @@ def say_detached(started: Detached, target: Target) -> None:
     out = console()
     out.tell(f"started on {started.device}")
     out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.tell(pasteable(f"watch it: {_attach_again(target)}"))
+    folder = "" if started.remembered else f" --run {shlex.quote(str(started.run))}"
+    out.tell(pasteable(f"watch it: {_attach_again(target)}{folder}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
@@ -108,7 +120,9 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
         return await attachment.run()
 
 
-def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int) -> Session:
+def _open(
+    folder: Path | None, data: Sequence[Path], emit: OnEvent, may_move: bool, run_id: int
+) -> Session:
     """The folder and the text of the run on the board."""
     found = Run.open(folder) if folder else find_run(run_id)
     if found is None:
@@ -116,13 +130,16 @@ def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int)
             f"No run folder here belongs to the run on the board (number {run_id:08x}).",
             "Name it: ugpt attach --run DIR",
         )
-    return Session(found, load_dataset(found, data, "ugpt attach --data FILE"), emit)
+    dataset = load_dataset(found, data, "ugpt attach --data FILE")
+    return Session(found, dataset, emit, may_move=may_move)
 
 
 def _attach_again(target: Target) -> str:
-    return f"ugpt attach{target.option}"
+    return command_line("attach", *target.option)
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if target.choose().is_virtual:
-        say(VIRTUAL_REMARK)
+    if not target.choose().is_virtual:
+        return
+    file, _ = kept_flash(target.board)
+    say(VIRTUAL_REMARK if file != IN_MEMORY else FORGETFUL_REMARK)

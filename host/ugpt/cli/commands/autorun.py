@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ...advice import command as command_line
 from ...device.target import Target
 from ...rpc.messages import METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
@@ -63,4 +64,4 @@ async def _autorun(switch: Switch, target: Target, temperature: float) -> None:
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:
-            say(f"See it: ugpt monitor{target.option}")
+            say(f"See it: {command_line('monitor', *target.option)}")

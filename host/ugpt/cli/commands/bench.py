@@ -6,15 +6,15 @@ afterwards.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from ...device.target import Target
+from ...device.virtual import IN_MEMORY
 from ...diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
 from ...rpc.messages import Shape
 from ...training.fit import check_shape
@@ -22,7 +22,8 @@ from ...view.output import console, print_fields, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, rate
 from ...wording import counted
 from ..numbers import decimal_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port
+from ..overwriting import Overwrite, run_asking
 
 EXAMPLES = [
     "ugpt bench",
@@ -53,26 +54,29 @@ def command(
             **decimal_number(0.1, 600.0),
         ),
     ] = 2.0,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
     check_shape(shape)
-    measured = run(_bench(Target(port, baud), shape, seconds, json))
+    work = partial(_bench, Target(port, baud), shape, seconds, json)
+    measured = run_asking(work, overwrite, json=json)
     if json:
         print_json(measured.to_json())
     else:
         _show(measured)
 
 
-async def _bench(target: Target, shape: Shape, seconds: float, json: bool) -> Measurement:
+async def _bench(
+    target: Target, shape: Shape, seconds: float, json: bool, may_overwrite: bool
+) -> Measurement:
     def on_part(part: str) -> None:
         if not json:
             say(f"measuring {_PART_NAMES[part]} ...")
 
     # Should it be the virtual device, it gets a flash of its own.
-    with tempfile.TemporaryDirectory() as folder:
-        async with replace(target, flash=Path(folder) / "flash").connect() as device:
-            return await measure(device, shape, seconds, on_part)
+    async with replace(target, flash=IN_MEMORY).connect() as device:
+        return await measure(device, shape, seconds, on_part)
 
 
 def _show(measured: Measurement) -> None:

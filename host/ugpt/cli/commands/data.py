@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from ...device.target import Target
 from ...rpc.messages import BLOCK_SIZE_MAX, METHODS, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
+from ...training.guard import is_detached, require_no_detached_run
 from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
@@ -21,6 +23,7 @@ from ...wording import counted
 from ..group import PlainCommand, PlainGroup, examples
 from ..numbers import protocol_number
 from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
+from ..overwriting import Overwrite, run_asking
 from ..recipe import Steps
 from ..texts import (
     Column,
@@ -72,8 +75,8 @@ def check(
     reading = reading_of(column, running_text, window, lower, dedupe)
     dataset = load_texts(files, reading, block_size, "ugpt data check")
     found = Examination.of(dataset, block_size)
-    with board_to_ask(Target(), board) as target:
-        ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
+    target = board_to_ask(Target(), board)
+    ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
     if json:
         print_json({**dataclasses.asdict(found), **dataclasses.asdict(ahead), "steps": steps})
         return
@@ -95,6 +98,7 @@ def push(
         ),
     ] = 42,
     block_size: BlockSize = 16,
+    overwrite: Overwrite = False,
     no_reset: NoReset = False,
     json: Json = False,
     column: Column = None,
@@ -107,7 +111,8 @@ def push(
     reading = reading_of(column, running_text, window, lower, dedupe)
     dataset = load_texts(files, reading, block_size, "ugpt data push")
     say_all(remarks(dataset, BLOCK_SIZE_MAX))  # the board keeps as much of a document
-    run(_push(dataset, seed, Target(port, baud, no_reset), json))
+    target = Target(port, baud, no_reset)
+    run_asking(partial(_push, dataset, seed, target, json), overwrite, json=json)
 
 
 @app.command(cls=PlainCommand, epilog=examples(EXAMPLES[3:]))
@@ -118,9 +123,15 @@ def info(
     run(_info(Target(port, baud, no_reset), json))
 
 
-async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None:
+async def _push(
+    dataset: Dataset, seed: int, target: Target, json: bool, may_overwrite: bool
+) -> None:
     async with target.connect() as device:
         say(device.description)
+        if is_detached(await device.status()):
+            if not may_overwrite:
+                require_no_detached_run(device, await device.status())
+            await device.stop()
         with byte_progress(f"{dataset.title} to the board") as progress:
             documents = split_documents(dataset.documents, seed, 0).training
             stored = await push_data(device, documents, dataset, progress=progress)

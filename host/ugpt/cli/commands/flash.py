@@ -8,7 +8,9 @@ compiler the first time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +33,15 @@ from ...firmware.flash import (
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
 from ...rpc.messages import METHODS
+from ...training.guard import require_free
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
 from ..ending import Status, ending
 from ..numbers import protocol_number
 from ..options import run
+from ..overwriting import Overwrite, run_asking
+from ..paths import path
 
 EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",
@@ -73,6 +78,7 @@ def command(
         typer.Option(
             help="Release image or build folder to write.",
             metavar="FILE",
+            parser=path,
         ),
     ] = None,
     build_it: Annotated[
@@ -92,6 +98,7 @@ def command(
             help="Baud rate for writing.", **protocol_number(METHODS["set_baud"].param("baud"))
         ),
     ] = BAUD,
+    overwrite: Overwrite = False,
     no_reset: Annotated[
         bool,
         typer.Option("--no-reset", help="Do not reset the board into download mode."),
@@ -104,6 +111,8 @@ def command(
             "an image is built already; leave --build out", param_hint="--build"
         )
     target = _target(Target(port, baud, no_reset))
+    if erase:
+        run_asking(partial(_require_erasable, target), overwrite)
     if image:
         firmware: FirmwareImage | None = read_image(image)
     elif build_it or not _has_bundled(environment):
@@ -127,6 +136,16 @@ def command(
         raise typer.Exit(Status.INTERRUPTED) from None
     console().tell(f"written to {target.port} and verified")
     run(_shake_hands(Target(target.port)))
+
+
+async def _require_erasable(target: Target, may_overwrite: bool) -> None:
+    """Raises WouldOverwrite if the board says that it holds something that is nowhere else."""
+    if may_overwrite:
+        return
+    # One that does not answer has no firmware of ours, or none that works: there is nobody to ask.
+    with contextlib.suppress(LinkError):
+        async with Target(target.port).connect() as device:
+            await require_free(device, may_overwrite=False)
 
 
 def _target(target: Target) -> Target:

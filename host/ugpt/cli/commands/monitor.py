@@ -23,6 +23,7 @@ from ...rpc.receiver import LogLine
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING
 from ..options import NoReset, Port, run_until_interrupted
+from ..paths import path
 
 EXAMPLES = [
     "ugpt monitor",
@@ -41,6 +42,7 @@ def command(
             help="ELF file of the firmware, to show the source lines of a crash. Default: the "
             "newest build.",
             metavar="FILE",
+            parser=path,
         ),
     ] = None,
     listen_only: Annotated[

@@ -129,9 +129,9 @@ def command(
     if largest:
         _refuse_beside_largest(context)
     answer = _answer_largest if largest else _answer
-    with board_to_ask(Target(port, baud, no_reset), board) as target:
-        if not run(_ask(target, question, answer)):
-            raise typer.Exit(1)
+    target = board_to_ask(Target(port, baud, no_reset), board)
+    if not run(_ask(target, question, answer)):
+        raise typer.Exit(1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,15 +9,23 @@ import dataclasses
 
 from ...device.target import Target
 from ...diagnostics.reset import restart
-from ...rpc.messages import DeviceState
+from ...rpc.messages import DeviceState, Hello, Status
 from ...view.output import console, print_json
-from ..options import Json, NoReset, Port, run
+from ..options import Json, NoReset, Port
+from ..overwriting import Overwrite, run_asking
 
 EXAMPLES = ["ugpt reset", "ugpt reset --port /dev/ttyUSB0"]
 
 
-def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
-    description, hello, status = run(restart(Target(port, no_reset=no_reset)))
+def command(
+    port: Port = None, overwrite: Overwrite = False, no_reset: NoReset = False, json: Json = False
+) -> None:
+    target = Target(port, no_reset=no_reset)
+
+    async def work(may_overwrite: bool) -> tuple[str, Hello, Status]:
+        return await restart(target, may_overwrite=may_overwrite)
+
+    description, hello, status = run_asking(work, overwrite, json=json)
     if json:
         print_json({"device": description, "hello": dataclasses.asdict(hello)})
         return

@@ -16,6 +16,7 @@ from ...device.client import Device
 from ...device.target import Target
 from ...errors import UgptError
 from ...rpc.messages import METHODS
+from ...training.belonging import require_last_device
 from ...training.originality import NewTexts, texts_of_model
 from ...training.sampling import TEMPERATURE, SampledText, sample_texts
 from ...view.output import console, print_json, say
@@ -150,6 +151,7 @@ class _Asked:
 async def _sample(target: Target, asked: _Asked) -> bool:
     """Prints texts; returns whether all that were wanted could be had."""
     async with target.connect() as device:
+        require_last_device(device, "sample")
         say(f"{device.description}, seed {asked.seed}")
         if asked.new:
             return await _sample_new(device, asked)

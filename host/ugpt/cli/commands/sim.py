@@ -40,8 +40,14 @@ def command(
     if pty and listen is not None:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
     extra = ["--pty"] if listen is None else ["--listen", str(parse_listen(listen))]
+    if flash is None:
+        _, remark = virtual.kept_flash(board)
+        if remark:
+            say(f"The device forgets all when it ends: {remark}.")
     # However this process ends, the device is not left behind, holding its port and its flash.
     arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
+    if listen and not virtual.is_loopback(listen.rpartition(":")[0]):
+        say(f"Whoever reaches {listen} can use this device: it asks for no password.")
     run_until_interrupted(
         _simulate(arguments, f"{board}, at its estimated pace" if pace else board)
     )

@@ -10,26 +10,32 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...advice import command as command_line
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
+from ...device.client import Device
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...errors import UgptError
-from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
+from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
-from ...training.detach import detach
-from ...training.events import Event, Notice, Purpose, Transfer
+from ...runs.save_period import EVERY_MINUTE
+from ...training.detach import Detached, detach
+from ...training.events import Event, Interrupted, Notice, Purpose, Transfer
 from ...training.kept import describe_kept
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
+from ...training.retry import Retry
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
 from ...view.display import Display, Mode, make_display
@@ -51,8 +57,9 @@ from ..options import (
     Plain,
     Port,
     given_options,
-    run,
 )
+from ..overwriting import Overwrite, run_asking
+from ..paths import path
 from ..recipe import (
     Batch,
     Clip,
@@ -102,7 +109,18 @@ EXAMPLES = [
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(
-    ("resume", "files", "port", "baud", "no_reset", "pace", "detached", "plain", "json")
+    (
+        "resume",
+        "files",
+        "port",
+        "baud",
+        "no_reset",
+        "pace",
+        "detached",
+        "overwrite",
+        "plain",
+        "json",
+    )
 )
 
 _SAVING_LIMIT_S = 300.0
@@ -112,11 +130,15 @@ _ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
 _RunFolder = Annotated[
     Path | None,
     typer.Option(
-        "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
+        "--run",
+        help="Folder for the run. Default: a new folder in runs/.",
+        metavar="DIR",
+        parser=path,
     ),
 ]
 _Resume = Annotated[
-    Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
+    Path | None,
+    typer.Option(help="Continue the run in this folder.", metavar="DIR", parser=path),
 ]
 _Detached = Annotated[
     bool,
@@ -136,7 +158,8 @@ def command(
     run_folder: _RunFolder = None,
     resume: _Resume = None,
     detached: _Detached = False,
-    save_every: SaveEvery = 0,
+    save_every: SaveEvery = EVERY_MINUTE,
+    overwrite: Overwrite = False,
     seed: Seed = 42,
     init: InitOption = Init.DEVICE,
     plain: Plain = False,
@@ -170,7 +193,9 @@ def command(
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
-        dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
+        dataset = load_dataset(
+            prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
+        )
         said = []
     else:
         reading = reading_of(column, running_text, window, lower, dedupe)
@@ -200,9 +225,14 @@ def command(
         said = remarks(dataset, block_size)
     if detached:
         say_all(said)
-        run(_detach(prepared, dataset, target, json))
+        session = Session(prepared, dataset, lambda event: None, may_move=port is not None)
+        started = run_asking(partial(_detach, session, target), overwrite, json=json)
+        if json:
+            print_json(started.to_json())
+        else:
+            say_detached(started, target)
     else:
-        _watch(prepared, dataset, target, mode, said)
+        _watch(prepared, dataset, target, mode, said, overwrite)
 
 
 def _load(
@@ -219,33 +249,51 @@ def _load(
 
 
 def _watch(
-    prepared: Run, dataset: Dataset, target: Target, mode: Mode, said: Sequence[str]
+    prepared: Run,
+    dataset: Dataset,
+    target: Target,
+    mode: Mode,
+    said: Sequence[str],
+    overwrite: bool,
 ) -> None:
     """Trains, and shows it; what was `said` of the text comes first."""
-    display = make_display(mode)
     if mode is Mode.JSON:
+        display = make_display(mode)
         for remark in said:
             display.show(Notice(remark))
     else:
         say_all(said)
-    session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
-    training = Training(FollowedTarget(target).connect, session)
+    attempts: list[Training] = []
+
+    async def attempt(may_overwrite: bool) -> Outcome:
+        display = make_display(mode)
+        session = Session(
+            prepared,
+            dataset,
+            display.show,
+            watched=mode is Mode.LIVE,
+            may_move=target.port is not None,
+            may_overwrite=may_overwrite,
+        )
+        attempts.append(Training(FollowedTarget(target).connect, session))
+        return await _train(attempts[-1], display)
+
     try:
-        outcome = run(_train(training, display))
+        outcome = run_asking(attempt, overwrite, json=mode is Mode.JSON)
     except (UgptError, typer.Exit):
-        if training.placed:
+        if attempts and attempts[-1].placed:
             _say_kept(prepared, target)
         raise
-    if outcome is Outcome.DETACHED and training.detached and mode is not Mode.JSON:
-        say_detached(training.detached, target)
+    if (going_on := attempts[-1].detached) and mode is not Mode.JSON:
+        say_detached(going_on, target)
     if outcome is Outcome.STOPPED:
         _say_kept(prepared, target)
         raise typer.Exit(Status.INTERRUPTED)
 
 
 def _say_kept(prepared: Run, target: Target) -> None:
-    pace = " --pace" if target.pace else ""
-    again = f"ugpt train --resume {prepared.path}{target.option}{pace}"
+    pace = ("--pace",) if target.pace else ()
+    again = command_line("train", "--resume", prepared.path, *target.option, *pace)
     say(f"{describe_kept(prepared)} Go on with: {again}")
 
 
@@ -270,22 +318,34 @@ async def _train(training: Training, display: Display) -> Outcome:
             return await training.run()
 
 
-async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -> None:
-    async with target.connect() as device:
-        status = await device.status()
-        if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
-            say(f"This ends the run on the board after step {status.step:,} of its own.")
-        with byte_progress(f"{dataset.title} to the board") as progress:
+async def _detach(session: Session, target: Target, may_overwrite: bool) -> Detached:
+    with byte_progress(f"{session.dataset.title} to the board") as progress:
 
-            def show(event: Event) -> None:
-                if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
-                    progress(event.done_bytes, event.total_bytes)
+        def show(event: Event) -> None:
+            if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
+                progress(event.done_bytes, event.total_bytes)
+            else:
+                _remark(event)
 
-            started = await detach(device, Session(prepared, dataset, show))
-    if json:
-        print_json(started.to_json())
-    else:
-        say_detached(started, target)
+        allowed = replace(session, emit=show, may_overwrite=may_overwrite)
+
+        async def start(device: Device) -> Detached:
+            return await detach(device, allowed)
+
+        connect = FollowedTarget(target).connect
+        with session.run.alone():
+            retry = Retry(connect, _remark, step=lambda: 0, stop=asyncio.Event())
+            started = await retry.run(start)
+    assert started is not None  # nobody asks for a stop
+    return started
+
+
+def _remark(event: Event) -> None:
+    """What a person should know while a run is brought onto a board."""
+    if isinstance(event, Notice):
+        say(event.text)
+    elif isinstance(event, Interrupted):
+        say(f"{event.reason} Trying again.")
 
 
 @contextmanager

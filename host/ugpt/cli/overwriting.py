@@ -1,0 +1,43 @@
+"""Asks before something is lost that is on a board and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from ..training.guard import WouldOverwrite
+from ..view.output import say
+from .options import run
+
+T = TypeVar("T")
+
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Overwrite what is on the board without asking: a run that it does by itself, or a "
+        "model that is in no run folder.",
+    ),
+]
+
+
+def run_asking(
+    work: Callable[[bool], Coroutine[Any, Any, T]], overwrite: bool, *, json: bool = False
+) -> T:
+    """Runs `work(may_overwrite)`; what may not be overwritten is asked for in a terminal.
+
+    Raises WouldOverwrite if there is nobody to ask.
+    """
+    try:
+        return run(work(overwrite))
+    except WouldOverwrite as error:
+        if overwrite or json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        say(error.message)
+    if not typer.confirm("Overwrite it?", err=True):
+        say("Nothing was changed.")
+        raise typer.Exit(1)
+    return run(work(True))

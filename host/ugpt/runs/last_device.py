@@ -1,0 +1,48 @@
+"""The device that was trained last: a convenience that may be missing or wrong.
+
+Whoever asks for its model without naming a device means that one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+
+from .identity import Identity
+
+_MOST_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class LastDevice:
+    """A device and the folder of its run."""
+
+    identity: Identity
+    run: Path
+
+    def remember(self) -> None:
+        """As far as it can be written down."""
+        content = json.dumps({"identity": asdict(self.identity), "run": str(self.run)})
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            file = _file()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, "utf-8")
+
+    @classmethod
+    def recall(cls) -> Self | None:
+        """None if nothing is remembered, or nothing that makes sense."""
+        try:
+            with _file().open("rb") as file:
+                values = json.loads(file.read(_MOST_BYTES))
+            return cls(Identity.from_values(values["identity"]), Path(values["run"]))
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, RecursionError):
+            return None
+
+
+def _file() -> Path:
+    return platformdirs.user_state_path("ugpt") / "last-device.json"

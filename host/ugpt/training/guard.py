@@ -1,0 +1,57 @@
+"""What is on a board and nowhere else is not overwritten without a word."""
+
+from __future__ import annotations
+
+from ..advice import command
+from ..device.client import Device
+from ..errors import UgptError
+from ..rpc.messages import Source, Status
+from ..runs.registry import find_run
+
+
+class WouldOverwrite(UgptError):
+    """Something on a board would be lost, and nobody has said that it may be."""
+
+
+def is_detached(status: Status) -> bool:
+    """Whether a run goes on that needs no host; firmware of 0.1.0 does not say so itself."""
+    return status.source is Source.FLASH and status.step < status.target_step
+
+
+async def require_free(device: Device, *, may_overwrite: bool, run_id: int | None = None) -> None:
+    """Raises WouldOverwrite if another run than `run_id` would be lost.
+
+    That is a run that the board does by itself, also one that is done and that nobody has fetched,
+    and other weights that no run folder has had, unless the device is the one that ugpt starts for
+    itself.
+    """
+    status = await device.status()
+    if may_overwrite or status.run_id == run_id:
+        return
+    require_no_detached_run(device, status)
+    if status.unsaved and (status.source is Source.FLASH or not device.started_here):
+        steps = "1 step" if status.step == 1 else f"{status.step:,} steps"
+        raise WouldOverwrite(
+            f"The device holds a model of {steps} (run {status.run_id:08x}) that is saved in no "
+            "run folder, and this would overwrite it.",
+            f"{_keep(device, status)}To overwrite it: --overwrite.",
+        )
+
+
+def require_no_detached_run(device: Device, status: Status) -> None:
+    """Raises WouldOverwrite if the board trains by itself."""
+    if not is_detached(status):
+        return
+    raise WouldOverwrite(
+        f"The device trains by itself (run {status.run_id:08x}, step {status.step:,} of "
+        f"{status.target_step:,}), and this would end that run.",
+        f"To follow it: {command('attach', *device.option)}. To overwrite it: --overwrite.",
+    )
+
+
+def _keep(device: Device, status: Status) -> str:
+    """How the model gets into its run folder, if that is known."""
+    run = find_run(status.run_id)
+    if run is None:
+        return ""
+    return f"To keep it: {command('train', '--resume', run.path, *device.option)}. "

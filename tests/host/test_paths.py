@@ -1,0 +1,138 @@
+"""Whatever the system says of a path is one sentence that names it, wherever a path is taken."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from typer.models import OptionInfo
+
+from tests.support.in_process import Program
+from ugpt.advice import command
+from ugpt.cli.group import command_names
+from ugpt.cli.paths import path as parse_path
+
+if sys.platform == "win32":
+    pytest.skip("paths are others there", allow_module_level=True)
+
+TAKES_A_PATH = {
+    "train --run": ["train", "names", "--steps", "1", "--run"],
+    "train --resume": ["train", "--resume"],
+    "train FILE": ["train"],
+    "train --port": ["train", "names", "--steps", "1", "--port"],
+    "attach --run": ["attach", "--run"],
+    "attach --data": ["attach", "--run", "R", "--data"],
+    "sample --data": ["sample", "--new", "--data"],
+    "plan FILE": ["plan"],
+    "data check FILE": ["data", "check"],
+    "data push FILE": ["data", "push"],
+    "flash --image": ["flash", "--port", "/dev/null", "--image"],
+    "monitor --elf": ["monitor", "--port", "/dev/null", "--elf"],
+    "sim --flash": ["sim", "--flash"],
+    "info --port": ["info", "--port"],
+}
+
+
+def path_parameters() -> Iterator[str]:
+    """Every parameter of the command line that is read as a path."""
+    for name in command_names():
+        module = import_module(f"ugpt.cli.commands.{name}")
+        functions = {name: getattr(module, "command", None)}
+        if hasattr(module, "app"):
+            functions = {
+                f"{name} {each.callback.__name__}": each.callback
+                for each in module.app.registered_commands
+            }
+        for words, function in functions.items():
+            for parameter, hint in get_type_hints(function, include_extras=True).items():
+                for told in getattr(hint, "__metadata__", ()):
+                    if told.parser is parse_path:
+                        names = [told.default, *(told.param_decls or ()), f"--{parameter}"]
+                        option = next(name for name in names if str(name).startswith("--"))
+                        yield f"{words} {option if isinstance(told, OptionInfo) else 'FILE'}"
+
+
+def test_every_path_is_tried_here() -> None:
+    found = set(path_parameters())
+    assert found
+    assert found <= set(TAKES_A_PATH)
+
+
+def one_sentence(ugpt: Program, words: list[str], path: str) -> str:
+    said = ugpt(*words, path, status=None)
+    assert said.status == 1, said.out + said.err
+    lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, said.err
+    assert "itself failed" not in lines[0]
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", TAKES_A_PATH)
+@pytest.mark.parametrize("kind", ["too long", "below a file", "a loop"])
+def test_bad_path(ugpt: Program, name: str, kind: str) -> None:
+    (ugpt.folder / "file").touch()
+    (ugpt.folder / "loop").symlink_to("loop")
+    path = {
+        "too long": "y" * 300,
+        "below a file": "file/x",
+        "a loop": "loop/x",
+    }[kind]
+    if name.startswith(("attach", "sample")):  # they look once the board has told of a run
+        ugpt("train", "names", "--steps", "3", "--run", "R")
+    said = one_sentence(ugpt, TAKES_A_PATH[name], path)
+    assert path[:40] in said
+
+
+def test_home_is_meant_behind_an_equals_sign(ugpt: Program) -> None:
+    (ugpt.folder / "t.txt").write_text("anna\nbella\n")
+    ugpt("train", "~/t.txt", "--steps", "1", "--run=~/my run ")
+    assert (ugpt.folder / "my run " / "weights.sha256").exists()
+    ugpt("train", "--resume=~/my run ")
+    said = ugpt("train", "t.txt", "--run=~/my run ", status=1).err
+    assert command("train", "--resume", ugpt.folder / "my run ") in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "名" * 85,
+        "[bold]",
+        "$x",
+        "a b",
+        "-n",
+        "~x",
+        "it's",
+        "ends in a blank ",
+        "two\nlines",
+        "\x1b[1m",
+    ],
+)
+def test_text_of_any_name(ugpt: Program, name: str) -> None:
+    (ugpt.folder / name).write_text("anna\nbella\n")
+    ugpt("train", "--steps", "1", "--json", "--", f"./{name}")
+    (run,) = (ugpt.folder / "runs").iterdir()
+    assert run.name.isprintable()
+    ugpt("train", "--resume", run)
+
+
+def test_text_whose_name_is_no_text(ugpt: Program) -> None:
+    name = os.fsdecode(b"n\xff.txt")
+    (ugpt.folder / name).write_text("anna\nbella\n")
+    said = one_sentence(ugpt, ["train"], name)
+    assert "not UTF-8 text" in said
+    assert not (ugpt.folder / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "-x", "~x", "$HOME", "two\nlines", "[bold]", "x "])
+def test_advised_commands_are_quoted(ugpt: Program, name: str) -> None:
+
+    words = shlex.split(command("train", "--resume", Path(name)))
+    assert words[:3] == ["ugpt", "train", "--resume"]
+    assert parse_path(words[3]) == Path(name)
+    assert not words[3].startswith("-")
