@@ -199,7 +199,6 @@ class Training:
             if ending is Wish.DETACH and await self._detach_here(device):
                 return Outcome.DETACHED
             if self._saver.is_due_at(feeder.step):
-                await self._stand_still(device, feeder)
                 with throughput.standing_still():
                     await self._saver.save(device, feeder.step)
         reporter.report(feeder.step, feeder.status)
