@@ -51,6 +51,7 @@ def broken(*arguments: object) -> None:
         ("config", "Run.open"),
         ("metrics", "Metrics.open"),
         ("boot-log", "code_addresses"),
+        ("boot-log", "BootLog.read"),
     ],
 )
 def test_a_target_notices(monkeypatch: pytest.MonkeyPatch, name: str, parser: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import disks, hosts, lines, power
+from . import disks, hosts, liars, lines, power
 from .trials import Kind
 
 KINDS = (
@@ -14,4 +14,5 @@ KINDS = (
     Kind("board-killed", "the board loses its power, up to 3 times", power.killed),
     Kind("power-cut", "the power fails at a byte of the flash, up to 3 times", power.cut),
     Kind("disk-full", "the disk is full for a while", disks.full, disks.missing),
+    Kind("lies", "the device lies, and an honest one goes on", liars.lying),
 )

@@ -21,6 +21,7 @@ from tests.support.peer import HELLO
 from ugpt import Recipe, Shape, tensor_shapes
 from ugpt.firmware.backtrace import code_addresses, elf_digest
 from ugpt.rpc import messages
+from ugpt.rpc.boot_log import BootLog
 from ugpt.rpc.codec import decode, encode_fields, encode_record
 from ugpt.rpc.envelope import Notification, Response, decode_body
 from ugpt.rpc.errors import ProtocolError
@@ -217,12 +218,33 @@ def _taken_or_told(read: Callable[[], T]) -> T | None:
 
 
 def boot_log(data: bytes) -> None:
-    """Lines of any kind are text or nothing, and what is found in them is what it seems."""
-    decoder = FrameDecoder()
+    """Lines of any kind are text or nothing, and what is told of them is short and theirs."""
+    decoder, log = FrameDecoder(), BootLog()
+    lines = []
     for piece in [*decoder.feed(data), *decoder.flush()]:
         if isinstance(piece, Text):
+            lines.append(piece.line)
+            log.read(piece.line)
             assert all(0 <= address < 2**32 for address in code_addresses(piece.line))
             assert re.fullmatch(r"[0-9a-f]{0,64}", elf_digest(piece.line))
+    for found in (log.diagnosis(), log.cause_of_restart(), log.silence()):
+        if found is not None:
+            assert found.text
+            assert len(f"{found.text}{found.line}") <= MESSAGE_LENGTH_MAX
+            assert any(found.line in line for line in lines)
+
+
+def _boot_seeds() -> list[bytes]:
+    lines = (
+        b"rst:0xf (RTCWDT_BROWN_OUT_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)",
+        b"waiting for download",
+        b"E (57) boot_comm: mismatch chip ID, expected 0, found 9",
+        b"E (36) spi_flash: Detected size(2048k) smaller than the size in the binary image "
+        b"header(4096k)",
+        b"I (30) cpu_start: Project name:     blink",
+        b"Guru Meditation Error: Core  0 panic'ed (LoadProhibited). Exception was unhandled.",
+    )
+    return [BOOT + line + b"\r\n" for line in lines]
 
 
 TARGETS: Mapping[str, Target] = {
@@ -231,5 +253,5 @@ TARGETS: Mapping[str, Target] = {
     "safetensors": Target(safetensors, _checkpoint_seeds),
     "config": Target(config, lambda: [CONFIG.to_toml().encode()]),
     "metrics": Target(metrics, _metrics_seeds),
-    "boot-log": Target(boot_log, lambda: [BOOT + PANIC]),
+    "boot-log": Target(boot_log, lambda: [BOOT + PANIC, *_boot_seeds()]),
 }
