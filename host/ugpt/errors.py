@@ -21,12 +21,13 @@ UgptError
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |-- RunError                a run folder
+|-- ModelFileError          a pretrained model
 |-- ImageError              a firmware image
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
-`rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ImageError and ToolError in
-`firmware.errors`.
+`rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ModelFileError in
+`models.errors`, ImageError and ToolError in `firmware.errors`.
 """
 
 from __future__ import annotations
