@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -124,7 +124,8 @@ def read_image(content: bytes) -> ModelImage:
     _require(size == len(content), f"it has {len(content):,} bytes and should have {size:,}")
     _require(content[DIGEST_OFFSET:HEADER_BYTES] == _digest(content), "its digest is another")
     _require(flags in (0, _TIED), "its header is damaged")
-    shape = LlamaShape(*sizes, flags == _TIED)
+    names = (field.name for field in fields(LlamaShape))
+    shape = LlamaShape(**dict(zip(names, [*sizes, flags == _TIED], strict=True)))
     shape.check()
     shapes = shape.tensors()
     table = content[HEADER_BYTES : HEADER_BYTES + len(shapes) * _ROW.size]
