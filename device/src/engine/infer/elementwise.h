@@ -1,4 +1,4 @@
-// What happens between products: normalisation, the gate of the MLP, and rounding to integers.
+// What happens between products: normalisation, the gate of the MLP, rounding to integers.
 #pragma once
 
 #include "engine/infer/kernels.h"
@@ -47,6 +47,16 @@ struct EvenFirst {
         return (i & ~std::size_t{3}) | (i & 1) << 1 | (i & 2) >> 1;
     }
 };
+
+// Writes a vector of keys or values to its cache, neighbours `step` places apart. Returns the unit.
+inline float cache(const float* vector, std::size_t width, std::int16_t* place, std::size_t step) {
+    const PowerOfTwo power = power_of_two_for(largest_bits(vector, width));
+    const bool finite = power.units != 0.0f;
+    for (std::size_t i = 0; i < width; ++i) {
+        place[i * step] = static_cast<std::int16_t>(finite ? short_of(vector[i], power.units) : 0);
+    }
+    return power.unit;
+}
 
 template <class Order>
 void quantise(Input& input, std::size_t width) {

@@ -6,6 +6,7 @@
 #include "engine/infer/product_f32.h"
 #include "engine/infer/product_q8.h"
 #include "engine/infer/product_q8_dsp.h"
+#include "engine/infer/rope.h"
 #include "engine/simd/lanes_pack.h"
 #if defined(__aarch64__)
 #include "engine/simd/lanes_neon.h"
@@ -44,6 +45,9 @@ constexpr Kernels kScalarKernels{"scalar",
                                  norm<PlainLanes>,
                                  quantise<InOrder>,
                                  scalar_product,
+                                 turn,
+                                 rotate,
+                                 cache,
                                  attend<ScoreLanes, PlainLanes>,
                                  swiglu<PlainLanes>};
 
@@ -59,6 +63,9 @@ constexpr Kernels kDspKernels{"dsp",
                               norm<PlainLanes>,
                               quantise<EvenFirst>,
                               dsp_product,
+                              turn,
+                              rotate,
+                              cache,
                               attend<ScoreLanes, PlainLanes>,
                               swiglu<PlainLanes>};
 #endif
@@ -75,6 +82,9 @@ constexpr Kernels kNeonKernels{"neon",
                                norm<NeonLanes>,
                                quantise<InOrder>,
                                neon_product,
+                               turn,
+                               rotate,
+                               cache,
                                attend<NeonLanes, NeonLanes>,
                                swiglu<NeonLanes>};
 #endif

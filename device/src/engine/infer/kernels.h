@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "engine/infer.h"
+#include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine::infer {
 
@@ -17,17 +19,17 @@ inline constexpr std::int32_t kWeightBias = 128;
 // Buffers of activations and tensors are padded to a multiple of this many values.
 inline constexpr std::size_t kPadding = 16;
 
-constexpr std::uint64_t round_up(std::uint64_t size, std::uint64_t multiple) {
+UGPT_LANE constexpr std::uint64_t round_up(std::uint64_t size, std::uint64_t multiple) {
     return (size + multiple - 1) / multiple * multiple;
 }
-constexpr std::size_t blocks_of(std::size_t rows) {
+UGPT_LANE constexpr std::size_t blocks_of(std::size_t rows) {
     return (rows + kBlockRows - 1) / kBlockRows;
 }
-constexpr std::size_t groups_of(std::size_t cols) {
+UGPT_LANE constexpr std::size_t groups_of(std::size_t cols) {
     return (cols + kGroupColumns - 1) / kGroupColumns;
 }
 // Bytes from one row of q8 weights to the next.
-constexpr std::size_t q8_stride(std::size_t cols) {
+UGPT_LANE constexpr std::size_t q8_stride(std::size_t cols) {
     return (cols + 3) / 4 * 4;
 }
 
@@ -37,6 +39,12 @@ struct Input {
     std::int16_t* shorts = nullptr;      // padded with 0, in the order that the kernels like
     std::int32_t* group_sums = nullptr;  // of the shorts of each kGroupColumns columns
     float unit = 0.0f;                   // a power of two, or NaN if a value is not finite
+};
+
+// What turns a pair of a head.
+struct Rotation {
+    float cosine;
+    float sine;
 };
 
 // The blocks of rows [first, first + count) of a product.
@@ -73,6 +81,11 @@ struct Kernels {
     void (*quantise)(Input& input, std::size_t width);
     // out = W x, or out + W x. `out` is that of row 0.
     void (*product)(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add);
+    // The rotations of a position, and what turns the pairs of all heads by them.
+    void (*turn)(std::span<const std::uint64_t> steps, std::uint32_t position, Rotation* rotations);
+    void (*rotate)(float* vectors, std::size_t heads, const Rotation* rotations, std::size_t pairs);
+    // Rounds keys or values into their cache, `step` places apart; returns their unit.
+    float (*cache)(const float* vector, std::size_t width, std::int16_t* place, std::size_t step);
     // The part of `out` of one head.
     void (*attend)(const Attention& attention, std::size_t head);
     // gate = silu(gate) up, for blocks of values.

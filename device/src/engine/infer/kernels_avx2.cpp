@@ -3,6 +3,7 @@
 #include "engine/infer/elementwise.h"
 #include "engine/infer/product_f32.h"
 #include "engine/infer/product_q8_avx2.h"
+#include "engine/infer/rope.h"
 
 namespace ugpt::engine::infer {
 
@@ -19,8 +20,14 @@ void product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool ad
 }  // namespace
 
 extern const Kernels kAvx2Kernels;
-const Kernels kAvx2Kernels{
-    "avx2",           norm<Avx2Lanes>, quantise<InOrder>, product, attend<Avx2Lanes, Avx2Lanes>,
-    swiglu<Avx2Lanes>};
+const Kernels kAvx2Kernels{"avx2",
+                           norm<Avx2Lanes>,
+                           quantise<InOrder>,
+                           product,
+                           turn,
+                           rotate,
+                           cache,
+                           attend<Avx2Lanes, Avx2Lanes>,
+                           swiglu<Avx2Lanes>};
 
 }  // namespace ugpt::engine::infer

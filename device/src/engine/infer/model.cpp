@@ -1,6 +1,6 @@
 // The forward pass of one token.
-#include "engine/infer/power_of_two.h"
 #include "engine/infer/state.h"
+#include "engine/numeric/bits.h"
 #include "engine/sampling/sampler.h"
 
 namespace ugpt::engine::infer {
@@ -83,16 +83,6 @@ void embed(const State& state, Token token) {
     }
 }
 
-// Writes a vector of keys or values to its cache, values `step` places apart; returns the unit.
-float cache(const float* vector, std::size_t size, std::int16_t* place, std::size_t step) {
-    const PowerOfTwo power = power_of_two_for(largest_bits(vector, size));
-    const bool finite = power.units != 0.0f;
-    for (std::size_t i = 0; i < size; ++i) {
-        place[i * step] = static_cast<std::int16_t>(finite ? short_of(vector[i], power.units) : 0);
-    }
-    return power.unit;
-}
-
 void normalise(const State& state, const Tensor& gains) {
     state.kernels->norm(state.residual, reinterpret_cast<const float*>(gains.data),
                         state.weights.norm_epsilon, state.input.values, gains.cols);
@@ -110,14 +100,14 @@ void attention(State& state, std::uint32_t layer, std::uint32_t position) {
     multiply(state, state.input, {{&wq, state.queries}, {&wk, state.keys}, {&wv, state.values}},
              false);
     const std::size_t pairs = shape.head_dim() / 2;
-    rotate(state.queries, shape.n_head, state.rotations, pairs);
-    rotate(state.keys, shape.n_kv_head, state.rotations, pairs);
+    state.kernels->rotate(state.queries, shape.n_head, state.rotations, pairs);
+    state.kernels->rotate(state.keys, shape.n_kv_head, state.rotations, pairs);
     const LayerCache& layer_cache = state.caches[layer];
     const std::size_t width = shape.kv_dim();
     layer_cache.key_units[position] =
-        cache(state.keys, width, layer_cache.keys + position, state.stride);
+        state.kernels->cache(state.keys, width, layer_cache.keys + position, state.stride);
     layer_cache.value_units[position] =
-        cache(state.values, width, layer_cache.values + position * width, 1);
+        state.kernels->cache(state.values, width, layer_cache.values + position * width, 1);
 
     const Attention attention{.queries = state.queries,
                               .keys = layer_cache.keys,
@@ -168,9 +158,7 @@ std::span<const float> LanguageModel::forward(Token token, std::uint32_t positio
     state.team->begin();
     enter(state, Phase::embedding);
     embed(state, token);
-    for (std::size_t i = 0; i < state.weights.rope_steps.size(); ++i) {
-        state.rotations[i] = rotation_by(state.weights.rope_steps[i] * position);
-    }
+    state.kernels->turn(state.weights.rope_steps, position, state.rotations);
     for (std::uint32_t layer = 0; layer < shape.n_layer; ++layer) {
         enter(state, Phase::attention);
         attention(state, layer, position);

@@ -5,15 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/infer/kernels.h"
 #include "engine/numeric/scalar_lanes.h"
 
 namespace ugpt::engine::infer {
-
-struct Rotation {
-    float cosine;
-    float sine;
-};
-
 namespace {
 
 // Of an angle in units of 2^-64 of a full turn. Absolute error below 1.2e-7.
@@ -40,9 +35,17 @@ UGPT_LANE Rotation rotation_by(std::uint64_t angle) {
     }
 }
 
+// What turns the pairs of a head at a position.
+inline void turn(std::span<const std::uint64_t> steps, std::uint32_t position,
+                 Rotation* rotations) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        rotations[i] = rotation_by(steps[i] * position);
+    }
+}
+
 // Turns every pair of neighbours in each head. vectors [heads x 2 pairs]
-UGPT_LANE void rotate(float* vectors, std::size_t heads, const Rotation* rotations,
-                      std::size_t pairs) {
+inline void rotate(float* vectors, std::size_t heads, const Rotation* rotations,
+                   std::size_t pairs) {
     for (std::size_t head = 0; head < heads; ++head) {
         for (std::size_t i = 0; i < pairs; ++i) {
             const Rotation turn = rotations[i];

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "engine/infer/kernels.h"
-#include "engine/infer/rope.h"
 
 namespace ugpt::engine::infer {
 
