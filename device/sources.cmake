@@ -72,6 +72,7 @@ set(UGPT_POSIX_SOURCES
     main/posix_options.cpp
     port/posix/board.cpp
     port/posix/flash.cpp
+    port/posix/helper.cpp
     port/posix/platform.cpp
     port/posix/serial.cpp
 )
@@ -80,6 +81,7 @@ set(UGPT_ESP32_SOURCES
     main/esp32.cpp
     main/esp32_memory.cpp
     port/esp32/flash.cpp
+    port/esp32/helper.cpp
     port/esp32/log.cpp
     port/esp32/platform.cpp
     port/esp32/tensor_memory.cpp

@@ -56,7 +56,7 @@ void dsp_product(const Tensor& w, const Input& x, float* out, Blocks blocks, boo
     if (w.format == Format::f32) {
         f32_product<ScalarLanes>(w, x, out, blocks, add);
     } else {
-        q8_product<DspDot, 4>(w, x, out, blocks, add);
+        q8_product<DspDot, 2>(w, x, out, blocks, add);
     }
 }
 constexpr Kernels kDspKernels{"dsp",

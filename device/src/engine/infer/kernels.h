@@ -86,8 +86,8 @@ struct Kernels {
     void (*rotate)(float* vectors, std::size_t heads, const Rotation* rotations, std::size_t pairs);
     // Rounds keys or values into their cache, `step` places apart; returns their unit.
     float (*cache)(const float* vector, std::size_t width, std::int16_t* place, std::size_t step);
-    // The part of `out` of one head.
-    void (*attend)(const Attention& attention, std::size_t head);
+    // The part of `out` of a head, or of two neighbours that share keys and values.
+    void (*attend)(const Attention& attention, std::size_t first, std::size_t count);
     // gate = silu(gate) up, for blocks of values.
     void (*swiglu)(float* gate, const float* up, Blocks blocks);
 };

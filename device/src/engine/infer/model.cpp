@@ -122,8 +122,10 @@ void attention(State& state, std::uint32_t layer, std::uint32_t position) {
                               .kv_dim = width,
                               .heads_per_kv_head = shape.n_head / shape.n_kv_head,
                               .score_scale = state.score_scale};
-    state.team->share(shape.n_head,
-                      [&](std::uint32_t head) { state.kernels->attend(attention, head); });
+    const std::uint32_t together = attention.heads_per_kv_head % 2 == 0 ? 2 : 1;
+    state.team->share(shape.n_head / together, [&](std::uint32_t part) {
+        state.kernels->attend(attention, part * together, together);
+    });
     prepare(state, state.mixed, shape.n_embd, {&wo});
     multiply(state, state.mixed, {{&wo, state.residual}}, true);
 }

@@ -8,46 +8,32 @@
 namespace ugpt::engine::infer {
 namespace {
 
-// A q8 matrix: scales first, those of a group of columns together, then the weights row by row.
-struct Q8Rows {
-    const std::byte* scales;      // float32 [groups x rows]
-    const std::uint8_t* weights;  // [rows x stride]
-    std::size_t rows;
-    std::size_t cols;
+// Rows of a matrix in a group of columns.
+struct Q8Group {
+    const std::uint8_t* weights;  // of the first row and column, `stride` bytes from row to row
+    const std::uint32_t* scales;  // float32, of the first row. Loaded as integers: the FPU cannot
+                                  // load from memory for whole words.
+    const std::int16_t* x;
     std::size_t stride;
-
-    explicit Q8Rows(const Tensor& w)
-        : scales(w.data),
-          weights(reinterpret_cast<const std::uint8_t*>(w.data) +
-                  groups_of(w.cols) * w.rows * sizeof(float)),
-          rows(w.rows),
-          cols(w.cols),
-          stride(q8_stride(w.cols)) {}
-
-    // Read by way of an integer register: the FPU cannot load from memory for whole words.
-    [[nodiscard]] float scale(std::size_t group, std::size_t row) const {
-        return float_of(reinterpret_cast<const std::uint32_t*>(scales)[group * rows + row]);
-    }
+    std::size_t cols;    // a multiple of 4 with the padding
+    std::uint32_t bias;  // what the sums have too much, because weights are stored with a bias
+    float unit;
+    bool add;  // elements start from what they are, and not from +0
 };
 
-// Adds a group's exact sum to an element: `biased` is the sum with weights as they are stored.
-UGPT_LANE float add_group(float element, std::uint32_t biased, const Input& x, std::size_t group,
-                          float scale) {
-    const auto bias = static_cast<std::uint32_t>(kWeightBias * x.group_sums[group]);
-    const auto sum = static_cast<float>(static_cast<std::int32_t>(biased - bias));
-    return fma(sum, scale * x.unit, element);
-}
-
-// The exact sums of kRows rows over [0, cols), a multiple of 4 with the padding.
+// The exact sums of kRows rows over so many columns.
 struct ByteDot {
     template <std::size_t kRows>
     UGPT_LANE void compute(const std::uint8_t* w, std::size_t stride, const std::int16_t* x,
                            std::size_t cols, std::uint32_t* sums) {
-        for (std::size_t c = 0; c < cols; ++c) {
-            const std::int32_t factor = x[c];
-            UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-                sums[r] += static_cast<std::uint32_t>(std::int32_t{w[r * stride + c]} * factor);
+        for (const std::int16_t* end = x + cols; x != end; x += 4) {
+            UGPT_UNROLL for (std::size_t i = 0; i < 4; ++i) {
+                const std::int32_t factor = x[i];
+                UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
+                    sums[r] += static_cast<std::uint32_t>(std::int32_t{w[r * stride + i]} * factor);
+                }
             }
+            w += 4;
         }
     }
 };
@@ -71,38 +57,49 @@ struct WordDot {
     }
 };
 
-// `kRows` rows from `row` on.
+// Computes rows in steps of kRows as long as there are so many; returns how many were computed. Not
+// part of its caller, so that the registers are its own.
 template <class Dot, std::size_t kRows>
-UGPT_LANE void q8_rows(const Q8Rows& w, const Input& x, float* out, std::size_t row, bool add) {
-    float elements[kRows];
-    UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-        elements[r] = add ? out[row + r] : 0.0f;
-    }
-    for (std::size_t group = 0, begin = 0; begin < w.cols; ++group, begin += kGroupColumns) {
-        const std::size_t left = w.stride - begin;
+[[gnu::noinline]] std::size_t q8_rows(const Q8Group& group, std::size_t first, std::size_t count,
+                                      float* out) {
+    const std::uint8_t* weights = group.weights + first * group.stride;
+    const std::uint32_t* scales = group.scales + first;
+    out += first;
+    std::size_t done = 0;
+    for (; done + kRows <= count; done += kRows) {
         std::uint32_t sums[kRows] = {};
-        Dot::template compute<kRows>(w.weights + row * w.stride + begin, w.stride, x.shorts + begin,
-                                     left < kGroupColumns ? left : kGroupColumns, sums);
+        Dot::template compute<kRows>(weights, group.stride, group.x, group.cols, sums);
         UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-            elements[r] = add_group(elements[r], sums[r], x, group, w.scale(group, row + r));
+            const auto sum = static_cast<float>(static_cast<std::int32_t>(sums[r] - group.bias));
+            out[r] = fma(sum, float_of(scales[r]) * group.unit, group.add ? out[r] : 0.0f);
         }
+        weights += kRows * group.stride;
+        scales += kRows;
+        out += kRows;
     }
-    UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-        out[row + r] = elements[r];
-    }
+    return done;
 }
 
 template <class Dot, std::size_t kRows>
-void q8_product(const Tensor& tensor, const Input& x, float* out, Blocks blocks, bool add) {
-    const Q8Rows w(tensor);
-    std::size_t row = blocks.first * kBlockRows;
-    const std::size_t wanted = row + blocks.count * kBlockRows;
-    const std::size_t end = wanted < w.rows ? wanted : w.rows;
-    for (; row + kRows <= end; row += kRows) {
-        q8_rows<Dot, kRows>(w, x, out, row, add);
-    }
-    for (; row < end; ++row) {
-        q8_rows<Dot, 1>(w, x, out, row, add);
+void q8_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
+    const std::size_t rows = w.rows, cols = w.cols, stride = q8_stride(cols);
+    const auto* scales = reinterpret_cast<const std::uint32_t*>(w.data);
+    const auto* weights = reinterpret_cast<const std::uint8_t*>(scales + groups_of(cols) * rows);
+    const std::size_t first = blocks.first * kBlockRows;
+    const std::size_t most = blocks.count * kBlockRows;
+    const std::size_t count = most < rows - first ? most : rows - first;
+    for (std::size_t begin = 0, i = 0; begin < cols; begin += kGroupColumns, ++i) {
+        const std::size_t left = stride - begin;
+        const Q8Group group{.weights = weights + begin,
+                            .scales = scales + i * rows,
+                            .x = x.shorts + begin,
+                            .stride = stride,
+                            .cols = left < kGroupColumns ? left : kGroupColumns,
+                            .bias = static_cast<std::uint32_t>(kWeightBias * x.group_sums[i]),
+                            .unit = x.unit,
+                            .add = add || begin > 0};
+        const std::size_t done = q8_rows<Dot, kRows>(group, first, count, out);
+        q8_rows<Dot, 1>(group, first + done, count - done, out);
     }
 }
 
