@@ -29,7 +29,7 @@ def digests(driver: Driver, folder: Path, name: str, kernels: str) -> dict[str, 
     if model_name == "stories260K":
         model, prompt, context = stories(), [1, 403, 407, 261, 378], TEXT_TOKENS
     else:
-        model, prompt = random_model(SHAPES[model_name]), [1, 270, 5]
+        model, prompt = random_model(SHAPES[model_name]), [1, 260, 5]
         context = model.shape.context
     image = ImageFile.make(folder, model, TensorFormat[layout])
     tokens = driver.greedy(image.path, kernels, context, prompt)

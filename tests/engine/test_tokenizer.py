@@ -123,12 +123,13 @@ def test_decodes_whole_characters(driver: Driver, tmp_path: Path, build: Build) 
         tokens = [rng.choice((rng.randrange(400), rng.randrange(3, 259))) for _ in range(200)]
         tokens += reference.encode("é€😀\ud7ff\U0010ffff".encode())
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        wanted = [
-            decoder.decode(reference.decode(previous, token))
-            for previous, token in zip([1, *tokens], tokens, strict=False)
-        ]
-        wanted.append(decoder.decode(b"", final=True))
-        assert [part.decode() for part in driver.decode(image, tokens)] == wanted
+        found = wanted = ""
+        *parts, last = [part.decode() for part in driver.decode(image, tokens)]
+        for previous, token, part in zip([1, *tokens], tokens, parts, strict=False):
+            found += part
+            wanted += decoder.decode(reference.decode(previous, token))
+            assert found.startswith(wanted)  # Python holds some errors back for a byte
+        assert found + last == wanted + decoder.decode(b"", final=True)
 
 
 @pytest.mark.parametrize("build", [BUILD], ids=lambda build: build.name)
