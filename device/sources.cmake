@@ -6,6 +6,7 @@ set(UGPT_ENGINE_SOURCES
     engine/infer/kernels.cpp
     engine/infer/layout.cpp
     engine/infer/model.cpp
+    engine/infer/placement.cpp
     engine/infer/tokenizer.cpp
     engine/numeric/random.cpp
     engine/numeric/self_test.cpp

@@ -19,6 +19,7 @@ SHOWN_BY_INFERENCE = {
     "engine/arena.h",
     "engine/config.h",
     "engine/phase.h",
+    "engine/placement.h",
     "engine/team.h",
     "engine/tokenizer.h",
 }

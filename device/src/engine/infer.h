@@ -11,6 +11,7 @@
 #include "engine/arena.h"
 #include "engine/config.h"
 #include "engine/phase.h"
+#include "engine/placement.h"
 #include "engine/team.h"
 #include "engine/tokenizer.h"
 
@@ -117,8 +118,8 @@ struct Plan {
 // A handle to a model in the arena that it was created in.
 class LanguageModel {
   public:
-    // A measuring arena will do; a real one is changed as by `create`.
-    static Plan plan(const Shape& shape, std::uint32_t context, Arena arena);
+    // A measuring arena will do; it is left as by `create`, so that what it has left shows.
+    static Plan plan(const Shape& shape, std::uint32_t context, Arena& arena);
 
     // Makes a model for texts of at most `context` positions. False if shape, context or tensors
     // are not valid, or if it does not fit: then it is empty, and what was taken stays taken until
@@ -129,8 +130,9 @@ class LanguageModel {
     [[nodiscard]] const Shape& shape() const;
     [[nodiscard]] std::uint32_t context() const;
 
-    // The logits of what follows `token` at `position`, whose predecessors have been computed:
-    // positions of a text ascend one by one from 0. Valid until the next call. [vocab_size]
+    // The logits of what follows `token`, below vocab_size, at `position`, below the context, whose
+    // predecessors have been computed: positions of a text ascend one by one from 0. Valid until
+    // the next call. [vocab_size]
     std::span<const float> forward(Token token, std::uint32_t position);
 
     // Picks a token by the logits: the first of the largest ones for a temperature of 0, else by

@@ -146,7 +146,7 @@ std::uint64_t Tensor::size_bytes() const {
     return TensorSpec{rows, cols, format == Format::vector}.size_bytes(format);
 }
 
-Plan LanguageModel::plan(const Shape& shape, std::uint32_t context, Arena arena) {
+Plan LanguageModel::plan(const Shape& shape, std::uint32_t context, Arena& arena) {
     State state;
     Builder builder(arena, shape, context);
     static_cast<void>(builder.take_state());
