@@ -2,18 +2,18 @@
 
     python bench/stories.py MODEL TOKENIZER                     # tokens a second of this computer
     python bench/stories.py MODEL TOKENIZER --count             # instructions on ARM, by position
-    python bench/stories.py MODEL TOKENIZER -- ./run {model} -z {tokenizer} -t 0 -n 256
+    python bench/stories.py MODEL TOKENIZER -- ./run {model} -z {tokenizer} -t 0 -n {tokens}
 
 MODEL and TOKENIZER are files of llama2.c, such as stories260K.bin and tok512.bin. With a command,
-that program (llama2.c's run.c, built by whoever asks) and the engine run in turn, one thread each,
-so that whatever else the machine does meets both; --rate finds the tokens a second in what it
-prints. The engine writes the same number of tokens, always the likeliest.
+that program (llama2.c's run.c, built by whoever asks) and the engine run in turn, one thread each.
+Both always write the likeliest token. Seconds are those of the processor; for the other program
+the difference between a text of 256 tokens and one of a single token.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
+import resource
 import shlex
 import statistics
 import subprocess
@@ -33,6 +33,8 @@ _LOOP = "bench-infer-loop"
 _ENDS = (1, 16, 32, 64, 128, 256)
 """Positions between which instructions are counted."""
 _PHASES = ("embedding", "attention", "mlp", "logits", "choice")
+_TOKENS = 256
+"""Of a timed text."""
 _TEXTS = 8
 """Of a timed run, so that it takes a quarter of a second."""
 _ARM = ("arm-linux-gnueabihf-g++", "-O2 -mfpu=vfpv4", "qemu-arm")
@@ -51,15 +53,23 @@ def tokens_per_s(program: Path, image: Path, kernels: str, tokens: int) -> float
     return int(words[0]) / float(words[1])
 
 
-def compare(program: Path, image: Path, command: list[str], rate: str, runs: int) -> None:
+def cpu_s(command: list[str]) -> float:
+    """Seconds of the processor that a program takes, from its start to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run(command)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def compare(program: Path, image: Path, command: list[str], runs: int) -> None:
+    def with_tokens(tokens: int) -> list[str]:
+        return [word.replace("{tokens}", str(tokens)) for word in command]
+
     ours, theirs = [], []
     for _ in range(runs):
-        ours.append(tokens_per_s(program, image, "best", 256))
-        done = _run(command)
-        found = re.search(rate, done.stdout + done.stderr)
-        if found is None:
-            sys.exit(f"{command[0]} printed nothing that matches {rate!r}")
-        theirs.append(float(found[1]))
+        ours.append(tokens_per_s(program, image, "best", _TOKENS))
+        spent_s = cpu_s(with_tokens(_TOKENS)) - cpu_s(with_tokens(1))
+        theirs.append((_TOKENS - 1) / spent_s)
     ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
     quarter, _, three_quarters = statistics.quantiles(ratios, n=4)
     print(f"{'':24}{'median':>12}{'fastest':>12}   tokens a second")
@@ -111,7 +121,6 @@ def main() -> None:
     parser.add_argument("--kernels", default="best", help="a set of kernels by name")
     parser.add_argument("--count", action="store_true", help="count instructions on ARM")
     parser.add_argument("--runs", type=int, default=15, help="how often each is run (15)")
-    parser.add_argument("--rate", default=r"achieved tok/s: ([0-9.]+)", metavar="REGEX")
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="the program to beat")
     options = parser.parse_args()
 
@@ -123,10 +132,10 @@ def main() -> None:
     program = build_target("native-inference", _LOOP, "g++")
     if options.command:
         files = {"model": options.model, "tokenizer": options.tokenizer}
-        command = [word.format(**files) for word in options.command]
-        compare(program, image, command, options.rate, options.runs)
+        command = [word.format(**files, tokens="{tokens}") for word in options.command]
+        compare(program, image, command, options.runs)
         return
-    rates = [tokens_per_s(program, image, options.kernels, 256) for _ in range(options.runs)]
+    rates = [tokens_per_s(program, image, options.kernels, _TOKENS) for _ in range(options.runs)]
     print(f"{statistics.median(rates):,.0f} tokens/s (median of {options.runs}), {max(rates):,.0f}")
 
 
