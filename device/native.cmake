@@ -44,7 +44,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID
     set_source_files_properties(${avx512}
         TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 endif()
-ugpt_add_library(ugpt-reference SOURCES ${UGPT_REFERENCE_SOURCES} USES ugpt-engine)
+ugpt_add_library(ugpt-reference SOURCES ${UGPT_REFERENCE_SOURCES})
 set_target_properties(ugpt-reference PROPERTIES EXCLUDE_FROM_ALL ON)
 ugpt_add_library(ugpt-base SOURCES ${UGPT_BASE_SOURCES})
 ugpt_add_library(ugpt-rpc SOURCES ${UGPT_RPC_SOURCES} USES ugpt-base)

@@ -3,9 +3,9 @@
     python docs/picture.py            # writes dashboard.svg
     python docs/picture.py --check    # says whether it is up to date
 
-first-run.jsonl.gz is what this printed:
+first-run.jsonl.gz is what this printed, up to LAST_STEP and with losses rounded to four decimals:
 
-    ugpt train names --pace --steps 8000 --holdout 10% --json
+    ugpt train names --pace --steps 8000 --holdout 10% --run runs/names --json
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ KEYS = {
 
 def recorded() -> Iterator[events.Event]:
     """The events up to LAST_STEP."""
+    names = {kept: name for name, kept in events.JSON_NAMES.items()}
     kinds = {cls.__name__.lower(): cls for cls in events.Event.__subclasses__()}
     with gzip.open(EVENTS, "rt") as file:
         for line in file:
-            values = json.loads(line)
-            kind = values.pop("event").replace("_", "")
+            values = {names.get(key, key): value for key, value in json.loads(line).items()}
+            kind = values.pop("event")
+            kind = names.get(kind, kind).replace("_", "")
             if values.get("step", 0) > LAST_STEP:
                 return
             if kind == "step":

@@ -16,7 +16,7 @@ sys.path.insert(0, str(PROTOCOL))
 
 from generator import cpp, dispatch, golden, python, reference  # noqa: E402
 from generator.checks import SchemaError  # noqa: E402
-from generator.schema import load  # noqa: E402
+from generator.reading import load  # noqa: E402
 
 
 def outputs(root: Path = ROOT) -> dict[Path, str]:

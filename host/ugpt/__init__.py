@@ -11,26 +11,26 @@ The folder examples/ of the project has more.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers understand it; `typing` itself would take a while
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import errors
     from .device import ports, virtual
-    from .device.client import (
-        Device,
+    from .device.client import Device
+    from .device.results import (
         DocumentsTaken,
-        Evaluated,
+        Evaluation,
         Losses,
         Sampled,
         SelfTest,
-        TokensEvaluated,
+        TokenEvaluation,
         WeightsDigest,
     )
-    from .device.connect import connect
-    from .device.target import Target
+    from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
-    from .rpc.link import LogLine
     from .rpc.messages import (
         DataSet,
         DeviceState,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Status,
         TensorKind,
     )
+    from .rpc.receiver import LogLine
     from .rpc.stats import LinkStats
     from .runs.config import Init
     from .runs.folder import Run
@@ -63,34 +64,34 @@ _HOMES = {
     "DataSet": ".rpc.messages",
     "Device": ".device.client",
     "DeviceState": ".rpc.messages",
-    "DocumentsTaken": ".device.client",
+    "DocumentsTaken": ".device.results",
     "ErrorCode": ".rpc.messages",
-    "Evaluated": ".device.client",
+    "Evaluation": ".device.results",
     "Hello": ".rpc.messages",
     "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
     "LogLevel": ".rpc.messages",
-    "LogLine": ".rpc.link",
-    "Losses": ".device.client",
+    "LogLine": ".rpc.receiver",
+    "Losses": ".device.results",
     "ModelInfo": ".rpc.messages",
     "MomentFormat": ".rpc.messages",
     "Plan": ".rpc.messages",
     "Profile": ".rpc.messages",
     "Recipe": ".rpc.messages",
     "Run": ".runs.folder",
-    "Sampled": ".device.client",
+    "Sampled": ".device.results",
     "SampledText": ".training.sampling",
     "Schedule": ".rpc.messages",
-    "SelfTest": ".device.client",
+    "SelfTest": ".device.results",
     "Shape": ".rpc.messages",
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
     "Target": ".device.target",
     "TensorKind": ".rpc.messages",
-    "TokensEvaluated": ".device.client",
+    "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
-    "WeightsDigest": ".device.client",
-    "connect": ".device.connect",
+    "WeightsDigest": ".device.results",
+    "connect": ".device.target",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",
     "sample_texts": ".training.sampling",
@@ -105,7 +106,7 @@ __all__ = [
     "DeviceState",
     "DocumentsTaken",
     "ErrorCode",
-    "Evaluated",
+    "Evaluation",
     "Hello",
     "Init",
     "LinkStats",
@@ -127,7 +128,7 @@ __all__ = [
     "Status",
     "Target",
     "TensorKind",
-    "TokensEvaluated",
+    "TokenEvaluation",
     "UgptError",
     "WeightsDigest",
     "__version__",

@@ -8,6 +8,7 @@ UgptError
 |   |-- PortLost
 |   |-- SeveralPorts
 |   `-- DeviceProgramError  the virtual device is missing or ended
+|       `-- WrongDeviceOption
 |-- LinkError               they flow, but no conversation comes of it
 |   |-- NoAnswer
 |   |-- ProtocolError
@@ -20,14 +21,16 @@ UgptError
 |       HandshakeRequired
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
+|   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
 |-- ModelFileError          a pretrained model
 |-- ImageError              a firmware image
+|-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ModelFileError in
-`models.errors`, ImageError and ToolError in `firmware.errors`.
+`models.errors`, ImageError and ToolError in `firmware.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations

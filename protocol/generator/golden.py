@@ -41,8 +41,11 @@ def load(text: str, schema: Schema) -> list[Case]:
         if any(case["name"] == earlier["name"] for earlier in cases):
             raise SchemaError(f"examples: {case['name']!r} appears twice")
         case |= _kept_bytes(case, kept)
-        if "body" not in case:
-            case["body"] = example.body or _shown(_body(case, schema))
+        if example.body:
+            _require_same_body(case, example.body)
+            case["body"] = example.body  # in full, since no encoder of ours writes it
+        elif "body" not in case:
+            case["body"] = _shown(_body(case, schema))
         if "frame" not in case:
             body = case["body"]
             encoded = bytes.fromhex(body) if isinstance(body, str) else _body(case, schema)
@@ -62,6 +65,13 @@ def _kept_bytes(case: Case, kept: Mapping[str, Case]) -> Case:
             f"decode_only with the body of golden.json, and add another of its own name"
         )
     return {key: before[key] for key in ("body", "frame")}
+
+
+def _require_same_body(case: Case, body: str) -> None:
+    """Raises SchemaError if the bytes kept for a case are others."""
+    kept = case.get("body", body)
+    if kept not in (body, _shown(bytes.fromhex(body))):
+        raise SchemaError(f"the body of example {case['name']!r} is not that of golden.json")
 
 
 def _examples(schema: Schema) -> Iterator[tuple[str, Example]]:

@@ -104,6 +104,7 @@ TEST(without_pace_nothing_waits) {
     const Board& board = boards()[0];
     HostPlatform platform(board, 1, false, [] {});
     CHECK(platform.chip().clock_hz == 0 && platform.chip().baud_max == 0);
+    CHECK(platform.chip().cost_hz == board.clock_hz);  // estimates are those of the board
     platform.spend(std::uint64_t{240'000'000} * 1'000'000, platform.now_us());
 }
 

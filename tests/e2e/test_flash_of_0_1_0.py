@@ -54,14 +54,14 @@ async def finished(device: Device) -> Status:
 async def loss_history(device: Device, steps: int) -> bytes:
     losses: list[float] = []
     while len(losses) < steps:
-        more = await device.curve(len(losses) + 1)
+        more = await device.loss_history(len(losses) + 1)
         assert more, f"the losses end at step {len(losses)}"
         losses += more
     return np.array(losses, "<f4").tobytes()
 
 
 async def test_it_ends_the_run_of_0_1_0(flash: Path) -> None:
-    async with ugpt.connect("virtual", flash=flash) as device:
+    async with ugpt.Target("virtual", flash=flash).connect() as device:
         status = await finished(device)
         assert (status.run_id, status.step) == (EXPECTED["run_id"], EXPECTED["steps"])
         assert status.saved_step == EXPECTED["steps"]
@@ -77,9 +77,9 @@ async def test_it_ends_the_run_of_0_1_0(flash: Path) -> None:
 
 
 async def test_a_start_that_has_nothing_to_do_changes_nothing(flash: Path) -> None:
-    async with ugpt.connect("virtual", flash=flash) as device:
+    async with ugpt.Target("virtual", flash=flash).connect() as device:
         await finished(device)
     before = digest(flash)
-    async with ugpt.connect("virtual", flash=flash) as device:
+    async with ugpt.Target("virtual", flash=flash).connect() as device:
         assert (await device.status()).step == EXPECTED["steps"]
     assert digest(flash) == before

@@ -63,6 +63,11 @@ class OnTerminal:
     def local_modes(self) -> int:
         return int(termios.tcgetattr(self.master)[3])
 
+    def hang_up(self) -> None:
+        """Closes it, as a window is closed."""
+        os.close(self.master)
+        self.master = -1
+
     def _read(self) -> bool:
         if not select.select([self.master], [], [], TIMEOUT_S)[0]:
             return False
@@ -99,7 +104,8 @@ def started(
         finally:
             if process.poll() is None:
                 process.kill()
-            os.close(master)
+            if terminal.master >= 0:
+                terminal.hang_up()
 
 
 def own_terminal() -> None:
@@ -123,7 +129,7 @@ def check_left(terminal: OnTerminal, code: int) -> str:
 def test_keys(tmp_path: Path, names: Path) -> None:
     with started(tmp_path, "train", str(names), *LONG) as terminal:
         terminal.until(ENTER)
-        terminal.until("steps/s")
+        terminal.until("|g|")  # of a step that is done
         assert not terminal.local_modes() & (termios.ECHO | termios.ICANON)
         terminal.press(" ")
         terminal.until("paused after step")
@@ -133,7 +139,14 @@ def test_keys(tmp_path: Path, names: Path) -> None:
         terminal.until("--holdout")
         terminal.press("?")
         terminal.until("Ctrl-C does the same")
+        terminal.press("y")
+        terminal.until("That key means nothing here")
+        terminal.press("\x1b")
+        terminal.until("what it writes")
         terminal.press("?")
+        terminal.until("Ctrl-C does the same")
+        terminal.press("?")
+        terminal.until("what it writes")
         terminal.press("x")
         terminal.until("loss, linear")
         terminal.press("q")
@@ -149,8 +162,17 @@ def test_signals(tmp_path: Path, names: Path, number: signal.Signals) -> None:
         terminal.until("steps/s")
         before = terminal.local_modes()
         terminal.process.send_signal(number)
-        check_left(terminal, 130)
+        check_left(terminal, 128 + number)
         assert not before & termios.ECHO
+
+
+@pytest.mark.parametrize("more", [(), ("--plain",)])
+def test_closed_terminal(tmp_path: Path, names: Path, more: tuple[str, ...]) -> None:
+    with started(tmp_path, "train", str(names), *LONG, *more) as terminal:
+        terminal.until("steps/s")
+        terminal.hang_up()
+        assert terminal.process.wait(TIMEOUT_S) == 128 + signal.SIGHUP
+    assert (tmp_path / "R" / "checkpoint.safetensors").exists()
 
 
 def test_stopped_by_ctrl_z_and_gone_on(tmp_path: Path, names: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import string
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.commands import CommandLine, digest
 from tests.support.devices import listening_device
-from ugpt.device.connect import connect
+from ugpt.device.target import Target
 from ugpt.rpc.messages import Recipe, Shape
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "golden.json").read_text())["standard"]
@@ -30,7 +31,7 @@ def test_the_rate_is_raised_as_with_a_board(tmp_path: Path, form: str) -> None:
     async def reached() -> tuple[int, int, int, str]:
         async with (
             listening_device(form, tmp_path / "flash", "--pace") as port,
-            connect(port) as device,
+            Target(port).connect() as device,
         ):
             first = device.stats.baud
             await device.reset()
@@ -43,7 +44,7 @@ def test_the_rate_is_raised_as_with_a_board(tmp_path: Path, form: str) -> None:
 
 def test_without_pace_there_is_no_rate(tmp_path: Path) -> None:
     async def reached() -> tuple[int, int, str]:
-        async with connect("virtual", flash=tmp_path / "flash") as device:
+        async with Target("virtual", flash=tmp_path / "flash").connect() as device:
             return device.stats.baud, device.hello.clock_hz, device.description
 
     assert asyncio.run(reached()) == (0, 0, "virtual device (board esp32)")
@@ -53,7 +54,7 @@ def test_a_step_takes_no_less_than_estimated(tmp_path: Path) -> None:
     """Sixteen positions: more than 600,000 cycles at 240 MHz."""
 
     async def step_us() -> int:
-        async with connect(flash=tmp_path / "flash", pace=True) as device:
+        async with Target(flash=tmp_path / "flash", pace=True).connect() as device:
             shape, recipe = Shape(1, 16, 4, 16, 27), Recipe(0.01, 0.85, 0.99, 1e-8, 1)
             await device.create(1, shape, recipe, string.ascii_lowercase)
             await device.documents_write(0, [bytes(15)])
@@ -87,5 +88,20 @@ def test_a_board_keeps_its_own_pace(
 
 
 def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
-    said = cli.refused("sim", "--pace", "--board", "pdp11")
-    assert "there is no board 'pdp11'; there are: esp32" in said
+    for command in (("sim", "--pace"), ("plan",), ("data", "check", "names")):
+        said = cli.refused(*command, "--board", "pdp11")
+        assert said == "error: There is no board 'pdp11'; there are: esp32."
+
+
+async def test_a_rate_that_is_left_over_is_not_taken_for_the_first(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    """The line is simulated; no more than its rate may be measured."""
+    async with listening_device("tcp", tmp_path / "flash", "--pace") as port:
+        async with Target(port).connect() as device:
+            assert device.stats.baud == 921_600
+        said = await asyncio.to_thread(cli, "doctor", "--port", port)
+    shares = re.findall(r"(\d+)% of the line that is simulated", said)
+    assert len(shares) == 4
+    assert all(int(share) <= 101 for share in shares)
+    assert "cable" not in said

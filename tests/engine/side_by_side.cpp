@@ -166,6 +166,8 @@ std::size_t SideBySide::sample(const engine::SampleRequest& request) {
         .seed = request.seed,
         .sample_index = request.sample_index,
         .temperature = request.temperature,
+        .top_k = request.top_k,
+        .top_p = request.top_p,
         .prompt = {request.prompt.begin(), request.prompt.end()},
         .uniforms = {request.uniforms.begin(), request.uniforms.end()}};
     const auto expected = reference::draw_text(reference_.shape, reference_.weights, asked);

@@ -156,6 +156,23 @@ TEST(prompts_of_every_length) {
     CHECK(drawn > 5 * shape.block_size);  // most texts are long
 }
 
+TEST(texts_of_the_likeliest_tokens) {
+    const Shape shape{2, 6, 3, 20, 50};
+    SideBySide both({.shape = shape, .recipe = {}, .init_std = 0.5f});
+    std::size_t drawn = 0;
+    for (std::uint32_t number = 0; number < 60; ++number) {
+        drawn += both.sample({.seed = 3,
+                              .sample_index = number,
+                              .temperature = number % 5 == 0 ? 0.0f : 1.0f,
+                              .top_k = random_number(7, number, 12),
+                              .top_p = 0.2f + random_uniform(8, 0, number),
+                              .prompt = {},
+                              .uniforms = {}});
+    }
+    CHECK(both.same());
+    CHECK(drawn > 5 * shape.block_size);
+}
+
 // The largest uniform that draws a token up to some one, and the float above it: what a difference
 // in the last bit of a probability would move.
 TEST(borders_between_tokens) {

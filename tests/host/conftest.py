@@ -42,7 +42,7 @@ def trained_flash(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     flash = tmp_path_factory.mktemp("trained") / "flash"
 
     async def train() -> None:
-        async with library.connect("virtual", flash=flash) as device:
+        async with library.Target("virtual", flash=flash).connect() as device:
             shape = Shape(1, 8, 2, 8, 27)
             recipe = Recipe(0.01, 0.85, 0.99, 1e-8, 5)
             await device.create(7, shape, recipe, "abcdefghijklmnopqrstuvwxyz")

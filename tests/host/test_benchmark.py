@@ -33,7 +33,7 @@ async def reach(device: Device, step: int) -> None:
 
 async def test_everything_is_measured(tmp_path: Path) -> None:
     parts: list[str] = []
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         started_s = time.perf_counter()
         measured = await benchmark.measure(device, SHAPE, DURATION_S, parts.append)
         passed_s = time.perf_counter() - started_s
@@ -59,14 +59,14 @@ async def test_everything_is_measured(tmp_path: Path) -> None:
 
 
 async def test_every_phase_is_counted(tmp_path: Path) -> None:
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         phases = (await measure(device)).phases
     assert set(phases.ticks_per_step) == set(benchmark.PHASES)
     assert min(phases.ticks_per_step.values()) > 0
 
 
 async def test_a_model_that_was_not_saved_is_back(tmp_path: Path) -> None:
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         await device.create(7, SHAPE, RECIPE, "abcdefghijklmnopqrstuvwxyz")
         await device.init_weights(1)
         await device.train(1000)
@@ -80,7 +80,7 @@ async def test_a_model_that_was_not_saved_is_back(tmp_path: Path) -> None:
 
 
 async def test_a_device_that_trains_by_itself_is_left_alone(tmp_path: Path) -> None:
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         await device.create(7, SHAPE, RECIPE, "abcdefghijklmnopqrstuvwxyz")
         await device.init_weights(1)
         await device.data_store(DOCUMENTS, SHAPE.vocab_size)
@@ -93,7 +93,7 @@ async def test_a_device_that_trains_by_itself_is_left_alone(tmp_path: Path) -> N
 
 
 async def test_a_model_too_large_changes_nothing(tmp_path: Path) -> None:
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         boot = device.hello.boot
         with pytest.raises(DoesNotFit):
             await measure(device, Shape(8, 256, 8, 64, 27))

@@ -34,7 +34,7 @@ async def push(device: Device, data: Dataset, seed: int, **options: Any) -> Stor
 
 async def test_documents_are_stored_in_training_order(tmp_path: Path) -> None:
     data = dataset(tmp_path, "anna\nbea\nçaéd\n" * 7)
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         heard: list[tuple[int, int]] = []
         stored = await push(device, data, 7, progress=lambda *it: heard.append(it))
         assert await device.data_info() == stored.data
@@ -51,9 +51,9 @@ async def test_documents_are_stored_in_training_order(tmp_path: Path) -> None:
 
 async def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
     data = dataset(tmp_path, "anna\nbea\n")
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         await push(device, data, 7)
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         heard: list[int] = []
         assert (await push(device, data, 7, progress=lambda n, _: heard.append(n))).was_there
         assert not heard
@@ -62,14 +62,14 @@ async def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
 
 async def test_two_byte_tokens(tmp_path: Path) -> None:
     text = "".join(chr(0x4E00 + i) + "\n" for i in range(400))
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         stored = await push(device, dataset(tmp_path, text), 1)
     assert stored.data.token_bytes == 2
     assert stored.data.size_bytes == 400 * 4
 
 
 async def test_long_documents_are_cut_where_they_need_the_room(tmp_path: Path) -> None:
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         lines = device.hello.data_bytes // 200
         data = dataset(tmp_path, ("ab" * 125 + "\n") * lines)
         stored = await push(device, data, 1, block_size=16)
@@ -81,6 +81,6 @@ async def test_long_documents_are_cut_where_they_need_the_room(tmp_path: Path) -
 
 
 async def test_absent_data(tmp_path: Path) -> None:
-    async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         with pytest.raises(BadData, match="absent"):
             await device.data_info()

@@ -11,7 +11,7 @@ import pytest
 from tests.support.devices import listening_device
 from tests.support.in_process import Program
 from tests.support.peer import HELLO, Peer
-from ugpt.device.ports import Choice
+from ugpt.device.target import Target
 from ugpt.diagnostics import doctor as checkup
 from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation, holders_of
 from ugpt.rpc.link import Link
@@ -27,7 +27,7 @@ async def gathered(findings: AsyncIterator[Finding]) -> dict[str, Finding]:
 @pytest.mark.parametrize("form", ["pty", "socket"])
 async def test_healthy_device(tmp_path: Path, form: str) -> None:
     async with listening_device(form, tmp_path / "flash") as port:
-        found = await gathered(examine(Choice(port, "")))
+        found = await gathered(examine(Target(port)))
     assert {name for name, it in found.items() if it.state is State.OK} >= {
         "port", "firmware", "flash regions", "echo", "link rate", "arithmetic",
     }  # fmt: skip
@@ -40,7 +40,7 @@ async def test_program_that_holds_the_port(tmp_path: Path) -> None:
         held = await open_serial(port)
         try:
             assert [name for _, name in holders_of(Path(port))] == ["ugpt-device"]
-            found = await gathered(examine(Choice(port, "")))
+            found = await gathered(examine(Target(port)))
         finally:
             await held.close()
     assert found["firmware"].state is State.FAIL
@@ -48,7 +48,7 @@ async def test_program_that_holds_the_port(tmp_path: Path) -> None:
 
 
 async def test_absent_ports() -> None:
-    found = await gathered(examine(Choice("/dev/does-not-exist", "")))
+    found = await gathered(examine(Target("/dev/does-not-exist")))
     assert found["permission"].state is State.FAIL
     assert found["firmware"].state is State.FAIL
     assert "arithmetic" not in found
@@ -58,7 +58,7 @@ async def test_unreadable_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "tty").touch()
     # The tests may run as root, whom no permission stops.
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    found = await gathered(examine(Choice(str(tmp_path / "tty"), "")))
+    found = await gathered(examine(Target(str(tmp_path / "tty"))))
     assert found["permission"].state is State.FAIL
     assert "usermod" in found["permission"].advice
 
@@ -100,7 +100,7 @@ async def test_repeats_at_a_rate_are_told(peer: Peer) -> None:
     peer.to_host = lambda frame: [] if len(frame) > 1000 and lost and lost.pop() else [frame]
     found = await examine_peer(peer)
     assert found["115,200 baud"].state is State.WARN
-    assert "with 1 repeats" in found["115,200 baud"].text
+    assert "with 1 repeat" in found["115,200 baud"].text
     assert found["230,400 baud"].state is State.OK
 
 
@@ -180,7 +180,7 @@ def test_one_failure_among_findings_decides_the_exit_status(
     status: int,
     options: tuple[str, ...],
 ) -> None:
-    async def found(choice: Choice, *, no_reset: bool) -> AsyncIterator[Finding]:
+    async def found(target: Target) -> AsyncIterator[Finding]:
         for number, state in enumerate(states):
             yield Finding(f"check {number}", state, f"found {number}", f"advice {number}")
 

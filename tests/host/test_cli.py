@@ -10,16 +10,18 @@ import pytest
 
 from ugpt.runs.smoothing import trailing_mean
 from ugpt.training.events import (
+    Evaluated,
     Finished,
     History,
     Preview,
     Progress,
     Started,
     StepLosses,
-    Validated,
 )
+from ugpt.view.cleaning import printable
 from ugpt.view.display import JsonDisplay, Mode, PlainDisplay, choose_mode
-from ugpt.view.style import byte_count, duration, printable
+from ugpt.view.style import byte_count, duration
+from ugpt.wording import counted
 
 STARTED = Started(
     run=Path("runs/names-1"),
@@ -78,7 +80,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     for step in range(10, 1001, 10):
         display.show(StepLosses(step - 9, [2.4] * 10, [7] * 10))
         display.show(progress(step))
-    display.show(Validated(1000, 2.5, 500))
+    display.show(Evaluated(1000, 2.5, 500))
     display.show(Finished(Path("R"), 1000, 2.4, 65.0, "ab", ["kamon", "[x]"], 2.5))
     lines = capsys.readouterr().out.splitlines()
     assert "validation loss at step 1,000: 2.5000 (500 documents)" in lines
@@ -94,7 +96,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     display.show(STARTED)
     display.show(History([3.0]))
     display.show(StepLosses(2, [2.9, 2.8], [7, 8]))
-    display.show(Validated(3, 2.5, 500))
+    display.show(Evaluated(3, 2.5, 500))
     display.show(Preview(3, ["né"]))
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in events] == [
@@ -122,3 +124,12 @@ def test_mode_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for unable in ("dumb", "unknown", ""):
         monkeypatch.setenv("TERM", unable)
         assert choose_mode(plain=False, json=False) is Mode.PLAIN
+
+
+def test_one_is_singular() -> None:
+    assert [counted(number, "step") for number in (0, 1, 2, 2000)] == [
+        "0 steps",
+        "1 step",
+        "2 steps",
+        "2,000 steps",
+    ]

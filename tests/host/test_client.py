@@ -52,12 +52,12 @@ async def connected(
     before = other_tasks()
     async with asyncio.timeout(60.0):
         if form == "virtual":
-            async with ugpt.connect("virtual", flash=flash, window=window) as device:
+            async with ugpt.Target("virtual", flash=flash, window=window).connect() as device:
                 yield device
         else:
             async with (
                 listening_device(form, flash, *extra) as port,
-                ugpt.connect(port, window=window) as device,
+                ugpt.Target(port, window=window).connect() as device,
             ):
                 yield device
     assert other_tasks() == before
@@ -344,7 +344,7 @@ async def test_a_restart_nobody_asked_for_is_told_and_mended(form: str, tmp_path
         await device._link.call(messages.reset())
         with pytest.raises(DeviceRestarted):
             await watch()
-        assert (await device.greet()).boot != boot
+        assert (await device.handshake()).boot != boot
         assert (await device.status()).state is DeviceState.EMPTY
 
 
@@ -382,8 +382,8 @@ async def test_a_run_from_flash_is_the_run_from_the_host(tmp_path: Path) -> None
         while (await device.status()).saved_step < 40:
             pass
         assert await device.read_tensors() == weights
-        assert await device.curve(1) == losses
-        assert await device.curve(31, 5) == losses[30:35]
+        assert await device.loss_history(1) == losses
+        assert await device.loss_history(31, 5) == losses[30:35]
         await device.autorun(True)
         await device.autorun(False)
 
@@ -395,10 +395,8 @@ async def test_a_data_set_larger_than_the_flash_is_refused(device: Device) -> No
 
 
 def test_every_method_of_the_protocol_is_within_reach() -> None:
-    callers = [
-        Path(ugpt.__file__).parent / name
-        for name in ("device/client.py", "rpc/link.py", "rpc/baud.py")
-    ]
+    package = Path(ugpt.__file__).parent
+    callers = [*(package / "device").glob("*.py"), package / "rpc/link.py", package / "rpc/baud.py"]
     called = {
         node.attr
         for path in callers
@@ -462,7 +460,7 @@ async def test_log_lines_reach_the_listener(tmp_path: Path) -> None:
         if "model loaded" in line.text:
             loaded.set_result(line)
 
-    async with ugpt.connect("virtual", flash=tmp_path / "flash", on_log=hear):
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect(on_log=hear):
         async with asyncio.timeout(10.0):
             assert (await loaded).level is ugpt.LogLevel.INFO
 
@@ -472,7 +470,7 @@ async def test_log_lines_reach_the_listener(tmp_path: Path) -> None:
 
 async def test_a_device_program_that_fails_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(DeviceProgramError, match=r"nosuchboard.*there are"):
-        async with ugpt.connect("virtual", board="nosuchboard", flash=tmp_path / "flash"):
+        async with ugpt.Target("virtual", board="nosuchboard", flash=tmp_path / "flash").connect():
             pass
 
 
@@ -502,7 +500,7 @@ async def test_a_cancelled_program_leaves_no_device_behind(tmp_path: Path) -> No
     pids: list[int] = []
 
     async def endless() -> None:
-        async with ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+        async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
             pids.append(device._link._transport._process.pid)  # type: ignore[attr-defined]
             connected.set()
             while True:

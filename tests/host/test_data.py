@@ -8,7 +8,7 @@ import pytest
 
 from ugpt.data.dataset import (
     Dataset,
-    count_held_out,
+    count_validation,
     positions,
     split_documents,
     training_order,
@@ -105,7 +105,7 @@ def test_holding_out_keeps_the_order_of_the_others() -> None:
     ("wanted", "count"), [("10%", 20), ("0.5%", 1), ("99.5%", 199), ("1", 1), ("199", 199)]
 )
 def test_a_part_to_hold_out(wanted: str, count: int) -> None:
-    assert count_held_out(wanted, 200) == count
+    assert count_validation(wanted, 200) == count
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_a_part_to_hold_out(wanted: str, count: int) -> None:
 )
 def test_no_part_to_hold_out(wanted: str, complaint: str) -> None:
     with pytest.raises(InvalidValue, match=complaint):
-        count_held_out(wanted, 200)
+        count_validation(wanted, 200)

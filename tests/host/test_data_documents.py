@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ugpt.data.dataset import Dataset, positions, positions_of, training_order
 from ugpt.data.documents import Documents
@@ -97,8 +101,25 @@ def test_the_first_of_duplicates_is_kept() -> None:
 
 
 def test_a_shared_hash_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Documents.without_duplicates.__globals__, "hash", lambda text: 7)
-    assert list(documents(["a", "b", "a", "c"]).without_duplicates()) == ["a", "b", "c"]
+    def all_alike(codes: object, starts: object, lengths: Sequence[int]) -> object:
+        return np.zeros(len(lengths), np.uint64)
+
+    monkeypatch.setattr("ugpt.data.duplicates._hashes", all_alike)
+    texts = ["a", "b", "a", "c", "bb", "b", "bb"]
+    assert list(documents(texts).without_duplicates()) == ["a", "b", "c", "bb"]
+
+
+@given(
+    st.lists(
+        st.text("ab", max_size=3)
+        | st.text("a\xff\u0416\U0001f600", max_size=3)
+        | st.sampled_from(["a" * 65, "b" * 65, "a" * 64, "a" * 200, "a" * 199 + "b"])
+    ),
+    st.integers(1, 5),
+)
+def test_the_first_of_each_kind_is_kept(texts: list[str], part: int) -> None:
+    parts = [texts[first : first + part] for first in range(0, len(texts), part)]
+    assert list(documents(*parts).without_duplicates()) == list(dict.fromkeys(texts))
 
 
 def test_positions_of_many_are_those_of_each() -> None:

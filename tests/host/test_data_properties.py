@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ugpt import decode_tokens, encode_tokens
-from ugpt.data.dataset import Dataset, Vocabulary, count_held_out, split_documents
+from ugpt.data.dataset import Dataset, Vocabulary, count_validation, split_documents
 from ugpt.data.errors import DataError
 from ugpt.errors import InvalidValue
 
@@ -98,4 +98,4 @@ def test_each_document_is_trained_on_or_held_out(
 @example("1e400%", 10)
 def test_a_part_to_hold_out_leaves_documents_on_both_sides(wanted: str, documents: int) -> None:
     with suppress(InvalidValue):
-        assert 0 < count_held_out(wanted, documents) < documents
+        assert 0 < count_validation(wanted, documents) < documents

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.in_process import Program
 from ugpt import Device
 from ugpt.data.dataset import Dataset
 from ugpt.data.errors import DataError
+from ugpt.data.known import KnownTexts
 from ugpt.data.reading import Reading
 from ugpt.data.report import Examination, Unused, percent
 from ugpt.rpc.errors import NoRoom
@@ -224,7 +228,35 @@ def test_samples_cut_at_the_context_are_marked_on_a_terminal(
     monkeypatch.setattr("ugpt.cli.commands.sample.sample_texts", texts)
     assert ugpt("sample").out == "anna\nannabea\n"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert ugpt("sample").out == "anna\nannabea\x1b[2m…\x1b[0m\n"
+    ended = ugpt("sample")
+    assert ended.out == "anna\nannabea\x1b[2m…\x1b[0m\n"
+    assert "Texts that stand in the data set are not marked: " in ended.err
+
+
+def test_samples_that_stand_in_the_data_are_dim_on_a_terminal(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def texts(*_: Any, **__: Any) -> Any:
+        yield SampledText(0, "anna", ended=True)
+        yield SampledText(1, "annabea", ended=True)
+
+    (ugpt.folder / "t.txt").write_text("anna\nbea\n")
+    ugpt("train", "t.txt", *QUICK)
+    monkeypatch.setattr("ugpt.cli.commands.sample.sample_texts", texts)
+    assert ugpt("sample").out == "anna\nannabea\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    ended = ugpt("sample")
+    assert ended.out == "\x1b[2manna\x1b[0m\nannabea\n"
+    assert "not marked" not in ended.err
+    (ugpt.folder / "t.txt").write_text("bea\n")
+    assert "is not the text this run began with" in ugpt("sample").err
+
+
+@given(st.lists(st.text(max_size=3)), st.text(max_size=3))
+def test_known_texts_are_those_of_the_data(documents: list[str], text: str) -> None:
+    known = KnownTexts(documents)
+    assert (text in known) == (text in documents)
+    assert all(document in known for document in documents)
 
 
 def test_a_prompt_in_another_form(ugpt: Program) -> None:
@@ -232,6 +264,43 @@ def test_a_prompt_in_another_form(ugpt: Program) -> None:
     ugpt("train", "t.txt", *QUICK)
     assert ugpt("sample", "-n", "1", "--prompt", "Jose\u0301").out.startswith("josé")
     assert "'x'" in ugpt("sample", "--prompt", "x", status=1).err
+
+
+def test_a_pipe_with_a_name_is_no_file(ugpt: Program) -> None:
+    os.mkfifo(ugpt.folder / "-p")
+    for command in (["train"], ["plan"], ["data", "check"], ["data", "push"]):
+        said = ugpt(*command, "--", "-p", status=1).err
+        assert said.strip().endswith(f"ugpt {' '.join(command)} - < ./-p")
+
+
+def test_a_file_that_looks_like_an_option(ugpt: Program) -> None:
+    (ugpt.folder / "-dash.txt").write_text("anna\nbea\n")
+    for command in (["train"], ["plan"], ["data", "check"], ["data", "push"]):
+        said = " ".join(ugpt(*command, "-dash.txt", status=2).err.replace("│", " ").split())
+        assert "-dash.txt is taken for an option; write ./-dash.txt for the file." in said
+    assert "documents 2" in " ".join(ugpt("data", "check", "--", "-dash.txt").out.split())
+    assert "No such option" in ugpt("train", "-other.txt", status=2).err
+
+
+def test_an_empty_name_of_a_column(ugpt: Program) -> None:
+    (ugpt.folder / "t.csv").write_text("id,name\n1,Anna\n")
+    for command in (["train"], ["plan"], ["data", "check"], ["data", "push"]):
+        said = ugpt(*command, "t.csv", "--column", " ", status=1).err
+        assert said.startswith("error: --column needs the name of a column.")
+
+
+def test_samples_with_line_ends_can_be_told_apart(ugpt: Program) -> None:
+    (ugpt.folder / "t.txt").write_text("anna\n\nbea\n" * 20)
+    ugpt("train", "t.txt", "--text", *QUICK)
+    drawn = [
+        json.loads(line)["text"]
+        for line in ugpt("sample", "--seed=42", "--json").out.split("\n")[:20]
+    ]
+    kept = (ugpt.folder / "R" / "samples.txt").read_text("utf-8")
+    border = kept.partition("\n")[0] + "\n"
+    assert set(border) == {"=", "\n"}
+    assert any("\n" in text for text in drawn)
+    assert kept.removeprefix(border).removesuffix(f"\n{border}").split(f"\n{border}") == drawn
 
 
 def test_every_error_is_one_sentence(ugpt: Program) -> None:

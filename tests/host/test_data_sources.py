@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -153,7 +154,7 @@ def test_byte_order_marks_inside(tmp_path: Path) -> None:
     path = file(tmp_path, "\ufeffanna\n\ufeffbea\n")
     dataset = Dataset.load(path)
     assert list(dataset.documents) == ["anna", "bea"]
-    assert dataset.changes == (f"A byte order mark inside {path} was left out.",)
+    assert dataset.changes == (f"1 byte order mark inside {path} was left out.",)
     earlier = Dataset.load(path, Reading(keep_marks=True))
     assert list(earlier.documents) == ["anna", "\ufeffbea"]
 
@@ -177,16 +178,98 @@ def archive(folder: Path, name: str, member: str) -> Path:
 def test_other_formats_come_with_the_command_that_helps(tmp_path: Path) -> None:
     assert "unzip -p" in refused(archive(tmp_path, "a.zip", "a.txt"))
     assert "Word document" in refused(archive(tmp_path, "a.docx", "word/document.xml"))
-    assert "pandoc -t plain" in refused(archive(tmp_path, "a.docx", "word/document.xml"))
+    assert "pandoc -f docx" in refused(archive(tmp_path, "b.docx", "word/document.xml"))
     assert "pdftotext" in refused(file(tmp_path, b"%PDF-1.7\n", "a b.pdf"))
     assert "'" in refused(file(tmp_path, b"%PDF-1.7\n", "a b.pdf"))
     assert "pandoc -f rtf" in refused(file(tmp_path, b"{\\rtf1 a}", "a.rtf"))
     assert "xz -dc" in refused(file(tmp_path, b"\xfd7zXZ\0", "a.xz"))
 
 
-@pytest.mark.parametrize("address", ["https://example.org/a.txt", "http://example.org/a.txt"])
-def test_an_address(address: str) -> None:
-    assert f"curl -L -o a.txt {address}" in refused(Path(address))
+OTHER_FORMATS: dict[str, bytes] = {
+    "pdf": b"%PDF-1.7\n",
+    "rtf": b"{\\rtf1 a}",
+    "doc": b"\xd0\xcf\x11\xe0",
+    "bz2": b"BZh",
+    "xz": b"\xfd7zXZ\0",
+    "zst": b"\x28\xb5\x2f\xfd",
+    "7z": b"7z\xbc\xaf\x27\x1c",
+    "docx": b"PK\x03\x04word/",
+    "odt": b"PK\x03\x04opendocument.text",
+    "epub": b"PK\x03\x04epub",
+    "xlsx": b"PK\x03\x04xl/",
+    "zip": b"PK\x03\x04",
+    "latin-1": b"anna\nJos\xe9\n",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+@pytest.mark.parametrize("kind", OTHER_FORMATS)
+@pytest.mark.parametrize("name", ["text.txt", "-a b.txt", "no ending", "$(x).txt.gz"])
+def test_an_advised_command_overwrites_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
+    """Pasted into a shell, with stand-ins for the programs that write down what they are given."""
+    monkeypatch.chdir(tmp_path)
+    for other in (
+        "text.txt",
+        "text-2.txt",
+        "text-utf8.txt",
+        "text-text",
+        "-a b-2.txt",
+        "no ending",
+    ):
+        file(tmp_path, b"precious", other)
+    file(tmp_path, OTHER_FORMATS[kind], name)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = refused(Path(name)).partition("it: ")[2]
+    stand_in = file(tmp_path / "bin", '#!/bin/sh\nprintf "%s\\n" "$@" >> "$LOG"\n', "stand-in")
+    stand_in.chmod(0o755)
+    for program in (
+        "pdftotext",
+        "pandoc",
+        "soffice",
+        "bzip2",
+        "xz",
+        "zstd",
+        "7z",
+        "unzip",
+        "iconv",
+    ):
+        (tmp_path / "bin" / program).symlink_to(stand_in)
+    log = tmp_path / "bin" / "log"
+    subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={"PATH": str(tmp_path / "bin"), "LOG": str(log)},
+        check=True,
+        timeout=20,
+    )
+    given = log.read_text().splitlines()
+    assert sum(word in (name, f"./{name}") for word in given) == 1
+    written = [word for word in given if word in before or word.removeprefix("./") in before]
+    assert len(written) == 1  # what is read; whatever is written has a name of its own
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_the_format_of_a_document_is_named_to_pandoc(tmp_path: Path) -> None:
+    for kind in ("docx", "odt", "epub", "rtf"):
+        assert f" -f {kind}" in refused(file(tmp_path, OTHER_FORMATS[kind]))
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("https://example.org/a.txt", "curl -L -o a.txt https://example.org/a.txt"),
+        ("http://example.org/b.txt", "curl -L -o b-2.txt http://example.org/b.txt"),
+        ("https://example.org/a?x=1&y=2", "curl -L -o a 'https://example.org/a?x=1&y=2'"),
+        ("https://example.org/?q", "curl -L -o example.org 'https://example.org/?q'"),
+    ],
+)
+def test_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file(tmp_path, "precious", "b.txt")
+    assert refused(Path(address)).endswith(f"Fetch it first: {command}")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +300,27 @@ def test_devices_and_pipes_are_not_waited_for(tmp_path: Path) -> None:
     assert "is a device" in refused(Path("/dev/zero"))
 
 
+def test_standard_input_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert refused(STANDARD_INPUT).startswith("Standard input is closed.")
+    closed = io.TextIOWrapper(io.BytesIO(b"anna\n"))
+    monkeypatch.setattr(sys, "stdin", closed)
+    closed.close()
+    assert refused(STANDARD_INPUT).startswith("Standard input could not be read")
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "holds no texts (.txt, .text)." in refused(tmp_path)
+    file(tmp_path, "a,b\n1,2\n", "t.csv")
+    assert refused(tmp_path).endswith("only t.csv. For one column of its tables: --column NAME")
+
+    def fail(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", fail)
+    assert "could not be read: [Errno 13]" in refused(tmp_path)
+
+
 def test_a_file_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +340,7 @@ def test_lower_and_dedupe(tmp_path: Path) -> None:
     assert list(dataset.documents) == ["anna", "bea", "carla"]
     assert dataset.changes == (
         "Capital letters were made small in 2 documents.",
-        "1 of 4 documents were duplicates, left out.",
+        "1 of 4 documents repeats another and was left out.",
     )
 
 

@@ -17,7 +17,7 @@ from tests.support.sessions import NAMES, Session, once
 from ugpt import Device, MomentFormat, Recipe, Schedule, Shape, encode_tokens
 from ugpt.data.dataset import Dataset, split_documents
 from ugpt.rpc.errors import BadToken, NoModel
-from ugpt.training.events import Finished, Interrupted, Notice, Restored, Stopped, Validated
+from ugpt.training.events import Evaluated, Finished, Interrupted, Notice, Restored, Stopped
 from ugpt.training.trainer import Outcome
 
 HELD_OUT = 500
@@ -29,7 +29,7 @@ SHAPE = Shape(1, 16, 4, 16, 27)
 
 
 def session(folder: Path, recipe: Recipe = BATCHED, **options: Any) -> Session:
-    return Session(folder, recipe=recipe, held_out=HELD_OUT, eval_every=150, **options)
+    return Session(folder, recipe=recipe, validation_documents=HELD_OUT, eval_every=150, **options)
 
 
 def entries(session: Session) -> list[dict[str, Any]]:
@@ -46,7 +46,10 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 @pytest.fixture
 async def device(tmp_path: Path) -> AsyncIterator[Device]:
-    async with asyncio.timeout(60.0), ugpt.connect("virtual", flash=tmp_path / "flash") as device:
+    async with (
+        asyncio.timeout(60.0),
+        ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device,
+    ):
         yield device
 
 
@@ -131,7 +134,7 @@ async def test_the_same_document_again_and_again_is_one_of_it(device: Device) ->
 
 def test_evaluation_happens_after_exact_steps(straight: Session) -> None:
     due = [*range(150, 2000, 150), 2000]
-    validated = [event for event in straight.told(Validated) if isinstance(event, Validated)]
+    validated = [event for event in straight.told(Evaluated) if isinstance(event, Evaluated)]
     assert [event.step for event in validated] == due
     assert {event.documents for event in validated} == {100}
     found = {entry["step"]: entry["val_loss"] for entry in entries(straight) if "val_loss" in entry}
@@ -157,10 +160,10 @@ def test_tokens_count_all_documents_of_a_step(straight: Session) -> None:
 
 async def test_the_last_evaluation_is_that_of_the_final_weights(straight: Session) -> None:
     dataset = Dataset.load(NAMES)
-    held_out = split_documents(dataset.documents, 42, HELD_OUT).validation[:100]
+    validation_documents = split_documents(dataset.documents, 42, HELD_OUT).validation[:100]
     async with straight.connect() as device:
-        losses = (await device.evaluate(encoded(list(held_out)))).losses
-    weights = [min(len(text) + 1, 16) for text in held_out]
+        losses = (await device.evaluate(encoded(list(validation_documents)))).losses
+    weights = [min(len(text) + 1, 16) for text in validation_documents]
     assert straight.told(Finished)[0].val_loss == pytest.approx(  # type: ignore[attr-defined]
         np.average(losses, weights=weights), rel=1e-12
     )
@@ -169,8 +172,10 @@ async def test_the_last_evaluation_is_that_of_the_final_weights(straight: Sessio
 @pytest.mark.parametrize("recipe", [PLAIN, BATCHED], ids=["plain", "batched"])
 async def test_evaluation_changes_no_bit(tmp_path: Path, recipe: Recipe) -> None:
     recipe = replace(recipe, total_steps=400)
-    often = Session(tmp_path / "often", recipe=recipe, held_out=HELD_OUT, eval_every=7)
-    seldom = Session(tmp_path / "seldom", recipe=recipe, held_out=HELD_OUT, eval_every=400)
+    often = Session(tmp_path / "often", recipe=recipe, validation_documents=HELD_OUT, eval_every=7)
+    seldom = Session(
+        tmp_path / "seldom", recipe=recipe, validation_documents=HELD_OUT, eval_every=400
+    )
     none = Session(tmp_path / "none", recipe=recipe)
     for each in (often, seldom, none):
         await each.train()

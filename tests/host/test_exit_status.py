@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 import typer
 
 from tests.support.in_process import Program
-from ugpt.cli.numbers import decimal_number, whole_number
+from ugpt.cli.ending import END_SIGNALS, Status
+from ugpt.cli.numbers import decimal_number, protocol_number, whole_number
 from ugpt.rpc.errors import NoAnswer
+from ugpt.rpc.schema import Field
 from ugpt.training.trainer import Outcome
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
@@ -29,6 +32,12 @@ def test_a_run_that_was_stopped(
     said = ugpt("train", NAMES, "--run", "R", "--plain", "--port", "/dev/ttyUSB0", status=status)
     go_on = "ugpt train --resume R --port /dev/ttyUSB0"
     assert (go_on in " ".join(said.err.split())) is (outcome is Outcome.STOPPED)
+
+
+def test_the_documented_statuses_are_those_there_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exit-status.md").read_text("utf-8")
+    documented = {int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert documented == set(Status) | {128 + number for number in END_SIGNALS}
 
 
 def ending_with(error: BaseException) -> Callable[[Coroutine[Any, Any, Any]], None]:
@@ -102,3 +111,19 @@ def test_the_bounds_of_a_decimal_number(text: str, number: float | None) -> None
         return
     with pytest.raises(typer.BadParameter, match=r"0\.5 to 2"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "shown", "within", "beyond"),
+    [
+        (Field("few", "u16", 2, 9), "2 to 9", "9", "10"),
+        (Field("any", "u32"), "0 to 2^32 - 1", "4294967295", "4294967296"),
+        (Field("real", "f32", 0.5, 10.0), "0.5 to 10", "0.5", "0.4"),
+    ],
+)
+def test_the_protocol_bounds_an_option(field: Field, shown: str, within: str, beyond: str) -> None:
+    option = protocol_number(field)
+    assert option["metavar"] == shown
+    assert option["parser"](within) == float(within)
+    with pytest.raises(typer.BadParameter, match=r"not in the range"):
+        option["parser"](beyond)

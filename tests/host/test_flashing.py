@@ -24,10 +24,12 @@ from tests.support.firmware import (
     write_build,
 )
 from tests.support.rom import RomLoader, rom_loader
+from ugpt.device.bulk import Progress
+from ugpt.device.target import Target
 from ugpt.errors import InvalidValue
 from ugpt.firmware.build import build, environments, find_project, require_environment
 from ugpt.firmware.errors import ImageError, ToolError
-from ugpt.firmware.flash import Loader, Progress, environment_for, open_loader, write_firmware
+from ugpt.firmware.flash import Loader, environment_for, open_loader, write_firmware
 from ugpt.firmware.image import Part, read_image
 from ugpt.rpc.errors import NoAnswer, PortError, PortNotFound
 
@@ -231,7 +233,7 @@ async def with_loader(rom: RomLoader, work: Callable[[Loader], T]) -> T:
     """esptool blocks, and the ROM must answer meanwhile."""
 
     def talk() -> T:
-        with open_loader(rom.address) as loader:
+        with open_loader(Target(rom.address)) as loader:
             return work(loader)
 
     return await asyncio.to_thread(talk)
@@ -270,9 +272,9 @@ async def test_cable_pulled_while_writing(image: Path) -> None:
 
 
 def test_ports_without_a_chip(tmp_path: Path) -> None:
-    with pytest.raises(PortNotFound), open_loader("/dev/does-not-exist"):
+    with pytest.raises(PortNotFound), open_loader(Target("/dev/does-not-exist")):
         pass
-    with pytest.raises((NoAnswer, PortNotFound)), open_loader("socket://127.0.0.1:1"):
+    with pytest.raises((NoAnswer, PortNotFound)), open_loader(Target("socket://127.0.0.1:1")):
         pass
 
 

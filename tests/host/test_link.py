@@ -24,8 +24,9 @@ from ugpt.rpc.errors import (
     UnknownMethod,
     VersionMismatch,
 )
-from ugpt.rpc.link import Link, LinkState, LogLine
+from ugpt.rpc.link import Link, LinkState
 from ugpt.rpc.messages import FIRST_BAUD, ErrorCode, LogLevel
+from ugpt.rpc.receiver import LogLine
 
 UART_HELLO = replace(HELLO, baud_max=2_000_000)
 

@@ -168,7 +168,8 @@ def test_golden_vectors_cover_every_message() -> None:
             "seed is 18,446,744,073,709,551,616; it must be from 0 to 2^64 - 1.",
         ),
         (messages.vocabulary_write(-1, b""), "offset is -1; it must be from 0 to 2^32 - 1."),
-        (messages.sample(1, 0, 0.0, b"", b""), "temperature is 0; it must be from 0.001 to 100."),
+        (messages.autorun(True, 0.0), "temperature is 0; it must be from 0.001 to 100."),
+        (messages.sample(1, 0, -1.0, b"", b""), "temperature is -1; it must be from 0 to 100."),
         (messages.ping(bytes(8001)), "payload has 8,001 bytes; at most 8,000 are possible."),
         (messages.ping("text"), "payload must be bytes, not 'text'."),  # type: ignore[arg-type]
         (messages.ping([0] * 99), "payload must be bytes, not a list."),  # type: ignore[arg-type]

@@ -11,15 +11,15 @@ import pytest
 
 from tests.support.peer import HELLO, MemoryLine, Peer
 from tests.support.virtual_time import leaping
-from ugpt.device.ports import Choice
+from ugpt.device.target import Target
 from ugpt.diagnostics import monitor
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortNotFound
-from ugpt.rpc.link import LogLine
 from ugpt.rpc.messages import DeviceState, Status
+from ugpt.rpc.receiver import LogLine
 
 IDLE = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
-CHOICE = Choice("/dev/ttyUSB0", "")
+TARGET = Target("/dev/ttyUSB0")
 GREETED = "esp32 (board esp32dev), firmware test"
 FELL = LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None)
 
@@ -42,7 +42,7 @@ class Watched:
     async def open_transport(self, *arguments: object) -> MemoryLine:
         if self.absent_times:
             self.absent_times -= 1
-            raise PortNotFound(CHOICE.port, "it is not there", "Plug it in.")
+            raise PortNotFound(str(TARGET.port), "it is not there", "Plug it in.")
         self.peer.line = MemoryLine(self.peer, can_set_baud=False)
         return self.peer.line
 
@@ -52,13 +52,14 @@ async def watched(
     monkeypatch: pytest.MonkeyPatch, status: Status = IDLE, *, listen_only: bool = False
 ) -> AsyncIterator[Watched]:
     board = Watched(status)
-    monkeypatch.setattr(monitor, "open_transport", board.open_transport)
+    monkeypatch.setattr(Target, "open_transport", board.open_transport)
     monkeypatch.setattr(monitor, "list_ports", lambda: [])
     watching = monitor.Monitor(
-        CHOICE, board.lines.append, board.remarks.append, listen_only=listen_only
+        TARGET, board.lines.append, board.remarks.append, listen_only=listen_only
     )
     running = asyncio.create_task(watching.run())
     await asyncio.sleep(1.0)
+    assert board.remarks.pop(0) == "listening to /dev/ttyUSB0"
     try:
         yield board
         assert not running.done()

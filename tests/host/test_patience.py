@@ -102,6 +102,46 @@ async def test_time_that_passes_in_suspension_is_not_held_against_the_device() -
         assert await asking == b"abc"
 
 
+@leaping
+async def test_work_of_the_trainer_may_take_as_long_as_the_computer_sleeps() -> None:
+    peer = Peer()
+    peer.handlers["stop"] = lambda params: [7]
+    async with connected(peer) as device:
+        peer.delays_s["stop"] = 30.0
+        asking = asyncio.create_task(device.stop())
+        for _ in range(3):
+            await settle()
+            push(600.0)
+        assert await asking == 7
+
+
+@pytest.mark.parametrize("method", ["ping", "stop"])
+@leaping
+async def test_a_device_that_is_known_to_be_stopped_is_waited_for(method: str) -> None:
+    peer = Peer()
+    peer.handlers["stop"] = lambda params: [7]
+    async with connected(peer) as device:
+        peer.stands_still = peer.deaf = True
+        asking = asyncio.create_task(getattr(device, method)())
+        await asyncio.sleep(600.0)
+        assert not asking.done()
+        assert device.stats.repeats == 0
+        peer.stands_still = peer.deaf = False
+        await asking
+
+
+@leaping
+async def test_a_device_that_goes_on_and_says_nothing_is_given_up_as_any_other() -> None:
+    peer = Peer()
+    async with connected(peer) as device:
+        peer.stands_still = peer.deaf = True
+        asking = asyncio.create_task(device.ping())
+        await asyncio.sleep(600.0)
+        peer.stands_still = False
+        with pytest.raises(NoAnswer, match="for 5 seconds"):
+            await asking
+
+
 def test_patience_counts_from_the_last_sign_of_life() -> None:
     patience = Patience(5.0, 100.0)
     patience.tries = 20

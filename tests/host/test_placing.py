@@ -78,11 +78,11 @@ async def test_a_checkpoint_ahead_of_the_losses_is_left_out(session: Session) ->
 @pytest.mark.parametrize(
     ("status", "source"),
     [
-        ({"step": 20, "losses_first": 1}, "the memory of the device"),
-        ({"step": 20, "losses_first": 11}, "the memory of the device"),
-        ({"step": 20, "losses_first": 12}, "the start"),  # the loss of step 11 is lost
-        ({"step": 0, "losses_first": 1}, "the start"),  # it has no whole model
-        ({"step": 20, "losses_first": 1, "run_id": 5}, "the start"),
+        ({"step": 20, "first_loss_step": 1}, "the memory of the device"),
+        ({"step": 20, "first_loss_step": 11}, "the memory of the device"),
+        ({"step": 20, "first_loss_step": 12}, "the start"),  # the loss of step 11 is lost
+        ({"step": 0, "first_loss_step": 1}, "the start"),  # it has no whole model
+        ({"step": 20, "first_loss_step": 1, "run_id": 5}, "the start"),
     ],
 )
 async def test_what_the_device_holds_is_used_if_nothing_is_lost(

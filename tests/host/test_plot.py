@@ -6,7 +6,9 @@ import os
 import struct
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from tests.support.sessions import Session
 from ugpt.runs import plot
 from ugpt.runs.errors import RunError
+from ugpt.runs.lettering import Lettering
 from ugpt.runs.plot import Card, loss_png
 from ugpt.training.events import Notice
 from ugpt.training.trainer import Outcome
@@ -88,3 +91,42 @@ async def test_stopped_run_has_a_picture(tmp_path: Path, monkeypatch: pytest.Mon
     assert card.total_steps == session.steps
     assert card.parameters == 4192
     assert size((tmp_path / "run" / "loss.png").read_bytes()) == (1600, 900)
+
+
+SCRIPTS = [
+    "日本のなまえ",
+    "한국어",
+    "नमस्ते",
+    "กรุงเทพ",
+    "שלום",
+    "می\u200cشود",
+    "Ελλάδα",
+    "Ñandú",
+    "жар",
+    "👩\u200d🚀",
+    "\ue000",
+    "𓀀",
+    "a\u3000b\xa0c",
+]
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_every_script_is_drawn_without_a_missing_glyph(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = SimpleNamespace(
+        catch_warnings=warnings.catch_warnings,
+        simplefilter=lambda _: warnings.filterwarnings("error", "Glyph"),
+    )
+    monkeypatch.setattr(plot, "warnings", strict)
+    card = Card([3.0, 2.0], 2, f"{text}.txt", "ESP32", 4192, texts=[text])
+    assert size(loss_png(card)) == (1600, 900)
+
+
+def test_what_no_font_has_is_written_in_latin_letters() -> None:
+    latin = Lettering(["A"], lambda character: character < "\u0250", False)
+    assert latin.drawable("Ñandú 名前\n.txt") == "Ñandú MingQian .txt"
+    everything = Lettering(["A"], lambda character: True, True)
+    assert everything.drawable("名前 שלום می\u200cشود\x1b") == "名前 שלום می\u200cشود "
+    unshaped = Lettering(["A"], lambda character: True, False)
+    assert unshaped.drawable("名前 שלום") == "名前 slvm"

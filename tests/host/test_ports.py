@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
-
 import pytest
 
 from ugpt import errors
 from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, list_ports
-from ugpt.device.target import Target
+from ugpt.device.target import Target, connect
 from ugpt.errors import UgptError
 from ugpt.rpc.errors import DeviceError, DocumentGap, DoesNotFit, SeveralPorts, device_error
 from ugpt.rpc.messages import ERRORS, ErrorCode
@@ -26,16 +23,14 @@ def test_the_one_board_is_taken() -> None:
     assert not choice.is_virtual
 
 
-def test_a_target_passes_on_all_that_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed: dict[str, object] = {}
-
-    def connect(port: str | None, **options: object) -> None:
-        passed.update(options, port=port)
-
-    monkeypatch.setattr("ugpt.device.target.connect", connect)
-    target = Target("/dev/ttyUSB0", 230_400, True, "esp32s3", Path("flash"), 3)
-    target.connect(open_timeout_s=1.5)
-    assert passed == {**asdict(target), "on_log": None, "open_timeout_s": 1.5}
+@pytest.mark.parametrize("target", ["virtual", Target("virtual", window=3)])
+def test_connect_takes_a_port_or_a_target(
+    target: str | Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[Target] = []
+    monkeypatch.setattr(Target, "connect", lambda target, **options: connected.append(target))
+    connect(target)
+    assert connected == [Target("virtual") if target == "virtual" else target]
 
 
 @pytest.mark.parametrize("ports", [[], [MODEM]])

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 
@@ -138,7 +139,7 @@ def generator() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    for name in ("checks", "schema", "cpp", "dispatch", "python", "reference", "golden"):
+    for name in ("reading", "cpp", "dispatch", "python", "reference", "golden"):
         importlib.import_module(f"{spec.name}.{name}")
     return module
 
@@ -234,18 +235,18 @@ def test_a_stale_file_is_found_and_written(tmp_path: Path) -> None:
 def test_a_schema_that_contradicts_itself_is_refused(
     generator: ModuleType, old: str, new: str, words: str
 ) -> None:
-    schema = sys.modules[f"{generator.__name__}.schema"]
+    reading = sys.modules[f"{generator.__name__}.reading"]
     assert old in EXAMPLE
-    schema.parse(EXAMPLE)
-    with pytest.raises(schema.SchemaError) as caught:
-        schema.parse(EXAMPLE.replace(old, new, 1))
+    reading.parse(EXAMPLE)
+    with pytest.raises(reading.SchemaError) as caught:
+        reading.parse(EXAMPLE.replace(old, new, 1))
     assert words in str(caught.value)
 
 
 def test_defaults_stand_in_for_missing_fields_in_python(
     generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(EXAMPLE)
     path = tmp_path / "example.py"
     path.write_text(sys.modules[f"{generator.__name__}.python"].module(schema), "utf-8")
     spec = importlib.util.spec_from_file_location("ugpt.rpc.example_messages", path)
@@ -278,7 +279,7 @@ def test_defaults_stand_in_for_missing_fields_in_python(
 def test_defaults_stand_in_for_missing_fields_in_cpp(generator: ModuleType, tmp_path: Path) -> None:
     assert COMPILER is not None
     cpp = sys.modules[f"{generator.__name__}.cpp"]
-    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(EXAMPLE)
     shutil.copytree(ROOT / "device" / "src" / "rpc", tmp_path / "rpc")
     (tmp_path / "rpc" / "messages.h").write_text(cpp.header(schema), "utf-8")
     (tmp_path / "rpc" / "messages.cpp").write_text(cpp.source(schema), "utf-8")
@@ -297,7 +298,7 @@ def test_defaults_stand_in_for_missing_fields_in_cpp(generator: ModuleType, tmp_
 def test_a_missing_handler_is_an_error_of_the_linker(generator: ModuleType, tmp_path: Path) -> None:
     assert COMPILER is not None
     cpp, dispatch = (sys.modules[f"{generator.__name__}.{name}"] for name in ("cpp", "dispatch"))
-    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(EXAMPLE)
     for room in ("app", "base", "rpc"):
         shutil.copytree(ROOT / "device" / "src" / room, tmp_path / room)
     for name, text in {
@@ -329,6 +330,7 @@ def test_a_missing_handler_is_an_error_of_the_linker(generator: ModuleType, tmp_
     assert subprocess.run([tmp_path / "example"], timeout=10, check=False).returncode == 0
 
 
+LONG = "94" * 500
 EXAMPLES = """
 examples = [
     { name = "a dot", id = 7, params = { point = { x = 1 }, wet = false } },
@@ -342,7 +344,7 @@ examples = [
 
 def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleType) -> None:
     golden = sys.modules[f"{generator.__name__}.golden"]
-    parse = sys.modules[f"{generator.__name__}.schema"].parse
+    parse = sys.modules[f"{generator.__name__}.reading"].parse
     text = EXAMPLE.replace("result = []\n", f"result = []{EXAMPLES}", 1)
     cases = golden.load("", parse(text))
     dot, dots, painted, older = cases
@@ -361,13 +363,27 @@ def test_examples_become_golden_vectors_and_keep_their_bytes(generator: ModuleTy
     assert older["decode_only"]
     assert older["body"] == "94"
 
-    kept = golden.to_json([case | {"body": "c0"} for case in cases])
+    kept = golden.to_json([*(case | {"body": "c0"} for case in cases[:3]), older])
     again = golden.load(kept, parse(text))
-    assert [case["body"] for case in again] == ["c0"] * 4
+    assert [case["body"] for case in again] == ["c0", "c0", "c0", "94"]
     assert [case["frame"] for case in again] == [case["frame"] for case in cases]
     with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
         golden.load(kept, parse(text.replace("wet = false", "wet = true")))
     assert "example 'a dot' has changed" in str(caught.value)
+    with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
+        golden.load(kept, parse(text.replace('body = "94"', 'body = "95"')))
+    assert "the body of example 'an older painter' is not that of golden.json" in str(caught.value)
+
+
+def test_a_long_example_that_is_only_decoded_is_written_in_full(generator: ModuleType) -> None:
+    golden = sys.modules[f"{generator.__name__}.golden"]
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(
+        EXAMPLE.replace("result = []\n", f"result = []{EXAMPLES}", 1).replace('"94"', f'"{LONG}"')
+    )
+    shown = {"size": 500, "crc32": f"{zlib.crc32(bytes.fromhex(LONG)):08x}"}
+    before = [case for case in golden.load("", schema) if case["body"] == LONG]
+    kept = golden.to_json([case | {"body": shown} for case in before])
+    assert [case["body"] for case in golden.load(kept, schema) if case.get("decode_only")] == [LONG]
 
 
 @pytest.mark.parametrize(
@@ -385,16 +401,18 @@ def test_an_example_that_contradicts_the_schema_is_refused(
     generator: ModuleType, old: str, new: str, words: str
 ) -> None:
     golden = sys.modules[f"{generator.__name__}.golden"]
-    schema = sys.modules[f"{generator.__name__}.schema"]
+    reading = sys.modules[f"{generator.__name__}.reading"]
     examples = EXAMPLES.replace(old, new, 1)
     assert examples != EXAMPLES
     with pytest.raises(sys.modules[f"{generator.__name__}.checks"].SchemaError) as caught:
-        golden.load("", schema.parse(EXAMPLE.replace("result = []\n", f"result = []{examples}", 1)))
+        golden.load(
+            "", reading.parse(EXAMPLE.replace("result = []\n", f"result = []{examples}", 1))
+        )
     assert words in str(caught.value)
 
 
 def test_the_reference_page_says_everything(generator: ModuleType) -> None:
-    schema = sys.modules[f"{generator.__name__}.schema"].parse(EXAMPLE)
+    schema = sys.modules[f"{generator.__name__}.reading"].parse(EXAMPLE)
     page = sys.modules[f"{generator.__name__}.reference"].page(schema)
     for words in (
         "version 1.2",

@@ -26,7 +26,7 @@ class Attempts:
     def __init__(self, *outcomes: Exception | str, begun: bool = True) -> None:
         self.outcomes = list(outcomes)
         self.opened = 0
-        self.greeted = 0
+        self.handshakes = 0
         self.step = 0
         self.events: list[Event] = []
         self.stop = asyncio.Event()
@@ -43,11 +43,11 @@ class Attempts:
         self.opened += 1
         device = AsyncMock(spec=Device)
         device.until_restart = lambda: device
-        device.greet.side_effect = self.greet
+        device.handshake.side_effect = self.handshake
         yield device
 
-    async def greet(self) -> None:
-        self.greeted += 1
+    async def handshake(self) -> None:
+        self.handshakes += 1
 
     async def converse(self, device: Device) -> str:
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
@@ -78,7 +78,7 @@ async def test_a_device_that_restarts_for_ever_is_given_up() -> None:
     attempts = Attempts(DeviceRestarted(1, 2))
     with pytest.raises(DeviceRestarted):
         await attempts.run()
-    assert (attempts.opened, attempts.greeted) == (1, len(RETRY_DELAYS_S))
+    assert (attempts.opened, attempts.handshakes) == (1, len(RETRY_DELAYS_S))
 
 
 @leaping

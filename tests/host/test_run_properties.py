@@ -69,7 +69,7 @@ CONFIGS = st.builds(
     run_id=st.integers(1, 2**32 - 1),
     device=TEXTS,
     ugpt=TEXTS,
-    held_out=NUMBERS,
+    validation_documents=NUMBERS,
     eval_every=NUMBERS,
     eval_documents=NUMBERS,
 )

@@ -89,7 +89,7 @@ def test_a_recipe_beyond_the_default_survives(tmp_path: Path) -> None:
     recipe = Recipe(
         0.01, 0.85, 0.99, 1e-8, 100, 4, Schedule.COSINE, 10, 0.1, 1.5, MomentFormat.Q8, True
     )
-    config = replace(CONFIG, recipe=recipe, held_out=7, eval_every=5, eval_documents=3)
+    config = replace(CONFIG, recipe=recipe, validation_documents=7, eval_every=5, eval_documents=3)
     run = Run.new(tmp_path / "a", config)
     run.begin("")
     assert Run.open(run.path).config == config
@@ -129,7 +129,7 @@ total_steps = 1000
 
 
 def test_evaluations_are_spread_over_a_run() -> None:
-    config = replace(CONFIG, held_out=5, eval_every=30, eval_documents=5)
+    config = replace(CONFIG, validation_documents=5, eval_every=30, eval_documents=5)
     assert [step for step in range(101) if config.evaluates_after(step)] == [30, 60, 90, 100]
     assert [config.next_evaluation(step) for step in (0, 29, 30, 99)] == [30, 30, 60, 100]
     assert CONFIG.next_evaluation(40) == 100
@@ -253,6 +253,14 @@ def test_failed_write_keeps_the_old_file(run: Run, monkeypatch: pytest.MonkeyPat
         run.write_samples(["bob", "zoe"])
     assert (run.path / "samples.txt").read_text() == "anna\n"
     assert sorted(path.name for path in run.path.iterdir()) == ["config.toml", "samples.txt"]
+
+
+def test_the_border_between_samples_stands_in_none(run: Run) -> None:
+    texts = ["=" * 45, "a\n" + "=" * 40 + "\n", ""]
+    run.write_samples(texts, several_lines=True)
+    border = "=" * 46 + "\n"
+    written = (run.path / "samples.txt").read_text()
+    assert written == border + "".join(f"{text}\n{border}" for text in texts)
 
 
 def test_metrics_hold_every_bit(tmp_path: Path) -> None:

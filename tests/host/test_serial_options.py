@@ -172,12 +172,12 @@ def test_reset_uses_the_lines_where_no_command_is_understood(
 
     uart.deaf = True
     monkeypatch.setattr(RecordingSerial, "on_change", awake)
-    connect = library.connect
+    connect = library.Target.connect
 
-    def hurried(*arguments: Any, **options: Any) -> Any:
-        return connect(*arguments, **{**options, "open_timeout_s": 0.8})
+    def hurried(target: library.Target) -> Any:
+        return connect(target, open_timeout_s=0.8)
 
-    monkeypatch.setattr("ugpt.device.target.connect", hurried)
+    monkeypatch.setattr(library.Target, "connect", hurried)
     said = ugpt("reset", "--port", uart.path)
     assert "restarted: firmware" in said.out
     in_reset = RecordingSerial.lines.index(("rts", True), 2)

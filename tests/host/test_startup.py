@@ -76,11 +76,16 @@ def test_every_command_has_a_summary_and_examples(name: str) -> None:
     assert len(group.summary(name)) <= 72
 
 
-@pytest.mark.parametrize("name", group.command_names())
+@pytest.mark.parametrize("name", [*group.command_names(), "data check", "data push", "data info"])
 def test_help_reads_well(name: str) -> None:
-    shown, _ = run(name, "--help", COLUMNS="200")
-    for odd in ("<bool>", "<=x<=", "x>=", "x<=", "Whether it shall"):
+    shown, _ = run(*name.split(), "--help", COLUMNS="200")
+    for odd in ("<bool>", "<list", "<=x<=", "x>=", "x<=", "Whether it shall"):
         assert odd not in shown
+    assert "Examples:" in shown
+
+
+def test_the_help_of_flash_offers_no_virtual_device() -> None:
+    assert "virtual" not in run("flash", "--help")[0]
 
 
 def test_help_lists_every_command_and_the_most_used_first() -> None:

@@ -43,7 +43,7 @@ async def test_plain_values_make_the_run(target: ugpt.Target, tmp_path: Path) ->
     config = ugpt.Run.open(tmp_path / "run").config
     assert config == run.config
     assert (config.data, config.seed, config.init) == (NAMES, 7, ugpt.Init.DEVICE)
-    assert (config.held_out, config.eval_every, config.eval_documents) == (30, 10, 4)
+    assert (config.validation_documents, config.eval_every, config.eval_documents) == (30, 10, 4)
     assert config.shape == ugpt.Shape(1, 8, 4, 16, 27)
     assert config.recipe == ugpt.Recipe(
         config.recipe.learning_rate, 0.85, 0.99, 1e-8, 20, 2, ugpt.Schedule.COSINE,

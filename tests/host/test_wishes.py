@@ -11,6 +11,7 @@ import pytest
 from tests.support.sessions import STEPS, Session, once
 from ugpt.training.detach import Detached
 from ugpt.training.events import (
+    Evaluated,
     Event,
     LetterLosses,
     Notice,
@@ -20,7 +21,6 @@ from ugpt.training.events import (
     Restored,
     Resumed,
     Stopped,
-    Validated,
 )
 from ugpt.training.reporter import page_after
 from ugpt.training.trainer import Outcome, Training
@@ -30,7 +30,7 @@ from ugpt.training.wishes import Wish, Wishes
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """A run that nobody asked anything of."""
-    session = Session(tmp_path_factory.mktemp("straight"), held_out=500)
+    session = Session(tmp_path_factory.mktemp("straight"), validation_documents=500)
     asyncio.run(session.train())
     return session
 
@@ -49,7 +49,7 @@ def in_turn(*hears: Callable[[Event], object]) -> Callable[[Event], None]:
 
 
 async def test_everything_asked_for_leaves_the_same_bits(tmp_path: Path, straight: Session) -> None:
-    session = Session(tmp_path, held_out=500)
+    session = Session(tmp_path, validation_documents=500)
     training = session.training()
 
     def ask() -> None:
@@ -63,7 +63,7 @@ async def test_everything_asked_for_leaves_the_same_bits(tmp_path: Path, straigh
     session.on_event = in_turn(once(700, ask), sample, once(4000, ask))
     assert await finish(training) is Outcome.FINISHED
     assert len(session.told(Paused)) == len(session.told(Resumed)) == 2
-    assert len(session.told(Validated)) == 2 + len(straight.told(Validated))
+    assert len(session.told(Evaluated)) == 2 + len(straight.told(Evaluated))
     assert len(session.told(Preview)) == 3 + len(straight.told(Preview))
     (letters, _) = session.told(LetterLosses)
     assert isinstance(letters, LetterLosses)
@@ -89,7 +89,7 @@ async def test_pause_holds_until_it_is_taken_back(tmp_path: Path) -> None:
     assert await finish(training) is Outcome.STOPPED
     (stopped,) = session.told(Stopped)
     assert isinstance(stopped, Stopped)
-    assert [stopped.step] == stood
+    assert [stopped.step] == [stopped.saved_step] == stood
 
 
 async def test_pause_outlives_a_restart_of_the_device(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.support.virtual_time import leaping
 from ugpt import Recipe, Shape
 from ugpt.errors import InvalidValue
 from ugpt.rpc.codec import encode_record
-from ugpt.rpc.errors import ProtocolError
+from ugpt.rpc.errors import ProtocolError, UnknownMethod
 from ugpt.rpc.frames import decode_frame
 from ugpt.rpc.messages import ModelInfo
 
@@ -108,3 +108,20 @@ async def test_a_request_as_long_as_a_frame_may_be_is_sent() -> None:
         assert lengths[-1] == HELLO.frame_bytes
         with pytest.raises(InvalidValue):
             await device.ping(bytes(HELLO.frame_bytes - overhead + 1))
+
+
+@leaping
+async def test_older_firmware_draws_texts_but_none_in_a_new_way() -> None:
+    board = Peer(replace(HELLO, minor=0))
+    board.handlers["sample"] = lambda params: [b"\x01", True]
+    async with device_of(board) as device:
+        assert (await device.sample(1, 0, 0.001)).tokens == b"\x01"
+        asked = len(board.requests)
+        for what, limits in (
+            ("a temperature of 0", {"temperature": 0.0}),
+            ("top_k of sample", {"top_k": 3}),
+            ("top_p of sample", {"top_p": 0.5}),
+        ):
+            with pytest.raises(UnknownMethod, match=f"does not know {what}"):
+                await device.sample(1, 0, **limits)  # type: ignore[arg-type]
+        assert len(board.requests) == asked

@@ -51,9 +51,8 @@ TEST(a_float_outside_its_range_is_named_with_its_bound) {
     CHECK(refusal<InitWeightsParams>("9200cabf800000") == "deviation: -1 is below 0");
     CHECK(refusal<InitWeightsParams>("9200ca7f800000") == "deviation: inf is above 10");
     CHECK(refusal<InitWeightsParams>("9200ca7fc00000") == "deviation is not a number");
-    CHECK(refusal<SampleParams>("950000ca3a83126fc400c400") == "");
-    CHECK(refusal<SampleParams>("950000ca3a83126ec400c400") ==
-          "temperature: 0.0009999999 is below 0.001");
+    CHECK(refusal<AutorunParams>("92c3ca3a83126f") == "");
+    CHECK(refusal<AutorunParams>("92c3ca3a83126e") == "temperature: 0.0009999999 is below 0.001");
 }
 
 TEST(floats_are_written_so_that_they_can_be_read_back) {

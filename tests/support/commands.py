@@ -51,16 +51,16 @@ class CommandLine:
 
     @contextmanager
     def running(
-        self, *arguments: str | Path, env: dict[str, str] | None = None
+        self, *arguments: str | Path, env: dict[str, str] | None = None, **options: Any
     ) -> Iterator[subprocess.Popen[str]]:
         """A command under way, killed at the end if it still runs."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(
             self._command(arguments),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
             env=self._environment(env or {}),
+            **{**pipes, **options},
         )
         with process:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ugpt.cli import main
+from ugpt.cli.ending import END_SIGNALS
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,14 @@ class Program:
         self.monkeypatch.setattr(sys, "argv", ["ugpt", *map(str, arguments)])
         self.capsys.readouterr()
         found = 0
+        handlers = {number: signal.getsignal(number) for number in END_SIGNALS}
         try:
             main()
-        except SystemExit as ending:
-            found = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        except SystemExit as end:
+            found = end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         said = self.capsys.readouterr()
         assert status in (None, found), said.out + said.err
         return Finished(found, said.out, said.err)

@@ -76,6 +76,9 @@ class MemoryLine:
         self.baud = baud
         self.rates.append(baud)
 
+    def stands_still(self) -> bool:
+        return self._peer.stands_still
+
     async def close(self) -> None:
         self.closed = True
 
@@ -95,6 +98,8 @@ class Peer:
             "reset": self._reset,
         }
         self.delays_s: dict[str, float] = {}
+        self.stands_still = False
+        """Whether it is known to be stopped."""
         self.deaf = False
         self.to_host: Fault = lambda frame: [frame]
         self.from_host: Fault = lambda frame: [frame]

@@ -11,6 +11,7 @@ import numpy as np
 from docs.picture import KEYS
 from ugpt.training.events import (
     Baselines,
+    Evaluated,
     Event,
     Finished,
     History,
@@ -25,7 +26,6 @@ from ugpt.training.events import (
     Silent,
     Started,
     StepLosses,
-    Validated,
 )
 from ugpt.view.state import DashboardState
 
@@ -98,7 +98,7 @@ def _begin(step: int) -> Iterator[tuple[float, Event]]:
 def training(step: int = 22_687) -> Iterator[tuple[float, Event]]:
     yield from _begin(step)
     for at in (10_000, 20_000):
-        yield 50.0, Validated(at, 2.2611 if at == 20_000 else 2.2712, 500)
+        yield 50.0, Evaluated(at, 2.2611 if at == 20_000 else 2.2712, 500)
     yield 60.0, Saved(20_000, True)
     losses = {chr(97 + n): 1.2 + 0.09 * n for n in range(26)}
     yield 65.0, LetterLosses(20_000, {"": 0.9, **losses})
@@ -169,8 +169,8 @@ SCENES: dict[str, Scene] = {
 }
 
 
-def state_of(scene: Scene, *, help_shown: bool = False) -> DashboardState:
-    state = DashboardState(labels=KEYS, help_shown=help_shown)
+def state_of(scene: Scene, *, help_page: int | None = None) -> DashboardState:
+    state = DashboardState(labels=KEYS, help_page=help_page)
     for at_s, event in scene():
         state.apply(event, at_s)
     return state

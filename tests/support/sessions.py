@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import ugpt
 from ugpt import Device, Recipe, Shape
@@ -19,6 +20,8 @@ from ugpt.runs.folder import Run
 from ugpt.training import session as training_session
 from ugpt.training.events import Event, Finished, StepLosses
 from ugpt.training.trainer import Outcome, Training
+
+EventT = TypeVar("EventT", bound=Event)
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 6000
@@ -34,8 +37,9 @@ class Session:
     init: Init = Init.DEVICE
     n_embd: int = 16
     port: str = "virtual"
+    pace: bool = False
     recipe: Recipe | None = None
-    held_out: int = 0
+    validation_documents: int = 0
     eval_every: int = 0
     events: list[Event] = field(default_factory=list)
     device: Device | None = None
@@ -44,7 +48,8 @@ class Session:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Device]:
-        async with ugpt.connect(self.port, flash=self.folder / "flash") as device:
+        target = ugpt.Target(self.port, flash=self.folder / "flash", pace=self.pace)
+        async with target.connect() as device:
             self.device = device
             yield device
 
@@ -60,7 +65,7 @@ class Session:
                 path,
                 RunConfig(
                     dataset.path, dataset.sha256, shape, recipe, 42, self.init, self.save_every,
-                    4711, "", "test", self.held_out, self.eval_every, 100,
+                    4711, "", "test", self.validation_documents, self.eval_every, 100,
                 ),
             )  # fmt: skip
         return Training(self.connect, training_session.Session(run, dataset, self._hear))
@@ -70,7 +75,7 @@ class Session:
             return await self.training().run()
 
     def restart_device(self) -> None:
-        """Starts the device anew, as a power cut would: whoever trains must notice and greet it."""
+        """Starts the device anew, as a power cut would; whoever trains must notice."""
         assert self.device is not None
         self._restarts.append(asyncio.create_task(_restart(self.device)))
 
@@ -78,7 +83,7 @@ class Session:
         self.events.append(event)
         self.on_event(event)
 
-    def told(self, kind: type[Event]) -> list[Event]:
+    def told(self, kind: type[EventT]) -> list[EventT]:
         return [event for event in self.events if type(event) is kind]
 
     @property
@@ -93,7 +98,7 @@ class Session:
 
 
 async def _restart(device: Device) -> None:
-    # Not Device.reset: it would greet the device, and the training would see two restarts of one.
+    # Not Device.reset: it would make the handshake, and the training would see two restarts of one.
     with contextlib.suppress(DeviceRestarted, NoAnswer):
         await device._link.call(messages.reset())
 

@@ -9,7 +9,7 @@ import pytest
 from rich.text import Text
 
 from ugpt.runs.smoothing import trailing_mean, windows
-from ugpt.view.chart import MARK, Plot, loss_chart, nice_step
+from ugpt.view.chart import BAND, MARK, Plot, loss_chart, nice_step
 from ugpt.view.curve import Curve
 
 BASELINES = {"random": 3.3, "letter pairs": 2.3}
@@ -159,3 +159,32 @@ def test_odd_losses(values: list[float], logarithmic: bool, size: tuple[int, int
 )
 def test_nice_step(span: float, count: int, step: float) -> None:
     assert nice_step(span, count) == pytest.approx(step)
+
+
+def banded(curve: Curve, *, band: bool = True) -> list[Text]:
+    return loss_chart(Plot(curve, curve.step, {}, {}, logarithmic=False, banded=band), 60, 14)
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_spread_is_that_of_the_single_losses(logarithmic: bool) -> None:
+    smoothed = made([1.5, 2.5] * 10_000).smoothed(20_000, logarithmic=logarithmic)
+    assert smoothed.losses[100:] == pytest.approx(2.0, abs=0.04)
+    assert smoothed.spreads[100:] == pytest.approx(0.5, abs=0.01)
+    assert made([2.0] * 300).smoothed(300, logarithmic=logarithmic).spreads == pytest.approx(0.0)
+
+
+def test_band_lies_around_the_curve_and_does_not_rule_the_axis() -> None:
+    noise = [float(x) for x in np.random.default_rng(0).choice([-0.8, 0.8], 4000)]
+    curve = made([loss + x for loss, x in zip(np.linspace(4, 1, 4000), noise, strict=True)])
+    with_band, without = banded(curve), banded(curve, band=False)
+    assert [line.plain.replace(BAND, " ") for line in with_band] == [line.plain for line in without]
+    column = [line.plain[30] for line in with_band[:-2]]
+    (at,) = [row for row, cell in enumerate(column) if 0x2800 < ord(cell) < 0x2900]
+    assert column[at - 1] == column[at + 1] == BAND
+    assert 2 <= column.count(BAND) <= 5
+
+
+def test_no_band_where_nothing_is_known() -> None:
+    curve = made([1.5, 2.5] * 500 + [math.nan] * 1000 + [1.5, 2.5] * 500)
+    cells = "".join(line.plain[33] for line in banded(curve)[:-2])
+    assert cells.strip() == ""

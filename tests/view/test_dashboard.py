@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from docs.picture import KEYS
 from tests.support.scenes import NOW_S, PAGES, SCENES, STARTED, curve, state_of
 from ugpt.training.events import (
+    Evaluated,
     History,
     Interrupted,
     Preview,
     Restored,
     Silent,
     StepLosses,
-    Validated,
 )
 from ugpt.view.chart import MARK
 from ugpt.view.dashboard import render
@@ -29,9 +30,9 @@ SIZES += [(119, 27), (120, 27), (120, 28), (160, 49), (65_535, 10), (65_535, 65_
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("name", SCENES)
-@pytest.mark.parametrize("help_shown", [False, True])
-def test_frame_keeps_to_its_size(name: str, width: int, height: int, help_shown: bool) -> None:
-    lines = render(state_of(SCENES[name], help_shown=help_shown), width, height, NOW_S)
+@pytest.mark.parametrize("help_page", [None, 0, 9])
+def test_frame_keeps_to_its_size(name: str, width: int, height: int, help_page: int | None) -> None:
+    lines = render(state_of(SCENES[name], help_page=help_page), width, height, NOW_S)
     assert 0 < len(lines) <= height
     assert all(line.cell_len <= width for line in lines)
     assert not any("\n" in line.plain or "\x1b" in line.plain for line in lines)
@@ -91,8 +92,8 @@ def test_marks_are_drawn() -> None:
     state.apply(StepLosses(1, curve(500), [7] * 500))
     chart = "\n".join(line.plain for line in render(state, 80, 24, NOW_S))
     assert MARK not in chart
-    state.apply(Validated(100, 2.9, 500))
-    state.apply(Validated(500, 2.4, 500))
+    state.apply(Evaluated(100, 2.9, 500))
+    state.apply(Evaluated(500, 2.4, 500))
     lines = [line.plain for line in render(state, 80, 24, NOW_S)]
     assert "◆ 2.400" in lines[2]
     assert "\n".join(lines[3:]).count(MARK) == 2
@@ -120,6 +121,20 @@ def test_text_that_stands_in_the_data_is_dimmed() -> None:
     styles = {line.plain[span.start : span.end]: str(span.style) for span in line.spans}
     assert styles["jana"] == "dim"
     assert styles["thane"] == "bold"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["virtual ESP32", "virtual ESP32, estimated pace", "ESP32S3 on /dev/ttyACM0", "ESP32 on COM12",
+     "ESP32 on /dev/cu.usbserial-0001"],
+)  # fmt: skip
+def test_names_of_devices_are_whole_at_80_columns(name: str) -> None:
+    state = state_of(SCENES["training"])
+    assert state.started is not None
+    state.started = replace(state.started, device_name=name)
+    header = render(state, 80, 24, NOW_S)[0].plain
+    assert f"● {name} " in header
+    assert header.endswith("1:12 left")
 
 
 def test_keys_say_what_they_do_here() -> None:

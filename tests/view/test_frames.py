@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.support.scenes import NOW_S, SCENES, state_of
-from ugpt.view.dashboard import render
+from ugpt.view.dashboard import help_pages, render
 from ugpt.view.state import DashboardState
 from ugpt.view.summary import summary
 
@@ -45,7 +45,10 @@ def test_frame(name: str, width: int, height: int) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(40, 15), (80, 24)])
 def test_help(width: int, height: int) -> None:
-    check("help", state_of(SCENES["training"], help_shown=True), width, height)
+    state = state_of(SCENES["training"])
+    for page in range(help_pages(state, width, height)):
+        state.help_page = page
+        check(f"help{page + 1}", state, width, height)
 
 
 @pytest.mark.parametrize("width", [20, 60, 100])

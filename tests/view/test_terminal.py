@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ugpt.view.capability import mend_environment, terminal_size
-from ugpt.view.keyboard import Key, Keyboard, keys_of
+from ugpt.view.keyboard import ConsoleKeyboard, Key, TerminalKeyboard, keys_of
 from ugpt.view.terminal import Frame, Takeover
 
 
@@ -107,12 +107,76 @@ def test_keys() -> None:
         b"\x1b[A",
         b"\x1b[1;5C",
         b"\x1bOP",
-        b"\x1b",
         b"\x1bs",
         "é".encode(),
         b"\xff",
     )
     assert [keys_of(key) for key in other] == [[Key.OTHER]] * len(other)
+    assert keys_of(b"\x1b") == [Key.BACK]
+    assert keys_of(b"\x1b\x1b[A\x1b") == [Key.BACK, Key.OTHER, Key.BACK]
+
+
+class FakeConsole:
+    """The keys typed at a console of Windows, in the form of `msvcrt`."""
+
+    def __init__(self, typed: str = "") -> None:
+        self.typed = list(typed)
+
+    def kbhit(self) -> bool:
+        return bool(self.typed)
+
+    def getwch(self) -> str:
+        assert self.typed, "this would wait for a key, and all else with it"
+        return self.typed.pop(0)
+
+
+async def keys_at(console: FakeConsole, count: int) -> list[Key]:
+    heard: asyncio.Queue[Key] = asyncio.Queue()
+    keyboard = ConsoleKeyboard(heard.put_nowait, console)
+    keyboard.start()
+    keyboard.start()
+    async with asyncio.timeout(5):
+        keys = [await heard.get() for _ in range(count)]
+    console.typed += "left"
+    keyboard.stop()
+    keyboard.stop()
+    assert not console.typed
+    return keys
+
+
+async def test_keys_at_a_console_of_windows(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.install(monkeypatch)
+    typed = "q\x00;\xe0Hs\x1b?Zé \xe0"  # F1 and an arrow among them, and a letter like its mark
+    assert await keys_at(FakeConsole(typed), 9) == [
+        Key.STOP, Key.OTHER, Key.OTHER, Key.SAMPLE, Key.BACK, Key.HELP, Key.OTHER, Key.OTHER,
+        Key.PAUSE,
+    ]  # fmt: skip
+
+
+async def test_a_key_that_ends_the_listening(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.install(monkeypatch)
+    console, heard = FakeConsole("qq"), asyncio.Event()
+
+    def on_key(key: Key) -> None:
+        keyboard.stop()
+        heard.set()
+
+    keyboard = ConsoleKeyboard(on_key, console)
+    keyboard.start()
+    async with asyncio.timeout(5):
+        await heard.wait()
+    assert not console.typed
+
+
+async def test_no_console_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "__stdin__", io.StringIO())
+    keyboard = ConsoleKeyboard(lambda key: None, FakeConsole("q"))
+    keyboard.start()
+    keyboard.stop()
 
 
 async def test_keyboard_hears_keys_and_leaves_no_trace(
@@ -121,7 +185,7 @@ async def test_keyboard_hears_keys_and_leaves_no_trace(
     terminal.install(monkeypatch)
     before = terminal.modes()
     heard: asyncio.Queue[Key] = asyncio.Queue()
-    keyboard = Keyboard(heard.put_nowait)
+    keyboard = TerminalKeyboard(heard.put_nowait)
     keyboard.start()
     local = termios.tcgetattr(terminal.stream.fileno())[3]
     assert not local & (termios.ECHO | termios.ICANON)

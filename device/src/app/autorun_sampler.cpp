@@ -36,6 +36,8 @@ TextLine AutorunSampler::next(engine::Model& model, std::span<const std::byte> v
     const engine::Sample sample = model.sample({.seed = seed_,
                                                 .sample_index = number_++,
                                                 .temperature = settings_.temperature,
+                                                .top_k = 0,
+                                                .top_p = 1.0f,
                                                 .prompt = {},
                                                 .uniforms = {}},
                                                tokens);

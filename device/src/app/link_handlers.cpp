@@ -74,7 +74,7 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.positions = std::uint64_t{progress.positions_high} << 32 | progress.positions_low;
     status.documents_next = link.documents().next(progress);
     status.documents_free = link.documents().room(progress);
-    status.losses_first = link.shared().losses.first();
+    status.first_loss_step = link.shared().losses.first();
     status.error = static_cast<std::uint8_t>(progress.error);
     status.step_us = progress.step_us;
     status.free_bytes = progress.free_bytes;
@@ -100,8 +100,8 @@ CallError handle(LinkTask& link, const rpc::LossesParams& params, rpc::LossesRes
 
 CallError handle(LinkTask& link, const rpc::PlanParams& params, rpc::PlanResult& result) {
     if (!to_engine(params.shape).valid()) return rpc::ErrorCode::bad_shape;
-    result.plan =
-        describe_plan(link.ports().platform, params.shape, params.recipe, params.vocabulary_bytes);
+    result.plan = describe_plan(link.ports().platform, params.shape, params.recipe,
+                                params.vocabulary_bytes, params.positions);
     return {};
 }
 

@@ -18,25 +18,42 @@ engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
     return engine::Model::plan(shape, recipe, arena);
 }
 
-rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& shape,
-                        const rpc::Recipe& recipe, std::uint32_t vocabulary_bytes) {
+namespace {
+
+std::uint64_t nanoseconds(std::uint64_t cycles, std::uint32_t clock_hz) {
+    constexpr std::uint64_t kNsPerS = 1'000'000'000;
+    if (clock_hz == 0) return 0;
+    return cycles / clock_hz * kNsPerS + cycles % clock_hz * kNsPerS / clock_hz;
+}
+
+}  // namespace
+
+rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
+                        const rpc::Recipe& rpc_recipe, std::uint32_t vocabulary_bytes,
+                        std::uint16_t positions) {
+    const engine::Shape shape = to_engine(rpc_shape);
+    const engine::Recipe recipe = to_engine(rpc_recipe);
+    const std::size_t length =
+        positions == 0 ? shape.block_size : std::min<std::size_t>(positions, shape.block_size);
+    const std::uint32_t hz = platform.chip().cost_hz;
     const auto blocks = platform.memory_blocks();
     std::uint64_t available = 0;
     for (const auto& block : blocks) available += block.size();
-    const engine::Plan plan =
-        plan_model(blocks, to_engine(shape), to_engine(recipe), vocabulary_bytes);
-    return {.parameters = saturated(plan.parameters),
-            .weights_bytes = saturated(plan.weights_bytes),
-            .moments_bytes = saturated(plan.moments_bytes),
-            .gradients_bytes = saturated(plan.gradients_bytes),
-            .activations_bytes = saturated(plan.activations_bytes),
-            .vocabulary_bytes = vocabulary_bytes,
-            .total_bytes = saturated(std::uint64_t{plan.total_bytes} + vocabulary_bytes),
-            .available_bytes = saturated(available),
-            .missing_bytes = saturated(plan.missing_bytes),
-            .checkpoint_bytes =
-                saturated(store::CheckpointStore::size_bytes(to_engine(shape), vocabulary_bytes)),
-            .fits = plan.fits()};
+    const engine::Plan plan = plan_model(blocks, shape, recipe, vocabulary_bytes);
+    return {
+        .parameters = saturated(plan.parameters),
+        .weights_bytes = saturated(plan.weights_bytes),
+        .moments_bytes = saturated(plan.moments_bytes),
+        .gradients_bytes = saturated(plan.gradients_bytes),
+        .activations_bytes = saturated(plan.activations_bytes),
+        .vocabulary_bytes = vocabulary_bytes,
+        .total_bytes = saturated(std::uint64_t{plan.total_bytes} + vocabulary_bytes),
+        .available_bytes = saturated(available),
+        .missing_bytes = saturated(plan.missing_bytes),
+        .checkpoint_bytes = saturated(store::CheckpointStore::size_bytes(shape, vocabulary_bytes)),
+        .fits = plan.fits(),
+        .step_ns = nanoseconds(engine::batch_cycles(shape, recipe, length), hz),
+        .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
 }
 
 std::uint32_t saturated(std::uint64_t value) {

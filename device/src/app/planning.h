@@ -17,9 +17,11 @@ using MemoryBlocks = std::span<const std::span<std::byte>>;
 [[nodiscard]] engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
                                       const engine::Recipe& recipe, std::uint32_t vocabulary_bytes);
 
-// The same and the size of its checkpoint, as the protocol puts it.
-[[nodiscard]] rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& shape,
-                                      const rpc::Recipe& recipe, std::uint32_t vocabulary_bytes);
+// The same, the size of its checkpoint and the time it takes, as the protocol puts it. `positions`
+// are those of a document; 0 for all that the context has.
+[[nodiscard]] rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
+                                      const rpc::Recipe& rpc_recipe, std::uint32_t vocabulary_bytes,
+                                      std::uint16_t positions = 0);
 
 // As a u32 of the protocol; a number that is too large becomes the largest.
 [[nodiscard]] std::uint32_t saturated(std::uint64_t value);

@@ -227,10 +227,15 @@ CallError handle(Trainer& trainer, const rpc::SampleParams& params, rpc::SampleR
         return {rpc::ErrorCode::bad_params, 0, "uniforms: not one for each token to be drawn"};
     std::memcpy(uniforms.data(), params.uniforms.data(), uniform_count * sizeof(float));
     const std::uint64_t begun_us = trainer.platform().now_us();
-    const engine::Sample sample = model.sample(
-        {params.seed, params.number, params.temperature, std::span(prompt).first(prompt_size),
-         std::span(uniforms).first(uniform_count)},
-        tokens);
+    const engine::Sample sample =
+        model.sample({.seed = params.seed,
+                      .sample_index = params.number,
+                      .temperature = params.temperature,
+                      .top_k = params.top_k,
+                      .top_p = params.top_p,
+                      .prompt = std::span(prompt).first(prompt_size),
+                      .uniforms = std::span(uniforms).first(uniform_count)},
+                     tokens);
     const std::size_t drawn = prompt_size + sample.length + (sample.ended ? 1 : 0);
     trainer.platform().spend(engine::sample_cycles(shape, model.recipe(), drawn), begun_us);
     const std::span<std::uint8_t> room = trainer.results().bytes;

@@ -110,6 +110,11 @@ std::uint64_t step_cycles(const Shape& shape, const Recipe& recipe, std::size_t 
     return cycles(step_instructions(shape, recipe, positions, updates), kCyclesPerInstruction);
 }
 
+std::uint64_t batch_cycles(const Shape& shape, const Recipe& recipe, std::size_t positions) {
+    return (recipe.batch - 1) * step_cycles(shape, recipe, positions, false) +
+           step_cycles(shape, recipe, positions, true);
+}
+
 std::uint64_t evaluation_cycles(const Shape& shape, std::size_t positions) {
     return cycles(evaluation_instructions(shape, positions), kCyclesPerInstruction);
 }

@@ -1,5 +1,5 @@
-// What training and sampling cost an ESP32, estimated: for a virtual device that keeps its pace.
-// Nothing that a chip computes depends on it.
+// What training and sampling cost an ESP32, estimated: for `plan`, and for a virtual device that
+// keeps a chip's pace. No result depends on it.
 //
 // The terms of a step are a fit to the instructions that were counted for the chip's LX6
 // (docs/performance.md, which says how): each is a count that grows with the work that it names,
@@ -29,6 +29,9 @@ namespace ugpt::engine {
 // The same in cycles, by GCC's model of the pipeline; no chip has been measured.
 [[nodiscard]] std::uint64_t step_cycles(const Shape& shape, const Recipe& recipe,
                                         std::size_t positions, bool updates);
+// Of a whole step, on documents of the same length.
+[[nodiscard]] std::uint64_t batch_cycles(const Shape& shape, const Recipe& recipe,
+                                         std::size_t positions);
 [[nodiscard]] std::uint64_t evaluation_cycles(const Shape& shape, std::size_t positions);
 [[nodiscard]] std::uint64_t sample_cycles(const Shape& shape, const Recipe& recipe,
                                           std::size_t tokens);

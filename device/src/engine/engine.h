@@ -48,7 +48,9 @@ struct Parameter {
 struct SampleRequest {
     std::uint64_t seed = 0;
     std::uint32_t sample_index = 0;
-    float temperature = 0.5f;
+    float temperature = 0.5f;  // these three: `Sampling` of engine/sampling/sampler.h
+    std::uint32_t top_k = 0;
+    float top_p = 1.0f;
     std::span<const Token> prompt;    // shorter than block_size
     std::span<const float> uniforms;  // empty, or at least block_size - prompt.size() of them
 };

@@ -36,13 +36,21 @@ void on_signal(int) {
     errno = saved;
 }
 
+// Catches a signal, unless whoever started this process wants it ignored, as nohup does.
+bool catch_signal(int number) {
+    struct sigaction action{};
+    if (sigaction(number, nullptr, &action) != 0) return false;
+    if (action.sa_handler == SIG_IGN) return true;
+    action = {};
+    action.sa_handler = on_signal;
+    return sigaction(number, &action, nullptr) == 0;
+}
+
 bool catch_signals() {
     if (pipe(signal_pipe) != 0) return false;
     fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK);
-    struct sigaction action{};
-    action.sa_handler = on_signal;
     signal(SIGPIPE, SIG_IGN);
-    return sigaction(SIGINT, &action, nullptr) == 0 && sigaction(SIGTERM, &action, nullptr) == 0;
+    return catch_signal(SIGINT) && catch_signal(SIGTERM) && catch_signal(SIGHUP);
 }
 
 std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options, std::string& error) {
@@ -114,9 +122,11 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     return lives_again;
 }
 
-int fail(const std::string& error) {
+constexpr int kWrongOption = 2;
+
+int fail(const std::string& error, int status = EXIT_FAILURE) {
     std::fprintf(stderr, "ugpt-device: %s\n", error.c_str());
-    return EXIT_FAILURE;
+    return status;
 }
 
 }  // namespace
@@ -124,7 +134,7 @@ int fail(const std::string& error) {
 int main(int argc, char** argv) {
     Options options;
     std::string error;
-    if (!main::parse_options(argc, argv, options, error)) return fail(error);
+    if (!main::parse_options(argc, argv, options, error)) return fail(error, kWrongOption);
     if (options.help) {
         std::fputs(main::kUsage, stdout);
         return EXIT_SUCCESS;

@@ -97,6 +97,7 @@ struct Chip {
     std::uint64_t device_id = 0;  // the chip's MAC address, or a virtual device's own number
     std::uint8_t cores = 2;
     std::uint32_t clock_hz = 0;
+    std::uint32_t cost_hz = 0;  // of a chip whose cycles engine/cost estimates; 0: not of this one
     std::uint32_t baud_max = 0;
     std::uint32_t flash_bytes = 0;
     std::uint32_t tick_hz = 1'000'000'000;  // of Platform::ticks

@@ -124,7 +124,7 @@ static constexpr Field kStatusFields[]{
     UGPT_FIELD(Status, positions),
     UGPT_FIELD(Status, documents_next),
     UGPT_FIELD(Status, documents_free),
-    UGPT_FIELD(Status, losses_first),
+    UGPT_FIELD(Status, first_loss_step),
     UGPT_FIELD(Status, error),
     UGPT_FIELD(Status, step_us),
     UGPT_FIELD(Status, free_bytes),
@@ -150,6 +150,8 @@ static constexpr Field kPlanFields[]{
     UGPT_FIELD(Plan, missing_bytes),
     UGPT_FIELD(Plan, checkpoint_bytes),
     UGPT_FIELD(Plan, fits),
+    UGPT_FIELD(Plan, step_ns),
+    UGPT_FIELD(Plan, token_ns),
 };
 constinit const Layout Plan::kLayout{kPlanFields, 11};
 
@@ -244,6 +246,7 @@ static constexpr Field kPlanParamsFields[]{
     UGPT_FIELD(PlanParams, shape),
     UGPT_FIELD(PlanParams, recipe),
     UGPT_FIELD(PlanParams, vocabulary_bytes, range(0u, 262144u)),
+    UGPT_FIELD(PlanParams, positions, range(0u, 256u)),
 };
 constinit const Layout PlanParams::kLayout{kPlanParamsFields, 3};
 
@@ -397,9 +400,11 @@ constinit const Layout SampleResult::kLayout{kSampleResultFields, 2};
 static constexpr Field kSampleParamsFields[]{
     UGPT_FIELD(SampleParams, seed),
     UGPT_FIELD(SampleParams, number),
-    UGPT_FIELD(SampleParams, temperature, range(0.001f, 100.0f)),
+    UGPT_FIELD(SampleParams, temperature, range(0.0f, 100.0f)),
     UGPT_FIELD(SampleParams, prompt, max_bytes(512)),
     UGPT_FIELD(SampleParams, uniforms, max_bytes(1024)),
+    UGPT_FIELD(SampleParams, top_k),
+    UGPT_FIELD(SampleParams, top_p, range(0.0f, 1.0f)),
 };
 constinit const Layout SampleParams::kLayout{kSampleParamsFields, 5};
 

@@ -342,7 +342,7 @@ struct Status {
     // Documents there is room for.
     std::uint16_t documents_free = 0;
     // Oldest step (1-based) whose loss is still held.
-    std::uint32_t losses_first = 0;
+    std::uint32_t first_loss_step = 0;
     // Error code that stopped the training; 0 if none did.
     std::uint8_t error = 0;
     // Duration of the last training step in microseconds.
@@ -368,7 +368,7 @@ struct Status {
     bool operator==(const Status&) const = default;
 };
 
-// What a model costs in bytes.
+// What a model costs in bytes, and in time.
 struct Plan {
     static const Layout kLayout;
 
@@ -394,6 +394,11 @@ struct Plan {
     std::uint32_t checkpoint_bytes = 0;
     // Whether it can be created on this device.
     bool fits = false;
+    // Estimated nanoseconds of a training step; 0 if nothing is known of this chip.
+    std::uint64_t step_ns = 0;
+    // Estimated nanoseconds of one token of a text that is sampled; 0 if nothing is known of this
+    // chip.
+    std::uint64_t token_ns = 0;
 
     bool operator==(const Plan&) const = default;
 };
@@ -576,7 +581,7 @@ struct LossesParams {
 struct PlanResult {
     static const Layout kLayout;
 
-    // The bytes of each part.
+    // The bytes of each part, and the time.
     Plan plan{};
 
     bool operator==(const PlanResult&) const = default;
@@ -594,6 +599,9 @@ struct PlanParams {
     Recipe recipe{};
     // Length of the vocabulary as UTF-8 text. (At most 262144.)
     std::uint32_t vocabulary_bytes = 0;
+    // For the estimates of time: positions of each document, and tokens of a text with the one that
+    // ends it; 0 for block_size. (At most 256.)
+    std::uint16_t positions = 0;
 
     bool operator==(const PlanParams&) const = default;
 };
@@ -925,7 +933,8 @@ struct SampleResult {
     bool ended = false;
 };
 
-// Draws one text from the model. The same seed and number give the same text.
+// Draws one text from the model. The same seed and number give the same text. Tokens are ranked by
+// their logits; of equal ones the smaller token ranks higher.
 struct SampleParams {
     static constexpr Method kMethod = Method::sample;
     using Result = SampleResult;
@@ -935,13 +944,19 @@ struct SampleParams {
     std::uint64_t seed = 0;
     // Which of the texts of this seed.
     std::uint32_t number = 0;
-    // Logits are divided by it. (0.001 to 100.0.)
+    // Logits are divided by it. Below 2^-10 the token of the highest rank is taken; devices of
+    // minor 0 refuse what is below 0.001. (0.0 to 100.0.)
     float temperature = 0.0f;
     // Tokens the text starts with, in the form of documents. (At most 512 bytes.)
     std::span<const std::uint8_t> prompt{};
     // Little-endian float32 in [0, 1), one for each token to be drawn, in place of the generator;
     // empty to use it. (At most 1024 bytes.)
     std::span<const std::uint8_t> uniforms{};
+    // Draw from so many tokens of the highest ranks only; 0: from all.
+    std::uint16_t top_k = 0;
+    // Draw from the fewest tokens of the highest ranks that have this share of the probability of
+    // all that `top_k` leaves; 1: from all of them. (0.0 to 1.0.)
+    float top_p = 1.0f;
 };
 
 // What `data_begin` returns.

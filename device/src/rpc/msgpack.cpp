@@ -17,22 +17,18 @@ enum Format : std::uint8_t {
     kFalse = 0xC2,
     kTrue = 0xC3,
     kBin8 = 0xC4,
-    kBin16 = 0xC5,
     kBin32 = 0xC6,
     kExt8 = 0xC7,
     kExt32 = 0xC9,
     kFloat32 = 0xCA,
     kFloat64 = 0xCB,
     kUint8 = 0xCC,
-    kUint16 = 0xCD,
-    kUint32 = 0xCE,
     kUint64 = 0xCF,
     kInt8 = 0xD0,
     kInt64 = 0xD3,
     kFixExt1 = 0xD4,
     kFixExt16 = 0xD8,
     kStr8 = 0xD9,
-    kStr16 = 0xDA,
     kStr32 = 0xDB,
     kArray16 = 0xDC,
     kArray32 = 0xDD,
@@ -269,6 +265,12 @@ void Writer::put_big_endian(std::uint64_t value, int size_bytes) {
     }
 }
 
+void Writer::put_shortest(std::uint8_t first, std::uint64_t value) {
+    const int step = (value > 0xFF) + (value > 0xFFFF) + (value > 0xFFFFFFFF);
+    put(static_cast<std::uint8_t>(first + step));
+    put_big_endian(value, 1 << step);
+}
+
 void Writer::nil() {
     put(kNil);
 }
@@ -280,18 +282,8 @@ void Writer::boolean(bool value) {
 void Writer::uint(std::uint64_t value) {
     if (value < kFixMap) {
         put(static_cast<std::uint8_t>(value));
-    } else if (value <= 0xFF) {
-        put(kUint8);
-        put_big_endian(value, 1);
-    } else if (value <= 0xFFFF) {
-        put(kUint16);
-        put_big_endian(value, 2);
-    } else if (value <= 0xFFFFFFFF) {
-        put(kUint32);
-        put_big_endian(value, 4);
     } else {
-        put(kUint64);
-        put_big_endian(value, 8);
+        put_shortest(kUint8, value);
     }
 }
 
@@ -303,15 +295,8 @@ void Writer::f32(float value) {
 void Writer::str(std::string_view text) {
     if (text.size() < 32) {
         put(static_cast<std::uint8_t>(kFixStr + text.size()));
-    } else if (text.size() <= 0xFF) {
-        put(kStr8);
-        put_big_endian(text.size(), 1);
-    } else if (text.size() <= 0xFFFF) {
-        put(kStr16);
-        put_big_endian(text.size(), 2);
     } else {
-        put(kStr32);
-        put_big_endian(text.size(), 4);
+        put_shortest(kStr8, text.size());
     }
     raw({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
@@ -322,16 +307,7 @@ void Writer::bin(std::span<const std::uint8_t> bytes) {
 }
 
 std::span<std::uint8_t> Writer::bin_space(std::size_t size_bytes) {
-    if (size_bytes <= 0xFF) {
-        put(kBin8);
-        put_big_endian(size_bytes, 1);
-    } else if (size_bytes <= 0xFFFF) {
-        put(kBin16);
-        put_big_endian(size_bytes, 2);
-    } else {
-        put(kBin32);
-        put_big_endian(size_bytes, 4);
-    }
+    put_shortest(kBin8, size_bytes);
     return space(size_bytes);
 }
 

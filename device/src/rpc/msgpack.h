@@ -84,6 +84,8 @@ class Writer {
   private:
     void put(std::uint8_t byte);
     void put_big_endian(std::uint64_t value, int size_bytes);
+    // A format of the row that begins with `first`, and the value in the fewest bytes.
+    void put_shortest(std::uint8_t first, std::uint64_t value);
     std::span<std::uint8_t> space(std::size_t size_bytes);
 
     std::span<std::uint8_t> out_;

@@ -5,15 +5,19 @@ A listing (help, or a Tab) needs names and summaries: a file's name, and its fir
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ..data.advice import pasted
+from ..view.cleaning import printable
 from ..view.output import pasteable
 
 FOLDER = Path(__file__).parent / "commands"
@@ -33,23 +37,60 @@ def summary(name: str) -> str:
         return file.readline().strip().strip('"')
 
 
-class _PlainFlags:
-    """A flag takes no value, so help shows none."""
+class _PlainTypes:
+    """Help shows what a person writes: nothing for a flag, and an argument by its name alone."""
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)  # type: ignore[misc]
         for parameter in parameters:
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
+            elif parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: None
         return parameters
 
 
-class PlainCommand(_PlainFlags, TyperCommand):
+# Typer may bring a click of its own, so its class is found through the one that it exports.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+class PlainCommand(_PlainTypes, TyperCommand):
     """One command."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            if file := _file_like_an_option(given):
+                error.message = (  # type: ignore[attr-defined]
+                    f"{file} is taken for an option; write {pasted(file)} for the file."
+                )
+            raise
 
-class PlainGroup(_PlainFlags, TyperGroup):
+
+def _file_like_an_option(arguments: Sequence[str]) -> Path | None:
+    """The first argument that begins with a dash, and is a file all the same."""
+    for argument in takewhile(lambda each: each != "--", arguments):
+        if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
+            return Path(argument)
+    return None
+
+
+class PlainGroup(_PlainTypes, TyperGroup):
     """Commands in one file."""
+
+
+@contextmanager
+def _clean_complaints() -> Iterator[None]:
+    """What is said of an argument may go to a terminal, whatever the argument holds."""
+    try:
+        yield
+    except Exception as error:
+        complaint: Any = error
+        if hasattr(complaint, "format_message") and isinstance(complaint.message, str):
+            complaint.message = printable(complaint.message)
+        raise
 
 
 class CommandGroup(PlainGroup):
@@ -58,6 +99,14 @@ class CommandGroup(PlainGroup):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _clean_complaints():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _clean_complaints():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return command_names()
@@ -96,12 +145,19 @@ def load_command(name: str) -> Any:
         app = typer.Typer(
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
-        examples = pasteable("\n\n".join(["Examples:", *module.EXAMPLES]))
-        app.command(name, cls=PlainCommand, help=_unwrapped(module.__doc__ or ""), epilog=examples)(
-            module.command
-        )
+        app.command(
+            name,
+            cls=PlainCommand,
+            help=_unwrapped(module.__doc__ or ""),
+            epilog=examples(module.EXAMPLES),
+        )(module.command)
         command = typer.main.get_command(app)
     return command
+
+
+def examples(lines: Sequence[str]) -> str:
+    """The end of a help text."""
+    return pasteable("\n\n".join(["Examples:", *lines]))
 
 
 def _unwrapped(text: str) -> str:

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import typer
 
+from ..rpc.schema import Field
+
 
 def whole_number(least: int, most: int | None = None) -> dict[str, Any]:
     """Arguments of `typer.Option` for an integer between bounds."""
-    shown = bounds(least, most)
-
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is not a whole number ({shown})") from None
-        if number < least or (most is not None and number > most):
-            raise typer.BadParameter(f"{text} is not in the range {shown}")
-        return number
-
-    return {"parser": parse, "metavar": shown}
+    return _number(int, "a whole number", least, most)
 
 
 def decimal_number(least: float, most: float) -> dict[str, Any]:
     """Arguments of `typer.Option` for a real number between bounds."""
+    return _number(float, "a number", least, most)
+
+
+def _number(
+    convert: Callable[[str], float], kind: str, least: float, most: float | None
+) -> dict[str, Any]:
     shown = bounds(least, most)
 
     def parse(text: str) -> float:
         try:
-            number = float(text)
+            number = convert(text)
         except ValueError:
-            raise typer.BadParameter(f"{text!r} is not a number ({shown})") from None
-        if math.isnan(number) or not least <= number <= most:
+            raise typer.BadParameter(f"{text!r} is not {kind} ({shown})") from None
+        # NaN lies nowhere.
+        if not least <= number <= (math.inf if most is None else most):
             raise typer.BadParameter(f"{text} is not in the range {shown}")
         return number
 
     return {"parser": parse, "metavar": shown}
+
+
+def protocol_number(field: Field) -> dict[str, Any]:
+    """Arguments of `typer.Option` for a number that the protocol bounds."""
+    if field.type == "f32":
+        assert field.least is not None
+        assert field.most is not None
+        return decimal_number(field.least, field.most)
+    return whole_number(*field.range)
 
 
 def bounds(least: float, most: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import signal
 import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -14,13 +15,15 @@ import typer
 
 from ..device.ports import VIRTUAL
 from ..device.target import Target
-from ..rpc.messages import BLOCK_SIZE_MAX
-from .numbers import whole_number
+from ..rpc.messages import METHODS, SHAPE
+from .ending import Status, ending
+from .numbers import protocol_number
+from .signals import cancelled_by_signals
 
 T = TypeVar("T")
 
 _CONNECTION = "Connection"
-_SHAPE = "Shape of the model"
+_SHAPE = "Model"
 
 Port = Annotated[
     str | None,
@@ -37,15 +40,15 @@ Baud = Annotated[
     typer.Option(
         help="Highest baud rate to use. Default: the highest that works.",
         rich_help_panel=_CONNECTION,
-        **whole_number(9600, 5_000_000),
+        **protocol_number(METHODS["set_baud"].param("baud")),
     ),
 ]
 NoReset = Annotated[
     bool,
     typer.Option(
         "--no-reset",
-        help="Keep the control lines of the port as they are, so that the next connection does not "
-        "restart the board.",
+        help="Leave the control lines of the port alone when it is closed, so that the next "
+        "connection does not restart the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
@@ -56,7 +59,7 @@ Pace = Annotated[
     bool,
     typer.Option(
         "--pace",
-        help="Let the virtual device take the time that the board is estimated to take.",
+        help="Slow the virtual device down to the estimated speed of the board.",
         rich_help_panel=_CONNECTION,
     ),
 ]
@@ -64,7 +67,9 @@ Pace = Annotated[
 NLayer = Annotated[
     int,
     typer.Option(
-        help="Number of transformer blocks.", rich_help_panel=_SHAPE, **whole_number(1, 64)
+        help="Number of transformer blocks.",
+        rich_help_panel=_SHAPE,
+        **protocol_number(SHAPE["n_layer"]),
     ),
 ]
 NEmbd = Annotated[
@@ -72,7 +77,7 @@ NEmbd = Annotated[
     typer.Option(
         help="Width of the residual stream; a multiple of --n-head.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, 1024),
+        **protocol_number(SHAPE["n_embd"]),
     ),
 ]
 NHead = Annotated[
@@ -80,7 +85,7 @@ NHead = Annotated[
     typer.Option(
         help="Attention heads per block.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, 64),
+        **protocol_number(SHAPE["n_head"]),
     ),
 ]
 BlockSize = Annotated[
@@ -88,7 +93,7 @@ BlockSize = Annotated[
     typer.Option(
         help="Context length in characters.",
         rich_help_panel=_SHAPE,
-        **whole_number(1, BLOCK_SIZE_MAX),
+        **protocol_number(SHAPE["block_size"]),
     ),
 ]
 Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
@@ -100,8 +105,6 @@ Flash = Annotated[
     ),
 ]
 
-SEED_MAX = 2**64 - 1
-
 
 @contextmanager
 def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
@@ -109,13 +112,35 @@ def board_to_ask(target: Target, board: str | None) -> Iterator[Target]:
     if board is None:
         yield target
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with ending.tidying(), tempfile.TemporaryDirectory() as folder:
         yield dataclasses.replace(target, port=VIRTUAL, board=board, flash=Path(folder) / "flash")
 
 
+def given_options(context: typer.Context) -> dict[str, str]:
+    """The parameters that the command line names, and how they are written there."""
+    return {
+        name: parameter.opts[0]
+        for parameter in context.command.params
+        if (name := parameter.name)
+        and (source := context.get_parameter_source(name))
+        and source.name == "COMMANDLINE"
+    }
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a command; one that is interrupted ends with the exit status that shells expect."""
+    """Runs a command, which a signal cancels."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(cancelled_by_signals(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(130) from None
+        raise typer.Exit(Status.INTERRUPTED) from None
+    finally:
+        work.close()  # if it never began
+
+
+def run_until_interrupted(work: Coroutine[Any, Any, object]) -> None:
+    """Runs a command that has no end of its own: Ctrl-C is the good way out of it."""
+    try:
+        run(work)
+    except typer.Exit:
+        if ending.signal not in (None, signal.SIGINT):
+            raise

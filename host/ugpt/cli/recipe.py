@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from ..rpc.messages import METHODS, RECIPE
+from ..runs.config import Init
 from ..training.recipe import EVAL_DOCUMENTS
-from .numbers import decimal_number, whole_number
+from .numbers import protocol_number, whole_number
 
-_PANEL = "How it is trained"
+_PANEL = "Training"
 _EVALUATION = "Validation"
 
 
@@ -31,7 +33,28 @@ class MomentsName(StrEnum):
 
 
 Steps = Annotated[
-    int, typer.Option(help="Number of training steps.", **whole_number(1, 16_777_216))
+    int, typer.Option(help="Number of training steps.", **protocol_number(RECIPE["total_steps"]))
+]
+SaveEvery = Annotated[
+    int,
+    typer.Option(
+        help="Steps between checkpoints; 0 saves only at the end.",
+        **protocol_number(METHODS["train"].param("save_every")),
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Seed for the order of the documents and the initial weights.",
+        **protocol_number(METHODS["init_weights"].param("seed")),
+    ),
+]
+InitOption = Annotated[
+    Init,
+    typer.Option(
+        help="Source of the initial weights: the device, or this computer exactly as in "
+        "Karpathy's microgpt.py."
+    ),
 ]
 LearningRate = Annotated[
     float,
@@ -40,7 +63,7 @@ LearningRate = Annotated[
         "--lr",
         help="Peak learning rate; see --warmup and --schedule.",
         rich_help_panel=_PANEL,
-        **decimal_number(0.0, 10.0),
+        **protocol_number(RECIPE["learning_rate"]),
     ),
 ]
 Batch = Annotated[
@@ -48,7 +71,7 @@ Batch = Annotated[
     typer.Option(
         help="Documents per step; their gradients are averaged.",
         rich_help_panel=_PANEL,
-        **whole_number(1, 1024),
+        **protocol_number(RECIPE["batch"]),
     ),
 ]
 ScheduleOption = Annotated[
@@ -64,7 +87,7 @@ Warmup = Annotated[
     typer.Option(
         help="Steps over which the learning rate rises from zero.",
         rich_help_panel=_PANEL,
-        **whole_number(0, 16_777_216),
+        **protocol_number(RECIPE["warmup_steps"]),
     ),
 ]
 WeightDecay = Annotated[
@@ -72,7 +95,7 @@ WeightDecay = Annotated[
     typer.Option(
         help="Decoupled weight decay, as in AdamW.",
         rich_help_panel=_PANEL,
-        **decimal_number(0.0, 1.0),
+        **protocol_number(RECIPE["weight_decay"]),
     ),
 ]
 Clip = Annotated[
@@ -80,7 +103,7 @@ Clip = Annotated[
     typer.Option(
         help="Clip the gradient to this norm; 0 disables clipping.",
         rich_help_panel=_PANEL,
-        **decimal_number(0.0, 1e6),
+        **protocol_number(RECIPE["clip_norm"]),
     ),
 ]
 Moments = Annotated[
@@ -103,7 +126,7 @@ Holdout = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Set aside this part of the file, such as 10% or 500 documents, and compute a "
+        help="Hold out this part of the text, such as 10% or 500 documents, and compute a "
         "validation loss from it.",
         show_default=False,
         rich_help_panel=_EVALUATION,
@@ -112,8 +135,8 @@ Holdout = Annotated[
 EvalEvery = Annotated[
     int | None,
     typer.Option(
-        help="Compute the validation loss every so many steps. Default: 20 times in a run. With "
-        "--detach, only `ugpt attach` computes it, at the end.",
+        help="Steps between evaluations of the validation loss. Default: a 20th of the run. With "
+        "--detach, only `ugpt attach` evaluates it, at the end.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),
@@ -122,7 +145,7 @@ EvalEvery = Annotated[
 EvalDocuments = Annotated[
     int | None,
     typer.Option(
-        help=f"Most documents to compute the validation loss from. Default: {EVAL_DOCUMENTS}.",
+        help=f"Maximum number of documents in an evaluation. Default: {EVAL_DOCUMENTS}.",
         show_default=False,
         rich_help_panel=_EVALUATION,
         **whole_number(1),

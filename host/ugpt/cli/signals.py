@@ -1,49 +1,61 @@
-"""Signals that ask a command to end in good order."""
+"""Signals that ask a command to end, while an event loop runs."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-END_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Ctrl-C, a service manager, and a terminal that is closed, if the system knows it."""
+from ..view.streams import hurry
+from .ending import ending
+
+T = TypeVar("T")
 
 
 @contextmanager
-def on_end_signals(
-    act: Callable[[], object], signals: tuple[signal.Signals, ...] = END_SIGNALS
-) -> Iterator[None]:
+def on_end_signals(act: Callable[[], object]) -> Iterator[None]:
     """Calls `act` in the event loop for each such signal."""
     loop = asyncio.get_running_loop()
-    replaced: dict[signal.Signals, Any] = {}
 
-    def relay(number: int, frame: object) -> None:
+    def relay() -> None:
+        hurry()
         loop.call_soon_threadsafe(act)
 
-    for number in signals:
-        try:
-            loop.add_signal_handler(number, act)
-        except NotImplementedError:  # Windows
-            replaced[number] = signal.signal(number, relay)
-    try:
+    with ending.acting(relay):
         yield
-    finally:
-        for number in signals:
-            if number in replaced:
-                signal.signal(number, replaced[number])
-            else:
-                loop.remove_signal_handler(number)
 
 
-async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Does work that has no end; Ctrl-C is the good way out of it."""
-    task = asyncio.ensure_future(work)
-    with on_end_signals(task.cancel):
-        await asyncio.wait({task})
-    if not task.cancelled():
-        task.result()
+async def cancelled_by_signals(work: Coroutine[Any, Any, T]) -> T:
+    """Does work that each signal cancels, though not a second time while it tidies up.
+
+    If the loop is too busy to hear of a signal, the next one interrupts what it does.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    cancel = task.cancel
+    unheard = False
+
+    def hear() -> None:
+        nonlocal unheard
+        unheard = False
+        cancel()
+
+    def act() -> None:
+        nonlocal unheard
+        hurry()
+        if ending.is_repeated():
+            return
+        if unheard:
+            raise KeyboardInterrupt
+        unheard = True
+        loop.call_soon_threadsafe(hear)
+
+    if sys.platform != "win32":
+        # With a handler of any signal, asyncio lets every signal wake the loop.
+        loop.add_signal_handler(signal.SIGURG, lambda: None)
+    with ending.acting(act):
+        return await work

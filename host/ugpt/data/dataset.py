@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidValue
+from ..wording import counted
 from .documents import Documents, lengths_of
 from .errors import DataError
 from .intake import Intake
@@ -62,18 +63,13 @@ class Dataset:
             raise DataError(
                 f"{sources.described} holds no text.", "Give it one document (a name, say) a line."
             )
-        vocabulary = Vocabulary.of(uncut.pieces)
-        if vocabulary.bos > VOCABULARY_LIMIT:
-            raise DataError(
-                f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
-                f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
-                "Use a text in one script.",
-            )
+        vocabulary = _vocabulary(uncut, sources)
         changes = intake.changes
         if how.dedupe:
             before, uncut = len(uncut), uncut.without_duplicates()
             if dropped := before - len(uncut):
-                changes.append(f"{dropped:,} of {before:,} documents were duplicates, left out.")
+                repeated = "repeats another and was" if dropped == 1 else "repeat others and were"
+                changes.append(f"{dropped:,} of {before:,} documents {repeated} left out.")
         documents = uncut
         if how.overlap is not None:
             documents = uncut.windows(block_size, how.overlap, full=how.text)
@@ -131,18 +127,18 @@ class Split:
     validation: Sequence[str]
 
 
-def split_documents(documents: Sequence[str], seed: int, held_out: int) -> Split:
-    """Holds out the last `held_out` documents of the training order of `seed`.
+def split_documents(documents: Sequence[str], seed: int, validation_documents: int) -> Split:
+    """Holds out the last `validation_documents` documents of the training order of `seed`.
 
     Those before them keep their order, so that a run that never gets to the end of the documents is
     the same run with and without a part held out.
     """
     order = training_order(documents, random.Random(seed))
-    first = len(order) - held_out
+    first = len(order) - validation_documents
     return Split(order[:first], order[first:])
 
 
-def count_held_out(wanted: str, documents: int) -> int:
+def count_validation(wanted: str, documents: int) -> int:
     """How many of so many documents `10%` or `500` are. Raises InvalidValue in words."""
     advice = "Give a share such as 10%, or a number of documents."
     try:
@@ -154,12 +150,27 @@ def count_held_out(wanted: str, documents: int) -> int:
     except (ValueError, OverflowError):
         raise InvalidValue(f"--holdout {wanted} is no part of a file.", advice) from None
     if count < 1:
-        raise InvalidValue(f"--holdout {wanted} of {documents:,} documents is none.", advice)
+        raise InvalidValue(
+            f"--holdout {wanted} of {counted(documents, 'document')} is none.", advice
+        )
     if count >= documents:
         raise InvalidValue(
-            f"--holdout {wanted} leaves none of {documents:,} documents to train on.", advice
+            f"--holdout {wanted} leaves none of {counted(documents, 'document')} to train on.",
+            advice,
         )
     return count
+
+
+def _vocabulary(documents: Documents, sources: Sources) -> Vocabulary:
+    """The characters of the documents. Raises DataError if there are too many."""
+    vocabulary = Vocabulary.of(documents.pieces)
+    if vocabulary.bos > VOCABULARY_LIMIT:
+        raise DataError(
+            f"{sources.described} uses {vocabulary.bos:,} different characters, but a "
+            f"vocabulary holds {VOCABULARY_LIMIT:,} at most.",
+            "Use a text in one script.",
+        )
+    return vocabulary
 
 
 def _digest(files: Sequence[ReadFile]) -> str:

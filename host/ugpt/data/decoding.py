@@ -6,11 +6,10 @@ import codecs
 import hashlib
 import io
 import re
-import shlex
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
+from .advice import converting
 from .errors import DataError
 from .sources import WANTED, Source
 
@@ -24,22 +23,28 @@ _MARKS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
 ]
 
+# What a file is called says nothing of its format, so that is named.
+_PANDOC = "pandoc -f {kind} -t plain --wrap=none -o {{new}} {{file}}"
+_OFFICE = "soffice --convert-to {kind} --outdir {{folder}} {{file}}"
+_OFFICE_TEXT = "'txt:Text (encoded):UTF8'"
+_OFFICE_TABLE = "'csv:Text - txt - csv (StarCalc):44,34,76'"
+
 _OTHER_FORMATS = [  # the bytes a file begins with, what it is, and what makes a text of it
-    (b"%PDF-", "a PDF file", "pdftotext {file} {text}"),
-    (b"{\\rtf", "an RTF file", "pandoc -f rtf -t plain -o {text} {file}"),
-    (b"\xd0\xcf\x11\xe0", "a file of an older Office program", "soffice --convert-to txt {file}"),
-    (b"BZh", "a bzip2 file", "bzip2 -dc {file} > {text}"),
-    (b"\xfd7zXZ\0", "an xz file", "xz -dc {file} > {text}"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "zstd -dc {file} > {text}"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so {file} > {text}"),
+    (b"%PDF-", "a PDF file", "pdftotext {file} {new}"),
+    (b"{\\rtf", "an RTF file", _PANDOC.format(kind="rtf")),
+    (b"\xd0\xcf\x11\xe0", "a file of an older Office program", _OFFICE.format(kind=_OFFICE_TEXT)),
+    (b"BZh", "a bzip2 file", "bzip2 -dc {file} > {new}"),
+    (b"\xfd7zXZ\0", "an xz file", "xz -dc {file} > {new}"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "zstd -dc {file} > {new}"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so {file} > {new}"),
 ]
 
 _ZIPPED = [  # what a zip archive holds, what it is then, and what makes a text of it
-    (b"word/", "a Word document (.docx)", "pandoc -t plain -o {text} {file}"),
-    (b"opendocument.text", "an OpenDocument text", "pandoc -t plain -o {text} {file}"),
-    (b"epub", "an e-book (.epub)", "pandoc -t plain -o {text} {file}"),
-    (b"xl/", "an Excel workbook (.xlsx)", "soffice --convert-to csv {file}"),
-    (b"", "a zip archive", "unzip -p {file} > {text}"),
+    (b"word/", "a Word document (.docx)", _PANDOC.format(kind="docx")),
+    (b"opendocument.text", "an OpenDocument text", _PANDOC.format(kind="odt")),
+    (b"epub", "an e-book (.epub)", _PANDOC.format(kind="epub")),
+    (b"xl/", "an Excel workbook (.xlsx)", _OFFICE.format(kind=_OFFICE_TABLE)),
+    (b"", "a zip archive", "unzip -p {file} > {new}"),
 ]
 
 _LOOKED_AT = 65_536  # bytes at the start of a file that show what it is
@@ -105,8 +110,8 @@ class DecodedText:
         if b"\0" in first:
             return DataError(f"{name} looks binary: zero bytes, and {where}.", WANTED)
         message = f"{name} is not UTF-8 text: {where}."
-        command = "iconv -f CP1252 -t UTF-8 {file} > {text}"
-        advice = f"Convert it: {self._filled(command)}"
+        command = "iconv -f CP1252 -t UTF-8 {file} > {new}"
+        advice = f"Convert it: {converting(command, self._source.file, '-utf8.txt')}"
         if (word := _western_word(content, error.start)) is None:
             return DataError(message, f"If it is a text in another encoding, name that: {advice}")
         return DataError(f"{message} It may be Latin-1 or Windows-1252 ({word!r}).", advice)
@@ -118,20 +123,8 @@ class DecodedText:
         for _, kind, command in formats[:1]:
             raise DataError(
                 f"{self._source.name} is {kind}, not a text.",
-                f"Make a text of it: {self._filled(command)}",
+                f"Make a text of it: {converting(command, self._source.file)}",
             )
-
-    def _filled(self, command: str) -> str:
-        """`command` with this file, and one to write to."""
-        if self._source.content is not None:
-            return command.format(file="FILE", text="FILE.txt")
-        file = self._source.location
-        text = file.with_name(f"{file.stem}-utf8.txt" if "iconv" in command else f"{file.stem}.txt")
-        return command.format(file=_quoted(file), text=_quoted(text))
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))
 
 
 def _encoding_of(first: bytes) -> tuple[str, str]:

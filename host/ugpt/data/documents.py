@@ -10,6 +10,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wording import counted
+from .duplicates import firsts_of_equals
+
 _AT_ONCE = 65_536  # documents turned into Python numbers together
 
 Indexes = Sequence[int] | NDArray[np.integer[Any]]
@@ -75,7 +78,7 @@ class Documents(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} documents>"
+        return f"<{counted(len(self), 'document')}>"
 
     @property
     def characters(self) -> int:
@@ -99,36 +102,34 @@ class Documents(Sequence[str]):
         The last window of a document holds what is left, or, with `full`, as many characters as
         the others: it then begins earlier.
         """
-        lengths = self.lengths.astype(np.int64)
         step = size - overlap
-        counts = 1 + np.maximum(-(-(lengths - size) // step), 0)
-        firsts = np.cumsum(counts) - counts
-        offsets = (np.arange(int(counts.sum())) - np.repeat(firsts, counts)) * step
-        whole = np.repeat(lengths, counts)
-        if full:
-            offsets = np.minimum(offsets, np.maximum(whole - size, 0))
-        starts = np.repeat(self._starts, counts) + offsets.astype(self._starts.dtype)
-        return Documents(self.pieces, starts, np.minimum(whole - offsets, size).astype(np.uint32))
+        # Of each document the windows after the first one.
+        longer = np.maximum(self.lengths, size) - np.uint32(size)
+        more = (longer + np.uint32(step - 1)) // np.uint32(step)
+        count = len(self) + int(more.sum(dtype=np.int64))
+        if count == len(self):
+            return self
+        starts = np.empty(count, self._starts.dtype)
+        lengths = np.empty(count, np.uint32)
+        filled = 0
+        for first in range(0, len(self), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            counts = more[part].astype(np.int64) + 1
+            whole = np.repeat(self.lengths[part].astype(np.int64), counts)
+            ends = np.cumsum(counts)
+            offsets = (np.arange(len(whole)) - np.repeat(ends - counts, counts)) * step
+            if full:
+                offsets = np.minimum(offsets, np.maximum(whole - size, 0))
+            made = slice(filled, filled + len(whole))
+            starts[made] = np.repeat(self._starts[part], counts) + offsets.astype(starts.dtype)
+            lengths[made] = np.minimum(whole - offsets, size)
+            filled = made.stop
+        return Documents(self.pieces, starts, lengths)
 
     def without_duplicates(self) -> Documents:
         """The first of every set of equal documents, in the same order."""
-        hashes = np.fromiter(map(hash, self), np.int64, len(self))
-        by_hash = np.argsort(hashes)
-        hashes = hashes[by_hash]
-        starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
-        del hashes
-        firsts = np.minimum.reduceat(by_hash, starts)
-        sizes = np.diff(starts, append=len(self))
-        del starts
-        kept = np.ones(len(self), np.bool_)
-        members = by_hash[np.repeat(sizes > 1, sizes)]
-        repeated = np.repeat(firsts[sizes > 1], sizes[sizes > 1])
-        for first in range(0, len(members), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
-            # Equal hashes alone prove nothing, so that the texts decide.
-            for index, earlier in zip(members[part].tolist(), repeated[part].tolist(), strict=True):
-                kept[index] = index == earlier or self[index] != self[earlier]
-        return self if kept.all() else self.permuted(np.flatnonzero(kept))
+        first = firsts_of_equals(self.pieces, self._starts, self.lengths)
+        return self if first.all() else self.permuted(np.flatnonzero(first))
 
     def _text(self, start: int, length: int) -> str:
         if not length:

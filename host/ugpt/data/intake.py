@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import ne
 
+from ..wording import counted
 from .decoding import DecodedText
 from .reading import ReadFile, Reading
-from .sources import TABLES, Source, Sources, names_of
+from .sources import JSON_LINES, TABLES, Source, Sources, names_of
 from .tables import Column, delimiter_of
 
 
@@ -39,7 +40,8 @@ class Intake:
                 "Name them to read them."
             )
         if self._lowered:
-            self.changes.append(f"Capital letters were made small in {self._lowered:,} documents.")
+            where = counted(self._lowered, "document")
+            self.changes.append(f"Capital letters were made small in {where}.")
 
     def _split(self, source: Source, text: DecodedText) -> Iterator[list[str]]:
         blocks = text.blocks()
@@ -47,14 +49,9 @@ class Intake:
             whole = "".join(blocks)
             yield [whole] if whole.strip() else []
         elif self._reading.column:
-            column = Column(self._reading.column, source.name)
-            for batch in column.batches(blocks):
-                yield list(filter(None, batch))
-            if column.missing:
-                self.changes.append(
-                    f"{column.missing:,} rows of {source.name} have no {column.name} and were "
-                    "left out."
-                )
+            column = Column(self._reading.column, source)
+            yield from column.batches(blocks)
+            self._note_column(column)
         else:
             yield from self._lines(source, blocks)
 
@@ -87,15 +84,25 @@ class Intake:
         if text.encoding.startswith(("UTF-16", "UTF-32")):
             self.changes.append(f"{source.name} was read as {text.encoding}.")
         if text.marks:
-            marks = "A byte order mark" if text.marks == 1 else f"{text.marks:,} byte order marks"
-            was = "was" if text.marks == 1 else "were"
-            self.changes.append(f"{marks} inside {source.name} {was} left out.")
+            marks = counted(text.marks, "byte order mark")
+            were = "was" if text.marks == 1 else "were"
+            self.changes.append(f"{marks} inside {source.name} {were} left out.")
+
+    def _note_column(self, column: Column) -> None:
+        name, source = column.name, column.source.name
+        if column.missing:
+            have = f"have no {name} and were" if column.missing > 1 else f"has no {name} and was"
+            rows = counted(column.missing, "row")
+            self.changes.append(f"{rows} of {source} {have} left out.")
+        if column.empty:
+            are = "are empty and were" if column.empty > 1 else "is empty and was"
+            fields = counted(column.empty, "field")
+            self.changes.append(f"{fields} of {name} in {source} {are} left out.")
 
     def _hint_at_columns(self, source: Source, header: str) -> None:
-        name = source.location.name.lower().removesuffix(".gz")
-        if not name.endswith(TABLES):
+        if not source.is_named(TABLES):
             return
-        if header.lstrip().startswith("{"):
+        if source.is_named(JSON_LINES) or header.lstrip().startswith("{"):
             what = "a field of its objects"
         elif delimiter_of(header) in header:
             what = "one of its columns"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidValue
+from ..wording import counted
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,6 @@ class Reading:
             )
         if self.overlap is not None and not 0 <= self.overlap < block_size:
             raise InvalidValue(
-                f"Windows of {block_size} characters cannot share {self.overlap}.",
+                f"Windows of {counted(block_size, 'character')} cannot share {self.overlap}.",
                 f"Choose --window 0 to {block_size - 1}, or a longer --block-size.",
             )

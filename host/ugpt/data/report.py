@@ -10,6 +10,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wording import counted
 from .dataset import Dataset
 from .documents import Documents
 
@@ -45,11 +46,12 @@ class Unused:
         return cls(block_size, len(documents), longer, share, better)
 
     def __str__(self) -> str:
-        are = "document is" if self.documents == 1 else "documents are"
+        are = "is" if self.documents == 1 else "are"
         block = f"--block-size {self.better_block_size}" if self.better_block_size else "--window 0"
         return (
-            f"{self.longer:,} of {self.documents:,} {are} longer than {self.block_size} "
-            f"characters; {percent(self.share)} of the text is not used; try {block}, or --text"
+            f"{self.longer:,} of {counted(self.documents, 'document')} {are} longer than "
+            f"{counted(self.block_size, 'character')}; {percent(self.share)} of the text is not "
+            f"used; try {block}, or --text"
         )
 
 
@@ -147,6 +149,10 @@ def _count_characters(documents: Documents) -> NDArray[np.int64]:
 
 def _chunks(documents: Documents) -> Iterator[str]:
     """All characters, not too many at once."""
+    if documents.characters == sum(map(len, documents.pieces)):  # nothing was left out
+        for piece in documents.pieces:
+            yield from _sliced(piece)
+        return
     texts: list[str] = []
     size = 0
     for text in documents:

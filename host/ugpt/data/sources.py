@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
+import shlex
 import stat
 import sys
 import zlib
@@ -13,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import DataError
+from ..wording import counted
+from .advice import pasted, unused
+from .errors import DataError, ReadOnce
 
 STANDARD_INPUT = Path("-")
 """In the place of a file: what is piped in."""
@@ -23,7 +27,8 @@ BUILT_IN = Path("names")
 
 WANTED = "Give a text file with one document a line, or `names`, the built-in list of names."
 TEXTS = (".txt", ".text")
-TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson")
+JSON_LINES = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", ".tab", *JSON_LINES)
 
 _BLOCK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -47,6 +52,15 @@ class Source:
         if self.content is not None:
             return "standard input"
         return "the built-in list of names" if self.path == BUILT_IN else str(self.location)
+
+    @property
+    def file(self) -> Path | None:
+        """None for standard input."""
+        return self.location if self.content is None else None
+
+    def is_named(self, endings: Sequence[str]) -> bool:
+        """Whether the file has one of these endings, perhaps with .gz behind it."""
+        return _is_named(self.location, endings)
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes, a .gz unpacked. Raises DataError, also if the file changes meanwhile."""
@@ -98,7 +112,7 @@ class Sources:
     def title(self) -> str:
         """For a sentence: such as `towns.txt`, or `3 files`."""
         if len(self.files) > 1:
-            return f"{len(self.files)} files"
+            return f"{counted(len(self.files), 'file')}"
         (only,) = self.files
         return only.location.name if only.content is None else only.name
 
@@ -152,7 +166,7 @@ def built_in_names() -> Path:
 
 def _source(path: Path) -> Source:
     if path == STANDARD_INPUT:
-        return Source(path, path, sys.stdin.buffer.read())
+        return Source(path, path, _read_standard_input())
     if path == BUILT_IN and not path.exists():
         return Source(path, built_in_names())
     _require_no_address(path)
@@ -161,23 +175,44 @@ def _source(path: Path) -> Source:
 
 def _texts_in(folder: Path, kinds: Sequence[str]) -> tuple[list[Source], list[str]]:
     """The texts in a folder and the folders in it, by name, and the names of all other files."""
-    texts: list[Source] = []
-    others: list[str] = []
-    for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file():
-            continue
-        if path.name.lower().removesuffix(".gz").endswith(tuple(kinds)):
-            texts.append(Source(path.absolute(), path))
-        else:
-            others.append(path.name)
-    if not texts:
-        holds = f", only {names_of(others)}" if others else ""
+    try:
+        files = [path for path in sorted(folder.rglob("*"), key=Path.as_posix) if path.is_file()]
+    except OSError as error:
         raise DataError(
-            f"The folder {folder} holds no texts ({', '.join(kinds)}){holds}.",
-            "Name the files, for instance with a wildcard.",
+            f"The folder {folder} could not be read: {error}.", "Check its permissions."
+        ) from None
+    seen = [path for path in files if not _is_hidden(path.relative_to(folder))]
+    texts = [Source(path.absolute(), path) for path in seen if _is_named(path, kinds)]
+    others = [path for path in seen if not _is_named(path, kinds)]
+    names = [path.name for path in others]
+    if not texts:
+        tables = any(_is_named(path, TABLES) for path in others)
+        raise DataError(
+            f"The folder {folder} holds no texts ({', '.join(kinds)})"
+            f"{f', only {names_of(names)}' if names else ''}.",
+            "For one column of its tables: --column NAME"
+            if tables
+            else "Name the files, for instance with a wildcard.",
         )
-    return texts, others
+    return texts, names
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_named(path: Path, endings: Sequence[str]) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(tuple(endings))
+
+
+def _read_standard_input() -> bytes:
+    closed = "Pipe a text in, or name a file."
+    if sys.stdin is None:
+        raise DataError("Standard input is closed.", closed)
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"Standard input could not be read: {error}.", closed) from None
 
 
 def names_of(names: Sequence[str]) -> str:
@@ -199,11 +234,10 @@ def _require_file(path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise DataError(f"{path} is a folder.", WANTED)
     if not stat.S_ISREG(mode):
-        kind = "a pipe" if stat.S_ISFIFO(mode) else "a device" if _is_device(mode) else "no file"
-        raise DataError(
-            f"{path} is {kind}, which can be read only once and may have no end.",
-            "Pipe the text in: cat FILE | ugpt train -",
-        )
+        if stat.S_ISFIFO(mode):
+            raise ReadOnce(path)
+        kind = "a device, which may have no end" if _is_device(mode) else "no file"
+        raise DataError(f"{path} is {kind}.", WANTED)
 
 
 def _is_device(mode: int) -> bool:
@@ -214,8 +248,9 @@ def _require_no_address(path: Path) -> None:
     scheme, _, rest = str(path).partition(":/")
     if scheme.lower() in ("http", "https", "ftp") and rest:
         address = f"{scheme}://{rest.lstrip('/')}"
-        name = address.rstrip("/").rpartition("/")[2]
+        last = re.split("[?#]", address)[0].rstrip("/").rpartition("/")[2]
+        name = unused(Path(last or "text.txt"))
         raise DataError(
             f"{address} is an address, and ugpt reads files.",
-            f"Fetch it first: curl -L -o {name} {address}",
+            f"Fetch it first: curl -L -o {pasted(name)} {shlex.quote(address)}",
         )

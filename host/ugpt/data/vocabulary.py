@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..wording import counted
 from .errors import DataError
 
 VOCABULARY_LIMIT = 65534
@@ -69,7 +70,7 @@ class Vocabulary:
         """The characters for a message to the user, cut if they are many."""
         if len(self.characters) <= limit:
             return repr(self.characters)
-        return f"{self.characters[:limit]!r} and {len(self.characters) - limit} others"
+        return f"{self.characters[:limit]!r} and {counted(len(self.characters) - limit, 'other')}"
 
     def _forms(self, text: str) -> Iterable[str]:
         cases = [text]

@@ -1,54 +1,125 @@
-"""How a device is reached, as one value."""
+"""How a device is reached, as one value, and the way from it to an open connection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..rpc.link import LogLine
+from ..rpc.errors import PortNotFound
+from ..rpc.link import Link
+from ..rpc.messages import Hello
+from ..rpc.receiver import LogLine
+from ..rpc.transport import Transport, open_serial, open_socket
+from . import virtual
 from .client import Device
-from .connect import OPEN_TIMEOUT_S, connect
-from .ports import check_pace
+from .ports import VIRTUAL, Choice, check_pace, choose_port
+
+OPEN_TIMEOUT_S = 4.0
+"""How long a device may take for the first handshake."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A port and what to mind when it is opened; the fields are arguments of `connect`."""
+    """A port, and how to open it. Raises InvalidValue for `pace` beside a port of a board."""
 
     port: str | None = None
+    """A serial port, a pseudo-terminal, "socket://host:port" or "virtual".
+
+    None takes the one board that is plugged in, or the virtual device if there is none.
+    """
     baud: int | None = None
+    """The highest rate to use; None: the highest that works."""
     no_reset: bool = False
+    """Leaves the control lines of a serial port as they are when it is closed."""
     board: str = "esp32"
+    """The board whose memory the virtual device has."""
     flash: Path | None = None
+    """The file with the flash of the virtual device."""
     window: int | None = None
+    """The most requests in flight; None: as many as the device allows."""
     pace: bool = False
+    """Takes the virtual device, which then needs the time that the board is estimated to need."""
 
     def __post_init__(self) -> None:
         if self.pace:
             check_pace(self.port)
 
-    def connect(
+    def choose(self) -> Choice:
+        """The port to open. Raises SeveralPorts if the choice is the user's."""
+        return choose_port(VIRTUAL if self.pace else self.port)
+
+    async def open_transport(self) -> Transport:
+        """Opens the port for its bytes alone."""
+        choice = self.choose()
+        if choice.is_virtual:
+            return await virtual.start(self.board, self.flash, pace=self.pace)
+        scheme, separator, _ = choice.port.partition("://")
+        if not separator:
+            return await open_serial(choice.port, keep_lines=self.no_reset)
+        if scheme == "socket":
+            return await open_socket(choice.port)
+        raise PortNotFound(
+            choice.port,
+            f"{scheme}:// is not supported",
+            "Use socket://HOST:PORT for a port elsewhere.",
+        )
+
+    @asynccontextmanager
+    async def connect(
         self,
         *,
         on_log: Callable[[LogLine], None] | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
-    ) -> AbstractAsyncContextManager[Device]:
-        """Opens the device; called again for each new connection."""
-        return connect(
-            self.port,
-            baud=self.baud,
-            board=self.board,
-            flash=self.flash,
-            pace=self.pace,
-            window=self.window,
-            no_reset=self.no_reset,
-            on_log=on_log,
-            open_timeout_s=open_timeout_s,
-        )
+    ) -> AsyncIterator[Device]:
+        """Opens the device, makes the handshake, and closes it at the end of the block.
+
+        `on_log` is called with each line of the device's log. Raises PortError if the port cannot
+        be opened, and LinkError if no device answers on it within `open_timeout_s`.
+        """
+        choice = self.choose()
+        transport = await replace(self, port=choice.port).open_transport()
+        link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
+        try:
+            hello = await link.open(open_timeout_s)
+            yield Device(link, _describe(choice, hello), _name(choice, hello))
+        finally:
+            await link.close()
 
     @property
     def option(self) -> str:
         """The part of a command line that names the port, with a blank before it; may be empty."""
         return f" --port {self.port}" if self.port else ""
+
+
+def connect(
+    target: Target | str | None = None,
+    *,
+    on_log: Callable[[LogLine], None] | None = None,
+    open_timeout_s: float = OPEN_TIMEOUT_S,
+) -> AbstractAsyncContextManager[Device]:
+    """`Target.connect`, of a port or of a `Target` with more to say than a port."""
+    if not isinstance(target, Target):
+        target = Target(target)
+    return target.connect(on_log=on_log, open_timeout_s=open_timeout_s)
+
+
+def _describe(choice: Choice, hello: Hello) -> str:
+    kind = "virtual device" if hello.virtual_device else hello.chip
+    where = "" if choice.is_virtual else f" on {choice.port}"
+    why = f"; {choice.reason}" if choice.reason else ""
+    pace = f" at the pace of an {hello.chip.upper()} (estimated)" if _is_paced(hello) else ""
+    return f"{kind} (board {hello.board}){pace}{where}{why}"
+
+
+def _name(choice: Choice, hello: Hello) -> str:
+    """Such as `ESP32 on /dev/ttyUSB0` or `virtual ESP32, estimated pace`."""
+    kind = f"{'virtual ' if hello.virtual_device else ''}{hello.chip.upper()}"
+    where = "" if choice.is_virtual else f" on {choice.port.removeprefix('socket://')}"
+    return f"{kind}{where}{', estimated pace' if _is_paced(hello) else ''}"
+
+
+def _is_paced(hello: Hello) -> bool:
+    """Only at a chip's pace does a virtual device have a clock."""
+    return hello.virtual_device and hello.clock_hz > 0

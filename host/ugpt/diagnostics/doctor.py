@@ -8,21 +8,22 @@ import statistics
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from ..device import virtual
 from ..device.compatibility import Age, compare_firmware, missing_regions
-from ..device.connect import open_transport
 from ..device.ports import Choice, list_ports
+from ..device.target import Target
 from ..errors import UgptError
 from ..firmware.flash import open_loader
 from ..rpc import baud as rates
 from ..rpc import messages
-from ..rpc.errors import PortError
+from ..rpc.errors import PortError, SeveralPorts
 from ..rpc.link import Link
 from ..rpc.messages import FIRST_BAUD, Hello
+from ..wording import counted
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
@@ -51,17 +52,23 @@ class Finding:
     advice: str = ""
 
 
-async def examine(choice: Choice, *, no_reset: bool = False) -> AsyncIterator[Finding]:
+async def examine(target: Target) -> AsyncIterator[Finding]:
     """Yields findings as they come; what depends on a thing that failed is skipped.
 
     Raises nothing: what goes wrong is a finding.
     """
+    try:
+        choice = target.choose()
+    except SeveralPorts as error:
+        yield _failed("port", error)
+        return
+    target = replace(target, port=choice.port)
     yield Finding("port", State.OK, choice.port + (f": {choice.reason}" if choice.reason else ""))
     yield _examine_permissions(choice)
     yield _examine_holders(choice)
-    yield await _examine_chip(choice, no_reset)
+    yield await _examine_chip(choice, target)
     try:
-        transport = await open_transport(choice, "esp32", None, no_reset)
+        transport = await target.open_transport()
     except UgptError as error:
         yield _failed("firmware", error)
         return
@@ -128,16 +135,16 @@ def holders_of(port: Path) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-async def _examine_chip(choice: Choice, no_reset: bool) -> Finding:
+async def _examine_chip(choice: Choice, target: Target) -> Finding:
     name = "chip"
     if choice.is_virtual or "://" in choice.port:
         return Finding(name, State.SKIPPED, "esptool needs a serial port with control lines")
     if choice.port not in {port.device for port in list_ports()}:
         return Finding(name, State.SKIPPED, "this is no serial port of a board")
-    if no_reset:
+    if target.no_reset:
         return Finding(name, State.SKIPPED, "looking at the chip would reset it (--no-reset)")
     try:
-        with open_loader(choice.port) as loader:
+        with open_loader(target) as loader:
             flash = loader.flash_bytes
             loader.restart()
     except UgptError as error:
@@ -227,7 +234,9 @@ async def _examine_rates(link: Link, hello: Hello) -> AsyncIterator[Finding]:
                 name,
                 State.WARN,
                 "not dependable here; ugpt uses a lower rate by itself",
-                "Try another cable or port. A CH340 bridge does 460,800 at most.",
+                ""
+                if hello.virtual_device
+                else "Try another cable or port. A CH340 bridge does 460,800 at most.",
             )
 
 
@@ -253,10 +262,12 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
     if baud is None:
         text += "; this port has no rate to try others"
     else:
-        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of the line"
+        line = "the line that is simulated" if link.hello.virtual_device else "the line"
+        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of {line}"
     if errors:
-        advice = "Try another cable or port, or a lower --baud."
-        return Finding(name, State.WARN, f"{text}, with {errors:,} repeats", advice)
+        wired = baud is not None and not link.hello.virtual_device
+        advice = "Try another cable or port, or a lower --baud." if wired else ""
+        return Finding(name, State.WARN, f"{text}, with {counted(errors, 'repeat')}", advice)
     return Finding(name, State.OK, text)
 
 

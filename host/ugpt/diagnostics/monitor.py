@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
-from ..device.connect import open_transport
-from ..device.ports import Choice, list_ports
+from ..device.ports import list_ports
+from ..device.target import Target
 from ..rpc import messages
 from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
-from ..rpc.link import Link, LinkState, LogLine
+from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
+from ..rpc.receiver import LogLine
 
 _LOOK_S = 0.1
 _REOPEN_S = 0.5
@@ -28,21 +30,21 @@ class Monitor:
 
     def __init__(
         self,
-        choice: Choice,
+        target: Target,
         on_line: Callable[[LogLine], None],
         on_remark: Callable[[str], None],
         *,
-        no_reset: bool = False,
         listen_only: bool = False,
     ) -> None:
         """`on_line` gets what the board says, `on_remark` what the user should know besides.
 
         `listen_only` sends nothing to the board.
         """
-        self._choice = choice
+        choice = target.choose()
+        self._target = replace(target, port=choice.port)
+        self._reason = f": {choice.reason}" if choice.reason else ""
         self._on_line = on_line
         self._on_remark = on_remark
-        self._no_reset = no_reset
         self._listen_only = listen_only
         self._serial_number = next(
             (port.serial_number for port in list_ports() if port.device == choice.port), ""
@@ -50,18 +52,19 @@ class Monitor:
 
     async def run(self) -> None:
         """Does not return. Raises PortError if the port cannot be opened at first."""
+        self._on_remark(f"listening to {self._target.port}{self._reason}")
         link = await self._open()
         while True:
             try:
                 await self._listen(link)
             finally:
                 await link.close()
-            self._on_remark(f"{self._choice.port} is gone; waiting for it to come back.")
+            self._on_remark(f"{self._target.port} is gone; waiting for it to come back.")
             link = await self._reopen()
-            self._on_remark(f"{self._choice.port} is back.")
+            self._on_remark(f"{self._target.port} is back.")
 
     async def _open(self) -> Link:
-        transport = await open_transport(self._choice, "esp32", None, self._no_reset)
+        transport = await self._target.open_transport()
         # The rate stays the first one: a board that falls speaks at no other.
         return Link(transport, baud_limit=FIRST_BAUD, on_log=self._on_line)
 
@@ -78,7 +81,7 @@ class Monitor:
             return
         for port in list_ports():
             if port.serial_number == self._serial_number:
-                self._choice = Choice(port.device, self._choice.reason)
+                self._target = replace(self._target, port=port.device)
 
     async def _listen(self, link: Link) -> None:
         """Returns when the port is gone."""

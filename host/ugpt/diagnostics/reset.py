@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from ..device.ports import choose_port
 from ..device.target import Target
 from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
@@ -13,7 +12,7 @@ _RESET_S = 0.1
 
 
 async def restart(target: Target) -> tuple[str, Hello, Status]:
-    """Returns the description of the device, its greeting and its status afterwards.
+    """Returns the description of the device, its hello and its status afterwards.
 
     Raises NoAnswer if no ugpt firmware answers even after a reset by the control lines.
     """
@@ -22,7 +21,7 @@ async def restart(target: Target) -> tuple[str, Hello, Status]:
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
-        if not await _pulse_reset(choose_port(target.port).port):
+        if not await _pulse_reset(target.choose().port):
             raise
     async with target.connect() as device:
         return device.description, device.hello, await device.status()

@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+from ..device.bulk import Progress
 from ..device.ports import NATIVE_USB, list_ports
+from ..device.target import Target
 from ..errors import UgptError
 from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound
 from ..rpc.transport import open_error
@@ -23,9 +25,6 @@ from .image import FirmwareImage, Part
 
 BAUD = 460_800
 """The highest rate that all usual bridges carry."""
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes in all."""
 
 INCOMPLETE = (
     "The firmware on the board is incomplete now. Check the cable and run ugpt flash again: its "
@@ -122,20 +121,21 @@ def _require_match(loader: Loader, image: FirmwareImage, erase: bool) -> None:
 
 
 @contextmanager
-def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Iterator[Loader]:
+def open_loader(target: Target) -> Iterator[Loader]:
     """Puts the chip behind a port into download mode.
 
-    `no_reset` expects it to be in that mode, as a port without control lines does in any case.
+    With `no_reset` it must be in that mode already, as behind a port without control lines.
     Raises PortError if the port cannot be opened or is lost, NoAnswer if no chip waits there.
     """
     import esptool  # slow to import, and needed here alone
 
+    port = target.choose().port
     is_address = "://" in port
     if not is_address:
         _require_openable(port)
     with _translated(port) as phase:
         listener = _listen_to_esptool()
-        mode = "no-reset" if no_reset or is_address else "default-reset"
+        mode = "no-reset" if target.no_reset or is_address else "default-reset"
         try:
             chip = esptool.detect_chip(port, connect_mode=mode)
         except esptool.FatalError as error:
@@ -144,7 +144,7 @@ def open_loader(port: str, *, baud: int = BAUD, no_reset: bool = False) -> Itera
             # Behind an address is an emulator, which has no rates and cannot run esptool's stub.
             if not is_address:
                 chip = esptool.run_stub(chip)
-                chip.change_baud(baud)
+                chip.change_baud(target.baud or BAUD)
             esptool.attach_flash(chip)
             yield EsptoolLoader(port, chip, listener, phase)
         finally:

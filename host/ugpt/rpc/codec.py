@@ -21,14 +21,6 @@ ResultT = TypeVar("ResultT")
 
 _LONGEST_SHOWN = 40
 _LARGEST_WRITTEN_OUT = 2**24
-_LARGEST = {
-    "u8": 2**8 - 1,
-    "u16": 2**16 - 1,
-    "u32": 2**32 - 1,
-    "u64": 2**64 - 1,
-    "[u32]": 2**32 - 1,
-    "enum": 2**8 - 1,
-}
 
 
 def encode_params(call: Call[object]) -> list[object]:
@@ -129,8 +121,7 @@ def _bool(field: Field, value: object) -> bool:
 def _integer(field: Field, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Misfit(f"must be an integer, not {_shown(value)}")
-    most = _LARGEST[_kind(field)] if field.most is None else field.most
-    _check_range(value, value, field.least or 0, most)
+    _check_range(value, value, *field.range)
     return int(value)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import UgptError
+from ..wording import counted
 from .messages import ERRORS, ErrorCode
 
 
@@ -69,6 +70,10 @@ class SeveralPorts(PortError):
 
 class DeviceProgramError(PortError):
     """The program that runs as the virtual device is missing or ended on its own."""
+
+
+class WrongDeviceOption(DeviceProgramError):
+    """The virtual device cannot be what it was told to be."""
 
 
 class LinkError(UgptError):
@@ -137,7 +142,7 @@ class VersionMismatch(LinkError):
 
 
 class DeviceRestarted(LinkError):
-    """The device started anew: what was not in a checkpoint is gone. Call `Device.greet`.
+    """The device started anew: what was not in a checkpoint is gone. Call `Device.handshake`.
 
     `boot_before` and `boot_now` are its boot numbers, None if not known (yet).
     """
@@ -161,8 +166,12 @@ class DeviceError(UgptError):
     """The device refused a request. `detail` is a number whose meaning depends on the code."""
 
     CODE: ClassVar[ErrorCode]
+    TEXT: ClassVar[str] = ""
+    """What stands for the device's message if the number, a size, says more."""
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        if detail and self.TEXT:
+            message = self.TEXT.format(size=counted(detail, "byte"))
         super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail
@@ -211,11 +220,7 @@ class DoesNotFit(DeviceError):
     """The model needs more memory than there is."""
 
     CODE = ErrorCode.DOES_NOT_FIT
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The model needs {detail:,} bytes more memory than the device has."
-        super().__init__(code, message, detail, advice)
+    TEXT = "The model needs {size} more memory than the device has."
 
     @property
     def missing_bytes(self) -> int:
@@ -266,11 +271,7 @@ class NoRoom(DeviceError):
     """The flash region is too small."""
 
     CODE = ErrorCode.NO_ROOM
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        if detail:
-            message = f"The flash of the device is {detail:,} bytes too small."
-        super().__init__(code, message, detail, advice)
+    TEXT = "The flash of the device is {size} too small."
 
     @property
     def missing_bytes(self) -> int:

@@ -16,7 +16,9 @@ CRC_BYTES = 4
 LONGEST_BLOCK = 254
 _HEAD_BYTES = 3  # enough of a frame to tell it from text
 
-ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTROLS_LEAST_APART = 4  # characters, on average, in what a model wrote; noise has more of them
 # A readable end of a line whose start was garbled. Random bytes rarely form eight in a row.
 READABLE_END = re.compile(rb"[\x20-\x7e\t\x1b]{8,}\Z")
 
@@ -178,5 +180,6 @@ def readable(raw: bytes) -> str | None:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    text = ESCAPE_SEQUENCE.sub("", text).rstrip("\r").replace("\t", " ")
-    return text if text.isprintable() else None
+    text = COLOUR.sub("", text).rstrip("\r").replace("\t", " ")
+    controls = len(CONTROL.findall(text))
+    return text if controls * _CONTROLS_LEAST_APART <= len(text) else None

@@ -7,46 +7,38 @@ the same id, until an answer comes or the time is up. No other module knows abou
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
 from ..errors import InvalidValue, UgptError
+from ..wording import counted
 from . import baud, codec, envelope, messages
-from .envelope import Failure, Notification, Response
+from .envelope import Failure, Response
 from .errors import (
-    DOWNLOAD_MARK,
     DeviceRestarted,
     HandshakeRequired,
     LinkClosed,
     NoAnswer,
     PortLost,
-    ProtocolError,
     VersionMismatch,
     WrongVersion,
-    device_error,
     firmware_too_old,
     no_handshake,
     silent_device,
 )
-from .frames import FrameDecoder, Text, encode_frame
+from .frames import encode_frame
 from .messages import (
     FIRST_BAUD,
-    FRAME_MAX_BYTES,
     FRAME_MIN_BYTES,
-    NOTIFICATIONS,
     PROTOCOL_MAJOR,
     PROTOCOL_MINOR,
-    ErrorCode,
     Hello,
-    Log,
-    LogLevel,
 )
-from .schema import Call, Method, Task
-from .stats import LinkStats, Patience, RoundTrip
+from .pending import PendingCall, PendingCalls
+from .receiver import LogLine, Receiver
+from .schema import Call, Task
+from .stats import LinkStats, Patience, RoundTrip, stood_still_s
 from .transport import Transport
 
 ResultT = TypeVar("ResultT")
@@ -62,8 +54,6 @@ BITS_PER_BYTE = 10
 
 _REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
 _BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
-_SILENCE_S = 0.25
-_RESTART_MARKS = re.compile(r"rst:0x|Guru Meditation|abort\(\)")
 
 
 class LinkState(Enum):
@@ -72,14 +62,6 @@ class LinkState(Enum):
     HANDSHAKE = "handshake"  # bytes flow; the device wants a hello before anything else
     READY = "ready"
     LOST = "lost"  # the port is gone
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """A line of the device's log, or, with no level, text from outside all frames."""
-
-    text: str
-    level: LogLevel | None
 
 
 class Link:
@@ -100,22 +82,21 @@ class Link:
         self._transport = transport
         self._window_limit = window_limit
         self._baud_limit = baud_limit
-        self._on_log = on_log
-        self._decoder = FrameDecoder(FRAME_MAX_BYTES)
+        self._receiver = Receiver(
+            self.stats,
+            on_answer=self._take_answer,
+            on_restart=self.expect_restart,
+            on_log=on_log,
+        )
         self._reader: asyncio.Task[None] | None = None
         self._error: UgptError = LinkClosed()
         self._handshake = asyncio.Lock()
         self.session = 0
         """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
-        self._pending: dict[int, _PendingCall] = {}
-        # Random: a device may still hold the answer to an id of the program before this one.
-        self._last_id = secrets.randbits(31)
+        self._pending = PendingCalls()
         self._round_trip = RoundTrip(0.25, 2.0)
         self._trainer_round_trip = RoundTrip(0.25, 2.0)
-        self._heard_at = 0.0
-        self._first_text = ""
-        self._silence: asyncio.TimerHandle | None = None
 
     async def open(self, timeout_s: float) -> Hello:
         """Starts listening and makes the handshake."""
@@ -130,8 +111,7 @@ class Link:
     async def close(self) -> None:
         """Ends the connection and every task of it; allowed more than once."""
         self._fail(LinkClosed(), LinkState.CLOSED)
-        if self._silence is not None:
-            self._silence.cancel()
+        self._receiver.close()
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait({self._reader})
@@ -152,6 +132,8 @@ class Link:
             # A virtual device at a board's pace keeps the rate itself, whatever carries its bytes.
             if hello.virtual_device and hello.baud_max and not self.stats.baud:
                 self.stats.baud = FIRST_BAUD
+                # It is at the rate that the host before this one has agreed on.
+                await self.ask(messages.set_baud(FIRST_BAUD), timeout_s)
             if self.stats.baud and hello.baud_max:
                 try:
                     await baud.raise_baud(self, self._highest_baud(hello))
@@ -189,22 +171,17 @@ class Link:
         minor, what = codec.needed_minor(call)
         if self.hello is not None and self.hello.minor < minor:
             raise firmware_too_old(self.hello.build, what)
-        self._last_id = self._last_id % 0xFFFFFFFF + 1
-        number = self._last_id
+        number = self._pending.next_id()
         body = envelope.encode_request(number, call)
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
             raise InvalidValue(
-                f"The request {call.method.name} takes {len(body)} bytes, the device {limit}."
+                f"The request {call.method.name} takes {counted(len(body), 'byte')}, "
+                f"the device {limit}."
             )
-        pending = _PendingCall(call.method, encode_frame(body))
-        self._pending[number] = pending
         self.stats.requests += 1
-        try:
+        with self._pending.waiting(number, call.method, encode_frame(body)) as pending:
             answer = await self._ask_until_answered(pending, timeout_s, search)
-        finally:
-            del self._pending[number]
-            pending.abandon()
         return codec.decode_result(call, answer)
 
     async def set_line_baud(self, baud: int) -> None:
@@ -223,7 +200,7 @@ class Link:
     # Asking
 
     async def _ask_until_answered(
-        self, pending: _PendingCall, timeout_s: float, search: bool
+        self, pending: PendingCall, timeout_s: float, search: bool
     ) -> object:
         loop = asyncio.get_running_loop()
         by_trainer = pending.method.task is Task.TRAINER
@@ -232,11 +209,15 @@ class Link:
         patience = Patience(timeout_s, started)
         wait_s = round_trip.timeout_s
         await self._send(pending.frame, timeout_s)
-        while not await pending.answered(wait_s + self._line_s()):
+        while (still_s := await self._unanswered(pending, wait_s + self._line_s())) is not None:
             now = loop.time()
+            started += still_s
+            patience.leave_out(still_s)
+            if self._transport.stands_still():
+                continue  # it reads nothing: what it is asked would only pile up
             # A link that is alive excuses a trainer that is busy, but nothing else.
             if by_trainer:
-                patience.heard(self._heard_at)
+                patience.heard(self._receiver.heard_at_s)
             if patience.is_over(now):
                 found = search and await self._found_again(asked_at_baud)
                 if pending.done():
@@ -266,6 +247,15 @@ class Link:
                 self.stats.round_trips_s.append(loop.time() - started)
         return pending.answer()
 
+    async def _unanswered(self, pending: PendingCall, wait_s: float) -> float | None:
+        """For how much of the wait for an answer one side stood still; None once it is here."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        if await pending.answered(wait_s):
+            return None
+        waited_s = loop.time() - began_s
+        return waited_s if self._transport.stands_still() else stood_still_s(waited_s, wait_s)
+
     async def _send(self, frame: bytes, timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
@@ -284,8 +274,7 @@ class Link:
         if not self.stats.baud:
             return 0.0
         answer_bytes = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
-        in_flight = sum(len(other.frame) + answer_bytes for other in self._pending.values())
-        return in_flight * BITS_PER_BYTE / self.stats.baud
+        return self._pending.bytes_in_flight(answer_bytes) * BITS_PER_BYTE / self.stats.baud
 
     async def _found_again(self, asked_at_baud: int) -> bool:
         """Looks for a device that went back to the first rate, as one that restarts does."""
@@ -314,14 +303,14 @@ class Link:
 
     async def _say_hello(self, timeout_s: float) -> Hello:
         received = self.stats.bytes_received
-        self._first_text = ""
+        self._receiver.first_text = ""
         try:
             hello = await self.ask(messages.hello(PROTOCOL_MAJOR, PROTOCOL_MINOR), timeout_s)
         except NoAnswer:
-            self._flush()
+            self._receiver.flush()
             bytes_came = self.stats.bytes_received > received
             raise no_handshake(
-                self._transport.name, timeout_s, bytes_came, self._first_text
+                self._transport.name, timeout_s, bytes_came, self._receiver.first_text
             ) from None
         except WrongVersion as error:
             raise VersionMismatch(PROTOCOL_MAJOR, error.detail or None) from error
@@ -345,75 +334,14 @@ class Link:
     async def _listen(self) -> None:
         try:
             while data := await self._transport.read():
-                self.stats.bytes_received += len(data)
-                self._take_bytes(data)
+                self._receiver.feed(data)
             self._fail(PortLost(self._transport.name, "the other end closed it"), LinkState.LOST)
         except UgptError as error:
             self._fail(error, LinkState.LOST)
 
-    def _take_bytes(self, data: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        if self._silence is not None:
-            self._silence.cancel()
-        # A board that falls may leave half a frame and its last words in one stretch.
-        self._silence = loop.call_later(_SILENCE_S, self._flush)
-        for piece in self._decoder.feed(data):
-            if isinstance(piece, Text):
-                self._take_text(piece.line)
-                continue
-            try:
-                message = envelope.decode_body(piece.body)
-            except ProtocolError as error:
-                self._log(LogLine(error.message, None))
-                continue
-            self._heard_at = loop.time()
-            if isinstance(message, Notification):
-                self._take_notification(message)
-            else:
-                self._take_answer(message)
-        self.stats.bad_frames = self._decoder.counters.bad_frames
-
-    def _flush(self) -> None:
-        for piece in self._decoder.flush():
-            if isinstance(piece, Text):
-                self._take_text(piece.line)
-
     def _take_answer(self, message: Response | Failure) -> None:
-        if isinstance(message, Failure) and message.code == ErrorCode.HELLO_FIRST:
-            self.expect_restart()
-        pending = self._pending.get(message.id)
-        if pending is None or pending.done():
-            if message.id != PROBE_ID:
-                self.stats.late_replies += 1
-        elif isinstance(message, Response):
-            pending.future.set_result(message.result)
-        else:
-            error = device_error(message.code, message.message, message.detail)
-            pending.future.set_exception(error)
-
-    def _take_notification(self, message: Notification) -> None:
-        layout = NOTIFICATIONS.get(message.name)
-        if layout is None:
-            return  # of a newer firmware
-        try:
-            note = codec.decode(layout, message.params)
-        except ProtocolError as error:
-            self._log(LogLine(error.message, None))
-            return
-        if isinstance(note, Log):
-            self._log(LogLine(note.text, note.level))
-
-    def _take_text(self, text: str) -> None:
-        if not self._first_text or DOWNLOAD_MARK in text:
-            self._first_text = text.strip()
-        self._log(LogLine(text, None))
-        if _RESTART_MARKS.search(text):
-            self.expect_restart()
-
-    def _log(self, line: LogLine) -> None:
-        if self._on_log is not None:
-            # Not called from here: a mistake in it must not end the conversation.
-            asyncio.get_running_loop().call_soon(self._on_log, line)
+        if not self._pending.take(message) and message.id != PROBE_ID:
+            self.stats.late_replies += 1
 
     def _fail(self, error: UgptError, state: LinkState) -> None:
         """Ends the session: everyone who waits gets the error. The first fatal one is kept."""
@@ -423,9 +351,7 @@ class Link:
         self.state = state
         self._error = error
         self.session += 1
-        for pending in self._pending.values():
-            if not pending.done():
-                pending.future.set_exception(error)
+        self._pending.fail(error)
 
 
 class LinkSession:
@@ -455,31 +381,6 @@ class LinkSession:
 
     def expect_restart(self) -> None:
         self._link.expect_restart()
-
-
-class _PendingCall:
-    """A request that has not been answered."""
-
-    def __init__(self, method: Method, frame: bytes) -> None:
-        self.method = method
-        self.frame = frame
-        self.tries = 1
-        self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-
-    def done(self) -> bool:
-        return self.future.done()
-
-    async def answered(self, timeout_s: float) -> bool:
-        await asyncio.wait({self.future}, timeout=timeout_s)
-        return self.future.done()
-
-    def answer(self) -> object:
-        return self.future.result()
-
-    def abandon(self) -> None:
-        """Nobody waits any more; an error that came is not to be reported as overlooked."""
-        if not self.future.cancel() and not self.future.cancelled():
-            self.future.exception()
 
 
 _PROBE = encode_frame(envelope.encode_request(PROBE_ID, messages.ping(b"")))

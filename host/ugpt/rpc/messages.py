@@ -386,7 +386,7 @@ class Status:
     """Index of the next document to send."""
     documents_free: int
     """Documents there is room for."""
-    losses_first: int
+    first_loss_step: int
     """Oldest step (1-based) whose loss is still held."""
     error: int
     """Error code that stopped the training; 0 if none did."""
@@ -424,7 +424,7 @@ STATUS = Layout(
         Field("positions", "u64"),
         Field("documents_next", "u32"),
         Field("documents_free", "u16"),
-        Field("losses_first", "u32"),
+        Field("first_loss_step", "u32"),
         Field("error", "u8"),
         Field("step_us", "u32"),
         Field("free_bytes", "u32"),
@@ -442,7 +442,7 @@ STATUS = Layout(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a model costs in bytes."""
+    """What a model costs in bytes, and in time."""
 
     parameters: int
     """Number of weights."""
@@ -466,6 +466,12 @@ class Plan:
     """Size of a checkpoint in flash."""
     fits: bool
     """Whether it can be created on this device."""
+    step_ns: int = 0
+    """Estimated nanoseconds of a training step; 0 if nothing is known of this chip."""
+    token_ns: int = 0
+    """Estimated nanoseconds of one token of a text that is sampled; 0 if nothing is known of this
+    chip.
+    """
 
 
 PLAN = Layout(
@@ -482,6 +488,8 @@ PLAN = Layout(
         Field("missing_bytes", "u32"),
         Field("checkpoint_bytes", "u32"),
         Field("fits", "bool"),
+        Field("step_ns", "u64", default=0, since=1),
+        Field("token_ns", "u64", default=0, since=1),
     ),
     Plan,
 )
@@ -699,6 +707,7 @@ METHODS = table(
             Field("shape", SHAPE),
             Field("recipe", RECIPE),
             Field("vocabulary_bytes", "u32", most=262144),
+            Field("positions", "u16", most=256, default=0, since=1),
         ),
         (Field("plan", PLAN),),
     ),
@@ -804,9 +813,11 @@ METHODS = table(
         (
             Field("seed", "u64"),
             Field("number", "u32"),
-            Field("temperature", "f32", 0.001, 100.0),
+            Field("temperature", "f32", 0.0, 100.0),
             Field("prompt", "bin", most=512),
             Field("uniforms", "bin", most=1024),
+            Field("top_k", "u16", default=0, since=1),
+            Field("top_p", "f32", 0.0, 1.0, default=1.0, since=1),
         ),
         (Field("tokens", "bin", most=512), Field("ended", "bool")),
         make=SampleResult,
@@ -888,9 +899,9 @@ def losses(first: int, count: int) -> Call[LossesResult]:
     return Call(METHODS["losses"], (first, count))
 
 
-def plan(shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Call[Plan]:
+def plan(shape: Shape, recipe: Recipe, vocabulary_bytes: int, positions: int = 0) -> Call[Plan]:
     """Says what a model would cost, without creating it."""
-    return Call(METHODS["plan"], (shape, recipe, vocabulary_bytes))
+    return Call(METHODS["plan"], (shape, recipe, vocabulary_bytes, positions))
 
 
 def create(run_id: int, shape: Shape, recipe: Recipe, vocabulary_bytes: int) -> Call[Plan]:
@@ -981,10 +992,18 @@ def save() -> Call[int]:
 
 
 def sample(
-    seed: int, number: int, temperature: float, prompt: bytes, uniforms: bytes
+    seed: int,
+    number: int,
+    temperature: float,
+    prompt: bytes,
+    uniforms: bytes,
+    top_k: int = 0,
+    top_p: float = 1.0,
 ) -> Call[SampleResult]:
-    """Draws one text from the model. The same seed and number give the same text."""
-    return Call(METHODS["sample"], (seed, number, temperature, prompt, uniforms))
+    """Draws one text from the model. The same seed and number give the same text. Tokens are ranked
+    by their logits; of equal ones the smaller token ranks higher.
+    """
+    return Call(METHODS["sample"], (seed, number, temperature, prompt, uniforms, top_k, top_p))
 
 
 def data_begin(data: DataSet) -> Call[None]:

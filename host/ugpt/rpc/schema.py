@@ -25,6 +25,15 @@ class Required(Enum):
 
 REQUIRED = Required.REQUIRED
 
+_LARGEST = {
+    "u8": 2**8 - 1,
+    "u16": 2**16 - 1,
+    "u32": 2**32 - 1,
+    "u64": 2**64 - 1,
+    "[u32]": 2**32 - 1,
+}
+_LARGEST_OF_ENUM = 2**8 - 1
+
 
 class Field(NamedTuple):
     """One field of a message."""
@@ -45,6 +54,12 @@ class Field(NamedTuple):
     since: int = 0
     """The minor version of the protocol that brought it."""
 
+    @property
+    def range(self) -> tuple[int, int]:
+        """The smallest and the largest of a whole number."""
+        largest = _LARGEST.get(self.type, 0) if isinstance(self.type, str) else _LARGEST_OF_ENUM
+        return int(self.least or 0), largest if self.most is None else int(self.most)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -56,6 +71,9 @@ class Layout:
     make: Callable[..., object]
     """Builds the value from those of the fields, in their order."""
 
+    def __getitem__(self, name: str) -> Field:
+        return _named(self.fields, name)
+
 
 class Method(NamedTuple):
     """One row of the table of methods."""
@@ -66,6 +84,9 @@ class Method(NamedTuple):
     result: Layout
     since: int
     """The minor version of the protocol that brought it."""
+
+    def param(self, name: str) -> Field:
+        return _named(self.params, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +114,10 @@ def method(
 def table(*methods: Method) -> dict[str, Method]:
     """Methods by name."""
     return {method.name: method for method in methods}
+
+
+def _named(fields: tuple[Field, ...], name: str) -> Field:
+    return next(field for field in fields if field.name == name)
 
 
 def _only(*values: object) -> object:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 _SECONDS_PER_TRY = 0.3  # a device is asked so often at least before it is given up
 _FEW_TRIES = 3
 _LONG = 3  # times the limit, after which few tries are enough
+_LATE_S = 1.0  # a wait that takes so much longer than it was to take was not spent listening
 
 
 @dataclass
@@ -65,11 +66,19 @@ class RoundTrip:
         return min(self._least_s + 4 * (self._smoothed_s or 0.0), self._most_s)
 
 
+def stood_still_s(waited_s: float, wait_s: float) -> float:
+    """How much of a wait of `wait_s`, which took `waited_s`, this program did not run.
+
+    A program that is stopped, frozen or on a computer that sleeps hears nothing, whoever speaks.
+    """
+    late_s = waited_s - wait_s
+    return late_s if late_s > _LATE_S else 0.0
+
+
 class Patience:
     """When a device that does not answer is given up.
 
-    That takes both time and tries: a slow line leaves time for few tries, which may all be lost,
-    and a computer that was suspended makes none at all while time passes.
+    That takes both time and tries: a slow line leaves time for few tries, which may all be lost.
     """
 
     def __init__(self, limit_s: float, now_s: float) -> None:
@@ -84,6 +93,10 @@ class Patience:
         if at_s > self._since_s:
             self._since_s = at_s
             self.tries = 1
+
+    def leave_out(self, seconds: float) -> None:
+        """So much of the time since the device was heard is no silence."""
+        self._since_s += seconds
 
     def silent_s(self, now_s: float) -> float:
         return now_s - self._since_s

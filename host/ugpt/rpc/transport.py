@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 from collections import deque
@@ -20,11 +21,20 @@ from typing import Any, Protocol
 import serial
 import serial_asyncio
 
-from .errors import DeviceProgramError, PortBusy, PortError, PortLost, PortNotFound, PortPermission
+from .errors import (
+    DeviceProgramError,
+    PortBusy,
+    PortError,
+    PortLost,
+    PortNotFound,
+    PortPermission,
+    WrongDeviceOption,
+)
 
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
+_WRONG_OPTION_STATUS = 2  # of the program of the virtual device
 
 
 class Transport(Protocol):
@@ -41,6 +51,9 @@ class Transport(Protocol):
 
     async def set_baud(self, baud: int) -> None:
         """Changes the rate at once; allowed if `can_set_baud` is true."""
+
+    def stands_still(self) -> bool:
+        """Whether the other end is known to be stopped for now, so that it cannot answer."""
 
     async def close(self) -> None:
         """Gives the port back; allowed more than once."""
@@ -73,6 +86,9 @@ class StreamTransport:
 
     async def set_baud(self, baud: int) -> None:
         raise PortError(f"Port {self.name} has no rate to set to {baud}.")
+
+    def stands_still(self) -> bool:
+        return False
 
     async def close(self) -> None:
         self._writer.close()
@@ -196,7 +212,17 @@ class ProcessTransport(StreamTransport):
         except PortLost as error:
             raise await self._ended() from error
 
+    def stands_still(self) -> bool:
+        if sys.platform != "linux":
+            return False  # other systems do not tell without taking the exit status too
+        try:
+            options = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self._process.pid, options) is not None
+        except ChildProcessError:
+            return False
+
     async def close(self) -> None:
+        self._writer.close()  # which ends the program too, should it ignore signals
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -218,14 +244,21 @@ class ProcessTransport(StreamTransport):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), CLOSE_TIMEOUT_S)
             await asyncio.wait({self._listener}, timeout=CLOSE_TIMEOUT_S)
-        status = self._process.returncode
-        how = (
-            f"with exit status {status}"
-            if status is None or status >= 0
-            else (f"by {signal.Signals(-status).name}")
-        )
-        said = f": {self._last_words[-1].rstrip('.')}" if self._last_words else ""
-        return DeviceProgramError(f"The {self.name} ended {how}{said}.")
+        last_words = self._last_words[-1] if self._last_words else ""
+        return ended_error(self.name, self._process.returncode, last_words)
+
+
+def ended_error(name: str, status: int | None, last_words: str) -> DeviceProgramError:
+    """What it means that a program has ended with a status, and what it said last."""
+    said = re.sub(r"^[\w-]+: ", "", last_words).rstrip(".")  # without its name
+    if status == _WRONG_OPTION_STATUS and said:
+        return WrongDeviceOption(f"{said[0].upper()}{said[1:]}.")
+    how = (
+        f"with exit status {status}"
+        if status is None or status >= 0
+        else f"by {signal.Signals(-status).name}"
+    )
+    return DeviceProgramError(f"The {name} ended {how}{f': {said}' if said else ''}.")
 
 
 async def spawn(name: str, command: Sequence[str]) -> ProcessTransport:

@@ -14,7 +14,8 @@ from ..rpc.codec import encode_record
 from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
 
 _TEXTS = ("data_sha256", "device", "ugpt")
-_NUMBERS = ("seed", "save_every", "run_id", "held_out", "eval_every", "eval_documents")
+_VALIDATION_KEY = "held_out"  # in the file, for `validation_documents`
+_NUMBERS = ("seed", "save_every", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents")
 
 
 class Init(StrEnum):
@@ -38,8 +39,8 @@ class RunConfig:
     run_id: int
     device: str
     ugpt: str
-    held_out: int = 0
-    """Documents that are not trained on."""
+    validation_documents: int = 0
+    """Documents that are not trained on: the validation split."""
     eval_every: int = 0
     """Steps from one evaluation on documents held out to the next; also after the last step."""
     eval_documents: int = 0
@@ -59,14 +60,16 @@ class RunConfig:
 
     def evaluates_after(self, step: int) -> bool:
         """Whether the model is evaluated after `step` completed steps."""
-        return self.held_out > 0 and step > 0 and self.next_evaluation(step - 1) == step
+        return self.validation_documents > 0 and step > 0 and self.next_evaluation(step - 1) == step
 
     def to_toml(self) -> str:
         import tomli_w  # only whoever writes needs it
 
+        values = asdict(self)
+        values[_VALIDATION_KEY] = values.pop("validation_documents")
         return tomli_w.dumps(
             {
-                **asdict(self),
+                **values,
                 "data": str(self.data),
                 "reading": _without_none(asdict(self.reading)),
                 "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
@@ -83,6 +86,8 @@ class RunConfig:
     def from_toml(cls, text: str) -> Self:
         """Raises KeyError, TypeError or ValueError if `text` is no configuration."""
         values: dict[str, Any] = tomllib.loads(text)
+        _require_types(values)
+        values["validation_documents"] = values.pop(_VALIDATION_KEY, 0)
         config = cls(
             **{
                 **values,
@@ -101,19 +106,23 @@ class RunConfig:
         return config
 
     def _require_sense(self) -> None:
-        """Raises TypeError or ValueError for a value that no run is made with."""
-        for name in _TEXTS:
-            if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} is no text")
-        for name in _NUMBERS:
-            value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise ValueError(f"{name} is no whole number from 0 on")
+        """Raises ValueError for a model or a training that the device would refuse."""
         try:
             encode_record(self.shape)
             encode_record(self.recipe)
         except InvalidValue as error:
             raise ValueError(error.message.rstrip(".")) from None
+
+
+def _require_types(values: dict[str, Any]) -> None:
+    """Raises KeyError, TypeError or ValueError for an entry of the file that no run writes."""
+    for name in _TEXTS:
+        if not isinstance(values[name], str):
+            raise TypeError(f"{name} is no text")
+    for name in _NUMBERS:
+        value = values.get(name, 0)
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{name} is no whole number from 0 on")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

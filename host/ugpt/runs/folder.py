@@ -6,7 +6,8 @@
                             model was evaluated after it
     checkpoint.safetensors  weights and moments by name; step and configuration as metadata
     weights.sha256          digest of all weights as little-endian float32 in canonical order
-    samples.txt             texts drawn from the trained model, one a line
+    samples.txt             texts drawn from the trained model, one a line; if they have line ends,
+                            a line of = stands before the first text and behind each one
     loss.png                the loss curve
 
 Every file is written whole or not at all, except metrics.jsonl, to which whole lines are appended.
@@ -26,6 +27,8 @@ from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_
 from .config import RunConfig
 from .errors import RunError
 from .metrics import Metrics
+
+_BORDER = 40  # characters of the line between texts
 
 
 class Run:
@@ -130,14 +133,23 @@ class Run:
         file = self.path / "checkpoint.safetensors"
         return read_checkpoint(file, matrices) if file.exists() else None
 
-    def write_samples(self, texts: Sequence[str]) -> None:
-        """Replaces samples.txt."""
-        content = "".join(f"{text}\n" for text in texts)
+    def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
+        """Replaces samples.txt; `several_lines` says whether a text may have several."""
+        border = _border(texts) if several_lines else ""
+        content = border + "".join(f"{text}\n{border}" for text in texts)
         write_atomically(self.path / "samples.txt", content.encode())
 
     def write_plot(self, png: bytes) -> None:
         """Replaces loss.png."""
         write_atomically(self.path / "loss.png", png)
+
+
+def _border(texts: Sequence[str]) -> str:
+    """A line of = that no text holds; the first line of the file tells how long it is."""
+    length = _BORDER
+    while any("=" * length in text for text in texts):
+        length += 1
+    return "=" * length + "\n"
 
 
 def require_absent(path: Path) -> None:

@@ -11,13 +11,15 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..wording import counted
 from .errors import RunError
+from .lettering import Lettering, lettering
 from .smoothing import Floats, trailing_mean, windows
 
 TEXTS = 6
@@ -26,8 +28,6 @@ TEXTS = 6
 _POINTS = 2000  # of a curve, more than its pixels
 _TEXT_LENGTH = 18
 _NAME_LENGTH = 60
-_FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft YaHei", "Noto Sans"]
-"""The first that has a glyph; only the first one is always there."""
 _PAPER, _INK, _QUIET, _CURVE, _MARK = "#0f1419", "#e6e1cf", "#7a8590", "#39bae6", "#ffb454"
 
 
@@ -53,13 +53,13 @@ def loss_png(card: Card) -> bytes:
     It is drawn with settings of its own, whatever a notebook or a matplotlibrc says.
     """
     try:
-        with _own_settings():
+        with _own_settings() as letters:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
 
             figure = Figure(figsize=(16, 9), dpi=100, facecolor=_PAPER)
             canvas: Any = FigureCanvasAgg(figure)
-            _draw(figure, card)
+            _draw(figure, _lettered(card, letters))
             content = io.BytesIO()
             canvas.print_png(content)
             return content.getvalue()
@@ -69,17 +69,18 @@ def loss_png(card: Card) -> bytes:
 
 
 @contextlib.contextmanager
-def _own_settings() -> Iterator[None]:
+def _own_settings() -> Iterator[Lettering]:
     """matplotlib with its defaults; what the program around has set is there again afterwards."""
     # Slow to import, and its only message is about a font cache it builds once.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a font has no glyph for everything that is written
+        warnings.simplefilter("ignore")  # they would land in the middle of a dashboard
         matplotlib = _import_matplotlib()
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
-            matplotlib.rcParams["font.family"] = _FONTS
-            yield
+            letters = lettering()
+            matplotlib.rcParams["font.family"] = letters.families
+            yield letters
 
 
 def _import_matplotlib() -> Any:
@@ -107,7 +108,7 @@ def _draw(figure: Any, card: Card) -> None:
     step = len(card.losses)
     smoothed = _curve(card)
     _say(figure, 0.05, 0.925, _cut(card.data, _NAME_LENGTH), size=30, weight="bold")
-    facts = f"{card.parameters:,} parameters, trained on {card.device}"
+    facts = f"{counted(card.parameters, 'parameter')}, trained on {card.device}"
     _say(figure, 0.05, 0.88, _cut(facts, 100), size=16, color=_QUIET)
     _say(figure, 0.95, 0.925, "µgpt", size=30, weight="bold", color=_CURVE, ha="right")
     axes = figure.add_axes((0.075, 0.1, 0.6, 0.73), facecolor=_PAPER)
@@ -137,8 +138,9 @@ def _draw(figure: Any, card: Card) -> None:
     if marks:
         _say(figure, 0.855, 0.80, "on held-out texts", size=16, color=_QUIET)
         _say(figure, 0.855, 0.73, f"{marks[max(marks)]:.3f}", size=36, weight="bold", color=_MARK)
-    of = "" if step >= card.total_steps else f" of {card.total_steps:,}"
-    _say(figure, 0.72, 0.665, f"after {step:,}{of} steps", size=16, color=_QUIET)
+    steps = counted(card.total_steps if step < card.total_steps else step, "step")
+    after = f"after {step:,} of {steps}" if step < card.total_steps else f"after {steps}"
+    _say(figure, 0.72, 0.665, after, size=16, color=_QUIET)
     if card.texts:
         _say(figure, 0.72, 0.57, "what it writes", size=16, color=_QUIET)
     for number, text in enumerate(card.texts[:TEXTS]):
@@ -186,6 +188,14 @@ def _say(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
     figure.text(x, y, text, parse_math=False, **{"color": _INK, **style})
 
 
+def _lettered(card: Card, letters: Lettering) -> Card:
+    return replace(
+        card,
+        data=letters.drawable(card.data),
+        device=letters.drawable(card.device),
+        texts=[letters.drawable(text) for text in card.texts],
+    )
+
+
 def _cut(text: str, length: int) -> str:
-    shown = "".join(character if character.isprintable() else " " for character in text)
-    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..data.dataset import Dataset
 from ..device.target import Target
-from ..rpc.errors import PortError
+from ..rpc.errors import PortError, WrongDeviceOption
 from ..rpc.messages import Recipe, Shape
 from .estimate import estimate_training_s
 from .fit import Planned, alphabet_that_fits, largest_shape
@@ -34,25 +34,28 @@ async def prospects(target: Target, dataset: Dataset, block_size: int, recipe: R
     shape = Shape(1, 16, 4, block_size, dataset.vocabulary.size)
     vocabulary_bytes = len(dataset.vocabulary.characters.encode())
 
-    def time_s(planned: Planned) -> float:
-        return estimate_training_s(
-            dataset.documents, planned.shape, planned.plan.parameters, recipe
-        )
-
     try:
         async with target.connect() as device:
             standard = Planned(shape, await device.plan(shape, recipe, vocabulary_bytes))
             largest = await largest_shape(device, shape, recipe, vocabulary_bytes)
-            alphabet = None
+            standard_s = largest_s = alphabet = None
+            if standard.plan.fits:
+                standard_s = await estimate_training_s(device, dataset.documents, shape, recipe)
+            if largest:
+                largest_s = await estimate_training_s(
+                    device, dataset.documents, largest.shape, recipe
+                )
             if not standard.plan.fits:
                 alphabet = await alphabet_that_fits(device, standard, recipe, vocabulary_bytes)
+    except WrongDeviceOption:
+        raise
     except PortError as error:
         return Prospects(unknown=str(error))
     return Prospects(
         standard.plan.fits,
-        time_s(standard) if standard.plan.fits else None,
+        standard_s,
         largest.shape if largest else None,
         largest.plan.parameters if largest else None,
-        time_s(largest) if largest else None,
+        largest_s,
         alphabet,
     )

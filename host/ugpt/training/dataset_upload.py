@@ -10,10 +10,12 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..data.documents import lengths_of
 from ..data.vocabulary import Vocabulary
-from ..device.client import Device, Progress
+from ..device.bulk import Progress
+from ..device.client import Device
 from ..device.tensors import encode_data_set, encode_tokens
 from ..rpc.errors import BadData, NoRoom
 from ..rpc.messages import BLOCK_SIZE_MAX, DataSet, ErrorCode
+from ..wording import counted
 
 _HEADER_BYTES = 2  # of a document in the flash
 
@@ -51,7 +53,7 @@ async def push_data(
             ErrorCode.NO_ROOM,
             "",
             size_bytes - room,
-            f"{dataset.title} takes {size_bytes:,} bytes of {room:,}: "
+            f"{dataset.title} takes {counted(size_bytes, 'byte')} of {room:,}: "
             "use a smaller text, or train with a host (without --detach).",
         )
     encoded, data = _encode(documents, dataset.vocabulary, most)

@@ -6,16 +6,18 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..device.client import Device, Progress
+from ..device.client import Device
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
+from ..wording import counted
 from .dataset_upload import push_data
-from .events import Event
+from .events import Event, Purpose
 from .feeder import require_no_error
 from .fit import require_fit
 from .restore import place
 from .session import Session
+from .transfers import transfer_told
 
 SAVE_PERIOD_S = 60.0
 """How much work a power cut may cost at most, if the user does not say."""
@@ -36,25 +38,25 @@ class Detached(Event):
     """Steps from one checkpoint to the next, at most."""
 
 
-async def detach(device: Device, session: Session, progress: Progress | None = None) -> Detached:
+async def detach(device: Device, session: Session) -> Detached:
     """Brings data set, model and weights onto the board, starts the run and sees it go.
 
-    The weights it ends with are those of the same run with a host. `progress` hears of the data
-    set on its way. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot
-    live on it.
+    The weights it ends with are those of the same run with a host. Raises DoesNotFit or NoRoom,
+    leaving the board as it was, if the run cannot live on it.
     """
     run, config = session.run, session.run.config
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
-    await push_data(
-        device,
-        session.split.training,
-        session.dataset,
-        block_size=config.shape.block_size,
-        progress=progress,
-    )
+    async with transfer_told(session.emit, Purpose.PUSH) as progress:
+        await push_data(
+            device,
+            session.split.training,
+            session.dataset,
+            block_size=config.shape.block_size,
+            progress=progress,
+        )
     run.begin(device.description)
     point = await place(device, session)
     total_steps = session.total_steps
@@ -75,7 +77,8 @@ def _require_checkpoint_room(device: Device, plan: Plan) -> None:
             ErrorCode.NO_ROOM,
             "",
             missing,
-            f"A board on its own must keep checkpoints, here of {plan.checkpoint_bytes:,} bytes: "
+            "A board on its own must keep checkpoints, here of "
+            f"{counted(plan.checkpoint_bytes, 'byte')}: "
             "choose a smaller shape, or train with a host (without --detach).",
         )
 

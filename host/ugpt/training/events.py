@@ -6,8 +6,12 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
+"""Names that the JSON lines keep, whatever the code calls them."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,10 @@ class Event:
         """The event as an object for `json.dumps`, its kind under `event` in snake case."""
         kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
         values = {
-            name: str(value) if isinstance(value, Path) else value
+            JSON_NAMES.get(name, name): str(value) if isinstance(value, Path) else value
             for name, value in dataclasses.asdict(self).items()
         }
-        return {"event": kind, **values}
+        return {"event": JSON_NAMES.get(kind, kind), **values}
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,9 @@ class Started(Event):
     step: int
     total_steps: int
     source: str
-    held_out: int = 0
+    validation_documents: int = 0
+    device_name: str = ""
+    """The device in a few words."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,8 @@ class Progress(Event):
     """None where the device does not compute it; so are the figures below where it tells none."""
     saved_step: int = 0
     """Of the newest checkpoint in the device's flash; 0 if there is none."""
+    saving: bool = False
+    """Whether the device writes a checkpoint just now; its rates leave that time out."""
     step_s: float | None = None
     """How long the device works on one step."""
     heap_free_bytes: int | None = None
@@ -134,12 +142,30 @@ class LetterLosses(Event):
 
 
 @dataclass(frozen=True)
-class Validated(Event):
+class Evaluated(Event):
     """The validation loss after `step` steps: the mean over all positions of documents held out."""
 
     step: int
     val_loss: float
     documents: int
+
+
+class Purpose(StrEnum):
+    """What a transfer is for."""
+
+    SAVE = "save"  # the device's state into its flash and into the run folder
+    RESTORE = "restore"  # a checkpoint of the run folder onto the device
+    PUSH = "push"  # the data set into the flash of the device
+
+
+@dataclass(frozen=True)
+class Transfer(Event):
+    """How far something is that takes a while; training stands still meanwhile."""
+
+    purpose: Purpose
+    done_bytes: int
+    total_bytes: int
+    """0 while that is not known."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +221,12 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """Training was stopped on request after `step` steps; all is kept."""
+    """Training was stopped on request after `step` steps."""
 
     run: Path
     step: int
+    saved_step: int | None
+    """Of the checkpoint in the run folder, read back; None if there is none."""
 
 
 @dataclass(frozen=True)

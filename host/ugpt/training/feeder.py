@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..concurrency import run_together
-from ..device.client import Device, Losses
+from ..device.client import Device
+from ..device.results import Losses
 from ..rpc.errors import DocumentGap, ProtocolError, RunMismatch, device_error
-from ..rpc.messages import ERRORS, DeviceState, ErrorCode, Status
+from ..rpc.messages import ERRORS, METHODS, DeviceState, ErrorCode, Status
 from .session import Session
 
 _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
 _MESSAGE_BYTES = 128  # of a `documents_write` around its documents, at most
 _DOCUMENT_BYTES = 3  # of the header of a document, at most
-_DOCUMENTS_MAX = 1024  # in one request
+_DOCUMENTS_MAX = METHODS["documents_write"].param("documents").items  # in one request
 _GRADIENT_NORM_MINOR = 1  # of the protocol, from which on devices compute it
 _IDLE_MAX_S = 0.2
 _PATIENCE = 0.4  # share of the documents on the device that may be used up between two looks

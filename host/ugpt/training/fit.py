@@ -11,10 +11,11 @@ from ..device.client import Device
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
 from ..rpc.errors import DoesNotFit
-from ..rpc.messages import ErrorCode, Plan, Recipe, Shape
+from ..rpc.messages import SHAPE, ErrorCode, Plan, Recipe, Shape
+from ..wording import counted
 
-LAYERS_MAX = 64
-WIDTH_MAX = 1024
+LAYERS_MAX = SHAPE["n_layer"].range[1]
+WIDTH_MAX = SHAPE["n_embd"].range[1]
 
 FEWER_CHARACTERS = (
     "Use a text with fewer characters (`ugpt data check` names the rare ones; --lower may help)"
@@ -85,8 +86,8 @@ async def alphabet_that_fits(
 def describe_alphabet(shape: Shape, fitting: int) -> str:
     """A sentence that names the alphabet as the cause."""
     return (
-        f"The cause is the alphabet: of its {shape.vocab_size - 1:,} characters, this shape has "
-        f"room for {fitting:,}."
+        f"The cause is the alphabet: of its {counted(shape.vocab_size - 1, 'character')}, this "
+        f"shape has room for {fitting:,}."
     )
 
 

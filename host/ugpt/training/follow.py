@@ -12,6 +12,7 @@ from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import forget
+from ..wording import counted
 from .events import History, Notice, OnEvent, Restored, StepLosses
 from .feeder import require_no_error
 from .fit import require_fit
@@ -137,7 +138,7 @@ class _Follower:
         if status.step < self._total_steps:
             return Following.PAUSED
         if self._given_up:
-            self.emit(Notice(f"The losses of {self._given_up:,} steps were not kept."))
+            self.emit(Notice(f"The losses of {counted(self._given_up, 'step')} were not kept."))
         await finish_run(device, self._session, None)
         forget(self.run)
         return Following.FINISHED

@@ -11,10 +11,11 @@ from ..rpc.messages import Plan
 from ..runs.config import Init
 from ..runs.errors import RunError
 from ..runs.plot import TEXTS, Card, loss_png
-from .events import Baselines, Finished, Notice, Saved, Started
+from .events import Baselines, Finished, Notice, Purpose, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
 from .sampling import sample_like_microgpt, sample_texts
 from .session import Session
+from .transfers import transfer_told
 from .validation import Validation
 
 SAMPLES = 20
@@ -41,7 +42,8 @@ def describe_start(device: Device, session: Session, plan: Plan, point: ResumePo
         step=point.step,
         total_steps=run.config.recipe.total_steps,
         source=point.source,
-        held_out=run.config.held_out,
+        validation_documents=run.config.validation_documents,
+        device_name=device.name,
     )
 
 
@@ -56,7 +58,8 @@ async def save_run(device: Device, session: Session, step: int) -> str:
 
     Returns the digest of the weights.
     """
-    checkpoint = await fetch_checkpoint(device, step, session.run.config.shape)
+    async with transfer_told(session.emit, Purpose.SAVE) as progress:
+        checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
@@ -68,7 +71,7 @@ async def finish_run(device: Device, session: Session, elapsed_s: float | None) 
     await Validation(session).after(device, step)
     digest = await save_run(device, session, step)
     texts = await _last_samples(device, session)
-    run.write_samples(texts)
+    run.write_samples(texts, "\n" in session.vocabulary.characters)
     draw_card(session, texts)
     session.emit(
         Finished(

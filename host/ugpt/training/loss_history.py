@@ -40,7 +40,7 @@ async def pull_loss_history(
     """Records the losses that the board has kept in flash and the run folder lacks."""
     while True:
         first = run.metrics.step + 1
-        losses = await device.curve(first)
+        losses = await device.loss_history(first)
         if not losses:
             return
         counts = tokens.of(first, len(losses))

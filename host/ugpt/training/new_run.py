@@ -12,7 +12,7 @@ from ..rpc.messages import Recipe, Shape
 from ..runs.config import Init, RunConfig
 from ..runs.folder import Run, default_path
 from .fit import check_shape
-from .recipe import NO_EVALUATION, Evaluation
+from .recipe import NO_EVALUATION, EvaluationPlan
 
 
 def new_run(
@@ -24,7 +24,7 @@ def new_run(
     seed: int = 42,
     init: Init = Init.DEVICE,
     save_every: int = 0,
-    evaluation: Evaluation = NO_EVALUATION,
+    evaluation: EvaluationPlan = NO_EVALUATION,
 ) -> Run:
     """A run whose folder is made once a device has taken the model.
 
@@ -43,7 +43,7 @@ def new_run(
         run_id=1 + secrets.randbelow(2**32 - 1),
         device="",
         ugpt=version("ugpt-esp32"),
-        held_out=evaluation.held_out,
+        validation_documents=evaluation.validation_documents,
         eval_every=evaluation.eval_every,
         eval_documents=evaluation.eval_documents,
         reading=dataset.reading,

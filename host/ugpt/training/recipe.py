@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..data.dataset import count_held_out
+from ..data.dataset import count_validation
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
-from ..rpc.messages import MomentFormat, Recipe, Schedule
+from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
+from ..wording import counted
 
 EVALUATIONS = 20
 """In a run, if it is not said how often."""
 EVAL_DOCUMENTS = 500
 """The most documents of an evaluation, if no other number is given."""
-_DOCUMENTS_MAX = 2**32 - 1  # of the protocol
+_DOCUMENTS_MAX = METHODS["documents_write"].param("first").range[1]
 
 
-class Evaluation(NamedTuple):
+class EvaluationPlan(NamedTuple):
     """The fields of these names of a run's configuration."""
 
-    held_out: int
+    validation_documents: int
     eval_every: int
     eval_documents: int
 
 
-NO_EVALUATION = Evaluation(0, 0, 0)
+NO_EVALUATION = EvaluationPlan(0, 0, 0)
 
 
 def evaluation(
     holdout: str | None, every: int | None, most: int | None, documents: int, steps: int
-) -> Evaluation:
+) -> EvaluationPlan:
     """What these mean for `documents` documents; `holdout` is a part such as `10%` or `500`.
 
     None takes the default. Raises InvalidValue if nothing can be evaluated that way.
@@ -41,9 +42,9 @@ def evaluation(
                     f"{name} needs documents that are held out.", "Add such as --holdout 10%."
                 )
         return NO_EVALUATION
-    held_out = count_held_out(holdout, documents)
-    return Evaluation(
-        held_out, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, held_out)
+    count = count_validation(holdout, documents)
+    return EvaluationPlan(
+        count, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, count)
     )
 
 
@@ -65,12 +66,13 @@ def recipe(
     """
     if warmup >= steps:
         raise InvalidValue(
-            f"A warm-up of {warmup:,} steps takes the whole run of {steps:,}.",
+            f"A warm-up of {counted(warmup, 'step')} takes the whole run of {steps:,}.",
             f"Choose at most --warmup {steps - 1}.",
         )
     if steps * batch > _DOCUMENTS_MAX:
         raise InvalidValue(
-            f"{steps:,} steps of {batch:,} documents are more documents than can be counted.",
+            f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "
+            "be counted.",
             f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
         )
     made = Recipe(

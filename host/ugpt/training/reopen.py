@@ -11,6 +11,7 @@ from ..data.reading import ReadFile
 from ..data.sources import Source, Sources, find_sources, names_of, recorded_source
 from ..runs.errors import RunError
 from ..runs.folder import Run
+from ..wording import counted
 
 
 def load_dataset(run: Run, moved_to: Sequence[Path], name_it: str) -> Dataset:
@@ -71,4 +72,4 @@ def _require_same(dataset: Dataset, began_with: Sequence[ReadFile], name_it: str
 
 
 def _files(count: int) -> str:
-    return "one file" if count == 1 else f"{count:,} files"
+    return counted(count, "file")

@@ -81,5 +81,5 @@ class ProgressReporter:
         sampled = sample_texts(self._device, _PAGE_TEXTS, seed=seed, first=first)
         texts = [text.text async for text in sampled]
         known = self._session.known_texts
-        looked_up = [hash(text) in known for text in texts] if known else []
+        looked_up = [text in known for text in texts] if known else []
         self._session.emit(Preview(step, texts, looked_up))

@@ -8,13 +8,16 @@ import numpy as np
 
 from ..data.microgpt_random import INIT_STD as INIT_STD
 from ..data.microgpt_random import MicrogptRandom
+from ..device.bulk import Progress
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import DeviceState, Shape, Source, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors
 from ..runs.config import Init
+from .events import Purpose
 from .loss_history import pull_loss_history
 from .session import Session
+from .transfers import transfer_told
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
     held = (
         status.run_id == config.run_id
         and status.step > 0
-        and status.losses_first <= run.metrics.step + 1
+        and status.first_loss_step <= run.metrics.step + 1
         and (status.source is Source.FLASH or status.step <= run.evaluation_ahead)
     )
     if held and (checkpoint is None or checkpoint.step <= status.step):
@@ -59,7 +62,8 @@ async def place(device: Device, session: Session) -> ResumePoint:
     if checkpoint:
         # Step 0 marks a model that is not whole, should the connection break on the way.
         await device.set_step(0)
-        await _send_checkpoint(device, checkpoint)
+        async with transfer_told(session.emit, Purpose.RESTORE) as progress:
+            await _send_checkpoint(device, checkpoint, progress)
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:
@@ -69,12 +73,14 @@ async def place(device: Device, session: Session) -> ResumePoint:
     return ResumePoint(0, "the start")
 
 
-async def fetch_checkpoint(device: Device, step: int, shape: Shape) -> Checkpoint:
+async def fetch_checkpoint(
+    device: Device, step: int, shape: Shape, progress: Progress | None = None
+) -> Checkpoint:
     """Reads weights and moments of an idle device."""
     matrices = tensor_shapes(shape)
     kinds: list[Tensors] = []
-    for kind in (TensorKind.WEIGHTS, TensorKind.FIRST_MOMENT, TensorKind.SECOND_MOMENT):
-        read = await device.read_tensors(kind)
+    for number, kind in enumerate(TensorKind):
+        read = await device.read_tensors(kind, _part(number, progress))
         kinds.append(
             {
                 name: np.frombuffer(read[name], "<f4").astype(np.float32).reshape(size)
@@ -84,14 +90,18 @@ async def fetch_checkpoint(device: Device, step: int, shape: Shape) -> Checkpoin
     return Checkpoint(step, *kinds)
 
 
-async def _send_checkpoint(device: Device, checkpoint: Checkpoint) -> None:
-    for kind, tensors in (
-        (TensorKind.WEIGHTS, checkpoint.weights),
-        (TensorKind.FIRST_MOMENT, checkpoint.first_moment),
-        (TensorKind.SECOND_MOMENT, checkpoint.second_moment),
-    ):
-        await device.write_tensors(_to_bytes(tensors), kind)
+async def _send_checkpoint(device: Device, checkpoint: Checkpoint, progress: Progress) -> None:
+    kinds = (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment)
+    for number, (kind, tensors) in enumerate(zip(TensorKind, kinds, strict=True)):
+        await device.write_tensors(_to_bytes(tensors), kind, _part(number, progress))
     await device.set_step(checkpoint.step)
+
+
+def _part(number: int, progress: Progress | None) -> Progress | None:
+    """For one kind of values, all of which are equally many."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, len(TensorKind) * total)
 
 
 def _to_bytes(tensors: Tensors) -> dict[str, bytes]:

@@ -74,7 +74,7 @@ class Retry:
                 return await converse(device.until_restart())
             except DeviceRestarted as error:
                 await self._wait(error)
-                await device.greet()
+                await device.handshake()
 
     async def _wait(self, error: UgptError) -> None:
         step = self._step()

@@ -11,6 +11,7 @@ from ..data.vocabulary import Vocabulary
 from ..device.client import Device
 from ..device.tensors import decode_tokens, encode_tokens
 from ..errors import InvalidValue
+from ..wording import counted
 
 TEMPERATURE = 0.5
 
@@ -34,8 +35,14 @@ async def sample_texts(
     first: int = 0,
     temperature: float = TEMPERATURE,
     prompt: str = "",
+    top_k: int = 0,
+    top_p: float = 1.0,
 ) -> AsyncIterator[SampledText]:
     """Yields texts number `first`.. of `seed`, in order; each depends on its own number only.
+
+    A temperature of 0 takes the likeliest character each time, `top_k` draws from as many of the
+    likeliest only (0: from all), and `top_p` from the fewest that have this share of the
+    probability.
 
     A prompt is tried in the form of the data, composed or decomposed, or in small letters.
     Raises DataError for a prompt with a character that the model does not know, InvalidValue for
@@ -47,14 +54,14 @@ async def sample_texts(
     tokens = vocabulary.encode(prompt)
     if len(tokens) >= shape.block_size:
         raise InvalidValue(
-            f"The prompt has {len(tokens)} characters, but the context of the model only "
-            f"{shape.block_size}.",
+            f"The prompt has {counted(len(tokens), 'character')}, but the context of the model "
+            f"only {shape.block_size}.",
             f"Shorten it to {shape.block_size - 1} at most.",
         )
     packed = encode_tokens(tokens, vocabulary.size)
 
     async def one(number: int) -> SampledText:
-        sampled = await device.sample(seed, number, temperature, packed)
+        sampled = await device.sample(seed, number, temperature, packed, top_k=top_k, top_p=top_p)
         drawn = decode_tokens(sampled.tokens, vocabulary.size)
         return SampledText(number, prompt + vocabulary.decode(drawn), sampled.ended)
 

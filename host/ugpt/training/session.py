@@ -7,6 +7,7 @@ from functools import cached_property
 
 from ..data.baselines import Baselines, baselines
 from ..data.dataset import Dataset, Split, split_documents
+from ..data.known import KnownTexts
 from ..data.vocabulary import Vocabulary
 from ..device.tensors import encode_tokens
 from ..runs.folder import Run
@@ -30,7 +31,7 @@ class Session:
     def split(self) -> Split:
         """The documents to train on, in training order, and those of the validation."""
         config = self.run.config
-        return split_documents(self.dataset.documents, config.seed, config.held_out)
+        return split_documents(self.dataset.documents, config.seed, config.validation_documents)
 
     @cached_property
     def token_counts(self) -> TokenCounts:
@@ -39,10 +40,10 @@ class Session:
         return TokenCounts(self.split.training, config.shape.block_size, config.recipe.batch)
 
     @cached_property
-    def known_texts(self) -> frozenset[int]:
-        """Hashes of the documents; none if there are too many to look texts up in."""
+    def known_texts(self) -> KnownTexts | None:
+        """To look texts up in; None if that would take too long to prepare."""
         documents = self.dataset.documents
-        return frozenset(map(hash, documents)) if len(documents) <= _KNOWN_MAX else frozenset()
+        return KnownTexts(documents) if len(documents) <= _KNOWN_MAX else None
 
     @cached_property
     def baselines(self) -> Baselines:

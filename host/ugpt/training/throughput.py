@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..device.client import Device
-from ..rpc.messages import Status
+from ..rpc.messages import DeviceState, Status
 from .events import Progress
 
 _SPAN_S = 3.0
@@ -16,6 +18,8 @@ _SPAN_S = 3.0
 @dataclass(frozen=True)
 class _Mark:
     time_s: float
+    working_s: float
+    """Less what was spent on saving."""
     step: int
     tokens: int
     sent_bytes: int
@@ -23,14 +27,27 @@ class _Mark:
 
 
 class Throughput:
-    """Rates over the last seconds, of one connection."""
+    """Rates over the last seconds, of one connection; time in which it saved does not count."""
 
     def __init__(self, device: Device, step: int, total_steps: int, started_s: float) -> None:
         self._device = device
         self._total_steps = total_steps
         self._started_s = started_s
         self._tokens = 0
+        self._still_s = 0.0  # spent on saving
+        self._looked = time.monotonic(), step
         self._marks = deque([self._mark(step)])
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Meanwhile the device saves, or is read."""
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            now_s = time.monotonic()
+            self._still_s += now_s - began_s
+            self._looked = now_s, self._looked[1]
 
     def count(self, tokens: int) -> None:
         """Adds tokens that have been trained on."""
@@ -39,20 +56,26 @@ class Throughput:
     def read(self, step: int, loss: float | None, status: Status, learning_rate: float) -> Progress:
         """The state after `step` steps, the last of which had `loss`."""
         stats = self._device.stats
+        saving = status.state is DeviceState.SAVING
+        now_s, (looked_s, looked_step) = time.monotonic(), self._looked
+        if saving and step == looked_step:  # a board on its own saves whenever it likes
+            self._still_s += now_s - looked_s
+        self._looked = now_s, step
         now = self._mark(step)
         self._marks.append(now)
-        while len(self._marks) > 2 and now.time_s - self._marks[1].time_s > _SPAN_S:
+        while len(self._marks) > 2 and now.working_s - self._marks[1].working_s > _SPAN_S:
             self._marks.popleft()
         first = self._marks[0]
         span_s = max(now.time_s - first.time_s, 1e-6)
-        steps_per_s = (now.step - first.step) / span_s
+        working_s = max(now.working_s - first.working_s, 1e-6)
+        steps_per_s = (now.step - first.step) / working_s
         return Progress(
             step=step,
             total_steps=self._total_steps,
             loss=loss,
             steps_per_s=steps_per_s,
-            tokens_per_s=(now.tokens - first.tokens) / span_s,
-            elapsed_s=now.time_s - self._started_s,
+            tokens_per_s=(now.tokens - first.tokens) / working_s,
+            elapsed_s=now_s - self._started_s,
             left_s=(self._total_steps - step) / steps_per_s if steps_per_s > 0 else None,
             baud=stats.baud,
             sent_bytes_per_s=(now.sent_bytes - first.sent_bytes) / span_s,
@@ -61,6 +84,7 @@ class Throughput:
             learning_rate=learning_rate,
             gradient_norm=status.gradient_norm,
             saved_step=status.saved_step,
+            saving=saving,
             step_s=status.step_us / 1e6 or None,
             heap_free_bytes=status.heap_free_bytes or None,
             heap_least_free_bytes=status.heap_least_free_bytes or None,
@@ -68,5 +92,6 @@ class Throughput:
         )
 
     def _mark(self, step: int) -> _Mark:
-        stats = self._device.stats
-        return _Mark(time.monotonic(), step, self._tokens, stats.bytes_sent, stats.bytes_received)
+        stats, now_s = self._device.stats, time.monotonic()
+        working_s = now_s - self._still_s
+        return _Mark(now_s, working_s, step, self._tokens, stats.bytes_sent, stats.bytes_received)

@@ -8,6 +8,7 @@ that is interrupted, restarted or resumed ends with the same bits as one that is
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -16,10 +17,12 @@ from enum import Enum
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from ..rpc.messages import DeviceState
 from .detach import Detached, detach
-from .events import History, Notice, Paused, Restored, Resumed, StepLosses, Stopped
+from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
 from .feeder import DocumentFeeder
 from .fit import require_fit
+from .kept import kept_step
 from .lifecycle import (
     describe_data,
     describe_start,
@@ -34,10 +37,12 @@ from .retry import LOST, Connect, Retry
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
+from .transfers import transfer_told
 from .validation import Validation
 from .wishes import Wish, Wishes
 
 _LOOK_S = 0.5  # at a device that stands still on request
+_SAVING_LOOK_S = 0.02  # at one that saves itself
 
 
 class Outcome(Enum):
@@ -112,8 +117,7 @@ class Training:
         if outcome is not None:
             return outcome
         draw_card(self._session, [])
-        self._emit(Stopped(self._run.path, self._run.metrics.step))
-        return Outcome.STOPPED
+        return self._stopped()
 
     async def _converse(self, device: Device) -> Outcome:
         await self._place(device)
@@ -169,6 +173,9 @@ class Training:
                 self._wishes.arrived,
                 lambda: reporter.after_each(feeder.step, feeder.status),
             )
+            if feeder.step == target:
+                with throughput.standing_still():
+                    await self._see_saved(device, feeder)
             ending = await self._attend(device, feeder, reporter)
             await self._validation.after(device, feeder.step)
             await reporter.keep_diary(feeder.step)
@@ -179,7 +186,8 @@ class Training:
             if ending is Wish.DETACH and await self._detach_here(device):
                 return Outcome.DETACHED
             if feeder.step == target:
-                await save_run(device, self._session, feeder.step)
+                with throughput.standing_still():
+                    await save_run(device, self._session, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, elapsed_s)
@@ -222,6 +230,13 @@ class Training:
                 self._wishes.ask(Wish.PAUSE)  # it holds on the next connection as well
             raise
 
+    async def _see_saved(self, device: Device, feeder: DocumentFeeder) -> None:
+        """Waits while the device, which has reached its target, saves itself."""
+        async with transfer_told(self._emit, Purpose.SAVE):
+            while feeder.status.step < feeder.step or feeder.status.state is DeviceState.SAVING:
+                await asyncio.sleep(_SAVING_LOOK_S)
+                feeder.status = await device.status()
+
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
         """Stops the device at a step boundary; the next `advance` lets it go on."""
         await device.pause()
@@ -243,11 +258,15 @@ class Training:
         return min((step // every + 1) * every, total_steps) if every else total_steps
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
-        with contextlib.suppress(FlashFailed, NoRoom):
-            await device.save()
+        async with transfer_told(self._emit, Purpose.SAVE):
+            with contextlib.suppress(FlashFailed, NoRoom):
+                await device.save()
         await save_run(device, self._session, step)
         draw_card(self._session, await texts_for_card(device, self._session))
-        self._emit(Stopped(self._run.path, step))
+        return self._stopped()
+
+    def _stopped(self) -> Outcome:
+        self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
         return Outcome.STOPPED
 
     async def _rest(self, device: Device) -> None:

@@ -6,7 +6,7 @@ import math
 
 from ..data.dataset import positions_of
 from ..device.client import Device
-from .events import Notice, Validated
+from .events import Evaluated, Notice
 from .session import Session
 
 
@@ -33,7 +33,7 @@ class Validation:
             return  # a step that is being repeated, or one that nobody watched
         val_loss = await self._evaluate(device)
         metrics.record_validation(val_loss)
-        self._emit(Validated(step, val_loss, len(self._documents)))
+        self._emit(Evaluated(step, val_loss, len(self._documents)))
 
     async def now(self, device: Device, step: int) -> None:
         """Evaluates because somebody asked for it; the run folder stays that of any other run."""
@@ -42,7 +42,7 @@ class Validation:
                 Notice("Nothing is held out to evaluate; train with --holdout 10% for that.")
             )
             return
-        self._emit(Validated(step, await self._evaluate(device), len(self._documents)))
+        self._emit(Evaluated(step, await self._evaluate(device), len(self._documents)))
 
     async def _evaluate(self, device: Device) -> float:
         losses = (await device.evaluate(self._documents)).losses

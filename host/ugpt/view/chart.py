@@ -16,10 +16,13 @@ from .style import ACCENT, QUIET, VALIDATION, short_count
 
 CURVE_STYLE = f"bold {ACCENT}"
 MARK = "◆"
+BAND = "░"
 
 _BRAILLE = 0x2800
 _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 _LABELLED_COLUMNS = 30  # of the curve, that labels at its right must leave
+_MIDDLE_HALF = 0.6745  # standard deviations of a normal distribution, either way
+_STEADY_ROWS = 0.75
 _NEAR_DOTS = 2  # a mark so near the curve stands on it
 
 
@@ -34,6 +37,8 @@ class Plot:
     baselines: Mapping[str, float]
     """Losses to compare with, by name."""
     logarithmic: bool = True
+    banded: bool = False
+    """Whether a band shows how far single losses are from their mean."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ def loss_chart(plot: Plot, width: int, height: int, *, axis: bool = True) -> lis
 
     tops = _dot_rows(plot.curve.step, smoothed, scale)
     codes = _codes(tops, scale)
+    band = _band(smoothed, tops, scale) if plot.banded else np.zeros(codes.shape, dtype=bool)
     placed = _place_marks(marks, tops, scale)
     lines_at = _baseline_rows(plot.baselines, scale) if axis else {}
     lines = []
@@ -105,7 +111,8 @@ def loss_chart(plot: Plot, width: int, height: int, *, axis: bool = True) -> lis
             label = ticks.get(row, "")
             text.append(f"{label:>{margin - 2}} {'┤' if label else '│'}", QUIET)
         name = lines_at.get(row)
-        text.append_text(_row(codes[row], placed.get(row, set()), dotted=name is not None))
+        at = placed.get(row, set())
+        text.append_text(_row(codes[row], band[row], at, dotted=name is not None))
         if labelled and name:
             text.append(f"  {name}", QUIET)
         lines.append(text)
@@ -172,6 +179,33 @@ def _codes(tops: NDArray[np.int64], scale: _Scale) -> NDArray[np.int64]:
     return np.asarray((cells * _DOT_BITS).sum(axis=(2, 3)), dtype=np.int64)
 
 
+def _band(smoothed: Smoothed, tops: NDArray[np.int64], scale: _Scale) -> NDArray[np.bool_]:
+    """The cells around the curve that about half of the single losses lie in, if it is known."""
+    if not len(smoothed.steps):
+        return np.zeros((scale.rows, scale.columns), dtype=bool)
+    at = scale.step_at(np.arange(scale.columns, dtype=np.float64) * 2 + 0.5)
+    means = np.interp(at, smoothed.steps, smoothed.losses)
+    spreads = _MIDDLE_HALF * np.interp(at, smoothed.steps, smoothed.spreads)
+    of_row = scale.rows / (scale.high - scale.low)
+    top, bottom = (
+        _steady((scale.high - edge) * of_row) for edge in (means + spreads, means - spreads)
+    )
+    rows = np.arange(scale.rows)[:, np.newaxis]
+    known = tops.reshape(-1, 2).max(axis=1) >= 0
+    return np.asarray((rows >= top) & (rows < bottom) & known)
+
+
+def _steady(edge: Floats) -> Floats:
+    """The edge of a band in whole rows; it moves only for more than the noise between two rows."""
+    rows = []
+    row = math.inf
+    for value in edge.tolist():
+        if abs(value - row) > _STEADY_ROWS:
+            row = round(value)
+        rows.append(row)
+    return np.array(rows, dtype=np.float64)
+
+
 def _place_marks(
     marks: Mapping[int, float], tops: NDArray[np.int64], scale: _Scale
 ) -> dict[int, set[int]]:
@@ -197,8 +231,10 @@ def _baseline_rows(baselines: Mapping[str, float], scale: _Scale) -> dict[int, s
     return {int(scale.dot_row(np.array([loss]))[0]) // 4: name for name, loss in ordered}
 
 
-def _row(codes: NDArray[np.int64], marks: set[int], *, dotted: bool) -> Text:
-    """One row of characters: the curve, marks in place of it, dots where there is neither."""
+def _row(
+    codes: NDArray[np.int64], band: NDArray[np.bool_], marks: set[int], *, dotted: bool
+) -> Text:
+    """One row of characters: the curve, marks in place of it, dots and the band beside them."""
     characters = [
         MARK
         if column in marks
@@ -206,6 +242,8 @@ def _row(codes: NDArray[np.int64], marks: set[int], *, dotted: bool) -> Text:
         if code
         else "·"
         if dotted and column % 2
+        else BAND
+        if band[column]
         else " "
         for column, code in enumerate(codes.tolist())
     ]

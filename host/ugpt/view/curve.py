@@ -26,6 +26,8 @@ class Smoothed:
 
     steps: Floats
     losses: Floats
+    spreads: Floats
+    """Standard deviations of the single losses around their mean."""
     _edges: Steps
     _known: Steps  # bins before each bin that hold anything
 
@@ -42,6 +44,7 @@ class _Bins(Protocol):
     edges: Steps
     """The first step of each bin, and the end of the last one."""
     sums: Floats
+    squares: Floats
     counts: Floats
 
     def reserve(self, step: int) -> None:
@@ -56,6 +59,7 @@ class _LogBins:
         edges = np.concatenate((np.arange(1, _EXACT_STEPS + 1), np.ceil(wide)))
         self.edges: Steps = np.unique(edges).astype(np.int64)
         self.sums: Floats = np.zeros(len(self.edges) - 1)
+        self.squares: Floats = np.zeros(len(self.edges) - 1)
         self.counts: Floats = np.zeros(len(self.edges) - 1)
 
     def reserve(self, step: int) -> None:
@@ -69,6 +73,7 @@ class _LinearBins:
         self._stride = 1
         self.edges: Steps = np.arange(1, _LINEAR_BINS + 2, dtype=np.int64)
         self.sums: Floats = np.zeros(_LINEAR_BINS)
+        self.squares: Floats = np.zeros(_LINEAR_BINS)
         self.counts: Floats = np.zeros(_LINEAR_BINS)
 
     def reserve(self, step: int) -> None:
@@ -76,6 +81,7 @@ class _LinearBins:
             self._stride *= 2
             self.edges = 1 + self._stride * np.arange(_LINEAR_BINS + 1, dtype=np.int64)
             self.sums = _halved(self.sums)
+            self.squares = _halved(self.squares)
             self.counts = _halved(self.counts)
 
 
@@ -116,29 +122,34 @@ class Curve:
                 reach = slice(base, base + len(counts))
                 bins.counts[reach] += counts
                 bins.sums[reach] += np.bincount(at - base, weights=values)
+                bins.squares[reach] += np.bincount(at - base, weights=values**2)
 
     def smoothed(self, total_steps: int, *, logarithmic: bool) -> Smoothed:
         """The trailing mean at the end of each bin, over the window of that step."""
         bins: _Bins = self._log if logarithmic else self._linear
         used = int(np.searchsorted(bins.edges, self.step, "right"))
         edges, counts = bins.edges[: used + 1], bins.counts[:used]
-        sums = np.concatenate(([0.0], np.cumsum(bins.sums[:used])))
-        totals = np.concatenate(([0.0], np.cumsum(counts)))
+        sums, squares, totals = (
+            np.concatenate(([0.0], np.cumsum(values[:used])))
+            for values in (bins.sums, bins.squares, bins.counts)
+        )
         filled = np.flatnonzero(counts > 0)
         ends = np.minimum(edges[1:] - 1, self.step)[filled]
         widths = windows(ends, total_steps)
         starts = np.searchsorted(edges, np.maximum(ends - widths + 1, 1), "right") - 1
         starts = np.minimum(starts, filled)
-        means = (sums[filled + 1] - sums[starts]) / (totals[filled + 1] - totals[starts])
+        count = totals[filled + 1] - totals[starts]
+        means = (sums[filled + 1] - sums[starts]) / count
+        variances = (squares[filled + 1] - squares[starts]) / count - means**2
+        spreads = np.sqrt(np.maximum(variances, 0.0))
         known = np.concatenate(([0], np.cumsum(counts > 0)))
-        return Smoothed(ends.astype(np.float64), means, edges[:used], known)
+        return Smoothed(ends.astype(np.float64), means, spreads, edges[:used], known)
 
 
 def _cut(bins: _Bins, step: int, last: int) -> None:
     """Forgets the losses from `step` to `last`; those before them in a bin keep their share."""
     at = int(np.searchsorted(bins.edges, step, "right")) - 1
     share = (step - bins.edges[at]) / (min(bins.edges[at + 1], last + 1) - bins.edges[at])
-    bins.sums[at] *= share
-    bins.counts[at] *= share
-    bins.sums[at + 1 :] = 0.0
-    bins.counts[at + 1 :] = 0.0
+    for values in (bins.sums, bins.squares, bins.counts):
+        values[at] *= share
+        values[at + 1 :] = 0.0

@@ -9,7 +9,8 @@ from .panels.diary import diary_lines, diary_panel
 from .panels.figures import figures_line
 from .panels.frame import Lines, fitted
 from .panels.header import bar_line, header, steps_line
-from .panels.keys import help_panel, keys_line
+from .panels.help import help_page_count, help_panel
+from .panels.keys import keys_line
 from .panels.letters import LETTERS_LINES, letters_panel
 from .panels.loss import bare_curve, loss_panel
 from .state import DashboardState
@@ -40,6 +41,20 @@ def render(state: DashboardState, width: int, height: int, now_s: float = 0.0) -
     return [fitted(line, width) for line in lines[:height]]
 
 
+def help_pages(state: DashboardState, width: int, height: int) -> int:
+    """How many pages the help has on a screen of that size."""
+    width, height = min(width, WIDTH_MAX), min(height, HEIGHT_MAX)
+    if width < _FRAMED_WIDTH or height < _FRAMED_HEIGHT:
+        return help_page_count(state, max(width, 8), height - 1)
+    return help_page_count(state, width, height - _OUTSIDE_LINES)
+
+
+def _keys(state: DashboardState, width: int, height: int, now_s: float) -> Text:
+    page = state.help_page
+    more = page is not None and page + 1 < help_pages(state, width, height)
+    return keys_line(state, width, now_s, help_goes_on=more)
+
+
 def shows_letters(width: int, height: int) -> bool:
     """Whether a frame has room for the panels of the board and the letters."""
     return width >= _WIDE_WIDTH and height >= _WIDE_HEIGHT
@@ -48,7 +63,7 @@ def shows_letters(width: int, height: int) -> bool:
 def _framed(state: DashboardState, width: int, height: int, now_s: float) -> Lines:
     body = height - _OUTSIDE_LINES
     lines = [header(state, width, now_s), bar_line(state, width)]
-    if state.help_shown:
+    if state.help_page is not None:
         lines += help_panel(state, width, body)
     else:
         wide = shows_letters(width, height)
@@ -64,7 +79,7 @@ def _framed(state: DashboardState, width: int, height: int, now_s: float) -> Lin
         lines += diary_panel(state, width, diary)
         if wide:
             lines += letters_panel(state, width)
-    return [*lines, figures_line(state, width), keys_line(state, width, now_s)]
+    return [*lines, figures_line(state, width), _keys(state, width, height, now_s)]
 
 
 def _bare(state: DashboardState, width: int, height: int, now_s: float) -> Lines:
@@ -73,8 +88,9 @@ def _bare(state: DashboardState, width: int, height: int, now_s: float) -> Lines
     Left out first when it gets low: the figures, then the older texts, the keys, the curve, the
     title, the newest text.
     """
-    if state.help_shown and height > _CURVE_LEAST:
-        return help_panel(state, max(width, 8), height)
+    if state.help_page is not None and height > _CURVE_LEAST:
+        page = help_panel(state, max(width, 8), height - 1)
+        return [*page, _keys(state, width, height, now_s)]
     above: Lines = []
     below: Lines = []
     room = height - 1

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from enum import Enum
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from ..training.events import Event
 from .capability import can_redraw
 from .live import LiveDisplay
+from .output import say
 from .plain import JsonDisplay, PlainDisplay
 from .state import Action, Control
+from .streams import OutputLost
 
 
 class Mode(Enum):
@@ -41,8 +44,56 @@ def choose_mode(plain: bool, json: bool) -> Mode:
 def make_display(mode: Mode) -> Display:
     match mode:
         case Mode.LIVE:
-            return LiveDisplay()
+            return Harmless(LiveDisplay())
         case Mode.PLAIN:
-            return PlainDisplay()
+            return Harmless(PlainDisplay())
         case Mode.JSON:
-            return JsonDisplay()
+            return Harmless(JsonDisplay())
+
+
+class Harmless:
+    """A display that shows nothing from its first failure on, and lets the run go on."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._failed = False
+
+    def show(self, event: Event) -> None:
+        if not self._failed:
+            with self._told():
+                self._display.show(event)
+
+    def offer(self, controls: Mapping[Action, Control]) -> None:
+        if not self._failed:
+            with self._told():
+                self._display.offer(controls)
+
+    async def __aenter__(self) -> Self:
+        with self._told():
+            await self._display.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._told():
+            await self._display.__aexit__(exc_type, exc, traceback)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Says once, beside the output, that something has failed."""
+        try:
+            yield
+        except Exception as error:
+            if not self._failed:
+                self._failed = True
+                say(f"{_reason(error)} The run goes on without being shown.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OutputLost):
+        return error.message
+    return f"The display failed ({type(error).__name__}: {error}); please report it."

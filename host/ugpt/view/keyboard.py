@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 
 class Key(Enum):
@@ -22,26 +22,97 @@ class Key(Enum):
     SCALE = "x"
     STOP = "q"
     HELP = "?"
+    BACK = "\x1b"
     OTHER = ""
 
 
 # An arrow, a function key, or Alt with a key: one key, many bytes.
-_SEQUENCE = re.compile(r"\x1b(\[[0-9;?<=>]*[ -/]*[@-~]|O.|[^\x1b])?", re.DOTALL)
+_SEQUENCE = re.compile(r"\x1b(\[[0-9;?<=>]*[ -/]*[@-~]|O.|[^\x1b])", re.DOTALL)
+_NO_CHARACTER = "\x00"
 _READ_BYTES = 1024
+
+_CONSOLE_POLL_S = 0.05  # too short to be felt
+_CONSOLE_SEQUENCES = ("\x00", "\xe0")  # begin a key that is no character
 
 
 def keys_of(data: bytes) -> list[Key]:
     """The keys that a terminal sends as `data`."""
-    text = _SEQUENCE.sub("\x1b", data.decode("utf-8", "replace"))
+    text = _SEQUENCE.sub(_NO_CHARACTER, data.decode("utf-8", "replace"))
+    return [_key_of(character) for character in text]
+
+
+def _key_of(character: str) -> Key:
     meanings = {key.value: key for key in Key if key.value}
-    return [meanings.get(character.lower(), Key.OTHER) for character in text]
+    return meanings.get(character.lower(), Key.OTHER)
 
 
-class Keyboard:
-    """Standard input in cbreak mode, if it is a terminal: signals still work.
+class Keyboard(Protocol):
+    """Tells each key between `start` and `stop`; both may be repeated."""
 
-    Windows has no terminal that an event loop can read: there Ctrl-C remains.
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def open_keyboard(on_key: Callable[[Key], None]) -> Keyboard:
+    """The keyboard that belongs to the terminal of this system."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        return ConsoleKeyboard(on_key, msvcrt)
+    return TerminalKeyboard(on_key)
+
+
+class ConsoleCalls(Protocol):
+    """What is needed of `msvcrt`."""
+
+    def kbhit(self) -> bool: ...
+
+    def getwch(self) -> str: ...
+
+
+class ConsoleKeyboard:
+    """The console of Windows, which no event loop can wait for: it is asked now and then.
+
+    Ctrl-C stays a signal.
     """
+
+    def __init__(self, on_key: Callable[[Key], None], console: ConsoleCalls) -> None:
+        self._on_key = on_key
+        self._console = console
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if self._next_look is None and sys.__stdin__ is not None and sys.__stdin__.isatty():
+            self._look_later()
+
+    def stop(self) -> None:
+        if self._next_look is None:
+            return
+        self._next_look.cancel()
+        self._next_look = None
+        while self._console.kbhit():  # what was typed for the dashboard is not for the shell
+            self._console.getwch()
+
+    def _look_later(self) -> None:
+        self._next_look = asyncio.get_running_loop().call_later(_CONSOLE_POLL_S, self._look)
+
+    def _look(self) -> None:
+        self._look_later()
+        # A key may end all this.
+        while self._next_look is not None and self._console.kbhit():
+            self._on_key(self._read())
+
+    def _read(self) -> Key:
+        character = self._console.getwch()
+        if character in _CONSOLE_SEQUENCES and self._console.kbhit():
+            self._console.getwch()
+            return Key.OTHER
+        return _key_of(character)
+
+
+class TerminalKeyboard:
+    """Standard input in cbreak mode, if it is a terminal: signals still work."""
 
     def __init__(self, on_key: Callable[[Key], None]) -> None:
         self._on_key = on_key

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..training.events import Event
 from .capability import in_foreground, terminal_size
-from .dashboard import render, shows_letters
+from .dashboard import help_pages, render, shows_letters
 from .keyboard import Key
 from .state import Action, Condition, Control, DashboardState
 from .summary import print_summary
@@ -70,22 +70,20 @@ class LiveDisplay:
         await asyncio.wait({self._painter})
         self._release_signals()
         self._terminal.leave()
-        with contextlib.suppress(OSError):  # the terminal is gone
-            print_summary(self._state)
+        print_summary(self._state)
         if exc is None and not self._painter.cancelled() and (error := self._painter.exception()):
             raise error
 
     async def _keep_painting(self) -> None:
-        with contextlib.suppress(OSError):  # the terminal is gone; the run ends in good order
-            while True:
-                began_s = time.monotonic()
-                self._ask_for_letters(began_s)
-                self._terminal.paint(self._render)
-                took_s = time.monotonic() - began_s
-                self._due.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(_FRAME_S, _DRAWING_SHARE * took_s)):
-                        await self._due.wait()
+        while True:
+            began_s = time.monotonic()
+            self._ask_for_letters(began_s)
+            self._terminal.paint(self._render)
+            took_s = time.monotonic() - began_s
+            self._due.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(_FRAME_S, _DRAWING_SHARE * took_s)):
+                    await self._due.wait()
 
     def _render(self, width: int, height: int) -> list[Text]:
         return render(self._state, width, height, time.monotonic())
@@ -104,17 +102,28 @@ class LiveDisplay:
         state = self._state
         match key:
             case Key.HELP:
-                state.help_shown = not state.help_shown
+                self._turn_page()
+            case Key.BACK if state.help_page is not None:
+                state.help_page = None
             case Key.SCALE:
                 state.logarithmic = not state.logarithmic
+                if state.help_page is not None:  # the curve does not show it
+                    scale = "the logarithm of the step" if state.logarithmic else "the step"
+                    self._hint(f"the curve is over {scale} now")
             case Key.PAUSE:
                 paused = state.condition is Condition.PAUSED
                 self._ask(Action.RESUME if paused else Action.PAUSE)
-            case Key.OTHER:
+            case Key.OTHER | Key.BACK:
                 self._hint("That key means nothing here; ? lists those that do.")
             case _:
                 self._ask(_ACTIONS[key])
         self._due.set()
+
+    def _turn_page(self) -> None:
+        state = self._state
+        following = 0 if state.help_page is None else state.help_page + 1
+        pages = help_pages(state, *terminal_size())
+        state.help_page = following if following < pages else None
 
     def _ask(self, action: Action) -> None:
         control = self._controls.get(action)

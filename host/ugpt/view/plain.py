@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.text import Text
-
 from ..training.events import (
+    Evaluated,
     Event,
     Finished,
     History,
@@ -18,16 +17,18 @@ from ..training.events import (
     Paused,
     Preview,
     Progress,
+    Purpose,
     Restored,
     Saved,
     Silent,
     Started,
     StepLosses,
-    Validated,
+    Transfer,
 )
+from ..wording import counted
 from .output import console, pasteable, print_json
-from .state import Action, Control, DashboardState
-from .style import QUIET, WARNING, byte_count, duration, printable, rate
+from .state import Action, Control, DashboardState, transfer_text
+from .style import QUIET, WARNING, byte_count, duration, rate
 
 _LINE_SHARE = 20  # text lines in a run, and steps apart
 _LINE_PERIOD_S = 10.0  # or so much time, whichever is sooner
@@ -73,38 +74,44 @@ class PlainDisplay(_Quiet):
         self._state = DashboardState()
         self._printed_step = 0
         self._printed_s = time.monotonic()
+        self._printed_transfer: Purpose | None = None
 
     def show(self, event: Event) -> None:
         self._state.apply(event, time.monotonic())
+        if self._state.transfer is None:
+            self._printed_transfer = None
         match event:
             case Started():
                 self._print_started(event)
             case Progress():
                 self._print_progress(event)
             case Preview():
-                texts = "  ".join(printable(text) for text in event.texts)
+                texts = "  ".join(event.texts)
                 self._print(f"samples at step {event.step:,}: {texts}", QUIET)
-            case Validated():
+            case Evaluated():
                 self._print(
                     f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
-                    f"({event.documents:,} documents)"
+                    f"({counted(event.documents, 'document')})"
                 )
             case Silent() if event.silent_s:
                 self._print(f"no answer for {duration(event.silent_s)}", WARNING)
+            case Transfer():
+                self._print_transfer(event)
             case Saved() | Restored() | Interrupted() | Notice() | Paused():
                 self._print(self._state.remark.text, self._state.remark.style)
             case Finished():
                 self._print_finished(event)
 
     def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style))
+        self._console.tell((text, style))
 
     def _print_started(self, event: Started) -> None:
-        self._print(f"training on {printable(event.device)}")
-        held_out = f" ({event.held_out:,} held out)" if event.held_out else ""
+        self._print(f"training on {event.device}")
+        count = event.validation_documents
+        validation = f" ({count:,} held out)" if count else ""
         self._print(
-            f"{printable(event.data.name)}: {event.documents:,} documents{held_out}, "
-            f"{event.vocab_size - 1:,} characters"
+            f"{event.data.name}: {counted(event.documents, 'document')}{validation}, "
+            f"{counted(event.vocab_size - 1, 'character')}"
         )
         self._print(
             f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "
@@ -122,28 +129,33 @@ class PlainDisplay(_Quiet):
             return
         self._printed_step, self._printed_s = event.step, now
         left = f"  left {duration(event.left_s)}" if event.left_s else ""
-        link = f"  {event.repeats:,} repeats" if event.repeats else ""
+        link = f"  {counted(event.repeats, 'repeat')}" if event.repeats else ""
         self._print(
             f"step {event.step:,} of {event.total_steps:,}  loss {event.loss:.4f}  "
             f"mean {self._state.mean_loss:.4f}  {rate(event.steps_per_s)} steps/s  "
             f"{rate(event.tokens_per_s)} tokens/s{left}{link}"
         )
 
+    def _print_transfer(self, event: Transfer) -> None:
+        """At its start, and then now and then."""
+        now = time.monotonic()
+        if event.purpose != self._printed_transfer or now - self._printed_s > _LINE_PERIOD_S:
+            self._print(transfer_text(event), QUIET)
+            self._printed_transfer, self._printed_s = event.purpose, now
+
     def _print_finished(self, event: Finished) -> None:
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
         validation = "" if event.val_loss is None else f", validation loss {event.val_loss:.4f}"
         self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
-        self._print(f"{len(event.samples)} samples:")
+        self._print(f"{counted(len(event.samples), 'sample')}:")
         for text in event.samples:
-            self._print(printable(text))
-        folder = printable(str(event.run))
-        self._print(pasteable(f"all of it is in {folder}; for more: ugpt sample -n 20"), QUIET)
+            self._console.result(text)
+        self._print(pasteable(f"all of it is in {event.run}; for more: ugpt sample -n 20"), QUIET)
 
 
 def shape_summary(started: Started) -> str:
-    layers = "1 layer" if started.n_layer == 1 else f"{started.n_layer} layers"
-    heads = "1 head" if started.n_head == 1 else f"{started.n_head} heads"
+    layers, heads = counted(started.n_layer, "layer"), counted(started.n_head, "head")
     return (
-        f"{started.parameters:,} parameters: {layers}, {started.n_embd} wide, {heads}, "
+        f"{counted(started.parameters, 'parameter')}: {layers}, {started.n_embd} wide, {heads}, "
         f"context {started.block_size}"
     )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from .cleaning import printable
 from .output import error_console
 from .style import ACCENT, QUIET
 
@@ -19,15 +20,15 @@ def byte_progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """
     console = error_console()
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(complete_style=ACCENT, style=QUIET, finished_style="green"),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=None, visible=False)
+        task = progress.add_task(printable(title), total=None, visible=False)
 
         def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
+            progress.update(task, completed=done, total=total or None, visible=True)
 
         yield show

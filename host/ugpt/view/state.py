@@ -12,6 +12,7 @@ from ..runs.smoothing import window
 from ..training.detach import Detached
 from ..training.events import (
     Baselines,
+    Evaluated,
     Event,
     Finished,
     History,
@@ -21,6 +22,7 @@ from ..training.events import (
     Paused,
     Preview,
     Progress,
+    Purpose,
     Restored,
     Resumed,
     Saved,
@@ -28,8 +30,9 @@ from ..training.events import (
     Started,
     StepLosses,
     Stopped,
-    Validated,
+    Transfer,
 )
+from .cleaning import printable
 from .curve import Curve
 from .style import GOOD, QUIET, WARNING
 
@@ -73,6 +76,19 @@ class Control:
     """What to say at once, if the action takes a while."""
 
 
+_PURPOSES = {
+    Purpose.SAVE: "saving",
+    Purpose.RESTORE: "bringing the checkpoint onto the board",
+    Purpose.PUSH: "bringing the data set onto the board",
+}
+
+
+def transfer_text(transfer: Transfer) -> str:
+    """Such as `saving 43%`."""
+    share = transfer.done_bytes / transfer.total_bytes if transfer.total_bytes else 0.0
+    return _PURPOSES[transfer.purpose] + (f" {int(share * 100)}%" if share else "")
+
+
 @dataclass(frozen=True)
 class Page:
     """What the model wrote at one point."""
@@ -108,6 +124,8 @@ class DashboardState:
     val_losses: dict[int, float] = field(default_factory=dict)
     baselines: Baselines | None = None
     progress: Progress | None = None
+    transfer: Transfer | None = None
+    """What is under way instead of training."""
     diary: list[Page] = field(default_factory=list)
     letters: LetterLosses | None = None
     saved_step: int = 0
@@ -120,10 +138,16 @@ class DashboardState:
     labels: Mapping[Action, str] = field(default_factory=dict)
     """What can be asked of this run, and what it is called."""
     logarithmic: bool = True
-    help_shown: bool = False
+    help_page: int | None = None
+    """Of the help, while it is open."""
 
     def apply(self, event: Event, now_s: float = 0.0) -> None:
+        if not isinstance(event, Progress | Silent | Notice):
+            self.transfer = event if isinstance(event, Transfer) else None
         match event:
+            case Transfer():
+                if event.purpose != Purpose.SAVE:  # which the title says
+                    self.say(transfer_text(event), now_s)
             case Started():
                 self.started = event
                 self._enter(Condition.TRAINING, now_s)
@@ -136,7 +160,7 @@ class DashboardState:
             case StepLosses():
                 self._put(event.first, event.losses)
                 self._heard(now_s)
-            case Validated():
+            case Evaluated():
                 self.val_losses[event.step] = event.val_loss
                 self.say(f"validation loss {event.val_loss:.4f} at step {event.step:,}", now_s)
             case Progress():
@@ -181,7 +205,7 @@ class DashboardState:
                 self.say("done", now_s, GOOD)
 
     def say(self, text: str, now_s: float, style: str = QUIET) -> None:
-        self.remark = Remark(text, style, now_s)
+        self.remark = Remark(printable(text), style, now_s)
 
     @property
     def step(self) -> int:

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from .cleaning import printable
+
 ACCENT = "bright_cyan"
 QUIET = "bright_black"
 WARNING = "yellow"
 GOOD = "green"
 VALIDATION = "bold bright_yellow"
 MEMORY = "magenta"
-
-
-def printable(text: str) -> str:
-    """`text` without characters that would move the cursor or change the terminal."""
-    return "".join(character if character.isprintable() else "·" for character in text)
 
 
 def sampled(text: str, block_size: float) -> str:

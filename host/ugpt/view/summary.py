@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ..wording import counted
 from .capability import terminal_size
 from .chart import loss_chart
-from .output import pasteable
+from .cleaning import printable
+from .output import Output, pasteable
 from .panels.diary import diary_lines
 from .panels.frame import fitted, joined
 from .panels.header import header
 from .panels.loss import loss_figures, plot_of
 from .state import Condition, DashboardState
-from .style import QUIET, duration, printable, sampled
+from .style import QUIET, duration, sampled
 
 _CURVE_LINES = 8
 _WIDTH_MAX = 100
@@ -27,7 +29,7 @@ def print_summary(state: DashboardState) -> None:
     if state.started is None or not state.step:
         return
     width, _ = terminal_size()
-    console = Console(width=width, highlight=False, markup=False, emoji=False, force_jupyter=False)
+    console = Output(width=width, force_jupyter=False)
     console.print(summary(state, min(width, _WIDTH_MAX)))
 
 
@@ -43,7 +45,7 @@ def summary(state: DashboardState, width: int) -> RenderableType:
     block_size = state.started.block_size
     samples = [sampled(text, block_size) for text in state.finished.samples]
     lines += [
-        Text(f"{len(samples)} samples, drawn on the board:", QUIET),
+        Text(f"{counted(len(samples), 'sample')}, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
         Text(f"All of it is in {printable(str(state.finished.run))}; for more:", QUIET),
         Text(pasteable("ugpt sample -n 20"), QUIET),
@@ -53,7 +55,8 @@ def summary(state: DashboardState, width: int) -> RenderableType:
 
 def _steps(state: DashboardState) -> str:
     """Such as `60,000 steps in 1:32`."""
-    of = "" if state.condition is Condition.FINISHED else f" of {state.total_steps:,}"
     progress = state.progress
     took = f" in {duration(progress.elapsed_s)}" if progress else ""
-    return f"{state.step:,}{of} steps{took}"
+    if state.condition is Condition.FINISHED:
+        return f"{counted(state.step, 'step')}{took}"
+    return f"{state.step:,} of {counted(state.total_steps, 'step')}{took}"

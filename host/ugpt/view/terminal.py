@@ -17,8 +17,11 @@ from rich.segment import ControlType, Segment
 from rich.text import Text
 
 from .capability import terminal_size
+from .cleaning import printable_lines
 from .dashboard import HEIGHT_MAX, WIDTH_MAX
-from .keyboard import Key, Keyboard
+from .keyboard import Key, open_keyboard
+from .output import Output
+from .streams import OutputLost
 
 _KEPT_WRITES = 200
 
@@ -83,15 +86,8 @@ class Takeover:
     """
 
     def __init__(self, on_key: Callable[[Key], None]) -> None:
-        self.console = Console(
-            file=sys.stdout,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            force_interactive=True,
-            force_jupyter=False,
-        )
-        self._keyboard = Keyboard(on_key)
+        self.console = Output(file=sys.stdout, force_interactive=True, force_jupyter=False)
+        self._keyboard = open_keyboard(on_key)
         self._live: Live | None = None
         self._size = (0, 0)
         self._painted: list[Text] = []
@@ -127,7 +123,7 @@ class Takeover:
         try:
             self._write(_WRAP_ON)
             live.stop()
-        except OSError:
+        except (OSError, OutputLost):
             pass  # the terminal is gone
         finally:
             self._writes.restore()
@@ -180,5 +176,6 @@ class _KeptWrites(io.TextIOBase):
     def restore(self) -> None:
         sys.stdout, sys.stderr = self._replaced
         if self._kept and sys.stderr is not None:
-            sys.stderr.write("".join(self._kept))
+            kept = "".join(self._kept)
+            sys.stderr.write(printable_lines(kept) if sys.stderr.isatty() else kept)
             self._kept.clear()

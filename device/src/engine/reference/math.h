@@ -1,15 +1,15 @@
 // The four functions of the reference, from multiplications, additions, fma and integer work on
-// the bits. No libm: every machine gives the same bits. Error bounds: docs/numerics.md.
+// the bits. Of libm they use fma alone, which is exact, so every machine gives the same bits. Error
+// bounds: docs/numerics.md.
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
-
-#include "engine/numeric/fma.h"
 
 namespace ugpt::reference {
 
-using engine::fma;  // a * b + c, rounded once: all that the reference shares with the engine
+using std::fma;  // a * b + c, rounded once
 
 inline constexpr float kLog2E = 0x1.715476p+0f;
 // ln 2 in two parts: the first has few enough bits for its multiples to be exact.

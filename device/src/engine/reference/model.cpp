@@ -1,41 +1,16 @@
 #include "engine/reference/model.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "engine/reference/math.h"
 
 namespace ugpt::reference {
 
+// The forward pass: first what it consists of, then the pass itself.
+
 namespace {
-
-// 64 random bits as a function of three numbers: two rounds of the finaliser of SplitMix64.
-std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-std::uint64_t random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
-    constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15u;
-    return mix(mix(seed + (stream + 1) * kGolden) + (counter + 1) * kGolden);
-}
-
-// A multiple of 2^-24 in [0, 1).
-float random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
-    const std::uint64_t upper = random_bits(seed, stream, counter) >> 40;
-    return static_cast<float>(static_cast<std::int32_t>(upper)) * 0x1p-24f;
-}
-
-// Normal deviate i of a seed: the sum of twelve 16-bit numbers minus its mean, 12 * 65535 / 2.
-float random_normal(std::uint64_t seed, std::uint64_t i) {
-    std::int32_t sum = -6 * 65535;
-    for (std::uint64_t word = 0; word < 3; ++word) {
-        const std::uint64_t bits = random_bits(seed, 0, 3 * i + word);
-        for (int shift = 0; shift < 64; shift += 16) {
-            sum += static_cast<std::int32_t>(bits >> shift & 0xffffu);
-        }
-    }
-    return static_cast<float>(sum) * 0x1p-16f;
-}
 
 // y[t] = W x[t], or y[t] + W x[t], for positions [first, end). W [rows x cols], x [T x cols],
 // y [T x rows]. Every element is one chain of fma over ascending columns; a sum begins with y.
@@ -116,25 +91,155 @@ void attention(const Shape& shape, LayerActivations& act, std::size_t first, std
     }
 }
 
-// The first token whose running sum of exponential((logit - maximum) / temperature) passes the
-// part `uniform` of the whole sum. logits [V]
-Token choose(const float* logits, std::size_t vocab_size, float temperature, float uniform) {
-    const float maximum = *std::max_element(logits, logits + vocab_size);
-    const float inverse_temperature = reciprocal(temperature);
-    std::vector<float> running_sums(vocab_size);
+}  // namespace
+
+void forward(const Shape& shape, const Parameters& weights, std::span<const Token> tokens,
+             std::size_t first, Activations& act) {
+    const std::size_t end = tokens.size();
+    for (std::size_t t = first; t < end; ++t) {
+        for (std::size_t i = 0; i < shape.n_embd; ++i) {
+            act.embedded[t][i] = weights.wte[tokens[t]][i] + weights.wpe[t][i];
+        }
+    }
+    rmsnorm(act.embedded, act.embedded, act.embedded_scale, first, end);
+    std::copy(act.embedded[first], act.embedded[end], act.residual[first]);
+
+    for (std::size_t l = 0; l < shape.n_layer; ++l) {
+        const Layer& w = weights.layers[l];
+        LayerActivations& a = act.layers[l];
+        rmsnorm(act.residual, a.attn_input, a.attn_scale, first, end);
+        linear(w.attn_wqkv, a.attn_input, a.qkv, false, first, end);
+        attention(shape, a, first, end);
+        linear(w.attn_wo, a.attn_out, act.residual, true, first, end);
+
+        rmsnorm(act.residual, a.mlp_input, a.mlp_scale, first, end);
+        linear(w.mlp_fc1, a.mlp_input, a.mlp_hidden, false, first, end);
+        for (float* hidden = a.mlp_hidden[first]; hidden < a.mlp_hidden[end]; ++hidden) {
+            *hidden = std::max(*hidden, 0.0f);
+        }
+        linear(w.mlp_fc2, a.mlp_hidden, act.residual, true, first, end);
+    }
+    linear(weights.lm_head, act.residual, act.logits, false, first, end);
+}
+
+// The drawing of a text.
+
+namespace {
+
+// 64 random bits as a function of three numbers: two rounds of the finaliser of SplitMix64.
+std::uint64_t mix(std::uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+std::uint64_t random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
+    constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15u;
+    return mix(mix(seed + (stream + 1) * kGolden) + (counter + 1) * kGolden);
+}
+
+// A multiple of 2^-24 in [0, 1).
+float random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter) {
+    const std::uint64_t upper = random_bits(seed, stream, counter) >> 40;
+    return static_cast<float>(static_cast<std::int32_t>(upper)) * 0x1p-24f;
+}
+
+// Normal deviate i of a seed: the sum of twelve 16-bit numbers minus its mean, 12 * 65535 / 2.
+float random_normal(std::uint64_t seed, std::uint64_t i) {
+    std::int32_t sum = -6 * 65535;
+    for (std::uint64_t word = 0; word < 3; ++word) {
+        const std::uint64_t bits = random_bits(seed, 0, 3 * i + word);
+        for (int shift = 0; shift < 64; shift += 16) {
+            sum += static_cast<std::int32_t>(bits >> shift & 0xffffu);
+        }
+    }
+    return static_cast<float>(sum) * 0x1p-16f;
+}
+
+// Which tokens may be drawn. They are ranked by their logits; of equal ones the first ranks higher.
+std::vector<bool> likeliest(std::span<const float> logits, std::span<const float> powers,
+                            std::size_t top_k, float top_p) {
+    std::vector<std::size_t> ranking(logits.size());
+    std::iota(ranking.begin(), ranking.end(), 0);
+    std::ranges::stable_sort(ranking, std::greater(), [&](std::size_t i) { return logits[i]; });
+    if (top_k > 0) {
+        ranking.resize(std::min(top_k, ranking.size()));
+    }
+    if (top_p < 1.0f) {
+        const auto whole = [](float x) { return static_cast<std::uint64_t>(x * 0x1p+24f); };
+        std::uint64_t sum = 0;
+        for (const std::size_t i : ranking) {
+            sum += whole(powers[i]);
+        }
+        std::uint64_t reached = 0;
+        std::size_t count = 0;
+        do {
+            reached += whole(powers[ranking[count++]]);
+        } while (reached << 24 < sum * whole(top_p));
+        ranking.resize(count);
+    }
+    std::vector<bool> kept(logits.size());
+    for (const std::size_t i : ranking) {
+        kept[i] = true;
+    }
+    return kept;
+}
+
+}  // namespace
+
+Token choose(std::span<const float> logits, const SampleRequest& request, float uniform) {
+    const float maximum = *std::max_element(logits.begin(), logits.end());
+    if (request.temperature < 0x1p-10f) {
+        return static_cast<Token>(std::ranges::find(logits, maximum) - logits.begin());
+    }
+    const float inverse_temperature = reciprocal(request.temperature);
+    std::vector<float> powers;
+    for (const float logit : logits) {
+        powers.push_back(exponential((logit - maximum) * inverse_temperature));
+    }
+    std::vector<float> running_sums;
     float sum = 0.0f;
-    for (std::size_t i = 0; i < vocab_size; ++i) {
-        sum = sum + exponential((logits[i] - maximum) * inverse_temperature);
-        running_sums[i] = sum;
+    std::size_t last = 0;
+    const std::vector<bool> kept = likeliest(logits, powers, request.top_k, request.top_p);
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+        if (kept[i]) {
+            sum = sum + powers[i];
+            last = i;
+        }
+        running_sums.push_back(sum);
     }
     std::size_t chosen = 0;
-    while (chosen + 1 < vocab_size && !(running_sums[chosen] > uniform * sum)) {
+    while (chosen < last && !(running_sums[chosen] > uniform * sum)) {
         ++chosen;
     }
     return static_cast<Token>(chosen);
 }
 
-}  // namespace
+std::vector<Token> draw_text(const Shape& shape, const Parameters& weights,
+                             const SampleRequest& request) {
+    Activations act(shape);
+    std::vector<Token> tokens{shape.bos()};
+    std::vector<Token> drawn;
+    for (std::size_t t = 0; t < shape.block_size; ++t) {
+        forward(shape, weights, tokens, t, act);
+        if (t < request.prompt.size()) {
+            tokens.push_back(request.prompt[t]);
+            continue;
+        }
+        const std::size_t n = drawn.size();
+        const float uniform = n < request.uniforms.size()
+                                  ? request.uniforms[n]
+                                  : random_uniform(request.seed, request.sample_index, n);
+        const Token token = choose({act.logits[t], shape.vocab_size}, request, uniform);
+        if (token == shape.bos()) {
+            break;
+        }
+        tokens.push_back(token);
+        drawn.push_back(token);
+    }
+    return drawn;
+}
+
+// The memory of a model, and its first weights.
 
 Parameters::Parameters(const Shape& shape)
     : wte(shape.vocab_size, shape.n_embd),
@@ -178,60 +283,6 @@ void init_weights(Parameters& weights, std::uint64_t seed, float init_std) {
             weight = random_normal(seed, i++) * init_std;
         }
     }
-}
-
-void forward(const Shape& shape, const Parameters& weights, std::span<const Token> tokens,
-             std::size_t first, Activations& act) {
-    const std::size_t end = tokens.size();
-    for (std::size_t t = first; t < end; ++t) {
-        for (std::size_t i = 0; i < shape.n_embd; ++i) {
-            act.embedded[t][i] = weights.wte[tokens[t]][i] + weights.wpe[t][i];
-        }
-    }
-    rmsnorm(act.embedded, act.embedded, act.embedded_scale, first, end);
-    std::copy(act.embedded[first], act.embedded[end], act.residual[first]);
-
-    for (std::size_t l = 0; l < shape.n_layer; ++l) {
-        const Layer& w = weights.layers[l];
-        LayerActivations& a = act.layers[l];
-        rmsnorm(act.residual, a.attn_input, a.attn_scale, first, end);
-        linear(w.attn_wqkv, a.attn_input, a.qkv, false, first, end);
-        attention(shape, a, first, end);
-        linear(w.attn_wo, a.attn_out, act.residual, true, first, end);
-
-        rmsnorm(act.residual, a.mlp_input, a.mlp_scale, first, end);
-        linear(w.mlp_fc1, a.mlp_input, a.mlp_hidden, false, first, end);
-        for (float* hidden = a.mlp_hidden[first]; hidden < a.mlp_hidden[end]; ++hidden) {
-            *hidden = std::max(*hidden, 0.0f);
-        }
-        linear(w.mlp_fc2, a.mlp_hidden, act.residual, true, first, end);
-    }
-    linear(weights.lm_head, act.residual, act.logits, false, first, end);
-}
-
-std::vector<Token> draw_text(const Shape& shape, const Parameters& weights,
-                             const SampleRequest& request) {
-    Activations act(shape);
-    std::vector<Token> tokens{shape.bos()};
-    std::vector<Token> drawn;
-    for (std::size_t t = 0; t < shape.block_size; ++t) {
-        forward(shape, weights, tokens, t, act);
-        if (t < request.prompt.size()) {
-            tokens.push_back(request.prompt[t]);
-            continue;
-        }
-        const std::size_t n = drawn.size();
-        const float uniform = n < request.uniforms.size()
-                                  ? request.uniforms[n]
-                                  : random_uniform(request.seed, request.sample_index, n);
-        const Token token = choose(act.logits[t], shape.vocab_size, request.temperature, uniform);
-        if (token == shape.bos()) {
-            break;
-        }
-        tokens.push_back(token);
-        drawn.push_back(token);
-    }
-    return drawn;
 }
 
 }  // namespace ugpt::reference

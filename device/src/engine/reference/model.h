@@ -90,9 +90,14 @@ struct SampleRequest {
     std::uint64_t seed = 0;
     std::uint64_t sample_index = 0;
     float temperature = 1.0f;
+    std::size_t top_k = 0;  // 0: all tokens
+    float top_p = 1.0f;
     std::vector<Token> prompt;    // shorter than block_size
     std::vector<float> uniforms;  // in [0, 1), for the first tokens drawn; then random ones
 };
+
+// The token that `uniform` draws from the logits of one position. [V]
+Token choose(std::span<const float> logits, const SampleRequest& request, float uniform);
 
 // Draws tokens behind BOS and the prompt, until BOS is drawn or the context is full. Returns what
 // was drawn, without the prompt and BOS.

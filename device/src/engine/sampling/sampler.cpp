@@ -1,26 +1,81 @@
 #include "engine/sampling/sampler.h"
 
+#include <algorithm>
+
 #include "engine/numeric/math.h"
+#include "engine/sampling/cut.h"
 
 namespace ugpt::engine {
+namespace {
 
-Sampler::Sampler(float temperature) : inverse_temperature_(reciprocal<ScalarLanes>(temperature)) {}
+// Probabilities as whole numbers, and shares of them: 65,535 of them fit into 64 bits as a product.
+constexpr float kOne = 0x1p+24f;
+constexpr int kOneBits = 24;
+
+std::uint64_t whole(float part) {
+    return part > 0.0f ? static_cast<std::uint64_t>(static_cast<std::int32_t>(part * kOne)) : 0;
+}
+
+std::size_t likeliest(const Logits& logits) {
+    std::size_t best = 0;
+    for (std::size_t v = 1; v < logits.count; ++v) {
+        if (logits[v] > logits[best]) best = v;
+    }
+    return best;
+}
+
+template <class Mass>
+std::uint64_t sum_of(const Cut& cut, const Logits& logits, const Mass& mass) {
+    std::uint64_t sum = 0;
+    Members members(cut);
+    for (std::size_t v = 0; v < logits.count; ++v) {
+        if (members.take(key_of(logits[v]))) sum += mass(logits[v]);
+    }
+    return sum;
+}
+
+}  // namespace
+
+Sampler::Sampler(const Sampling& sampling)
+    : sampling_(sampling), inverse_temperature_(reciprocal<ScalarLanes>(sampling.temperature)) {}
+
+float Sampler::power(float logit, float maximum) const {
+    return Exponential<ScalarLanes>()((logit - maximum) * inverse_temperature_);
+}
 
 std::size_t Sampler::draw(const Logits& logits, float uniform) const {
+    if (sampling_.temperature < Sampling::kGreedyBelow) return likeliest(logits);
     float maximum = logits[0];
     for (std::size_t v = 1; v < logits.count; ++v) {
         maximum = ScalarLanes::max(logits[v], maximum);
     }
-    const Exponential<ScalarLanes> exponential;
+    Cut cut;
+    if (sampling_.top_k > 0 && sampling_.top_k < logits.count) {
+        cut = shorten(cut, logits, sampling_.top_k, [](float) { return std::uint64_t{1}; });
+    }
+    if (sampling_.top_p < 1.0f) {
+        const auto mass = [&](float logit) { return whole(power(logit, maximum)); };
+        // Nothing to share out if no logit is finite.
+        if (const std::uint64_t sum = sum_of(cut, logits, mass); sum > 0) {
+            const std::uint64_t product = sum * whole(sampling_.top_p);
+            const std::uint64_t wanted = (product >> kOneBits) + (product % (1u << kOneBits) != 0);
+            cut = shorten(cut, logits, std::max<std::uint64_t>(wanted, 1), mass);
+        }
+    }
+    Members members(cut);
+    std::size_t last = 0;
     float sum = 0.0f;
     for (std::size_t v = 0; v < logits.count; ++v) {
-        sum = sum + exponential((logits[v] - maximum) * inverse_temperature_);
+        if (members.take(key_of(logits[v]))) {
+            sum = sum + power(logits[v], maximum);
+            last = v;
+        }
         logits[v] = sum;
     }
     // The sums are compared with a multiple of the whole one, so no probability is divided by it.
     const float bound = uniform * sum;
     std::size_t chosen = 0;
-    while (chosen + 1 < logits.count && !(logits[chosen] > bound)) {
+    while (chosen < last && !(logits[chosen] > bound)) {
         ++chosen;
     }
     return chosen;

@@ -21,7 +21,8 @@ Sample Model::sample(const SampleRequest& request, std::span<Token> out) {
     const std::size_t prompt = request.prompt.size();
     const Network& net = state_->network;
     const Shape& shape = net.shape;
-    const Sampler sampler(request.temperature);
+    const Sampler sampler(
+        {.temperature = request.temperature, .top_k = request.top_k, .top_p = request.top_p});
     Sample sample;
     Token token = shape.bos();
     for (std::size_t t = 0; t < shape.block_size; ++t) {

@@ -34,6 +34,9 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     chip_.board = CONFIG_UGPT_BOARD;
     chip_.cores = SOC_CPU_CORES_NUM;
     chip_.clock_hz = CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ * 1'000'000u;
+#if CONFIG_IDF_TARGET_ESP32
+    chip_.cost_hz = chip_.clock_hz;
+#endif
     chip_.baud_max = CONFIG_UGPT_BAUD_MAX;
     chip_.tick_hz = chip_.clock_hz;
     chip_.device_id = mac_address();

@@ -54,6 +54,7 @@ HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id, bool pac
     chip_.cores = board.cores;
     chip_.device_id = device_id;
     chip_.flash_bytes = board.flash_bytes;
+    chip_.cost_hz = board.clock_hz;
     if (paced) {
         chip_.clock_hz = board.clock_hz;
         chip_.baud_max = board.baud_max;

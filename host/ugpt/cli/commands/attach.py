@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from ...device.ports import choose_port
 from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
@@ -24,11 +23,12 @@ from ...training.events import OnEvent
 from ...training.follow import Attachment, Following
 from ...training.reopen import load_dataset
 from ...training.session import Session
-from ...view.display import Display, choose_mode, make_display
+from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
+from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
-from ..signals import on_end_signals
+from ..texts import MovedTexts
 
 EXAMPLES = [
     "ugpt train names --detach",
@@ -53,21 +53,12 @@ def command(
             metavar="DIR",
         ),
     ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Training text of the run, if the file has moved; once for each of several.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    data: MovedTexts = None,
     no_reset: NoReset = False,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
-    display = make_display(choose_mode(plain, json))
+    display = make_display(output_mode(plain, json))
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         target.connect,
@@ -92,9 +83,9 @@ def command(
 def say_detached(started: Detached, target: Target) -> None:
     """What somebody should know who has just started a run and leaves it alone."""
     out = console()
-    out.print(f"started on {started.device}")
-    out.print(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    out.print(pasteable(f"watch it: {_attach_again(target)}"))
+    out.tell(f"started on {started.device}")
+    out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
+    out.tell(pasteable(f"watch it: {_attach_again(target)}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
@@ -105,17 +96,15 @@ def say_detached(started: Detached, target: Target) -> None:
 async def _attach(attachment: Attachment, display: Display) -> Following:
     task = asyncio.current_task()
     assert task is not None
-    # A terminated program must leave the terminal as tidy as an interrupted one.
     async with display:
-        with on_end_signals(task.cancel):
-            display.offer(
-                {
-                    Action.SAMPLE: Control("sample", attachment.request_sample),
-                    Action.LETTERS: Control("letters", attachment.request_letters),
-                    Action.STOP: Control("leave", task.cancel),
-                }
-            )
-            return await attachment.run()
+        display.offer(
+            {
+                Action.SAMPLE: Control("sample", attachment.request_sample),
+                Action.LETTERS: Control("letters", attachment.request_letters),
+                Action.STOP: Control("leave", task.cancel),
+            }
+        )
+        return await attachment.run()
 
 
 def _open(folder: Path | None, data: Sequence[Path], emit: OnEvent, run_id: int) -> Session:
@@ -134,5 +123,5 @@ def _attach_again(target: Target) -> str:
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if choose_port(target.port).is_virtual:
+    if target.choose().is_virtual:
         say(VIRTUAL_REMARK)

@@ -1,6 +1,6 @@
-"""Enable autorun: the board writes texts by itself from power-up.
+"""Enable or disable autorun: the board writes texts from power-up.
 
-Any serial monitor shows them at 115,200 baud, and so does `ugpt monitor`. The setting is stored in
+`ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. The setting is stored in
 the flash of the board.
 """
 
@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from ...device.target import Target
-from ...rpc.messages import DeviceState
+from ...rpc.messages import METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
-from ..numbers import decimal_number
+from ..numbers import protocol_number
 from ..options import Baud, NoReset, Port, run
 
 EXAMPLES = [
@@ -34,6 +34,7 @@ def command(
     switch: Annotated[
         Switch,
         typer.Argument(
+            metavar="on|off",
             help="Enable or disable autorun.",
             show_default=False,
         ),
@@ -43,8 +44,8 @@ def command(
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low values play safe, high ones take risks.",
-            **decimal_number(0.001, 100.0),
+            help="Sampling temperature: low values play safe, high ones take risks.",
+            **protocol_number(METHODS["autorun"].param("temperature")),
         ),
     ] = TEMPERATURE,
     no_reset: NoReset = False,
@@ -56,9 +57,9 @@ async def _autorun(switch: Switch, target: Target, temperature: float) -> None:
     async with target.connect() as device:
         await device.autorun(switch is Switch.ON, temperature)
         if switch is Switch.OFF:
-            console().print(f"{device.description} no longer writes by itself")
+            console().tell(f"{device.description} no longer writes by itself")
             return
-        console().print(f"{device.description} writes by itself from its next start on")
+        console().tell(f"{device.description} writes by itself from its next start on")
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:

@@ -1,6 +1,6 @@
-"""Measure the speed of training, sampling and the line.
+"""Measure the speed of training, sampling and the link.
 
-The model on the board is left as it is: the board works in its memory only, and starts afresh
+What is saved on the board is kept: the benchmark runs in memory only, and the board restarts
 afterwards.
 """
 
@@ -20,6 +20,7 @@ from ...rpc.messages import Shape
 from ...training.fit import check_shape
 from ...view.output import console, print_fields, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, rate
+from ...wording import counted
 from ..numbers import decimal_number
 from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, run
 
@@ -31,7 +32,7 @@ EXAMPLES = [
 
 _BAR_WIDTH = 24
 _PART_NAMES = {
-    "link": "the line",
+    "link": "the link",
     "training": "training",
     "phases": "the phases of a step",
     "sampling": "sampling",
@@ -81,7 +82,7 @@ def _show(measured: Measurement) -> None:
     print_fields(
         {
             "device": measured.device,
-            "model": f"{measured.parameters:,} parameters: n_layer {shape.n_layer}, "
+            "model": f"{counted(measured.parameters, 'parameter')}: n_layer {shape.n_layer}, "
             f"n_embd {shape.n_embd}, n_head {shape.n_head}, block_size {shape.block_size}",
             "training": f"{rate(training.steps_per_s)} steps/s, "
             f"{training.positions_per_step:.2f} positions a step",

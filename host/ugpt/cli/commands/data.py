@@ -8,27 +8,37 @@ from typing import Annotated
 import typer
 
 from ...data.dataset import Dataset, split_documents
-from ...data.reading import Reading
 from ...data.report import Examination, percent, remarks
 from ...device.target import Target
-from ...rpc.messages import BLOCK_SIZE_MAX, DataSet
+from ...rpc.messages import BLOCK_SIZE_MAX, METHODS, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
 from ...training.recipe import recipe
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
-from ...view.style import byte_count, duration, printable
-from ..group import PlainCommand, PlainGroup
-from ..numbers import whole_number
-from ..options import SEED_MAX, Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
+from ...view.style import byte_count, duration
+from ...wording import counted
+from ..group import PlainCommand, PlainGroup, examples
+from ..numbers import protocol_number
+from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
 from ..recipe import Steps
-from ..texts import Column, Dedupe, Files, Lower, RunningText, Window, load_texts, say_all
+from ..texts import (
+    Column,
+    Dedupe,
+    Files,
+    Lower,
+    RunningText,
+    Window,
+    load_texts,
+    reading_of,
+    say_all,
+)
 
 EXAMPLES = [
-    "ugpt data push names",
-    "ugpt data info --json",
     "ugpt data check towns.txt",
     "ugpt data check towns.csv --column name --block-size 32",
+    "ugpt data push names",
+    "ugpt data info --json",
 ]
 
 _SHOWN = 60  # characters of an alphabet
@@ -36,13 +46,14 @@ _SHOWN = 60  # characters of an alphabet
 app = typer.Typer(
     cls=PlainGroup,
     help=__doc__,
+    epilog=examples(EXAMPLES),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
 )
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", *EXAMPLES[2:]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[:2]))
 def check(
     files: Files,
     block_size: BlockSize = 16,
@@ -51,15 +62,15 @@ def check(
         str, typer.Option(help="Virtual board whose memory the models must fit.", metavar="BOARD")
     ] = "esp32",
     json: Json = False,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    """Say what is in a text, what would be cut, and which models can be trained on it."""
-    reading = Reading(column, running_text, window, lower, dedupe)
-    dataset = load_texts(files, reading, block_size)
+    """Show what a text contains, what would be cut off, and which models can train on it."""
+    reading = reading_of(column, running_text, window, lower, dedupe)
+    dataset = load_texts(files, reading, block_size, "ugpt data check")
     found = Examination.of(dataset, block_size)
     with board_to_ask(Target(), board) as target:
         ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
@@ -68,10 +79,10 @@ def check(
         return
     print_fields(_findings(found, dataset) | _models(ahead, steps))
     for remark in found.remarks:
-        console().print(f"- {remark}")
+        console().tell(f"- {remark}")
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[0]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
 def push(
     files: Files,
     port: Port = None,
@@ -80,26 +91,26 @@ def push(
         int,
         typer.Option(
             help="Seed for the order of the documents, as in `ugpt train`.",
-            **whole_number(0, SEED_MAX),
+            **protocol_number(METHODS["init_weights"].param("seed")),
         ),
     ] = 42,
     block_size: BlockSize = 16,
     no_reset: NoReset = False,
     json: Json = False,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
     """Store a data set on the board; `ugpt train --detach` does this if needed."""
-    reading = Reading(column, running_text, window, lower, dedupe)
-    dataset = load_texts(files, reading, block_size)
+    reading = reading_of(column, running_text, window, lower, dedupe)
+    dataset = load_texts(files, reading, block_size, "ugpt data push")
     say_all(remarks(dataset, BLOCK_SIZE_MAX))  # the board keeps as much of a document
     run(_push(dataset, seed, Target(port, baud, no_reset), json))
 
 
-@app.command(cls=PlainCommand, epilog="\n\n".join(["Examples:", EXAMPLES[1]]))
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[3:]))
 def info(
     port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
 ) -> None:
@@ -118,8 +129,8 @@ async def _push(dataset: Dataset, seed: int, target: Target, json: bool) -> None
             print_json({**dataclasses.asdict(stored.data), **room})
             return
         how = "is on the board already" if stored.was_there else "is on the board now"
-        console().print(
-            f"{dataset.title} {how}: {stored.data.documents:,} documents, "
+        console().tell(
+            f"{dataset.title} {how}: {counted(stored.data.documents, 'document')}, "
             f"{byte_count(stored.data.size_bytes)} of {byte_count(device.hello.data_bytes)}"
         )
 
@@ -143,22 +154,25 @@ def _fields(data: DataSet, room_bytes: int) -> dict[str, str]:
 
 
 def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
-    windows = "" if found.windows is None else f", in {found.windows:,} windows"
-    cut = f"{found.longer:,} documents, {percent(found.unused_share)} of the text is not used"
+    windows = "" if found.windows is None else f", in {counted(found.windows, 'window')}"
+    unused = f"{percent(found.unused_share)} of the text is not used"
+    median = counted(found.median, "character")
     return {
         "text": dataset.title,
         "encoding": ", ".join(dict.fromkeys(found.encodings)),
-        "documents": f"{found.documents:,}{windows}; {found.characters:,} characters",
-        "length": f"{found.median:,} characters in the middle, {found.longest:,} in the longest",
+        "documents": f"{found.documents:,}{windows}; {counted(found.characters, 'character')}",
+        "length": f"{median} in the middle, {found.longest:,} in the longest",
         "duplicates": f"{found.duplicates:,}" if found.duplicates else "none",
         "alphabet": _characters(found.alphabet),
         "only once": _characters(found.once) if found.once else "none",
-        f"cut at {found.block_size}": cut if found.longer else "nothing",
+        f"cut at {found.block_size}": f"{counted(found.longer, 'document')}, {unused}"
+        if found.longer
+        else "nothing",
     }
 
 
 def _characters(characters: str) -> str:
-    shown = printable(characters[:_SHOWN])
+    shown = characters[:_SHOWN]
     rest = len(characters) - _SHOWN
     return f"{len(characters):,}: {shown}{f' and {rest:,} more' if rest > 0 else ''}"
 
@@ -168,17 +182,18 @@ def _models(ahead: Prospects, steps: int) -> dict[str, str]:
         return {"models": ahead.unknown}
     standard = "fits" if ahead.standard_fits else "does not fit"
     if ahead.alphabet_that_fits is not None:
-        standard += f": it has room for {ahead.alphabet_that_fits:,} characters"
+        standard += f": it has room for {counted(ahead.alphabet_that_fits, 'character')}"
     fields = {"standard model": standard, "largest model": "none fits"}
     if largest := ahead.largest:
         fields["largest model"] = (
             f"--n-layer {largest.n_layer} --n-embd {largest.n_embd} "
-            f"({ahead.largest_parameters:,} parameters)"
+            f"({counted(ahead.largest_parameters or 0, 'parameter')})"
         )
     for name, time_s in (
         ("standard model", ahead.standard_estimated_s),
         ("largest model", ahead.largest_estimated_s),
     ):
         if time_s is not None:
-            fields[name] += f"; {steps:,} steps take {duration(time_s)} on an ESP32 (estimated)"
+            take = f"{counted(steps, 'step')} {'takes' if steps == 1 else 'take'}"
+            fields[name] += f"; {take} {duration(time_s)} on an ESP32 (estimated)"
     return fields

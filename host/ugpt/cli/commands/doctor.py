@@ -1,4 +1,4 @@
-"""Check the port, the chip, the firmware and the line, and say what to do.
+"""Check the port, chip, firmware and connection, and suggest fixes.
 
 Identifying the chip restarts the board, unless --no-reset is given.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 import dataclasses
 
 import typer
-from rich.text import Text
 
-from ...device.ports import choose_port
+from ...device.target import Target
 from ...diagnostics.doctor import Finding, State, examine
-from ...rpc.errors import SeveralPorts
 from ...view.output import console, pasteable, print_json
 from ...view.style import QUIET
 from ..options import Json, NoReset, Port, run
@@ -29,19 +27,14 @@ _NAME_WIDTH = 15
 
 
 def command(port: Port = None, no_reset: NoReset = False, json: Json = False) -> None:
-    if run(_examine(port, no_reset, json)):
+    if run(_examine(Target(port, no_reset=no_reset), json)):
         raise typer.Exit(1)
 
 
-async def _examine(port: str | None, no_reset: bool, json: bool) -> bool:
+async def _examine(target: Target, json: bool) -> bool:
     """Returns whether something fails."""
     failed = False
-    try:
-        choice = choose_port(port)
-    except SeveralPorts as error:
-        _show(Finding("port", State.FAIL, error.message, error.advice), json)
-        return True
-    async for finding in examine(choice, no_reset=no_reset):
+    async for finding in examine(target):
         _show(finding, json)
         failed = failed or finding.state is State.FAIL
     return failed
@@ -51,12 +44,10 @@ def _show(finding: Finding, json: bool) -> None:
     if json:
         print_json(dataclasses.asdict(finding))
         return
-    console().print(
-        Text.assemble(
-            (f"{finding.state:<8}", _STYLES[finding.state]),
-            (f"{finding.name:<{_NAME_WIDTH}}", "bold"),
-            finding.text,
-        )
+    console().tell(
+        (f"{finding.state:<8}", _STYLES[finding.state]),
+        (f"{finding.name:<{_NAME_WIDTH}}", "bold"),
+        finding.text,
     )
     if finding.advice:
-        console().print(Text(" " * (8 + _NAME_WIDTH) + pasteable(finding.advice), QUIET))
+        console().tell((" " * (8 + _NAME_WIDTH) + pasteable(finding.advice), QUIET))

@@ -1,20 +1,20 @@
 """Write the firmware to a board.
 
-Checkpoints, data set and settings on the board are kept. The firmware is the image for this board
-that came with ugpt. In a clone without images, PlatformIO builds it; it downloads its compiler the
-first time.
+Keeps the checkpoints, the data set and the settings on the board. Writes the image that came with
+ugpt for this board. In a clone without images, PlatformIO builds the firmware; it downloads its
+compiler the first time.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.status import Status as Spinner
 
-from ...device.ports import choose_port
 from ...device.target import Target
 from ...errors import InvalidValue
 from ...firmware.build import build, find_project, require_environment, require_project
@@ -30,11 +30,13 @@ from ...firmware.flash import (
 )
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
+from ...rpc.messages import METHODS
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
-from ..numbers import whole_number
-from ..options import Port, run
+from ..ending import Status, ending
+from ..numbers import protocol_number
+from ..options import run
 
 EXAMPLES = [
     "ugpt flash --port /dev/ttyUSB0",
@@ -48,35 +50,47 @@ _BOOT_S = 6.0
 
 
 def command(
-    port: Port = None,
+    port: Annotated[
+        str | None,
+        typer.Option(
+            "--port",
+            "-p",
+            help="Serial port of the board, or socket://HOST:PORT. Default: the ESP32 that is "
+            "plugged in.",
+            metavar="PORT",
+        ),
+    ] = None,
     environment: Annotated[
         str | None,
         typer.Option(
             "--env",
-            help="Firmware for this board, such as esp32dev. Default: by the chip.",
+            help="Take the firmware for this board, such as esp32dev. Default: chosen by the chip.",
             metavar="ENV",
         ),
     ] = None,
     image: Annotated[
         Path | None,
         typer.Option(
-            help="Write this release image or build folder.",
+            help="Release image or build folder to write.",
             metavar="FILE",
         ),
     ] = None,
     build_it: Annotated[
         bool,
-        typer.Option("--build", help="Build with PlatformIO, even if an image is at hand."),
+        typer.Option("--build", help="Build with PlatformIO, even if an image is available."),
     ] = False,
     erase: Annotated[
         bool,
         typer.Option(
             "--erase",
-            help="Erase the whole flash first, checkpoints and settings too.",
+            help="Erase the whole flash first, including checkpoints and settings.",
         ),
     ] = False,
     baud: Annotated[
-        int, typer.Option(help="Baud rate for writing.", **whole_number(9600, 5_000_000))
+        int,
+        typer.Option(
+            help="Baud rate for writing.", **protocol_number(METHODS["set_baud"].param("baud"))
+        ),
     ] = BAUD,
     no_reset: Annotated[
         bool,
@@ -89,17 +103,18 @@ def command(
         raise typer.BadParameter(
             "an image is built already; leave --build out", param_hint="--build"
         )
-    target = _target(port)
+    target = _target(Target(port, baud, no_reset))
     if image:
         firmware: FirmwareImage | None = read_image(image)
     elif build_it or not _has_bundled(environment):
-        firmware = _build(target, environment, baud, no_reset)
+        with ending.tidying():
+            firmware = _build(target, environment)
     else:
         firmware = _bundled(environment) if environment else None
     writing = False
     try:
-        with open_loader(target, baud=baud, no_reset=no_reset) as loader:
-            say(f"{loader.description} on {target}")
+        with ending.tidying(), open_loader(target) as loader:
+            say(f"{loader.description} on {target.port}")
             firmware = firmware or _bundled_for(loader)
             version = f" {firmware.version}" if firmware.version else ""
             size = byte_count(firmware.size_bytes)
@@ -109,13 +124,14 @@ def command(
                 write_firmware(loader, firmware, erase=erase, progress=progress)
     except KeyboardInterrupt:
         say(INCOMPLETE if writing else "Nothing was written.")
-        raise typer.Exit(130) from None
-    console().print(f"written to {target} and verified")
-    run(_shake_hands(target))
+        raise typer.Exit(Status.INTERRUPTED) from None
+    console().tell(f"written to {target.port} and verified")
+    run(_shake_hands(Target(target.port)))
 
 
-def _target(port: str | None) -> str:
-    choice = choose_port(port)
+def _target(target: Target) -> Target:
+    """The board to flash, with its port named."""
+    choice = target.choose()
     if choice.is_virtual:
         why = f" ({choice.reason})" if choice.reason else ""
         raise InvalidValue(
@@ -124,7 +140,7 @@ def _target(port: str | None) -> str:
         )
     if choice.reason:
         say(f"{choice.port}: {choice.reason}")
-    return choice.port
+    return replace(target, port=choice.port)
 
 
 def _has_bundled(environment: str | None) -> bool:
@@ -148,14 +164,14 @@ def _bundled_for(loader: Loader) -> FirmwareImage:
         raise
 
 
-def _build(port: str, environment: str | None, baud: int, no_reset: bool) -> FirmwareImage:
+def _build(target: Target, environment: str | None) -> FirmwareImage:
     project = require_project()
     if environment is None:
-        with open_loader(port, baud=baud, no_reset=no_reset) as loader:
+        with open_loader(target) as loader:
             environment = environment_for(loader)
             # What is on the board may run on meanwhile, and stays if the build fails.
             loader.restart()
-        say(f"{loader.description} on {port}: building {environment}")
+        say(f"{loader.description} on {target.port}: building {environment}")
     require_environment(project, environment)
     with Spinner(f"PlatformIO builds {environment}", console=error_console()) as spinner:
         steps = 0
@@ -173,14 +189,14 @@ def _short(line: str) -> str:
     return line.replace("[", "(").replace("]", ")")[-60:]
 
 
-async def _shake_hands(port: str) -> None:
-    """Greets the new firmware, and says what runs."""
+async def _shake_hands(target: Target) -> None:
+    """Makes the handshake with the new firmware, and says what runs."""
     deadline = asyncio.get_running_loop().time() + _APPEAR_S
     while True:
         try:
-            async with Target(port).connect(open_timeout_s=_BOOT_S) as device:
+            async with target.connect(open_timeout_s=_BOOT_S) as device:
                 hello = device.hello
-                console().print(
+                console().tell(
                     f"{device.description} runs ugpt {hello.build}, protocol "
                     f"{hello.major}.{hello.minor}"
                 )

@@ -12,7 +12,8 @@ from ...device.target import Target
 from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, Hello, ModelInfo
 from ...view.output import print_fields, print_json
-from ...view.style import byte_count, printable
+from ...view.style import byte_count
+from ...wording import counted
 from ..options import Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
@@ -72,15 +73,17 @@ def _flash(hello: Hello) -> str:
 def _device_fields(device: Device) -> dict[str, str]:
     hello, stats = device.hello, device.stats
     clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
-    rate = f"{stats.baud:,} baud, " if stats.baud else ""
+    simulated = " (simulated)" if hello.virtual_device else ""
+    rate = f"{stats.baud:,} baud{simulated}, " if stats.baud else ""
     number = f", number {hello.device_id:012x}" if hello.device_id else ""
     return {
         "device": device.description,
-        "chip": f"{hello.chip}, {hello.cores} cores{clock}{number}",
+        "chip": f"{hello.chip}, {counted(hello.cores, 'core')}{clock}{number}",
         "firmware": _firmware(hello),
         "memory": " + ".join(byte_count(size) for size in hello.memory_blocks) + " for tensors",
         "flash": _flash(hello),
-        "link": f"{rate}frames of {hello.frame_bytes:,} bytes, {stats.window} requests in flight, "
+        "link": f"{rate}frames of {counted(hello.frame_bytes, 'byte')}, "
+        f"{counted(stats.window, 'request')} in flight, "
         f"round trip {stats.round_trip_median_s * 1000:.1f} ms",
     }
 
@@ -96,7 +99,7 @@ async def _model_fields(
     return {
         "model": f"n_layer {shape.n_layer}, n_embd {shape.n_embd}, n_head {shape.n_head}, "
         f"block_size {shape.block_size}",
-        "vocabulary": f"{vocabulary.bos:,} characters: {printable(vocabulary.excerpt())}",
+        "vocabulary": f"{counted(vocabulary.bos, 'character')}: {vocabulary.excerpt()}",
         "run": f"{model.run_id:08x}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
         "state": DeviceState(status.state).name.lower(),
     }

@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from ...concurrency import run_together
-from ...device.ports import choose_port
+from ...device.target import Target
 from ...diagnostics.monitor import Monitor
 from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 from ...firmware.build import find_project
 from ...firmware.errors import ToolError
-from ...rpc.link import LogLine
 from ...rpc.messages import LogLevel
+from ...rpc.receiver import LogLine
 from ...view.output import console, say
-from ...view.style import QUIET, WARNING, printable
-from ..options import NoReset, Port, run
-from ..signals import until_interrupted
+from ...view.style import QUIET, WARNING
+from ..options import NoReset, Port, run_until_interrupted
 
 EXAMPLES = [
     "ugpt monitor",
@@ -52,7 +50,7 @@ def command(
     no_reset: NoReset = False,
 ) -> None:
     symbols = Symbols(elf) if elf else _built_symbols()
-    run(until_interrupted(_monitor(port, symbols, listen_only, no_reset)))
+    run_until_interrupted(_monitor(Target(port, no_reset=no_reset), symbols, listen_only))
 
 
 def _built_symbols() -> Symbols | None:
@@ -64,13 +62,9 @@ def _built_symbols() -> Symbols | None:
         return None  # said when there is something to decode
 
 
-async def _monitor(
-    port: str | None, symbols: Symbols | None, listen_only: bool, no_reset: bool
-) -> None:
-    choice = choose_port(port)
-    say(f"listening to {choice.port}" + (f": {choice.reason}" if choice.reason else ""))
+async def _monitor(target: Target, symbols: Symbols | None, listen_only: bool) -> None:
     lines: asyncio.Queue[LogLine] = asyncio.Queue()
-    monitor = Monitor(choice, lines.put_nowait, say, no_reset=no_reset, listen_only=listen_only)
+    monitor = Monitor(target, lines.put_nowait, say, listen_only=listen_only)
     await run_together(_show(lines, symbols), monitor.run())
 
 
@@ -79,7 +73,7 @@ async def _show(lines: asyncio.Queue[LogLine], symbols: Symbols | None) -> None:
         line = await lines.get()
         text = _COLOUR_CODES.sub("", line.text)
         style = "" if line.level is None else _STYLES[line.level]
-        console().print(Text(printable(text), style))
+        console().result(text, style)
         if addresses := code_addresses(text):
             await _decode(addresses, symbols)
         if symbols and (digest := elf_digest(text)) and not symbols.belongs_to(digest):
@@ -92,6 +86,6 @@ async def _decode(addresses: list[int], symbols: Symbols | None) -> None:
         return
     try:
         for line in await symbols.describe(addresses):
-            console().print(Text(f"    {line}", QUIET))
+            console().tell((f"    {line}", QUIET))
     except ToolError as error:
         say(str(error))

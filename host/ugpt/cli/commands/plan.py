@@ -1,4 +1,4 @@
-"""Say whether a model fits the board, and what uses the memory."""
+"""Show whether a model fits the board, and what uses the memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.client import Device
 from ...device.target import Target
-from ...rpc.messages import MomentFormat, Plan, Recipe, Shape
+from ...rpc.messages import SHAPE, MomentFormat, Plan, Recipe, Shape
 from ...training.fit import (
     FEWER_CHARACTERS,
     Planned,
@@ -27,9 +26,22 @@ from ...training.fit import (
 )
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
-from ...view.style import ACCENT, QUIET, bar, byte_count
-from ..numbers import whole_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, NoReset, Port, board_to_ask, run
+from ...view.style import ACCENT, QUIET, bar, byte_count, duration, rate
+from ...wording import counted
+from ..numbers import protocol_number
+from ..options import (
+    Baud,
+    BlockSize,
+    Json,
+    NEmbd,
+    NHead,
+    NLayer,
+    NoReset,
+    Port,
+    board_to_ask,
+    given_options,
+    run,
+)
 from ..recipe import Batch, Clip, Moments, MomentsName, Recompute
 from ..texts import (
     Column,
@@ -39,6 +51,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 
@@ -71,7 +84,7 @@ def command(
         int,
         typer.Option(
             help="Number of characters plus one, if no file is given.",
-            **whole_number(2, 65535),
+            **protocol_number(SHAPE["vocab_size"]),
         ),
     ] = 27,
     batch: Batch = 1,
@@ -87,7 +100,7 @@ def command(
     ] = False,
     no_reset: NoReset = False,
     json: Json = False,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
@@ -98,8 +111,8 @@ def command(
     characters = "a" * (vocab_size - 1)
     said: list[str] = []
     if files:
-        reading = Reading(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size)
+        reading = reading_of(column, running_text, window, lower, dedupe)
+        dataset = load_texts(files, reading, block_size, "ugpt plan")
         characters, said = dataset.vocabulary.characters, remarks(dataset, block_size)
     shape = Shape(n_layer, n_embd, n_head, block_size, len(characters) + 1)
     check_shape(shape)
@@ -185,7 +198,7 @@ async def _answer(device: Device, question: _Question) -> bool:
     else:
         _print(device, plan, changes)
         if alphabet is not None:
-            console().print(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
+            console().tell(f"{describe_alphabet(shape, alphabet)} {FEWER_CHARACTERS}.")
         _print_choices(choices, question.recipe)
     return plan.fits
 
@@ -235,8 +248,8 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
     out = console()
     out.print(
         Text(
-            f"The largest models with a context of {base.block_size}, {base.vocab_size} tokens and "
-            f"{base.n_head} {'head' if base.n_head == 1 else 'heads'}:",
+            f"The largest models with a context of {base.block_size}, "
+            f"{counted(base.vocab_size, 'token')} and {counted(base.n_head, 'head')}:",
             QUIET,
         )
     )
@@ -270,10 +283,8 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
 
 
 def _refuse_beside_largest(context: typer.Context) -> None:
-    for name in _CHOSEN_BY_LARGEST:
-        source = context.get_parameter_source(name)
-        if source and source.name == "COMMANDLINE":
-            option = "--" + name.replace("_", "-")
+    for name, option in given_options(context).items():
+        if name in _CHOSEN_BY_LARGEST:
             raise typer.BadParameter("--largest chooses that; leave it out", param_hint=option)
 
 
@@ -287,23 +298,33 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
         "vocabulary": plan.vocabulary_bytes,
     }
     whole = max(plan.available_bytes, plan.total_bytes)
-    out.print(Text(f"{plan.parameters:,} parameters", "bold"))
+    out.print(Text(f"{counted(plan.parameters, 'parameter')}", "bold"))
     for name, size in parts.items():
         out.print(_row(name, size, whole, ACCENT))
     out.print(_row("all", plan.total_bytes, whole, "green" if plan.fits else "red"))
     blocks = " + ".join(byte_count(size) for size in device.hello.memory_blocks)
     out.print(Text(f"The board has {byte_count(plan.available_bytes)} ({blocks}).", QUIET))
     if not plan.fits:
-        out.print(Text(f"It does not fit: {plan.missing_bytes:,} bytes are missing.", "bold red"))
+        out.print(
+            Text(f"It does not fit; missing: {counted(plan.missing_bytes, 'byte')}.", "bold red")
+        )
         if changes:
-            out.print(f"The nearest that fits: {' or '.join(changes)}.")
+            out.tell(f"The nearest that fits: {' or '.join(changes)}.")
         return
     free = plan.available_bytes - plan.total_bytes
     out.print(Text(f"It fits and leaves {byte_count(free)}.", "bold green"))
+    if plan.step_ns and plan.token_ns:
+        out.print(
+            Text(
+                f"Estimated with texts that fill the context: {duration(plan.step_ns / 1e9)} a "
+                f"step, {rate(1e9 / plan.token_ns)} tokens/s when it writes.",
+                QUIET,
+            )
+        )
     if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
-            f"But its checkpoint of {plan.checkpoint_bytes:,} bytes is larger than the "
-            f"{device.hello.checkpoint_bytes:,} bytes of a slot in flash."
+            f"But its checkpoint of {counted(plan.checkpoint_bytes, 'byte')} is larger than the "
+            f"{counted(device.hello.checkpoint_bytes, 'byte')} of a slot in flash."
         )
 
 

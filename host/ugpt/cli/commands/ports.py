@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from rich.text import Text
-
 from ...device.ports import VIRTUAL, choose_port, list_ports
 from ...rpc.errors import SeveralPorts
 from ...view.output import console, print_json
@@ -34,9 +32,7 @@ def command(json: Json = False) -> None:
     rows.append((VIRTUAL, "the firmware as a program on this computer"))
     width = max(len(device) for device, _ in rows) + 2
     for device, description in rows:
-        text = Text.assemble((f"{device:<{width}}", ACCENT), description)
-        if device == chosen:
-            text.append("  (used without --port)", QUIET)
-        console().print(text)
+        mark = "  (used without --port)" if device == chosen else ""
+        console().tell((f"{device:<{width}}", ACCENT), description, (mark, QUIET))
     if not chosen:
-        console().print(Text("Several boards are plugged in: name one with --port.", QUIET))
+        console().tell(("Several boards are plugged in: name one with --port.", QUIET))

@@ -21,9 +21,9 @@ def command(port: Port = None, no_reset: NoReset = False, json: Json = False) ->
     if json:
         print_json({"device": description, "hello": dataclasses.asdict(hello)})
         return
-    console().print(f"{description} restarted: firmware {hello.build}")
+    console().tell(f"{description} restarted: firmware {hello.build}")
     if status.state is DeviceState.EMPTY:
-        console().print("it holds no model")
+        console().tell("it holds no model")
     else:
         going = "trains on" if status.state is DeviceState.TRAINING else "holds the model"
-        console().print(f"it {going} from step {status.step:,}, as saved in its flash")
+        console().tell(f"it {going} from step {status.step:,}, as saved in its flash")

@@ -1,29 +1,41 @@
-"""Let the model on the board write."""
+"""Generate texts with the model on the board."""
 
 from __future__ import annotations
 
 import dataclasses
 import secrets
 import sys
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...data.known import KnownTexts
 from ...device.client import Device
 from ...device.target import Target
-from ...training.sampling import TEMPERATURE, sample_texts
-from ...view.output import print_json, say
-from ..numbers import decimal_number, whole_number
-from ..options import SEED_MAX, Baud, Json, NoReset, Pace, Port, run
-from ..signals import until_interrupted
+from ...errors import UgptError
+from ...rpc.messages import METHODS
+from ...training.originality import NewTexts, texts_of_model
+from ...training.sampling import TEMPERATURE, SampledText, sample_texts
+from ...view.output import console, print_json, say
+from ...wording import counted
+from ..numbers import protocol_number, whole_number
+from ..options import Baud, Json, NoReset, Pace, Port, run, run_until_interrupted
+from ..texts import MovedTexts
 
-NUMBERS = 2**32
-"""How many texts a seed has."""
+_SAMPLE = METHODS["sample"]
+_NUMBERS = _SAMPLE.param("number").range[1] + 1  # of the texts of a seed
+
+_DRAWS = 100  # for each new text that is wanted, at most
+_PANEL = "How a text is drawn"
 
 EXAMPLES = [
     "ugpt sample",
     "ugpt sample -n 5 --temperature 0.8 --prompt ka",
+    "ugpt sample -n 1 --temperature 0     # the likeliest character each time",
+    "ugpt sample --temperature 1 --top-p 0.9",
+    "ugpt sample --new     # only texts that it was not trained on",
     "ugpt sample -n 3 --seed 7     # the same three every time",
     "ugpt sample -n 1 --seed 7 --start 2     # only the third of them",
     "ugpt sample --forever",
@@ -32,67 +44,149 @@ EXAMPLES = [
 
 def command(
     count: Annotated[
-        int, typer.Option("-n", "--count", help="How many texts.", **whole_number(1))
+        int, typer.Option("-n", "--count", help="Number of texts.", **whole_number(1))
     ] = 20,
     port: Port = None,
     baud: Baud = None,
     temperature: Annotated[
         float,
         typer.Option(
-            help="Low values play safe, high ones take risks.",
-            **decimal_number(0.001, 100.0),
+            help="Sampling temperature: low values play safe, high ones take risks; 0 takes the "
+            "likeliest character each time.",
+            rich_help_panel=_PANEL,
+            **protocol_number(_SAMPLE.param("temperature")),
         ),
     ] = TEMPERATURE,
+    top_k: Annotated[
+        int,
+        typer.Option(
+            help="Draw from so many of the likeliest characters only; 0 for all.",
+            rich_help_panel=_PANEL,
+            **protocol_number(_SAMPLE.param("top_k")),
+        ),
+    ] = 0,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            help="Draw from the fewest of the likeliest characters that together have this "
+            "probability; 1 for all.",
+            rich_help_panel=_PANEL,
+            **protocol_number(_SAMPLE.param("top_p")),
+        ),
+    ] = 1.0,
     seed: Annotated[
         int | None,
         typer.Option(
             help="The same seed gives the same texts. Default: a random one, which is printed.",
             show_default=False,
-            **whole_number(0, SEED_MAX),
+            **protocol_number(_SAMPLE.param("seed")),
         ),
     ] = None,
     start: Annotated[
         int,
         typer.Option(
-            help="Number of the first text, counted from 0.",
-            **whole_number(0),
+            help="Index of the first text, counted from 0.",
+            **protocol_number(_SAMPLE.param("number")),
         ),
     ] = 0,
     prompt: Annotated[
         str, typer.Option(help="Text that every sample begins with.", metavar="TEXT")
     ] = "",
-    forever: Annotated[bool, typer.Option("--forever", help="Keep writing until Ctrl-C.")] = False,
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new",
+            help=f"Leave out texts that stand in the data set; look at {_DRAWS} for each one "
+            "wanted at most.",
+        ),
+    ] = False,
+    data: MovedTexts = None,
+    forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     pace: Pace = False,
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    connecting = Target(port, baud, no_reset, pace=pace).connect()
-    if not forever:
-        run(_sample(connecting, count, temperature, chosen, start, prompt, json))
-        return
-    everything = _sample(connecting, NUMBERS - start, temperature, chosen, start, prompt, json)
-    run(until_interrupted(everything))
+    wanted = _NUMBERS - start if forever else count
+    asked = _Asked(wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json)
+    work = _sample(Target(port, baud, no_reset, pace=pace), asked)
+    if forever:
+        run_until_interrupted(work)
+    elif not run(work):
+        raise typer.Exit(1)
 
 
-async def _sample(
-    connecting: AbstractAsyncContextManager[Device],
-    count: int,
-    temperature: float,
-    seed: int,
-    start: int,
-    prompt: str,
-    json: bool,
-) -> None:
-    async with connecting as device:
-        say(f"{device.description}, seed {seed}")
-        texts = sample_texts(
-            device, count, seed=seed, first=start, temperature=temperature, prompt=prompt
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What to draw, and how to show it."""
+
+    count: int
+    seed: int
+    start: int
+    temperature: float
+    top_k: int
+    top_p: float
+    prompt: str
+    new: bool
+    data: list[Path]
+    json: bool
+
+    def texts(self, device: Device, draws: int) -> AsyncIterator[SampledText]:
+        return sample_texts(
+            device,
+            draws,
+            seed=self.seed,
+            first=self.start,
+            temperature=self.temperature,
+            prompt=self.prompt,
+            top_k=self.top_k,
+            top_p=self.top_p,
         )
-        async for text in texts:
-            if json:
-                print_json({"seed": seed, **dataclasses.asdict(text)})
-            else:
-                # A terminal shows that the context was full; a file holds the text alone.
-                cut = not text.ended and sys.stdout.isatty()
-                typer.echo(text.text + (typer.style("…", dim=True) if cut else ""))
+
+    async def known(self, device: Device) -> KnownTexts:
+        return await texts_of_model(device, self.data, "ugpt sample --data FILE")
+
+
+async def _sample(target: Target, asked: _Asked) -> bool:
+    """Prints texts; returns whether all that were wanted could be had."""
+    async with target.connect() as device:
+        say(f"{device.description}, seed {asked.seed}")
+        if asked.new:
+            return await _sample_new(device, asked)
+        known = None
+        if sys.stdout.isatty() and not asked.json:
+            known = await _known_if_at_hand(device, asked)
+        async for text in asked.texts(device, asked.count):
+            _print(text, asked, known)
+        return True
+
+
+async def _sample_new(device: Device, asked: _Asked) -> bool:
+    draws = min(asked.count * _DRAWS, _NUMBERS - asked.start)
+    new = NewTexts(await asked.known(device), asked.count, draws)
+    async for text in new.among(asked.texts(device, draws)):
+        _print(text, asked)
+    if new.found == new.wanted:
+        return True
+    say(
+        f"Gave up after {counted(new.drawn, 'text')}: {new.found:,} of {new.wanted:,} wanted are "
+        "new, and all others stand in the data set. A higher --temperature may help."
+    )
+    return False
+
+
+async def _known_if_at_hand(device: Device, asked: _Asked) -> KnownTexts | None:
+    try:
+        return await asked.known(device)
+    except UgptError as error:
+        say(f"Texts that stand in the data set are not marked: {error.message}")
+        return None
+
+
+def _print(text: SampledText, asked: _Asked, known: KnownTexts | None = None) -> None:
+    if asked.json:
+        print_json({"seed": asked.seed, **dataclasses.asdict(text)})
+        return
+    # Marks are for a terminal; a file holds the texts alone.
+    stands_in_data = known is not None and text.text in known
+    console().result(text.text, "dim" if stands_in_data else "", mark="" if text.ended else "…")

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from ...device import virtual
-from ...rpc.errors import DeviceProgramError
+from ...rpc.transport import ended_error
 from ...view.output import console, say
-from ..options import Board, Flash, Pace, run
-from ..signals import on_end_signals
+from ...view.streams import OutputLost
+from ..options import Board, Flash, Pace, run_until_interrupted
 
 EXAMPLES = [
     "ugpt sim",
@@ -41,10 +41,13 @@ def command(
     extra = ["--listen", listen] if listen else ["--pty"]
     # However this process ends, the device is not left behind, holding its port and its flash.
     arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
-    run(_simulate(arguments, f"{board}, at its estimated pace" if pace else board))
+    run_until_interrupted(
+        _simulate(arguments, f"{board}, at its estimated pace" if pace else board)
+    )
 
 
 async def _simulate(arguments: list[str], name: str) -> None:
+    """Until the device ends, or this is cancelled."""
     process = await asyncio.create_subprocess_exec(
         *arguments,
         stdin=asyncio.subprocess.PIPE,
@@ -52,37 +55,33 @@ async def _simulate(arguments: list[str], name: str) -> None:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    asked_to_stop = asyncio.Event()
-    with on_end_signals(asked_to_stop.set):
-        await _watch(process, asked_to_stop, name)
+    try:
+        await _watch(process, name)
+    finally:
+        await _end(process)
 
 
-async def _watch(
-    process: asyncio.subprocess.Process, asked_to_stop: asyncio.Event, name: str
-) -> None:
-    """Until the device ends, or is to end."""
+async def _watch(process: asyncio.subprocess.Process, name: str) -> None:
     assert process.stdout is not None
     assert process.stderr is not None
+    address = (await process.stdout.readline()).decode().strip()
+    if address:
+        with contextlib.suppress(OutputLost):  # the device is there all the same
+            console().tell(f"virtual device (board {name}) at {address}")
+        say(f"ugpt train FILE --port {address}     # Ctrl-C here ends the device")
+    await process.wait()
+    said = (await process.stderr.read()).decode(errors="replace").splitlines()
+    raise ended_error("virtual device", process.returncode, said[-1] if said else "")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()  # which ends it too, should it ignore signals
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
     try:
-        address = (await process.stdout.readline()).decode().strip()
-        if address:
-            console().print(f"virtual device (board {name}) at {address}")
-            say(f"ugpt train FILE --port {address}     # Ctrl-C here ends the device")
-        stopping = asyncio.create_task(asked_to_stop.wait())
-        ending = asyncio.create_task(process.wait())
-        await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not asked_to_stop.is_set():
-            reason = (await process.stderr.read()).decode(errors="replace").strip()
-            raise DeviceProgramError(
-                f"The virtual device ended: {reason or f'exit status {process.returncode}'}.",
-                "Correct the option it names." if not address else "",
-            )
-    finally:
+        await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
+    except (TimeoutError, asyncio.CancelledError):
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
-        except TimeoutError:
             process.kill()
-            await process.wait()
+        await process.wait()

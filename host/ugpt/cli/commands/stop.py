@@ -1,4 +1,4 @@
-"""Stop a training run on the board, and save it.
+"""Stop the training run on the board and save it.
 
 Works for detached runs too, with or without their run folder. Training ends after the current step,
 and the model is saved in the flash of the board.
@@ -31,4 +31,4 @@ async def _stop(target: Target, json: bool) -> None:
             print_json({"device": device.description, "step": step, "was_training": was_training})
             return
         what = "stopped" if before.state in _RUNNING else "no run was being trained; saved"
-        console().print(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")
+        console().tell(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")

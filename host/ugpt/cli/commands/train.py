@@ -1,13 +1,14 @@
 """Train a model on the board.
 
-At the end the model writes 20 texts. Ctrl-C stops after the current step and saves the run;
---resume continues it.
+When training ends, the model writes 20 texts. Ctrl-C stops after the current step and saves the
+run; --resume continues it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -18,23 +19,26 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.target import Target
+from ...errors import UgptError
 from ...rpc.messages import DeviceState, MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...training.detach import detach
-from ...training.events import Notice
+from ...training.events import Event, Notice, Purpose, Transfer
+from ...training.kept import describe_kept
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.trainer import Outcome, Training
-from ...view.display import Display, Mode, choose_mode, make_display
+from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
-from ..numbers import whole_number
+from ...view.style import duration
+from ..display import output_mode
+from ..ending import Status, ending
 from ..options import (
-    SEED_MAX,
     Baud,
     BlockSize,
     Json,
@@ -45,6 +49,7 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    given_options,
     run,
 )
 from ..recipe import (
@@ -53,12 +58,15 @@ from ..recipe import (
     EvalDocuments,
     EvalEvery,
     Holdout,
+    InitOption,
     LearningRate,
     Moments,
     MomentsName,
     Recompute,
+    SaveEvery,
     ScheduleName,
     ScheduleOption,
+    Seed,
     Steps,
     Warmup,
     WeightDecay,
@@ -72,6 +80,7 @@ from ..texts import (
     RunningText,
     Window,
     load_texts,
+    reading_of,
     say_all,
 )
 from .attach import say_detached
@@ -91,20 +100,31 @@ EXAMPLES = [
     "ugpt train names.txt --json > events.jsonl",
 ]
 
-_ALLOWED_WITH_RESUME = {
-    "resume",
-    "files",
-    "port",
-    "baud",
-    "no_reset",
-    "pace",
-    "detached",
-    "plain",
-    "json",
-}
+_ALLOWED_WITH_RESUME = frozenset(
+    ("resume", "files", "port", "baud", "no_reset", "pace", "detached", "plain", "json")
+)
 
-_OPTIONS = {"run_folder": "--run", "running_text": "--text"}
-"""Options that are not named like their parameters."""
+_SAVING_LIMIT_S = 300.0
+"""How long a run that is asked to end may take to be saved."""
+_ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
+
+_RunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
+    ),
+]
+_Resume = Annotated[
+    Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
+]
+_Detached = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
+        "progress.",
+    ),
+]
 
 
 def command(
@@ -112,44 +132,12 @@ def command(
     files: OptionalFiles = None,
     steps: Steps = 1000,
     port: Port = None,
-    run_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", help="Folder for the run. Default: a new folder in runs/.", metavar="DIR"
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Continue the run in this folder.", metavar="DIR")
-    ] = None,
-    detached: Annotated[
-        bool,
-        typer.Option(
-            "--detach",
-            help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
-            "progress.",
-        ),
-    ] = False,
-    save_every: Annotated[
-        int,
-        typer.Option(
-            help="Save a checkpoint every so many steps; 0 saves at the end only.",
-            **whole_number(0),
-        ),
-    ] = 0,
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="Seed for the order of the documents and the initial weights.",
-            **whole_number(0, SEED_MAX),
-        ),
-    ] = 42,
-    init: Annotated[
-        Init,
-        typer.Option(
-            help="Source of the initial weights: the device, or this computer exactly as in "
-            "Karpathy's microgpt.py."
-        ),
-    ] = Init.DEVICE,
+    run_folder: _RunFolder = None,
+    resume: _Resume = None,
+    detached: _Detached = False,
+    save_every: SaveEvery = 0,
+    seed: Seed = 42,
+    init: InitOption = Init.DEVICE,
     plain: Plain = False,
     json: Json = False,
     baud: Baud = None,
@@ -170,24 +158,22 @@ def command(
     holdout: Holdout = None,
     eval_every: EvalEvery = None,
     eval_documents: EvalDocuments = None,
-    column: Column = "",
+    column: Column = None,
     running_text: RunningText = False,
     window: Window = None,
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    if plain and json:
-        raise typer.BadParameter("choose --plain or --json, not both", param_hint="--json")
+    mode = output_mode(plain, json)
     target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(resume)
         dataset = load_dataset(prepared, files or [], f"ugpt train --resume {resume} FILE")
-    elif files:
-        if run_folder:
-            require_absent(run_folder)
-        reading = Reading(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size)
+        said = []
+    else:
+        reading = reading_of(column, running_text, window, lower, dedupe)
+        dataset = _load(files, reading, block_size, run_folder)
         prepared = new_run(
             dataset,
             Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
@@ -210,32 +196,56 @@ def command(
                 holdout, eval_every, eval_documents, len(dataset.documents), steps
             ),
         )
+        said = remarks(dataset, block_size)
+    if detached:
+        say_all(said)
+        run(_detach(prepared, dataset, target, json))
     else:
+        _watch(prepared, dataset, target, mode, said)
+
+
+def _load(
+    files: Sequence[Path] | None, reading: Reading, block_size: int, run_folder: Path | None
+) -> Dataset:
+    if not files:
         raise typer.BadParameter(
             "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
             param_hint="FILE",
         )
-    said = [] if resume else remarks(dataset, block_size)
-    if detached:
-        say_all(said)
-        run(_detach(prepared, dataset, target, json))
-        return
-    mode = choose_mode(plain, json)
+    if run_folder:
+        require_absent(run_folder)
+    return load_texts(files, reading, block_size, "ugpt train")
+
+
+def _watch(
+    prepared: Run, dataset: Dataset, target: Target, mode: Mode, said: Sequence[str]
+) -> None:
+    """Trains, and shows it; what was `said` of the text comes first."""
     display = make_display(mode)
-    if json:
+    if mode is Mode.JSON:
         for remark in said:
             display.show(Notice(remark))
     else:
         say_all(said)
     session = Session(prepared, dataset, display.show, watched=mode is Mode.LIVE)
     training = Training(target.connect, session)
-    outcome = run(_train(training, display))
-    if outcome is Outcome.DETACHED and training.detached and not json:
+    try:
+        outcome = run(_train(training, display))
+    except (UgptError, typer.Exit):
+        if training.placed:
+            _say_kept(prepared, target)
+        raise
+    if outcome is Outcome.DETACHED and training.detached and mode is not Mode.JSON:
         say_detached(training.detached, target)
     if outcome is Outcome.STOPPED:
-        again = f"ugpt train --resume {prepared.path}{target.option}{' --pace' if pace else ''}"
-        say(f"Stopped after step {prepared.metrics.step:,}; all is kept. Go on with: {again}")
-        raise typer.Exit(130)
+        _say_kept(prepared, target)
+        raise typer.Exit(Status.INTERRUPTED)
+
+
+def _say_kept(prepared: Run, target: Target) -> None:
+    pace = " --pace" if target.pace else ""
+    again = f"ugpt train --resume {prepared.path}{target.option}{pace}"
+    say(f"{describe_kept(prepared)} Go on with: {again}")
 
 
 async def _train(training: Training, display: Display) -> Outcome:
@@ -265,8 +275,12 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
         if status.state is DeviceState.TRAINING and status.run_id != prepared.config.run_id:
             say(f"This ends the run on the board after step {status.step:,} of its own.")
         with byte_progress(f"{dataset.title} to the board") as progress:
-            session = Session(prepared, dataset, lambda event: None)
-            started = await detach(device, session, progress)
+
+            def show(event: Event) -> None:
+                if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
+                    progress(event.done_bytes, event.total_bytes)
+
+            started = await detach(device, Session(prepared, dataset, show))
     if json:
         print_json(started.to_json())
     else:
@@ -275,27 +289,38 @@ async def _detach(prepared: Run, dataset: Dataset, target: Target, json: bool) -
 
 @contextmanager
 def _ending_on_request(training: Training, display: Display) -> Iterator[Callable[[], None]]:
-    """The first Ctrl-C asks for a stop at a step boundary; the second one leaves at once.
+    """A signal lets the run end after its step and be saved; more of them change nothing.
 
-    So does what this gives, for a key.
+    So does what this gives, for a key. A run that takes too long to be saved is given up.
     """
     task = asyncio.current_task()
     assert task is not None
+    loop = asyncio.get_running_loop()
+    limit: asyncio.TimerHandle | None = None
 
     def end() -> None:
-        if training.stopping or not training.placed:
+        nonlocal limit
+        if limit is not None:
+            left = duration(limit.when() - loop.time())
+            display.show(
+                Notice(f"Saving, for {left} more at most; {_ABANDON} leaves at once, unsaved.")
+            )
+        elif training.placed:
+            limit = loop.call_later(_SAVING_LIMIT_S, task.cancel)
+            training.request_stop()
+            display.show(Notice("Stopping after this step, and saving."))
+        elif not ending.is_repeated():
             task.cancel()
-            return
-        training.request_stop()
-        display.show(Notice("Stopping at a step boundary; q or Ctrl-C again leaves at once."))
 
     with on_end_signals(end):
-        yield end
+        try:
+            yield end
+        finally:
+            if limit is not None:
+                limit.cancel()
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in _ALLOWED_WITH_RESUME and source and source.name == "COMMANDLINE":
-            option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+    for name, option in given_options(context).items():
+        if name not in _ALLOWED_WITH_RESUME:
             raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)

@@ -6,6 +6,7 @@ import math
 
 from rich.text import Text
 
+from ...wording import counted
 from ..state import DashboardState
 from ..style import GOOD, MEMORY, QUIET, WARNING, byte_count, gauge, rate, short_count
 from .frame import joined
@@ -70,8 +71,7 @@ def link(repeats: int) -> Text:
     """A dot, until requests had to be repeated."""
     if not repeats:
         return Text.assemble(("link ", QUIET), ("●", GOOD))
-    word = "repeat" if repeats == 1 else "repeats"
-    return Text.assemble(("link ", QUIET), (f"● {repeats:,} {word}", WARNING))
+    return Text.assemble(("link ", QUIET), (f"● {counted(repeats, 'repeat')}", WARNING))
 
 
 def small(value: float) -> str:

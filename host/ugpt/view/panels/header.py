@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ...training.events import Started
-from ..state import Condition, DashboardState
-from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, printable, rate
+from ...training.events import Purpose, Started
+from ...wording import counted
+from ..cleaning import printable
+from ..state import Condition, DashboardState, transfer_text
+from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, rate
 from .frame import spread
 
 _NAME = "µgpt"
@@ -26,7 +28,7 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
     troubled = state.condition in (Condition.SILENT, Condition.LOST)
     parts = [
         Text(printable(started.data.name), "bold"),
-        Text(f"{started.parameters:,} parameters", QUIET),
+        Text(f"{counted(started.parameters, 'parameter')}", QUIET),
         Text.assemble(("● ", WARNING if troubled else GOOD), (_device(started), QUIET)),
     ]
     room = width - right.cell_len - 2
@@ -40,8 +42,8 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
 
 
 def _device(started: Started) -> str:
-    """Which device, without the reason it was chosen for."""
-    return printable(started.device.split(";")[0])
+    """Which device, in few words."""
+    return printable(started.device_name or started.device)
 
 
 def standing(state: DashboardState, now_s: float) -> Text:
@@ -63,6 +65,10 @@ def standing(state: DashboardState, now_s: float) -> Text:
             return Text("done" if elapsed_s is None else f"done in {duration(elapsed_s)}", GOOD)
         case Condition.TRAINING:
             progress = state.progress
+            if state.transfer and state.transfer.purpose == Purpose.SAVE:
+                return Text(transfer_text(state.transfer), ACCENT)
+            if progress and progress.saving:
+                return Text("saving", ACCENT)
             if progress and progress.left_s is not None and state.step < state.total_steps:
                 return Text.assemble((duration(progress.left_s), "bold"), (" left", QUIET))
     return Text("")

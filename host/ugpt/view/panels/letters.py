@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
+from ..cleaning import printable
 from ..state import DashboardState
-from ..style import ACCENT, QUIET, printable, short_count
+from ..style import ACCENT, QUIET, short_count
 from .frame import Lines, framed
 
 LETTERS_LINES = 3

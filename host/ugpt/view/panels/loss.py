@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -16,7 +17,7 @@ _FEW = 10
 
 def loss_panel(state: DashboardState, width: int, height: int) -> Lines:
     """The curve in a frame; `height` is at least 5."""
-    chart = loss_chart(plot_of(state), width - 4, height - 2)
+    chart = loss_chart(replace(plot_of(state), banded=True), width - 4, height - 2)
     title = "loss" if state.logarithmic else "loss, linear"
     return framed(title, loss_figures(state), chart, width)
 
