@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
         engine::Token token = image.vocabulary().bos;
         for (std::uint32_t position = 0; position < tokens; ++position) {
             static_cast<void>(model.forward(token, position));
-            token = model.pick(0.0f, 0.0f).value_or(0);
+            token = model.pick({}).value_or(0);
             digest = (digest ^ token) * 16777619u;
         }
     }

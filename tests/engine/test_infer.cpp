@@ -17,8 +17,8 @@ namespace {
 constexpr Shape kShape{1, 8, 2, 1, 12, 20, 16, true};
 constexpr std::array<std::uint64_t, 2> kSteps{1ull << 61, 1ull << 50};
 
-// A model whose norms are `gain` and whose embedding alone is not zero: the logits of a token are
-// largest for itself.
+// A model whose norms are `gain`. The first eight tokens have an embedding with a single 1, and
+// nothing else is more than zero: the logits of these tokens are largest for themselves.
 class Parts {
   public:
     explicit Parts(float gain = 1.0f) {
@@ -130,15 +130,17 @@ TEST(the_likeliest_token_is_picked) {
         const auto token = static_cast<Token>(position);
         const auto logits = made.model.forward(token, position);
         CHECK(logits.size() == kShape.vocab_size);
-        CHECK(made.model.pick(0.0f, 0.9f) == token);
+        CHECK(made.model.pick({.uniform = 0.9f}) == token);
     }
-    // Rows 0, 8 and 16 of the embedding are alike: the first of them.
+    // The embedding of token 16 is zero, and so are all logits: the first of them.
     made.model.forward(16, 8);
-    CHECK(made.model.pick(0.0f, 0.0f) == Token{0});
+    CHECK(made.model.pick({}) == Token{0});
     made.model.forward(3, 9);
-    CHECK(made.model.pick(1e6f, 0.0f) == Token{0});  // all alike: by the number alone
+    CHECK(made.model.pick({.temperature = 1e6f}) == Token{0});  // all alike: by the number alone
     made.model.forward(3, 10);
-    CHECK(made.model.pick(1e6f, 0.999f) == Token{19});
+    CHECK(made.model.pick({.temperature = 1e6f, .uniform = 0.999f}) == Token{19});
+    made.model.forward(3, 11);
+    CHECK(made.model.pick({.temperature = 1e6f, .top_k = 2, .uniform = 0.999f}) == Token{3});
 }
 
 TEST(no_token_is_picked_by_what_is_no_number) {
@@ -146,7 +148,7 @@ TEST(no_token_is_picked_by_what_is_no_number) {
     Made made(parts);
     const auto logits = made.model.forward(1, 0);
     CHECK(!std::isfinite(logits[0]));
-    CHECK(!made.model.pick(0.0f, 0.0f).has_value());
+    CHECK(!made.model.pick({}).has_value());
     CHECK(!made.model.forward(1, 1).empty());
-    CHECK(!made.model.pick(1.0f, 0.5f).has_value());
+    CHECK(!made.model.pick({.temperature = 1.0f, .uniform = 0.5f}).has_value());
 }

@@ -115,6 +115,14 @@ struct Plan {
     [[nodiscard]] std::uint64_t total_bytes() const { return cache_bytes + activations_bytes; }
 };
 
+// How a token is picked. A temperature of 0 takes the first of the largest logits.
+struct Choice {
+    float temperature = 0.0f;  // these three: `Sampling` of engine/sampling/sampler.h
+    std::uint32_t top_k = 0;
+    float top_p = 1.0f;
+    float uniform = 0.0f;  // the random number, in [0, 1)
+};
+
 // A handle to a model in the arena that it was created in.
 class LanguageModel {
   public:
@@ -135,9 +143,8 @@ class LanguageModel {
     // the next call. [vocab_size]
     std::span<const float> forward(Token token, std::uint32_t position);
 
-    // Picks a token by the logits: the first of the largest ones for a temperature of 0, else by
-    // `uniform` in [0, 1). Empty if a logit is not finite. The logits are gone afterwards.
-    [[nodiscard]] std::optional<Token> pick(float temperature, float uniform);
+    // Picks a token by the logits. Empty if one of them is not finite. They are gone afterwards.
+    [[nodiscard]] std::optional<Token> pick(const Choice& choice);
 
     // The instruction set in use; another one of `available_kernels` can be chosen. All give the
     // same bits.

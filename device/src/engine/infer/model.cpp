@@ -177,21 +177,16 @@ std::span<const float> LanguageModel::forward(Token token, std::uint32_t positio
     return {state.logits, shape.vocab_size};
 }
 
-std::optional<Token> LanguageModel::pick(float temperature, float uniform) {
-    const std::span<float> logits(state_->logits, state_->weights.shape.vocab_size);
-    std::size_t best = 0;
-    for (std::size_t i = 0; i < logits.size(); ++i) {
+std::optional<Token> LanguageModel::pick(const Choice& choice) {
+    const std::size_t count = state_->weights.shape.vocab_size;
+    const Logits logits{state_->logits, 1, count};
+    for (std::size_t i = 0; i < count; ++i) {
         if (!is_finite(logits[i])) {
             return std::nullopt;
         }
-        if (logits[i] > logits[best]) {
-            best = i;
-        }
     }
-    if (temperature > 0.0f) {
-        best = Sampler(temperature).draw({logits.data(), 1, logits.size()}, uniform);
-    }
-    return static_cast<Token>(best);
+    const Sampler sampler({choice.temperature, choice.top_k, choice.top_p});
+    return static_cast<Token>(sampler.draw(logits, choice.uniform));
 }
 
 const Kernels& LanguageModel::kernels() const {
