@@ -55,6 +55,20 @@ class Signal {
     virtual void wait(std::uint32_t timeout_ms) = 0;
 };
 
+// Another core that takes part in the trainer task's work: a task of its own there, which runs
+// below the link task and is blocked unless there is work. Used by the trainer task only, but for
+// `relax`.
+class Helper {
+  public:
+    virtual ~Helper() = default;
+    // Wakes the helper, which runs work(context) and blocks again.
+    virtual void start(void (*work)(void*), void* context) = 0;
+    // Returns when what was started has returned.
+    virtual void wait() = 0;
+    // Lets some moments pass; for both, while one waits for the other to end its part.
+    virtual void relax() = 0;
+};
+
 // Lines for the device log, kept until the link task sends them; the oldest go when it is full.
 enum class LogLevel : std::uint8_t { error, warning, info };
 
