@@ -64,10 +64,13 @@ set(UGPT_APP_SOURCES
     app/link_handlers.cpp
     app/link_task.cpp
     app/planning.cpp
+    app/text_handlers.cpp
     app/trainer.cpp
     app/trainer_handlers.cpp
+    app/trainer_memory.cpp
     app/trainer_task.cpp
     app/weights_digest.cpp
+    app/writer.cpp
 )
 
 set(UGPT_POSIX_SOURCES

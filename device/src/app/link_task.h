@@ -28,6 +28,7 @@ struct Ports {
     port::Flash& flash;
     port::Signal& trainer_signal;  // wakes the trainer
     port::Log& log;
+    port::Helper* helper = nullptr;  // of the trainer task, if another core can help
 };
 
 class LinkTask {

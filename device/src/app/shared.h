@@ -38,6 +38,10 @@ struct Progress {
     rpc::ErrorCode error = rpc::ErrorCode::none;  // what stopped the training
     rpc::Source source = rpc::Source::host;
     bool autorun = false;
+    rpc::Loaded loaded = rpc::Loaded::nothing;
+    bool writing = false;  // a text of the pretrained model
+    bool console = false;  // what is typed begins such a text, while no host speaks
+    bool unused = false;   // so that no byte of this is without a value
 };
 
 // Where the queues lie.

@@ -12,7 +12,7 @@ TrainerTask::TrainerTask(const Ports& ports, Shared& shared, std::span<PendingCa
       shared_(shared),
       calls_(calls),
       scratch_(scratch),
-      trainer_(ports.platform, ports.flash, ports.log, shared) {}
+      trainer_(ports.platform, ports.flash, ports.log, shared, ports.helper) {}
 
 void TrainerTask::run() {
     trainer_.boot();

@@ -108,9 +108,12 @@ ImageFault ModelImage::open(std::span<const std::byte> bytes) {
     return read_tensors(end);
 }
 
+bool ModelImage::begins(std::span<const std::byte> bytes) {
+    return bytes.size() >= kMagic.size() && text_in(bytes.first(kMagic.size())) == kMagic;
+}
+
 ImageFault ModelImage::read_header(std::span<const std::byte> bytes) {
-    if (bytes.size() < kHeaderBytes || text_in(bytes.first(kMagic.size())) != kMagic)
-        return ImageFault::absent;
+    if (bytes.size() < kHeaderBytes || !begins(bytes)) return ImageFault::absent;
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment != 0)
         return ImageFault::misaligned;
     base::ByteReader in(bytes.subspan(kMagic.size(), kName - kMagic.size()));

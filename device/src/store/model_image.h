@@ -35,6 +35,8 @@ class ModelImage {
     static constexpr std::size_t kAlignment = 64;
     static constexpr std::size_t kHeaderBytes = 512;
 
+    // Whether these first bytes are those of an image.
+    [[nodiscard]] static bool begins(std::span<const std::byte> bytes);
     // Reads an image from the beginning of `bytes`, which may be longer. After a fault the image is
     // not to be used. All but the digest is checked.
     [[nodiscard]] ImageFault open(std::span<const std::byte> bytes);
