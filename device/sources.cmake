@@ -56,6 +56,8 @@ set(UGPT_RPC_SOURCES
 
 set(UGPT_APP_SOURCES
     app/autorun_sampler.cpp
+    app/console_input.cpp
+    app/console_writer.cpp
     app/device.cpp
     app/dispatch.cpp
     app/document_intake.cpp

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "app/console.h"
 #include "app/document_intake.h"
 #include "app/pending_call.h"
 #include "app/shared.h"
@@ -73,6 +74,7 @@ class LinkTask {
     const LinkLimits limits_;
     Shared& shared_;
     DocumentIntake documents_;
+    ConsoleInput console_;
     std::span<PendingCall> calls_;
     std::span<std::uint8_t> scratch_;
     std::size_t receiving_ = 0;  // index of the call that frames are received into

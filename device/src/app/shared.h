@@ -62,6 +62,9 @@ struct Shared {
     base::SpscQueue<std::uint8_t, kMaxCalls> requests;
     base::SpscQueue<std::uint8_t, kMaxCalls> answers;
     base::SpscQueue<TextLine, 2> texts;  // trainer -> link, for whoever watches the serial port
+    TextLine typed;  // by the same person: the link task's, or the trainer's while it is ready
+    std::atomic<bool> typed_ready{false};
+    std::atomic<bool> interrupted{false};     // who typed it wants no more of the story
     std::atomic<bool> handshake_done{false};  // a host speaks
     std::atomic<bool> booted{false};          // the trainer has looked for a checkpoint
     std::atomic<bool> stop{false};            // asks both tasks to end; never on a chip

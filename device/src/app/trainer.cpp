@@ -115,7 +115,8 @@ void Trainer::publish(rpc::DeviceState state) {
     progress.batch = run_.recipe.batch;
     progress.block_size = has_run() ? run_.shape.block_size : 0;
     progress.source = to_rpc(run_.source);
-    progress.autorun = autorun_.enabled();
+    progress.autorun = autorun_.settings().autorun;
+    progress.console = autorun_.settings().autorun && autorun_.settings().console;
     progress.loaded = loaded();
     progress.writing = writer_.writing();
     shared_.progress.publish(progress);

@@ -80,6 +80,8 @@ class Trainer {
     // Begins a text of the pretrained model, which gets the memory: the run is put aside. Refused
     // while it is trained.
     CallError begin_text(std::uint32_t text_id, const TextRequest& request);
+    // The same for a person at a serial terminal.
+    CallError begin_typed_text(std::uint32_t text_id, std::string_view prompt);
     void stop_text();
     [[nodiscard]] const Writer& writer() const { return writer_; }
 

@@ -249,7 +249,8 @@ CallError handle(Trainer& trainer, const rpc::SampleParams& params, rpc::SampleR
 }
 
 CallError handle(Trainer& trainer, const rpc::AutorunParams& params, rpc::AutorunResult&) {
-    return trainer.set_autorun({params.enabled, params.temperature});
+    return trainer.set_autorun(
+        {params.enabled, params.temperature, params.enabled && params.console});
 }
 
 // The data set

@@ -54,6 +54,14 @@ CallError Trainer::begin_text(std::uint32_t text_id, const TextRequest& request)
     return error;
 }
 
+CallError Trainer::begin_typed_text(std::uint32_t text_id, std::string_view prompt) {
+    constexpr float kTopP = 0.9f;
+    return begin_text(text_id,
+                      {.prompt = prompt,
+                       .seed = autorun_.next_seed(),
+                       .choice = {.temperature = autorun_.settings().temperature, .top_p = kTopP}});
+}
+
 void Trainer::stop_text() {
     writer_.stop();
     publish(resting_state());

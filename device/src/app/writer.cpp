@@ -186,13 +186,16 @@ void Writer::draw() {
     }
 }
 
+std::string_view Writer::text_of(std::uint32_t number, char& byte) const {
+    return decode(image_.vocabulary(), parts_.tokens[number - 1], parts_.tokens[number], byte);
+}
+
 std::uint32_t Writer::read(std::uint32_t first, std::span<char> out, std::size_t& size) const {
     size = 0;
     std::uint32_t next = std::max(first, 1u);
     for (; next < count_; ++next) {
         char byte = 0;
-        const std::string_view text =
-            decode(image_.vocabulary(), parts_.tokens[next - 1], parts_.tokens[next], byte);
+        const std::string_view text = text_of(next, byte);
         if (text.size() > out.size() - size) break;
         std::ranges::copy(text, out.begin() + static_cast<std::ptrdiff_t>(size));
         size += text.size();

@@ -62,6 +62,8 @@ class Writer {
     // The prompt's tokens, BOS among them, and those that were drawn.
     [[nodiscard]] std::uint32_t token_count() const { return count_; }
     [[nodiscard]] std::uint32_t prompt_tokens() const { return prompt_tokens_; }
+    // Of a token behind BOS; a byte that stands for itself is in `byte`.
+    [[nodiscard]] std::string_view text_of(std::uint32_t number, char& byte) const;
     // Copies the bytes of whole tokens from number `first` on, and returns the number of the next.
     std::uint32_t read(std::uint32_t first, std::span<char> out, std::size_t& size) const;
     // Tokens that have gone through the model, and how long that took.
