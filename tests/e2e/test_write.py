@@ -192,15 +192,14 @@ async def train_to(device: ugpt.Device, step: int) -> None:
             await device.documents_write(status.documents_next, documents)
 
 
-async def test_a_run_and_a_story_take_turns(tmp_path: Path, flash: Path) -> None:
+async def test_a_run_and_a_story_take_turns(tmp_path: Path) -> None:
     digests = []
+    recipe = Recipe(0.01, 0.85, 0.99, 1e-8, 100)
     for writes in (False, True):
         file = tmp_path / f"turns-{writes}"
-        file.write_bytes(flash.read_bytes())
+        put_model(file, random_model(SMALL))
         async with ugpt.Target("virtual", flash=file).connect() as device:
-            await device.create(
-                7, Shape(1, 8, 2, 8, 5), Recipe(0.01, 0.85, 0.99, 1e-8, 100), "abcd"
-            )
+            await device.create(7, Shape(1, 8, 2, 8, 5), recipe, "abcd")
             await device.init_weights(3)
             await train_to(device, 20)
             before = await device.status()
@@ -269,11 +268,16 @@ async def test_what_cannot_be_written(cli: CommandLine, tmp_path: Path, flash: P
         assert cli("write", "\udcff", *GREEDY, "--port", port).startswith("\ufffd")
 
 
-async def test_a_damaged_model(cli: CommandLine, tmp_path: Path, flash: Path) -> None:
+@pytest.fixture
+def damaged(flash: Path) -> Path:
     content = bytearray(flash.read_bytes())
     content[-5] ^= 1
-    (tmp_path / "bad.flash").write_bytes(content)
-    async with listening_device("tcp", tmp_path / "bad.flash") as port:
+    flash.write_bytes(content)
+    return flash
+
+
+async def test_a_damaged_model(cli: CommandLine, damaged: Path) -> None:
+    async with listening_device("tcp", damaged) as port:
         said = cli.refused("write", "a", "--port", port)
     assert "is damaged: a tensor" in said
     assert "ugpt model push" in said
