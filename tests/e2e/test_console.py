@@ -7,6 +7,7 @@ import os
 import re
 import select
 import sys
+import termios
 import time
 import tty
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ class Terminal:
 @contextmanager
 def terminal(port: str) -> Iterator[Terminal]:
     descriptor = os.open(port, os.O_RDWR | os.O_NOCTTY)
-    tty.setraw(descriptor)
+    tty.setraw(descriptor, termios.TCSANOW)  # without losing what has come
     try:
         yield Terminal(descriptor)
     finally:
