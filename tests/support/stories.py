@@ -15,7 +15,7 @@ from ugpt.models.model import LanguageModel, LlamaShape
 _IDENTITY_BYTES = 4096
 _BEFORE_IDENTITY = 6
 
-LONG = LlamaShape(1, 32, 4, 1, 256, 300, 4096, tied_classifier=False)
+LONG = LlamaShape(1, 32, 8, 1, 2400, 300, 3400, tied_classifier=False)
 """A shape whose texts take a while."""
 
 
