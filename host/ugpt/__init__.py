@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TokenEvaluation,
         WeightsDigest,
     )
+    from .device.stories import StoryText, TextWish
     from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
@@ -86,8 +87,10 @@ _HOMES = {
     "Shape": ".rpc.messages",
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
+    "StoryText": ".device.stories",
     "Target": ".device.target",
     "TensorKind": ".rpc.messages",
+    "TextWish": ".device.stories",
     "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
     "WeightsDigest": ".device.results",
@@ -126,8 +129,10 @@ __all__ = [
     "Shape",
     "Source",
     "Status",
+    "StoryText",
     "Target",
     "TensorKind",
+    "TextWish",
     "TokenEvaluation",
     "UgptError",
     "WeightsDigest",

@@ -32,7 +32,7 @@ from ..rpc.messages import (
 )
 from ..rpc.stats import LinkStats
 from ..wording import counted
-from . import evaluation, tensor_transfer
+from . import evaluation, stories, tensor_transfer
 from .bulk import Bulk, Progress, counter
 from .compatibility import table_blamed
 from .ports import VIRTUAL
@@ -46,6 +46,7 @@ from .results import (
     TokenEvaluation,
     WeightsDigest,
 )
+from .stories import StoryText, TextWish
 from .tensors import (
     VALUE_BYTES,
     decode_floats,
@@ -365,6 +366,14 @@ class Device:
             messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
         )
 
+    async def begin_text(self, wish: TextWish) -> StoryText:
+        """Has the pretrained model write a text; raises NoStory if there is none on the board.
+
+        The model that the board trains makes room and comes back when it is asked for. Raises Busy
+        while it is trained.
+        """
+        return await stories.begin_text(self._link, wish)
+
     # Without a host
 
     async def data_store(
@@ -397,10 +406,17 @@ class Device:
         # A device that knows no strides has them all, from the first one wanted on.
         return KeptLosses(result.first or first, result.stride, _losses(result.values, most))
 
-    async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
-        """Enables or disables printing samples by itself from power-up on."""
+    async def autorun(
+        self, enabled: bool, temperature: float = 0.5, *, console: bool = False
+    ) -> None:
+        """Enables or disables printing samples by itself from power-up on.
+
+        With `console` it writes the stories that somebody begins at a serial terminal instead.
+        """
+        if console and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a console")
         with table_blamed(self.hello):
-            await self._link.call(messages.autorun(enabled, temperature))
+            await self._link.call(messages.autorun(enabled, temperature, console))
 
 
 def _losses(data: bytes, most: int) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ from ..device.client import Device
 from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoAnswer, NoRoom
-from ..rpc.messages import DeviceState, Status
+from ..rpc.messages import DeviceState, Loaded, Status
 from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
@@ -149,6 +149,8 @@ class Training:
             device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
         )
         record_device(device, session)
+        if (await device.status()).loaded is Loaded.STORY:
+            self._emit(Notice("The pretrained model leaves the memory to this run."))
         point = await place(device, self._session)
         if self.placed:
             self._emit(Restored(point.step, point.source))
