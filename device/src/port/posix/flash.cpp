@@ -31,6 +31,7 @@ constexpr std::int64_t start_of(std::size_t region) {
 }
 
 constexpr std::int64_t kIdentityPosition = start_of(kFirstRegions) - kIdentityBytes;
+constexpr std::int64_t kEnd = start_of(kRegionCount);
 
 // A file that no folder holds.
 int open_anonymous() {
@@ -101,6 +102,7 @@ bool FileFlash::load_device_id() {
 }
 
 FileFlash::~FileFlash() {
+    if (!mapped_.empty()) munmap(const_cast<std::byte*>(mapped_.data()), mapped_.size());
     close(fd_);
     if (log_fd_ >= 0) close(log_fd_);
 }
@@ -140,6 +142,18 @@ bool FileFlash::read_at(std::int64_t at, std::span<std::byte> out) const {
 
 bool FileFlash::read(Region region, std::uint32_t offset, std::span<std::byte> out) {
     return inside(region, offset, out.size()) && read_at(position(region, offset), out);
+}
+
+// All of the file, so that a page of any size begins where it does. Every byte of it must be there:
+// what a file is too short for cannot be read through a mapping.
+std::span<const std::byte> FileFlash::mapped(Region region) {
+    if (mapped_.empty()) {
+        if (!fill_up_to(kEnd)) return {};
+        void* start = mmap(nullptr, kEnd, PROT_READ, MAP_SHARED, fd_, 0);
+        if (start == MAP_FAILED) return {};
+        mapped_ = {static_cast<const std::byte*>(start), kEnd};
+    }
+    return mapped_.subspan(static_cast<std::size_t>(position(region, 0)), size_bytes(region));
 }
 
 // A hole in the file would read as zeros: what lies before `at` is written as erased.

@@ -35,6 +35,7 @@ class FileFlash : public Flash {
 
     [[nodiscard]] std::uint32_t size_bytes(Region region) const override;
     bool read(Region region, std::uint32_t offset, std::span<std::byte> out) override;
+    [[nodiscard]] std::span<const std::byte> mapped(Region region) override;
     bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) override;
     bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
 
@@ -53,6 +54,7 @@ class FileFlash : public Flash {
     int log_fd_ = -1;
     std::uint64_t device_id_ = 0;
     std::uint64_t bytes_left_ = UINT64_MAX;
+    std::span<const std::byte> mapped_;  // the whole file, once something of it is mapped
 };
 
 }  // namespace ugpt::port::posix
