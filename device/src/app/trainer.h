@@ -16,6 +16,7 @@
 #include "store/checkpoint.h"
 #include "store/data_set.h"
 #include "store/loss_history.h"
+#include "store/model_store.h"
 #include "store/settings.h"
 
 namespace ugpt::app {
@@ -66,6 +67,7 @@ class Trainer {
     [[nodiscard]] store::LossRange read_loss_history(std::uint32_t first, std::span<float> out);
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
+    [[nodiscard]] store::ModelStore& models() { return models_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
     [[nodiscard]] engine::Model& model() { return model_; }
     [[nodiscard]] const store::CheckpointInfo& run() const { return run_; }
@@ -99,6 +101,7 @@ class Trainer {
     store::CheckpointStore checkpoints_;
     store::LossHistory loss_history_;
     store::DataSetStore documents_;
+    store::ModelStore models_;
     store::SettingsStore settings_;
     AutorunSampler autorun_;
     StepProfile profile_;

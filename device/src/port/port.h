@@ -42,8 +42,8 @@ class Flash {
     // 0 if the flash has no such region.
     [[nodiscard]] virtual std::uint32_t size_bytes(Region region) const = 0;
     virtual bool read(Region region, std::uint32_t offset, std::span<std::byte> out) = 0;
-    // The bytes of a region where they lie, from a multiple of 64 bytes on; they show what is written
-    // and erased later. Empty if there is no such region, or if it cannot be shown.
+    // The bytes of a region where they lie, from a multiple of 64 bytes on; they show what is
+    // written and erased later. Empty if there is no such region, or if it cannot be shown.
     [[nodiscard]] virtual std::span<const std::byte> mapped(Region region) = 0;
     virtual bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) = 0;
     // `offset` and `size_bytes` are multiples of kSectorBytes.
