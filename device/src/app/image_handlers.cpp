@@ -31,12 +31,12 @@ rpc::MatrixFormat format_of(const store::ModelImage& image) {
 }
 
 // What the result names lies in the buffers of the trainer.
-rpc::ModelImage describe(Trainer& trainer, std::span<const std::byte> header_bytes) {
+rpc::ImageInfo describe(Trainer& trainer, std::span<const std::byte> header_bytes) {
     const auto room = std::span(trainer.results().bytes).first<store::ImageHeader::kBytes>();
     std::ranges::copy(header_bytes, std::as_writable_bytes(room).begin());
     store::ImageHeader header;
     (void)header.read(std::as_bytes(room));  // it has been read before
-    rpc::ModelImage image;
+    rpc::ImageInfo image;
     image.name = header.name;
     image.licence = header.licence;
     image.size_bytes = header.size_bytes;

@@ -191,16 +191,16 @@ static constexpr Field kLlamaShapeFields[]{
 };
 constinit const Layout LlamaShape::kLayout{kLlamaShapeFields, 8};
 
-static constexpr Field kModelImageFields[]{
-    UGPT_FIELD(ModelImage, whole),
-    UGPT_FIELD(ModelImage, name, max_bytes(63)),
-    UGPT_FIELD(ModelImage, licence, max_bytes(255)),
-    UGPT_FIELD(ModelImage, size_bytes),
-    UGPT_FIELD(ModelImage, sha256, max_bytes(32)),
-    UGPT_FIELD(ModelImage, format),
-    UGPT_FIELD(ModelImage, shape),
+static constexpr Field kImageInfoFields[]{
+    UGPT_FIELD(ImageInfo, whole),
+    UGPT_FIELD(ImageInfo, name, max_bytes(63)),
+    UGPT_FIELD(ImageInfo, licence, max_bytes(255)),
+    UGPT_FIELD(ImageInfo, size_bytes),
+    UGPT_FIELD(ImageInfo, sha256, max_bytes(32)),
+    UGPT_FIELD(ImageInfo, format),
+    UGPT_FIELD(ImageInfo, shape),
 };
-constinit const Layout ModelImage::kLayout{kModelImageFields, 7};
+constinit const Layout ImageInfo::kLayout{kImageInfoFields, 7};
 
 static constexpr Field kProfileFields[]{
     UGPT_FIELD(Profile, tick_hz, range(1u, 4294967295u)),

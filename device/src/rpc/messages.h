@@ -499,7 +499,7 @@ struct LlamaShape {
 };
 
 // The image of a pretrained model in flash.
-struct ModelImage {
+struct ImageInfo {
     static const Layout kLayout;
 
     // Whether it is there; else `image_begin` has announced it, and it has not all come.
@@ -1152,7 +1152,7 @@ struct ImageChecksumsResult {
     std::span<const std::uint8_t> checksums{};
 };
 
-// Says what has come of the image that was begun.
+// Says what is in the flash of the image that was begun, or of the one that is there.
 struct ImageChecksumsParams {
     static constexpr Method kMethod = Method::image_checksums;
     using Result = ImageChecksumsResult;
@@ -1202,7 +1202,7 @@ struct ImageInfoResult {
     static const Layout kLayout;
 
     // The image.
-    ModelImage image{};
+    ImageInfo image{};
 };
 
 // Describes the image in flash, or the one that was begun; `no_image` if there is none.

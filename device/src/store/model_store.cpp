@@ -88,7 +88,9 @@ std::size_t ModelStore::checksums(std::uint32_t first, std::span<std::uint32_t> 
     ImageHeader header;
     const auto announced = unfinished();
     const auto bytes = flash_.mapped(kRegion);
-    if (!announced || header.read(*announced) != ImageFault::none || bytes.empty()) return 0;
+    if (bytes.empty()) return 0;
+    const auto header_bytes = announced ? std::span<const std::byte>(*announced) : bytes;
+    if (header.read(header_bytes) != ImageFault::none || header.size_bytes > bytes.size()) return 0;
     const auto content = bytes.first(header.size_bytes).subspan(kHeaderBytes);
     std::size_t count = 0;
     for (std::uint64_t at = std::uint64_t{first} * kBlockBytes;

@@ -21,6 +21,7 @@ from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
     Hello,
+    ImageInfo,
     ModelInfo,
     Plan,
     Profile,
@@ -31,7 +32,7 @@ from ..rpc.messages import (
     TensorKind,
 )
 from ..rpc.stats import LinkStats
-from . import evaluation, tensor_transfer
+from . import evaluation, image_transfer, tensor_transfer
 from .bulk import Bulk, Progress, counter
 from .ports import VIRTUAL
 from .results import (
@@ -387,3 +388,31 @@ class Device:
     async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
         """Enables or disables printing samples by itself from power-up on."""
         await self._link.call(messages.autorun(enabled, temperature))
+
+    # A pretrained model
+
+    async def image_store(self, content: bytes, progress: Progress | None = None) -> None:
+        """Replaces the pretrained model in flash by this image (docs/model-image.md).
+
+        An interrupted call leaves no model. The next one with the same image sends what is missing.
+        Raises NoRoom, DoesNotFit or BadImage, and leaves the model that is there, if the device
+        refuses the image by its header; BadImage also if it finds it wrong at the end.
+        """
+        header = content[: image_transfer.HEADER_BYTES]
+        if await self._link.call(messages.image_begin(header)):
+            missing = await image_transfer.missing_blocks(self._link.call, content)
+        else:
+            missing = [image_transfer.all_blocks(content)]
+        await image_transfer.send(self._bulk, content, missing, progress)
+        await self._link.call(messages.image_commit())
+
+    async def image_info(self) -> ImageInfo:
+        """The pretrained model in flash, or the one whose push was interrupted.
+
+        Raises NoImage if there is neither.
+        """
+        return await self._link.call(messages.image_info())
+
+    async def image_erase(self) -> None:
+        """Removes the pretrained model from the flash."""
+        await self._link.call(messages.image_erase())

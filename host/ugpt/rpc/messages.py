@@ -622,7 +622,7 @@ LLAMA_SHAPE = Layout(
 
 
 @dataclass(frozen=True, slots=True)
-class ModelImage:
+class ImageInfo:
     """The image of a pretrained model in flash."""
 
     whole: bool
@@ -641,8 +641,8 @@ class ModelImage:
     """Its shape."""
 
 
-MODEL_IMAGE = Layout(
-    "ModelImage",
+IMAGE_INFO = Layout(
+    "ImageInfo",
     (
         Field("whole", "bool"),
         Field("name", "str", most=63),
@@ -652,7 +652,7 @@ MODEL_IMAGE = Layout(
         Field("format", MatrixFormat),
         Field("shape", LLAMA_SHAPE),
     ),
-    ModelImage,
+    ImageInfo,
 )
 
 
@@ -790,7 +790,7 @@ RECORDS: dict[type, Layout] = {
     DataSet: DATA_SET,
     ModelInfo: MODEL_INFO,
     LlamaShape: LLAMA_SHAPE,
-    ModelImage: MODEL_IMAGE,
+    ImageInfo: IMAGE_INFO,
     Profile: PROFILE,
 }
 
@@ -978,7 +978,7 @@ METHODS = table(
         since=1,
     ),
     method("image_commit", Task.TRAINER, (), (), since=1),
-    method("image_info", Task.TRAINER, (), (Field("image", MODEL_IMAGE),), since=1),
+    method("image_info", Task.TRAINER, (), (Field("image", IMAGE_INFO),), since=1),
     method("image_erase", Task.TRAINER, (), (), since=1),
     method(
         "curve",
@@ -1203,7 +1203,7 @@ def image_begin(header: bytes) -> Call[bool]:
 
 
 def image_checksums(first: int, count: int) -> Call[bytes]:
-    """Says what has come of the image that was begun."""
+    """Says what is in the flash of the image that was begun, or of the one that is there."""
     return Call(METHODS["image_checksums"], (first, count))
 
 
@@ -1219,7 +1219,7 @@ def image_commit() -> Call[None]:
     return Call(METHODS["image_commit"], ())
 
 
-def image_info() -> Call[ModelImage]:
+def image_info() -> Call[ImageInfo]:
     """Describes the image in flash, or the one that was begun; `no_image` if there is none."""
     return Call(METHODS["image_info"], ())
 
