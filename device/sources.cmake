@@ -58,6 +58,8 @@ set(UGPT_RPC_SOURCES
 
 set(UGPT_APP_SOURCES
     app/autorun_sampler.cpp
+    app/console_input.cpp
+    app/console_writer.cpp
     app/device.cpp
     app/dispatch.cpp
     app/document_intake.cpp
@@ -67,10 +69,13 @@ set(UGPT_APP_SOURCES
     app/link_handlers.cpp
     app/link_task.cpp
     app/planning.cpp
+    app/text_handlers.cpp
     app/trainer.cpp
     app/trainer_handlers.cpp
+    app/trainer_memory.cpp
     app/trainer_task.cpp
     app/weights_digest.cpp
+    app/writer.cpp
 )
 
 set(UGPT_POSIX_SOURCES

@@ -21,11 +21,6 @@ namespace ugpt::test {
 
 struct PowerCut {};
 
-// Memory at a multiple of 64 bytes.
-struct alignas(64) Line {
-    std::array<std::byte, 64> bytes;
-};
-
 // NOR flash in memory; throws PowerCut when its budget of bytes is used up.
 class MemoryFlash : public port::Flash {
   public:
@@ -49,19 +44,20 @@ class MemoryFlash : public port::Flash {
 
     [[nodiscard]] std::uint32_t size_bytes(port::Region) const override;
     bool read(port::Region region, std::uint32_t offset, std::span<std::byte> out) override;
-    [[nodiscard]] std::span<const std::byte> mapped(port::Region region) override {
-        return bytes_of(region);
-    }
     bool write(port::Region region, std::uint32_t offset,
                std::span<const std::byte> bytes) override;
     bool erase(port::Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+    [[nodiscard]] std::span<const std::byte> mapped(port::Region region) override;
 
   private:
     void pass_gate(port::Region region);
     bool spend_one();  // false if the power is off
-    std::span<std::byte> bytes_of(port::Region region) {
-        return std::as_writable_bytes(std::span(regions_[static_cast<std::size_t>(region)]));
-    }
+    [[nodiscard]] std::span<std::byte> bytes_of(port::Region region);
+
+    // A part of a region, which lies as flash does.
+    struct alignas(64) Line {
+        std::array<std::byte, 64> bytes;
+    };
 
     std::mutex gate_mutex_;
     std::condition_variable gate_changed_;
@@ -182,6 +178,9 @@ class FakePlatform : public port::Platform {
     std::function<void()> on_restart;
 
   private:
+    struct alignas(64) Line {
+        std::array<std::byte, 64> bytes;
+    };
     const ManualClock& clock_;
     std::uint32_t ticks_ = UINT32_MAX - 1000;  // wraps round early
     port::Chip chip_{.name = "fake",

@@ -60,6 +60,12 @@ CallError handle(Trainer& owner, const rpc::SaveParams& params,
                  rpc::SaveResult& result);
 CallError handle(Trainer& owner, const rpc::SampleParams& params,
                  rpc::SampleResult& result);
+CallError handle(Trainer& owner, const rpc::TextBeginParams& params,
+                 rpc::TextBeginResult& result);
+CallError handle(Trainer& owner, const rpc::TextReadParams& params,
+                 rpc::TextReadResult& result);
+CallError handle(Trainer& owner, const rpc::TextStopParams& params,
+                 rpc::TextStopResult& result);
 CallError handle(Trainer& owner, const rpc::DataBeginParams& params,
                  rpc::DataBeginResult& result);
 CallError handle(Trainer& owner, const rpc::DataWriteParams& params,

@@ -7,36 +7,36 @@
 
 namespace ugpt::app {
 
-constexpr std::string_view text_of(store::ImageFault fault) {
+constexpr std::string_view fault_text(store::ImageFault fault) {
     switch (fault) {
         case store::ImageFault::none:
-            return "";
+            return {};
         case store::ImageFault::absent:
-            return "this is no image of a pretrained model";
+            return "This is no image of a pretrained model";
         case store::ImageFault::newer:
-            return "the image has a newer format than this firmware knows";
+            return "The pretrained model has a newer format than this firmware reads";
         case store::ImageFault::misaligned:
-            return "the image does not begin at a multiple of 64 bytes";
+            return "The pretrained model begins at a wrong address";
         case store::ImageFault::header:
-            return "the header of the image is damaged";
+            return "The pretrained model is damaged: its header";
         case store::ImageFault::shape:
-            return "no model can have the shape that the header names";
+            return "The pretrained model is damaged: its shape";
         case store::ImageFault::truncated:
-            return "the image has another size than its header says";
+            return "The pretrained model is damaged: it is cut short";
         case store::ImageFault::table:
-            return "the table of tensors is damaged, or names a wrong tensor";
+            return "The pretrained model is damaged: its table of tensors";
         case store::ImageFault::rope:
-            return "the position embeddings of the image are damaged";
+            return "The pretrained model is damaged: its position embeddings";
         case store::ImageFault::vocabulary:
-            return "the vocabulary of the image is damaged";
+            return "The pretrained model is damaged: its vocabulary";
         case store::ImageFault::tensor:
-            return "a tensor of the image is damaged";
+            return "The pretrained model is damaged: a tensor";
         case store::ImageFault::not_a_number:
-            return "a tensor of the image has a value that is no finite number";
+            return "The pretrained model has a weight that is no number";
         case store::ImageFault::digest:
-            return "the image is not the one that its digest names";
+            return "The pretrained model is damaged: its digest is that of another one";
     }
-    return "";
+    return {};
 }
 
 }  // namespace ugpt::app

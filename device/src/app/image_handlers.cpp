@@ -46,7 +46,7 @@ rpc::ImageInfo describe(Trainer& trainer, std::span<const std::byte> header_byte
 }
 
 CallError refused(store::ImageFault fault) {
-    return {rpc::ErrorCode::bad_image, 0, text_of(fault)};
+    return {rpc::ErrorCode::bad_story, 0, fault_text(fault)};
 }
 
 }  // namespace
@@ -62,6 +62,7 @@ CallError handle(Trainer& trainer, const rpc::ImageBeginParams& params,
     // A text of one token is the least that a model can be asked for.
     const std::uint64_t missing = plan_text(trainer.platform().memory_blocks(), header.shape, 1);
     if (missing > 0) return {rpc::ErrorCode::does_not_fit, saturated(missing)};
+    trainer.forget_story();
     std::uint32_t missing_bytes = 0;
     const store::Result begun = trainer.models().begin(bytes, result.resumed, missing_bytes);
     return {error_code(begun), missing_bytes};
@@ -101,11 +102,12 @@ CallError handle(Trainer& trainer, const rpc::ImageInfoParams&, rpc::ImageInfoRe
         result.image = describe(trainer, *unfinished);
         return {};
     }
-    return fault == store::ImageFault::absent ? CallError(rpc::ErrorCode::no_image)
+    return fault == store::ImageFault::absent ? CallError(rpc::ErrorCode::no_story)
                                               : refused(fault);
 }
 
 CallError handle(Trainer& trainer, const rpc::ImageEraseParams&, rpc::ImageEraseResult&) {
+    trainer.forget_story();
     return error_code(trainer.models().erase());
 }
 

@@ -83,6 +83,8 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.autorun = progress.autorun;
     status.detached = progress.source == rpc::Source::flash && progress.step < progress.target_step;
     status.unsaved = progress.unsaved != 0;
+    status.loaded = progress.loaded;
+    status.writing = progress.writing;
     if (progress.has_gradient_norm != 0) status.gradient_norm = progress.gradient_norm;
     const port::Health health = link.ports().platform.health();
     status.heap_free_bytes = health.heap_free_bytes;

@@ -9,19 +9,15 @@
 
 namespace ugpt::app {
 
-namespace {
-
-engine::Arena measuring(MemoryBlocks blocks) {
+engine::Arena measuring_arena(MemoryBlocks blocks) {
     std::array<std::size_t, engine::Arena::kMaxBlocks> sizes{};
     for (std::size_t i = 0; i < blocks.size(); ++i) sizes[i] = blocks[i].size();
     return engine::Arena::measuring(std::span(sizes).first(blocks.size()));
 }
 
-}  // namespace
-
 engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
                         const engine::Recipe& recipe, std::uint32_t vocabulary_bytes) {
-    engine::Arena arena = measuring(blocks);
+    engine::Arena arena = measuring_arena(blocks);
     (void)arena.take(vocabulary_bytes);
     return engine::Model::plan(shape, recipe, arena);
 }
@@ -66,7 +62,7 @@ rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
 
 std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
                         std::uint32_t positions) {
-    engine::Arena arena = measuring(blocks);
+    engine::Arena arena = measuring_arena(blocks);
     return engine::infer::LanguageModel::plan(shape, positions, arena).missing_bytes;
 }
 

@@ -14,6 +14,9 @@ namespace ugpt::app {
 
 using MemoryBlocks = std::span<const std::span<std::byte>>;
 
+// An arena that only counts, of the same blocks.
+[[nodiscard]] engine::Arena measuring_arena(MemoryBlocks blocks);
+
 // The plan of a model whose vocabulary takes `vocabulary_bytes` of the same memory.
 [[nodiscard]] engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
                                       const engine::Recipe& recipe, std::uint32_t vocabulary_bytes);

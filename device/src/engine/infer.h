@@ -123,6 +123,9 @@ struct Choice {
     float uniform = 0.0f;  // the random number, in [0, 1)
 };
 
+// The random number for one token of the text of a seed, counted from 0 behind the prompt.
+[[nodiscard]] float uniform_of(std::uint64_t seed, std::uint32_t drawn);
+
 // A handle to a model in the arena that it was created in.
 class LanguageModel {
   public:

@@ -42,12 +42,12 @@ class Flash {
     // 0 if the flash has no such region.
     [[nodiscard]] virtual std::uint32_t size_bytes(Region region) const = 0;
     virtual bool read(Region region, std::uint32_t offset, std::span<std::byte> out) = 0;
-    // The bytes of a region where they lie, from a multiple of 64 bytes on; they show what is
-    // written and erased later. Empty if there is no such region, or if it cannot be shown.
-    [[nodiscard]] virtual std::span<const std::byte> mapped(Region region) = 0;
     virtual bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) = 0;
     // `offset` and `size_bytes` are multiples of kSectorBytes.
     virtual bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) = 0;
+    // A region as memory that begins at a multiple of 64 bytes, for as long as the flash lasts;
+    // what is written shows in it. Empty if there is no such region, or it cannot be had.
+    [[nodiscard]] virtual std::span<const std::byte> mapped(Region region) = 0;
 };
 
 // Wakes one waiting task; set while nobody waits, it ends the next wait.
@@ -121,6 +121,8 @@ class Platform {
     [[nodiscard]] virtual Health health() = 0;
     // The blocks of memory that tensors can use; taken once, at start.
     [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
+    // More of it, of which the chip reads and writes whole words only; empty if there is none.
+    [[nodiscard]] virtual std::span<std::byte> word_memory() { return {}; }
     [[nodiscard]] virtual std::uint64_t now_us() = 0;
     // The finest counter there is, of cycles on a chip; wraps round. Each core may have its own.
     [[nodiscard]] virtual std::uint32_t ticks() = 0;

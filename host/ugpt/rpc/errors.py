@@ -313,21 +313,6 @@ class BadData(DeviceError):
     CODE = ErrorCode.BAD_DATA
 
 
-class NoImage(DeviceError):
-    """The flash holds no pretrained model."""
-
-    CODE = ErrorCode.NO_IMAGE
-
-
-class BadImage(DeviceError):
-    """The image of a pretrained model is damaged, or not one that the device can use."""
-
-    CODE = ErrorCode.BAD_IMAGE
-
-    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
-        super().__init__(code, message[:1].upper() + message[1:], detail, advice)
-
-
 _BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
 
 

@@ -1,6 +1,7 @@
 // The forward pass of one token.
 #include "engine/infer/state.h"
 #include "engine/numeric/bits.h"
+#include "engine/numeric/random.h"
 #include "engine/sampling/sampler.h"
 
 namespace ugpt::engine::infer {
@@ -145,6 +146,10 @@ void mlp(State& state, std::uint32_t layer) {
 }
 
 }  // namespace
+
+float uniform_of(std::uint64_t seed, std::uint32_t drawn) {
+    return random_uniform(seed, 0, drawn);
+}
 
 const Shape& LanguageModel::shape() const {
     return (empty() ? kNoModel : *state_).weights.shape;

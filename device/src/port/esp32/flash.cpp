@@ -41,10 +41,6 @@ bool PartitionFlash::read(Region region, std::uint32_t offset, std::span<std::by
     return true;
 }
 
-std::span<const std::byte> PartitionFlash::mapped(Region region) {
-    return {find(region).mapped, size_bytes(region)};
-}
-
 bool PartitionFlash::write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) {
     const Place& place = find(region);
     return place.partition != nullptr &&

@@ -30,8 +30,8 @@ constexpr std::int64_t start_of(std::size_t region) {
     return at;
 }
 
+constexpr std::size_t kWholeBytes = static_cast<std::size_t>(start_of(kRegionCount));
 constexpr std::int64_t kIdentityPosition = start_of(kFirstRegions) - kIdentityBytes;
-constexpr std::int64_t kEnd = start_of(kRegionCount);
 
 // A file that no folder holds.
 int open_anonymous() {
@@ -102,7 +102,7 @@ bool FileFlash::load_device_id() {
 }
 
 FileFlash::~FileFlash() {
-    if (!mapped_.empty()) munmap(const_cast<std::byte*>(mapped_.data()), mapped_.size());
+    if (whole_ != nullptr) munmap(whole_, kWholeBytes);
     close(fd_);
     if (log_fd_ >= 0) close(log_fd_);
 }
@@ -142,18 +142,6 @@ bool FileFlash::read_at(std::int64_t at, std::span<std::byte> out) const {
 
 bool FileFlash::read(Region region, std::uint32_t offset, std::span<std::byte> out) {
     return inside(region, offset, out.size()) && read_at(position(region, offset), out);
-}
-
-// All of the file, so that a page of any size begins where it does. Every byte of it must be there:
-// what a file is too short for cannot be read through a mapping.
-std::span<const std::byte> FileFlash::mapped(Region region) {
-    if (mapped_.empty()) {
-        if (!fill_up_to(kEnd)) return {};
-        void* start = mmap(nullptr, kEnd, PROT_READ, MAP_SHARED, fd_, 0);
-        if (start == MAP_FAILED) return {};
-        mapped_ = {static_cast<const std::byte*>(start), kEnd};
-    }
-    return mapped_.subspan(static_cast<std::size_t>(position(region, 0)), size_bytes(region));
 }
 
 // A hole in the file would read as zeros: what lies before `at` is written as erased.
@@ -204,6 +192,18 @@ bool FileFlash::erase(Region region, std::uint32_t offset, std::uint32_t size) {
     for (std::uint32_t done = 0; done < size; done += kSectorBytes)
         if (!store(position(region, offset + done), erased)) return false;
     return true;
+}
+
+// Memory behind the end of a file must not be touched, so the file grows to the region's end. The
+// whole of it is mapped, because a region need not begin with a page.
+std::span<const std::byte> FileFlash::mapped(Region region) {
+    if (!fill_up_to(position(region, size_bytes(region)))) return {};
+    if (whole_ == nullptr) {
+        void* memory = mmap(nullptr, kWholeBytes, PROT_READ, MAP_SHARED, fd_, 0);
+        if (memory == MAP_FAILED) return {};
+        whole_ = memory;
+    }
+    return {static_cast<const std::byte*>(whole_) + position(region, 0), size_bytes(region)};
 }
 
 }  // namespace ugpt::port::posix

@@ -35,9 +35,9 @@ class FileFlash : public Flash {
 
     [[nodiscard]] std::uint32_t size_bytes(Region region) const override;
     bool read(Region region, std::uint32_t offset, std::span<std::byte> out) override;
-    [[nodiscard]] std::span<const std::byte> mapped(Region region) override;
     bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) override;
     bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+    [[nodiscard]] std::span<const std::byte> mapped(Region region) override;
 
   private:
     explicit FileFlash(int fd) : fd_(fd) {}
@@ -52,9 +52,9 @@ class FileFlash : public Flash {
 
     int fd_;
     int log_fd_ = -1;
+    void* whole_ = nullptr;  // all regions as memory, once one of them is wanted so
     std::uint64_t device_id_ = 0;
     std::uint64_t bytes_left_ = UINT64_MAX;
-    std::span<const std::byte> mapped_;  // the whole file, once something of it is mapped
 };
 
 }  // namespace ugpt::port::posix

@@ -18,9 +18,6 @@ class PacedFlash : public Flash {
     bool read(Region region, std::uint32_t offset, std::span<std::byte> out) override {
         return flash_.read(region, offset, out);
     }
-    [[nodiscard]] std::span<const std::byte> mapped(Region region) override {
-        return flash_.mapped(region);
-    }
     bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) override {
         const Time begun = std::chrono::steady_clock::now();
         const std::uint32_t first = offset / kPageBytes;
@@ -35,6 +32,10 @@ class PacedFlash : public Flash {
         if (!flash_.erase(region, offset, size_bytes)) return false;
         platform_.take_time(begun, size_bytes / kSectorBytes * kErase);
         return true;
+    }
+    // Free as well.
+    [[nodiscard]] std::span<const std::byte> mapped(Region region) override {
+        return flash_.mapped(region);
     }
 
   private:
