@@ -18,7 +18,7 @@ UgptError
 |-- DeviceError             the device refused a request, one class for each code of the schema
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
 |   `-- DocumentGap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, RunMismatch, BadData,
-|       HandshakeRequired
+|       HandshakeRequired, NoStory, BadStory, LongPrompt
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name

@@ -22,8 +22,13 @@ ELSEWHERE = {
     "make test": "it is what runs here",
     "uv tool install .": "tests/test_wheel.py installs what this installs",
 }
-NEEDS_A_BOARD = {"ugpt flash": "There is no board to flash"}
-"""What is said without one. tests/e2e/test_flash.py flashes the loader of an emulated ROM."""
+NEEDS_SOMETHING = {
+    "ugpt flash": "There is no board to flash",
+    'ugpt write "Once upon a time"': "ugpt model push",
+    "ugpt autorun on --console": "ugpt model push",
+}
+"""What is said without a board, or without a model on it. test_flash.py flashes the loader of an
+emulated ROM, test_write.py and test_console.py have models."""
 
 FILES = {
     "poems.txt": "The rain has stopped.\nA light in every window,\nand the road is long.\n" * 9,
@@ -66,9 +71,9 @@ def test_every_command_of_the_readme(tmp_path: Path) -> None:
         done = shell(command, tmp_path)
         said = f"{command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in said
-        if command in NEEDS_A_BOARD:
+        if command in NEEDS_SOMETHING:
             assert done.returncode == 1, said
-            assert NEEDS_A_BOARD[command] in said
+            assert NEEDS_SOMETHING[command] in said
         else:
             assert done.returncode == 0, said
         ran += 1

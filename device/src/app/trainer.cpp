@@ -258,7 +258,9 @@ rpc::DeviceState Trainer::resting_state() const {
     return training() ? rpc::DeviceState::training : rpc::DeviceState::idle;
 }
 
-rpc::ErrorCode Trainer::set_autorun(const store::Settings& settings) {
+CallError Trainer::set_autorun(const store::Settings& settings) {
+    if (settings.console)
+        if (const CallError error = writer_.prepare({}); error.refused()) return error;
     const rpc::ErrorCode error = autorun_.set(settings);
     publish(resting_state());
     return error;

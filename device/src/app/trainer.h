@@ -64,7 +64,8 @@ class Trainer {
     void weights_changed() { weights_saved_ = in_flash_ = false; }
     void vocabulary_changed() { in_flash_ = false; }
     [[nodiscard]] base::Sha256::Digest digest();
-    rpc::ErrorCode set_autorun(const store::Settings& settings);
+    // A console is refused without a pretrained model in flash.
+    CallError set_autorun(const store::Settings& settings);
     // The profile starts from zero when it is switched on.
     void set_profiling(bool enabled);
     [[nodiscard]] const StepProfile& profile() const { return profile_; }

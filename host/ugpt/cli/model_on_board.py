@@ -9,7 +9,7 @@ from ..device.bulk import Progress
 from ..device.client import Device
 from ..models.image import ModelImage
 from ..models.layouts import TensorFormat
-from ..rpc.errors import BadImage, NoImage, NoRoom
+from ..rpc.errors import BadStory, NoRoom, NoStory
 from ..rpc.messages import ErrorCode, ImageInfo
 from ..view.output import say
 from ..view.style import byte_count
@@ -48,7 +48,7 @@ async def push_image(device: Device, image: ModelImage, progress: Progress) -> b
 async def _present(device: Device) -> ImageInfo | None:
     try:
         return await device.image_info()
-    except (NoImage, BadImage):
+    except (NoStory, BadStory):
         return None
 
 

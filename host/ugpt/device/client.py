@@ -32,7 +32,7 @@ from ..rpc.messages import (
     TensorKind,
 )
 from ..rpc.stats import LinkStats
-from . import evaluation, image_transfer, tensor_transfer
+from . import evaluation, image_transfer, stories, tensor_transfer
 from .bulk import Bulk, Progress, counter
 from .ports import VIRTUAL
 from .results import (
@@ -45,6 +45,7 @@ from .results import (
     TokenEvaluation,
     WeightsDigest,
 )
+from .stories import StoryText, TextWish
 from .tensors import (
     VALUE_BYTES,
     decode_floats,
@@ -354,6 +355,14 @@ class Device:
             messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
         )
 
+    async def begin_text(self, wish: TextWish) -> StoryText:
+        """Has the pretrained model write a text; raises NoStory if there is none on the board.
+
+        The model that the board trains makes room and comes back when it is asked for. Raises Busy
+        while it is trained.
+        """
+        return await stories.begin_text(self._link, wish)
+
     # Without a host
 
     async def data_store(
@@ -385,9 +394,16 @@ class Device:
         # A device that knows no strides has them all, from the first one wanted on.
         return KeptLosses(result.first or first, result.stride, decode_floats(result.values))
 
-    async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
-        """Enables or disables printing samples by itself from power-up on."""
-        await self._link.call(messages.autorun(enabled, temperature))
+    async def autorun(
+        self, enabled: bool, temperature: float = 0.5, *, console: bool = False
+    ) -> None:
+        """Enables or disables printing samples by itself from power-up on.
+
+        With `console` it writes the stories that somebody begins at a serial terminal instead.
+        """
+        if console and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a console")
+        await self._link.call(messages.autorun(enabled, temperature, console))
 
     # A pretrained model
 
@@ -395,8 +411,8 @@ class Device:
         """Replaces the pretrained model in flash by this image (docs/model-image.md).
 
         An interrupted call leaves no model. The next one with the same image sends what is missing.
-        Raises NoRoom, DoesNotFit or BadImage, and leaves the model that is there, if the device
-        refuses the image by its header; BadImage also if it finds it wrong at the end.
+        Raises NoRoom, DoesNotFit or BadStory, and leaves the model that is there, if the device
+        refuses the image by its header; BadStory also if it finds it wrong at the end.
         """
         header = content[: image_transfer.HEADER_BYTES]
         if await self._link.call(messages.image_begin(header)):
@@ -409,7 +425,7 @@ class Device:
     async def image_info(self) -> ImageInfo:
         """The pretrained model in flash, or the one whose push was interrupted.
 
-        Raises NoImage if there is neither.
+        Raises NoStory if there is neither.
         """
         return await self._link.call(messages.image_info())
 

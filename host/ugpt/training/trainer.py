@@ -17,7 +17,7 @@ from enum import Enum
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
-from ..rpc.messages import DeviceState
+from ..rpc.messages import DeviceState, Loaded
 from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
@@ -147,6 +147,8 @@ class Training:
             device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
         )
         record_device(device, session)
+        if (await device.status()).loaded is Loaded.STORY:
+            self._emit(Notice("The pretrained model leaves the memory to this run."))
         point = await place(device, self._session)
         if self.placed:
             self._emit(Restored(point.step, point.source))

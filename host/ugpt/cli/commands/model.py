@@ -10,7 +10,7 @@ import typer
 from ...device.target import Target
 from ...models.image import ModelImage
 from ...models.reading import is_image, read_image_file, write_image_file
-from ...rpc.errors import BadImage, NoImage
+from ...rpc.errors import BadStory, NoStory
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count
@@ -152,9 +152,9 @@ async def _list(files: list[Path], target: Target, json: bool) -> None:
     async with target.connect() as device:
         try:
             stored = await device.image_info()
-        except NoImage:
+        except NoStory:
             stored = None
-        except BadImage as error:
+        except BadStory as error:
             stored = None
             say(f"remark: {error}")
         images = {str(each): read_image_file(each) for each in files}
@@ -196,7 +196,7 @@ async def _remove(target: Target, json: bool) -> None:
     async with target.connect() as device:
         try:
             name = (await device.image_info()).name
-        except BadImage:
+        except BadStory:
             name = "the damaged model"
         await device.image_erase()
         if json:

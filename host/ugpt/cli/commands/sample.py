@@ -15,7 +15,7 @@ from ...data.known import KnownTexts
 from ...device.client import Device
 from ...device.target import Target
 from ...errors import UgptError
-from ...rpc.messages import METHODS
+from ...rpc.messages import METHODS, Loaded
 from ...training.belonging import require_last_device
 from ...training.originality import NewTexts, texts_of_model
 from ...training.sampling import TEMPERATURE, SampledText, sample_texts
@@ -152,6 +152,8 @@ async def _sample(target: Target, asked: _Asked) -> bool:
     """Prints texts; returns whether all that were wanted could be had."""
     async with target.connect() as device:
         require_last_device(device, "sample")
+        if (await device.status()).loaded is Loaded.STORY:
+            say("The pretrained model leaves the memory to the one that was trained.")
         say(f"{device.description}, seed {asked.seed}")
         if asked.new:
             return await _sample_new(device, asked)
