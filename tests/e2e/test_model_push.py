@@ -177,6 +177,16 @@ def test_the_power_is_cut_at_any_place_of_a_push(
         assert flash_content(flash, len(NEW.content)) == NEW.content, place
 
 
+def test_a_push_that_fails_says_what_is_left(
+    tmp_path: Path, ugpt: Program, acts: list[tuple[str, int, int]]
+) -> None:
+    (tmp_path / "new.ugpt").write_bytes(NEW.content)
+    cut = next(begin for act, begin, _ in acts if act == "write at 512") + 1
+    with device_process(tmp_path / "flash", "--power-cut-after", str(cut)) as (_, port):
+        said = ugpt("model", "push", "new.ugpt", "--port", port, status=1).err
+    assert "The push was not completed: no model is on the board. Push again to go on." in said
+
+
 def test_images_with_every_field_corrupted(tmp_path: Path) -> None:
     """A lying host: what a header tells leaves the old model, what comes later leaves none."""
 

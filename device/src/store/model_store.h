@@ -45,8 +45,8 @@ class ModelStore {
     Result begin(std::span<const std::byte> header, bool& resumed, std::uint32_t& missing_bytes);
     // Part of what follows the header; the same part again changes nothing.
     Result write(std::uint32_t offset, std::span<const std::byte> bytes);
-    // The CRCs of the blocks from `first` on of what follows the header of an image that is there or
-    // was announced. Returns how many there are.
+    // The CRCs of the blocks from `first` on of what follows the header of an image that is there
+    // or was announced. Returns how many there are.
     std::size_t checksums(std::uint32_t first, std::span<std::uint32_t> out);
     // Checks what has come and makes it the image. If it is none, the push has to begin anew.
     PushResult commit();
