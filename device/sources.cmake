@@ -33,8 +33,10 @@ set(UGPT_BASE_SOURCES
 set(UGPT_STORE_SOURCES
     store/checkpoint.cpp
     store/data_set.cpp
+    store/image_header.cpp
     store/loss_history.cpp
     store/model_image.cpp
+    store/model_store.cpp
     store/settings.cpp
 )
 
@@ -63,6 +65,7 @@ set(UGPT_APP_SOURCES
     app/document_intake.cpp
     app/document_queue.cpp
     app/handlers.cpp
+    app/image_handlers.cpp
     app/link_handlers.cpp
     app/link_task.cpp
     app/planning.cpp

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.test_models import legacy_file, tokenizer_file
 from tests.support.commands import TIMEOUT_S
 from ugpt.cli.group import load_command
 
@@ -24,11 +25,8 @@ ELSEWHERE = {
 }
 NEEDS_SOMETHING = {
     "ugpt flash": "There is no board to flash",
-    'ugpt write "Once upon a time"': "ugpt model push",
-    "ugpt autorun on --console": "ugpt model push",
 }
-"""What is said without a board, or without a model on it. test_flash.py flashes the loader of an
-emulated ROM, test_write.py and test_console.py have models."""
+"""What is said without a board. test_flash.py flashes the loader of an emulated ROM."""
 
 FILES = {
     "poems.txt": "The rain has stopped.\nA light in every window,\nand the road is long.\n" * 9,
@@ -36,6 +34,9 @@ FILES = {
     "towns.txt": "Rome\nPARIS\nparis\nOslo\nBern\n" * 10,
     "towns.csv": "id,name\n" + "".join(f"{i},town{i}\n" for i in range(40)),
 }
+
+MODEL = {"stories260K.bin": legacy_file(True), "tok512.bin": tokenizer_file()}
+"""A much smaller one, under the names that the README has."""
 
 
 def commands() -> list[str]:
@@ -63,6 +64,8 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_every_command_of_the_readme(tmp_path: Path) -> None:
     for name, content in FILES.items():
         (tmp_path / name).write_text(content)
+    for name, model in MODEL.items():
+        (tmp_path / name).write_bytes(model)
     (tmp_path / "home").mkdir()
     ran = 0
     for command in commands():

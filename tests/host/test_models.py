@@ -16,7 +16,7 @@ from ugpt.models.layouts import TensorFormat
 from ugpt.models.llama2c import read_llama2c
 from ugpt.models.rope import rope_steps
 
-SIZES = (8, 12, 2, 4, 2, 300, 16)
+SIZES = (8, 12, 2, 4, 2, 300, 64)
 """Width, hidden, layers, heads, kv heads, vocabulary, context."""
 
 

@@ -60,6 +60,12 @@ rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
         .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
 }
 
+std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
+                        std::uint32_t positions) {
+    engine::Arena arena = measuring_arena(blocks);
+    return engine::infer::LanguageModel::plan(shape, positions, arena).missing_bytes;
+}
+
 std::uint32_t saturated(std::uint64_t value) {
     return static_cast<std::uint32_t>(
         std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));

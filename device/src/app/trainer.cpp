@@ -30,6 +30,7 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       checkpoints_(flash),
       loss_history_(flash),
       documents_(flash),
+      models_(flash),
       settings_(flash),
       autorun_(settings_, platform.entropy()),
       profile_(platform),

@@ -17,6 +17,7 @@
 #include "store/checkpoint.h"
 #include "store/data_set.h"
 #include "store/loss_history.h"
+#include "store/model_store.h"
 #include "store/settings.h"
 
 namespace ugpt::app {
@@ -84,9 +85,12 @@ class Trainer {
     // The same for a person at a serial terminal.
     CallError begin_typed_text(std::uint32_t text_id, std::string_view prompt);
     void stop_text();
+    // To be called before the pretrained model in flash changes.
+    void forget_story();
     [[nodiscard]] const Writer& writer() const { return writer_; }
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
+    [[nodiscard]] store::ModelStore& models() { return models_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
     [[nodiscard]] engine::Model& model() { return model_; }
     [[nodiscard]] const store::CheckpointInfo& run() const { return run_; }
@@ -127,6 +131,7 @@ class Trainer {
     store::CheckpointStore checkpoints_;
     store::LossHistory loss_history_;
     store::DataSetStore documents_;
+    store::ModelStore models_;
     store::SettingsStore settings_;
     AutorunSampler autorun_;
     StepProfile profile_;

@@ -67,6 +67,11 @@ void Trainer::stop_text() {
     publish(resting_state());
 }
 
+void Trainer::forget_story() {
+    writer_.forget();
+    publish(resting_state());
+}
+
 bool Trainer::write_token() {
     if (!writer_.advance()) return false;
     if (!writer_.writing()) publish(resting_state());

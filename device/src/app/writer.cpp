@@ -1,9 +1,10 @@
 #include "app/writer.h"
 
 #include <algorithm>
-#include <array>
 
+#include "app/image_faults.h"
 #include "app/planning.h"
+#include "store/model_store.h"
 
 namespace ugpt::app {
 namespace {
@@ -12,35 +13,6 @@ using store::ImageFault;
 
 // What can be returned at once; the vocabularies in use have pieces of a tenth of that.
 constexpr std::size_t kMostPieceBytes = 512;
-
-std::string_view fault_text(ImageFault fault) {
-    switch (fault) {
-        case ImageFault::none:
-        case ImageFault::absent:
-            return "There is no pretrained model in the flash";
-        case ImageFault::newer:
-            return "The pretrained model in the flash has a newer format than this firmware reads";
-        case ImageFault::misaligned:
-            return "The pretrained model in the flash begins at a wrong address";
-        case ImageFault::header:
-            return "The pretrained model in the flash is damaged: its header";
-        case ImageFault::shape:
-            return "The pretrained model in the flash is damaged: its shape";
-        case ImageFault::truncated:
-            return "The pretrained model in the flash is damaged: it is cut short";
-        case ImageFault::table:
-            return "The pretrained model in the flash is damaged: its table of tensors";
-        case ImageFault::rope:
-            return "The pretrained model in the flash is damaged: its position embeddings";
-        case ImageFault::vocabulary:
-            return "The pretrained model in the flash is damaged: its vocabulary";
-        case ImageFault::tensor:
-            return "The pretrained model in the flash is damaged: a tensor";
-        case ImageFault::not_a_number:
-            return "The pretrained model in the flash has a weight that is no number";
-    }
-    return {};
-}
 
 bool has_long_piece(const engine::Vocabulary& vocabulary) {
     for (std::size_t i = 0; i < vocabulary.size(); ++i)
@@ -58,12 +30,8 @@ Writer::Writer(port::Platform& platform, port::Flash& flash, port::Helper* helpe
 // Most of the time goes into the checksums of all of it.
 CallError Writer::open() {
     if (opened_) return {};
-    std::array<std::byte, 16> first;
-    if (!flash_.read(port::Region::model, 0, first) || !store::ModelImage::begins(first))
-        return rpc::ErrorCode::no_story;
-    const auto flash = flash_.mapped(port::Region::model);
-    if (flash.empty()) return rpc::ErrorCode::flash_failed;
-    const ImageFault fault = image_.open(flash);
+    const ImageFault fault = store::ModelStore(flash_).open(image_);
+    if (fault == ImageFault::absent) return rpc::ErrorCode::no_story;
     if (fault != ImageFault::none)
         return {rpc::ErrorCode::bad_story, image_.faulty_tensor(), fault_text(fault)};
     if (has_long_piece(image_.vocabulary()))

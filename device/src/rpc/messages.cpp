@@ -54,7 +54,7 @@ std::string_view error_text(ErrorCode code) {
         case ErrorCode::no_story:
             return "There is no pretrained model in the flash.";
         case ErrorCode::bad_story:
-            return "The pretrained model in the flash is damaged, or newer than the firmware.";
+            return "The pretrained model is damaged, or newer than the firmware.";
         case ErrorCode::long_prompt:
             return "The prompt fills the context; detail carries its tokens.";
         case ErrorCode::hello_first:
@@ -191,6 +191,29 @@ static constexpr Field kModelInfoFields[]{
     UGPT_FIELD(ModelInfo, step),
 };
 constinit const Layout ModelInfo::kLayout{kModelInfoFields, 5};
+
+static constexpr Field kLlamaShapeFields[]{
+    UGPT_FIELD(LlamaShape, n_layer),
+    UGPT_FIELD(LlamaShape, n_embd),
+    UGPT_FIELD(LlamaShape, n_head),
+    UGPT_FIELD(LlamaShape, n_kv_head),
+    UGPT_FIELD(LlamaShape, n_hidden),
+    UGPT_FIELD(LlamaShape, vocab_size),
+    UGPT_FIELD(LlamaShape, context),
+    UGPT_FIELD(LlamaShape, tied_classifier),
+};
+constinit const Layout LlamaShape::kLayout{kLlamaShapeFields, 8};
+
+static constexpr Field kImageInfoFields[]{
+    UGPT_FIELD(ImageInfo, whole),
+    UGPT_FIELD(ImageInfo, name, max_bytes(63)),
+    UGPT_FIELD(ImageInfo, licence, max_bytes(255)),
+    UGPT_FIELD(ImageInfo, size_bytes),
+    UGPT_FIELD(ImageInfo, sha256, max_bytes(32)),
+    UGPT_FIELD(ImageInfo, format),
+    UGPT_FIELD(ImageInfo, shape),
+};
+constinit const Layout ImageInfo::kLayout{kImageInfoFields, 7};
 
 static constexpr Field kProfileFields[]{
     UGPT_FIELD(Profile, tick_hz, range(1u, 4294967295u)),
@@ -501,6 +524,50 @@ static constexpr Field kDataInfoResultFields[]{
 constinit const Layout DataInfoResult::kLayout{kDataInfoResultFields, 1};
 
 constinit const Layout DataInfoParams::kLayout{};
+
+static constexpr Field kImageBeginResultFields[]{
+    UGPT_FIELD(ImageBeginResult, resumed),
+};
+constinit const Layout ImageBeginResult::kLayout{kImageBeginResultFields, 1};
+
+static constexpr Field kImageBeginParamsFields[]{
+    UGPT_FIELD(ImageBeginParams, header, max_bytes(512)),
+};
+constinit const Layout ImageBeginParams::kLayout{kImageBeginParamsFields, 1};
+
+static constexpr Field kImageChecksumsResultFields[]{
+    UGPT_FIELD(ImageChecksumsResult, checksums, max_bytes(512)),
+};
+constinit const Layout ImageChecksumsResult::kLayout{kImageChecksumsResultFields, 1};
+
+static constexpr Field kImageChecksumsParamsFields[]{
+    UGPT_FIELD(ImageChecksumsParams, first),
+    UGPT_FIELD(ImageChecksumsParams, count, range(1u, 128u)),
+};
+constinit const Layout ImageChecksumsParams::kLayout{kImageChecksumsParamsFields, 2};
+
+constinit const Layout ImageWriteResult::kLayout{};
+
+static constexpr Field kImageWriteParamsFields[]{
+    UGPT_FIELD(ImageWriteParams, offset, range(512u, 4294967295u)),
+    UGPT_FIELD(ImageWriteParams, content, max_bytes(8000)),
+};
+constinit const Layout ImageWriteParams::kLayout{kImageWriteParamsFields, 2};
+
+constinit const Layout ImageCommitResult::kLayout{};
+
+constinit const Layout ImageCommitParams::kLayout{};
+
+static constexpr Field kImageInfoResultFields[]{
+    UGPT_FIELD(ImageInfoResult, image),
+};
+constinit const Layout ImageInfoResult::kLayout{kImageInfoResultFields, 1};
+
+constinit const Layout ImageInfoParams::kLayout{};
+
+constinit const Layout ImageEraseResult::kLayout{};
+
+constinit const Layout ImageEraseParams::kLayout{};
 
 static constexpr Field kCurveResultFields[]{
     UGPT_FIELD(CurveResult, values, max_bytes(8000)),

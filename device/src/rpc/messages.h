@@ -104,6 +104,20 @@ enum class MomentFormat : std::uint8_t {
 template <>
 inline constexpr std::uint32_t kKnownValues<MomentFormat> = 0x7;
 
+// How the matrices of a pretrained model are stored; docs/model-image.md has the layouts.
+enum class MatrixFormat : std::uint8_t {
+    // They have not all come.
+    unknown = 0,
+    // Four bytes a weight.
+    f32 = 1,
+    // A byte a weight, and scales.
+    q8 = 2,
+    // Some one way, some another.
+    mixed = 3,
+};
+template <>
+inline constexpr std::uint32_t kKnownValues<MatrixFormat> = 0xf;
+
 // Which model has the memory. The other one lies in the flash, and is loaded when it is asked for.
 enum class Loaded : std::uint8_t {
     // None.
@@ -173,7 +187,7 @@ enum class ErrorCode : std::uint8_t {
     bad_data = 17,
     // There is no pretrained model in the flash.
     no_story = 18,
-    // The pretrained model in the flash is damaged, or newer than the firmware.
+    // The pretrained model is damaged, or newer than the firmware.
     bad_story = 19,
     // The prompt fills the context; detail carries its tokens.
     long_prompt = 20,
@@ -216,12 +230,18 @@ enum class Method : std::uint8_t {
     data_write,
     data_commit,
     data_info,
+    image_begin,
+    image_checksums,
+    image_write,
+    image_commit,
+    image_info,
+    image_erase,
     curve,
     autorun,
     self_test,
     profile,
 };
-inline constexpr std::array<std::string_view, 35> kMethods{
+inline constexpr std::array<std::string_view, 41> kMethods{
     "hello",
     "ping",
     "set_baud",
@@ -253,6 +273,12 @@ inline constexpr std::array<std::string_view, 35> kMethods{
     "data_write",
     "data_commit",
     "data_info",
+    "image_begin",
+    "image_checksums",
+    "image_write",
+    "image_commit",
+    "image_info",
+    "image_erase",
     "curve",
     "autorun",
     "self_test",
@@ -507,6 +533,51 @@ struct ModelInfo {
     std::uint32_t step = 0;
 
     bool operator==(const ModelInfo&) const = default;
+};
+
+// The shape of a pretrained model: RMSNorm with gains, rotary position embeddings, grouped key-
+// value heads, SwiGLU.
+struct LlamaShape {
+    static const Layout kLayout;
+
+    // Transformer blocks.
+    std::uint32_t n_layer = 0;
+    // Width of the residual stream.
+    std::uint32_t n_embd = 0;
+    // Attention heads in a block.
+    std::uint32_t n_head = 0;
+    // Keys and values that they share.
+    std::uint32_t n_kv_head = 0;
+    // Width of the multilayer perceptrons.
+    std::uint32_t n_hidden = 0;
+    // Tokens.
+    std::uint32_t vocab_size = 0;
+    // Positions that it was trained for.
+    std::uint32_t context = 0;
+    // Whether the logits are products with the embedding.
+    bool tied_classifier = false;
+
+    bool operator==(const LlamaShape&) const = default;
+};
+
+// The image of a pretrained model in flash.
+struct ImageInfo {
+    static const Layout kLayout;
+
+    // Whether it is there; else `image_begin` has announced it, and it has not all come.
+    bool whole = false;
+    // What it is called. (At most 63 bytes.)
+    std::string_view name{};
+    // Its licence, or nothing. (At most 255 bytes.)
+    std::string_view licence{};
+    // Of the whole image.
+    std::uint32_t size_bytes = 0;
+    // Its digest, as in its header. (At most 32 bytes.)
+    std::span<const std::uint8_t> sha256{};
+    // How its matrices are stored.
+    MatrixFormat format{};
+    // Its shape.
+    LlamaShape shape{};
 };
 
 // Where the time of training goes: ticks of a counter in each part of a step, forward and backward
@@ -1195,6 +1266,110 @@ struct DataInfoResult {
 struct DataInfoParams {
     static constexpr Method kMethod = Method::data_info;
     using Result = DataInfoResult;
+    static const Layout kLayout;
+};
+
+// What `image_begin` returns.
+struct ImageBeginResult {
+    static const Layout kLayout;
+
+    // Whether parts of it are there; `image_checksums` says which.
+    bool resumed = false;
+
+    bool operator==(const ImageBeginResult&) const = default;
+};
+
+// Makes room for the image of a pretrained model, whose content is sent next. What is refused
+// leaves the image that is there: `no_room`, `does_not_fit` if the memory holds not even a text of
+// one token, or `bad_story`. Else that image is erased, unless it is the same. One that has been
+// begun and not committed is gone on with.
+struct ImageBeginParams {
+    static constexpr Method kMethod = Method::image_begin;
+    using Result = ImageBeginResult;
+    static const Layout kLayout;
+
+    // The header of the image, its first 512 bytes. (At most 512 bytes.)
+    std::span<const std::uint8_t> header{};
+};
+
+// What `image_checksums` returns.
+struct ImageChecksumsResult {
+    static const Layout kLayout;
+
+    // The CRC-32 of each block as it is in the flash, little-endian; none beyond the end. (At most
+    // 512 bytes.)
+    std::span<const std::uint8_t> checksums{};
+};
+
+// Says what is in the flash of the image that was begun, or of the one that is there.
+struct ImageChecksumsParams {
+    static constexpr Method kMethod = Method::image_checksums;
+    using Result = ImageChecksumsResult;
+    static const Layout kLayout;
+
+    // The first block wanted: block i is the 4,096 bytes from 512 + 4096 i on, and the last one
+    // ends with the image.
+    std::uint32_t first = 0;
+    // The most blocks wanted. (1 to 128.)
+    std::uint16_t count = 0;
+
+    bool operator==(const ImageChecksumsParams&) const = default;
+};
+
+// What `image_write` returns.
+struct ImageWriteResult {
+    static const Layout kLayout;
+};
+
+// Stores part of the content of the image.
+struct ImageWriteParams {
+    static constexpr Method kMethod = Method::image_write;
+    using Result = ImageWriteResult;
+    static const Layout kLayout;
+
+    // In bytes, from the beginning of the image. (At least 512.)
+    std::uint32_t offset = 0;
+    // The bytes from there on. (At most 8000 bytes.)
+    std::span<const std::uint8_t> content{};
+};
+
+// What `image_commit` returns.
+struct ImageCommitResult {
+    static const Layout kLayout;
+};
+
+// Checks the content against the header, its checksums and its digest; from then on it is an image.
+// `bad_story` if it is none: then the push has to begin anew.
+struct ImageCommitParams {
+    static constexpr Method kMethod = Method::image_commit;
+    using Result = ImageCommitResult;
+    static const Layout kLayout;
+};
+
+// What `image_info` returns.
+struct ImageInfoResult {
+    static const Layout kLayout;
+
+    // The image.
+    ImageInfo image{};
+};
+
+// Describes the image in flash, or the one that was begun; `no_story` if there is none.
+struct ImageInfoParams {
+    static constexpr Method kMethod = Method::image_info;
+    using Result = ImageInfoResult;
+    static const Layout kLayout;
+};
+
+// What `image_erase` returns.
+struct ImageEraseResult {
+    static const Layout kLayout;
+};
+
+// Removes the image in flash, or the one that was begun; does nothing if there is none.
+struct ImageEraseParams {
+    static constexpr Method kMethod = Method::image_erase;
+    using Result = ImageEraseResult;
     static const Layout kLayout;
 };
 

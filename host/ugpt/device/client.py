@@ -21,6 +21,7 @@ from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
     Hello,
+    ImageInfo,
     ModelInfo,
     Plan,
     Profile,
@@ -32,7 +33,7 @@ from ..rpc.messages import (
 )
 from ..rpc.stats import LinkStats
 from ..wording import counted
-from . import evaluation, stories, tensor_transfer
+from . import evaluation, image_transfer, stories, tensor_transfer
 from .bulk import Bulk, Progress, counter
 from .compatibility import table_blamed
 from .ports import VIRTUAL
@@ -417,6 +418,34 @@ class Device:
             raise firmware_too_old(self.hello.build, "a console")
         with table_blamed(self.hello):
             await self._link.call(messages.autorun(enabled, temperature, console))
+
+    # A pretrained model
+
+    async def image_store(self, content: bytes, progress: Progress | None = None) -> None:
+        """Replaces the pretrained model in flash by this image (docs/model-image.md).
+
+        An interrupted call leaves no model. The next one with the same image sends what is missing.
+        Raises NoRoom, DoesNotFit or BadStory, and leaves the model that is there, if the device
+        refuses the image by its header; BadStory also if it finds it wrong at the end.
+        """
+        header = content[: image_transfer.HEADER_BYTES]
+        if await self._link.call(messages.image_begin(header)):
+            missing = await image_transfer.missing_blocks(self._link.call, content)
+        else:
+            missing = [image_transfer.all_blocks(content)]
+        await image_transfer.send(self._bulk, content, missing, progress)
+        await self._link.call(messages.image_commit())
+
+    async def image_info(self) -> ImageInfo:
+        """The pretrained model in flash, or the one whose push was interrupted.
+
+        Raises NoStory if there is neither.
+        """
+        return await self._link.call(messages.image_info())
+
+    async def image_erase(self) -> None:
+        """Removes the pretrained model from the flash."""
+        await self._link.call(messages.image_erase())
 
 
 def _losses(data: bytes, most: int) -> tuple[float, ...]:

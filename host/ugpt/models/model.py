@@ -12,6 +12,8 @@ from .errors import ModelFileError
 Floats = NDArray[np.float32]
 
 MOST_PER_DIMENSION = 0xFFFF
+_LEAST_EPSILON = 2.0**-100
+_MOST_THETA = 1e12
 LAYER_TENSORS = ("attention_norm", "wq", "wk", "wv", "wo", "mlp_norm", "w1", "w2", "w3")
 
 
@@ -115,6 +117,16 @@ class LanguageModel:
                 f"The model knows {self.shape.vocab_size} tokens, its vocabulary "
                 f"{len(self.vocabulary.pieces)}.",
                 "Give the tokenizer that belongs to the model.",
+            )
+        if not _LEAST_EPSILON <= self.norm_epsilon <= 1:
+            raise ModelFileError(
+                f"The epsilon of the norms is {self.norm_epsilon}; it must be from "
+                f"{_LEAST_EPSILON:.0e} to 1."
+            )
+        if not 1 <= self.rope_theta <= _MOST_THETA:
+            raise ModelFileError(
+                f"The base of the position embeddings is {self.rope_theta}; it must be from 1 to "
+                f"{_MOST_THETA:.0e}."
             )
         wanted = self.shape.tensors()
         if {name: values.shape for name, values in self.tensors.items()} != wanted:

@@ -100,6 +100,19 @@ class MomentFormat(IntEnum):
     """A byte a value and a scale for each block of values."""
 
 
+class MatrixFormat(IntEnum):
+    """How the matrices of a pretrained model are stored; docs/model-image.md has the layouts."""
+
+    UNKNOWN = 0
+    """They have not all come."""
+    F32 = 1
+    """Four bytes a weight."""
+    Q8 = 2
+    """A byte a weight, and scales."""
+    MIXED = 3
+    """Some one way, some another."""
+
+
 class Loaded(IntEnum):
     """Which model has the memory. The other one lies in the flash, and is loaded when it is asked
     for.
@@ -235,7 +248,7 @@ ERRORS: dict[int, ErrorText] = {
         "Push one: ugpt model push FILE.",
     ),
     ErrorCode.BAD_STORY: ErrorText(
-        "The pretrained model in the flash is damaged, or newer than the firmware.",
+        "The pretrained model is damaged, or newer than the firmware.",
         "Push it again: ugpt model push FILE.",
     ),
     ErrorCode.LONG_PROMPT: ErrorText(
@@ -644,6 +657,81 @@ MODEL_INFO = Layout(
 
 
 @dataclass(frozen=True, slots=True)
+class LlamaShape:
+    """The shape of a pretrained model: RMSNorm with gains, rotary position embeddings, grouped key-
+    value heads, SwiGLU.
+    """
+
+    n_layer: int
+    """Transformer blocks."""
+    n_embd: int
+    """Width of the residual stream."""
+    n_head: int
+    """Attention heads in a block."""
+    n_kv_head: int
+    """Keys and values that they share."""
+    n_hidden: int
+    """Width of the multilayer perceptrons."""
+    vocab_size: int
+    """Tokens."""
+    context: int
+    """Positions that it was trained for."""
+    tied_classifier: bool
+    """Whether the logits are products with the embedding."""
+
+
+LLAMA_SHAPE = Layout(
+    "LlamaShape",
+    (
+        Field("n_layer", "u32"),
+        Field("n_embd", "u32"),
+        Field("n_head", "u32"),
+        Field("n_kv_head", "u32"),
+        Field("n_hidden", "u32"),
+        Field("vocab_size", "u32"),
+        Field("context", "u32"),
+        Field("tied_classifier", "bool"),
+    ),
+    LlamaShape,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """The image of a pretrained model in flash."""
+
+    whole: bool
+    """Whether it is there; else `image_begin` has announced it, and it has not all come."""
+    name: str
+    """What it is called."""
+    licence: str
+    """Its licence, or nothing."""
+    size_bytes: int
+    """Of the whole image."""
+    sha256: bytes
+    """Its digest, as in its header."""
+    format: MatrixFormat
+    """How its matrices are stored."""
+    shape: LlamaShape
+    """Its shape."""
+
+
+IMAGE_INFO = Layout(
+    "ImageInfo",
+    (
+        Field("whole", "bool"),
+        Field("name", "str", most=63),
+        Field("licence", "str", most=255),
+        Field("size_bytes", "u32"),
+        Field("sha256", "bin", most=32),
+        Field("format", MatrixFormat),
+        Field("shape", LLAMA_SHAPE),
+    ),
+    ImageInfo,
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Where the time of training goes: ticks of a counter in each part of a step, forward and
     backward pass together.
@@ -804,6 +892,8 @@ RECORDS: dict[type, Layout] = {
     Plan: PLAN,
     DataSet: DATA_SET,
     ModelInfo: MODEL_INFO,
+    LlamaShape: LLAMA_SHAPE,
+    ImageInfo: IMAGE_INFO,
     Profile: PROFILE,
 }
 
@@ -1001,6 +1091,30 @@ METHODS = table(
     ),
     method("data_commit", Task.TRAINER, (), ()),
     method("data_info", Task.TRAINER, (), (Field("data", DATA_SET),)),
+    method(
+        "image_begin",
+        Task.TRAINER,
+        (Field("header", "bin", most=512),),
+        (Field("resumed", "bool"),),
+        since=1,
+    ),
+    method(
+        "image_checksums",
+        Task.TRAINER,
+        (Field("first", "u32"), Field("count", "u16", 1, 128)),
+        (Field("checksums", "bin", most=512),),
+        since=1,
+    ),
+    method(
+        "image_write",
+        Task.TRAINER,
+        (Field("offset", "u32", 512), Field("content", "bin", most=8000)),
+        (),
+        since=1,
+    ),
+    method("image_commit", Task.TRAINER, (), (), since=1),
+    method("image_info", Task.TRAINER, (), (Field("image", IMAGE_INFO),), since=1),
+    method("image_erase", Task.TRAINER, (), (), since=1),
     method(
         "curve",
         Task.TRAINER,
@@ -1250,6 +1364,42 @@ def data_commit() -> Call[None]:
 def data_info() -> Call[DataSet]:
     """Describes the data set in flash; `bad_data` if there is none."""
     return Call(METHODS["data_info"], ())
+
+
+def image_begin(header: bytes) -> Call[bool]:
+    """Makes room for the image of a pretrained model, whose content is sent next. What is refused
+    leaves the image that is there: `no_room`, `does_not_fit` if the memory holds not even a text
+    of one token, or `bad_story`. Else that image is erased, unless it is the same. One that has
+    been begun and not committed is gone on with.
+    """
+    return Call(METHODS["image_begin"], (header,))
+
+
+def image_checksums(first: int, count: int) -> Call[bytes]:
+    """Says what is in the flash of the image that was begun, or of the one that is there."""
+    return Call(METHODS["image_checksums"], (first, count))
+
+
+def image_write(offset: int, content: bytes) -> Call[None]:
+    """Stores part of the content of the image."""
+    return Call(METHODS["image_write"], (offset, content))
+
+
+def image_commit() -> Call[None]:
+    """Checks the content against the header, its checksums and its digest; from then on it is an
+    image. `bad_story` if it is none: then the push has to begin anew.
+    """
+    return Call(METHODS["image_commit"], ())
+
+
+def image_info() -> Call[ImageInfo]:
+    """Describes the image in flash, or the one that was begun; `no_story` if there is none."""
+    return Call(METHODS["image_info"], ())
+
+
+def image_erase() -> Call[None]:
+    """Removes the image in flash, or the one that was begun; does nothing if there is none."""
+    return Call(METHODS["image_erase"], ())
 
 
 def curve(first: int, count: int, strided: bool = False) -> Call[CurveResult]:
