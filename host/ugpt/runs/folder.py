@@ -31,12 +31,13 @@ from typing import Self
 
 from ..advice import command
 from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
-from .config import RunConfig
-from .errors import RunError
+from .config import NewerFormat, RunConfig
+from .errors import NewerRun, NoRun, RunError
 from .files import exists, read_file, write_atomically, write_error
 from .identity import Identity
 from .lock import FolderLock
 from .metrics import Metrics
+from .naming import CONFIG_FILE, HOME
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
 _NAME_BYTES = 200
@@ -103,7 +104,7 @@ class Run:
         try:
             if self._exists:
                 self._take_lock()
-                self.config = _read_config(self.path)
+                self.config = read_config(self.path)
                 self.metrics = Metrics.open(self.path / "metrics.jsonl")
             yield
         finally:
@@ -161,7 +162,7 @@ class Run:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
-        run = cls(path, _read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
+        run = cls(path, read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
         if run.input_file.is_symlink():
             raise RunError(
                 f"{run.input_file} cannot be read: it is a symbolic link.",
@@ -209,16 +210,22 @@ class Run:
         write_atomically(self.path / "loss.png", png)
 
 
-def _read_config(path: Path) -> RunConfig:
-    file = path / "config.toml"
+def read_config(path: Path) -> RunConfig:
+    """Of the run in a folder. Raises NoRun, NewerRun or RunError if it cannot be had."""
+    file = path / CONFIG_FILE
     content = read_file(file, _CONFIG_MAX_BYTES)
     if content is None:
-        raise RunError(
+        raise NoRun(
             f"{path} is not a run folder: there is no {file.name} in it.",
             "Give the folder that `ugpt train` made.",
         )
     try:
         return RunConfig.from_toml(content.decode())
+    except NewerFormat as error:
+        raise NewerRun(
+            f"{path} was written by a newer ugpt: it has {error}.",
+            "Update this program: pip install --upgrade ugpt-esp32",
+        ) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunError(
             f"{file} is not the configuration of a run: {_one_line(error)}.",
@@ -302,7 +309,7 @@ def _require_utf8(path: Path) -> None:
 def default_path(name: str, now: datetime.datetime) -> Path:
     """A folder under runs/, named after the data set and the time."""
     shown = "".join("_" if _is_awkward(character) else character for character in name)
-    return Path("runs") / f"{_cut(shown, _NAME_BYTES)}-{now:%Y%m%d-%H%M%S}"
+    return HOME / f"{_cut(shown, _NAME_BYTES)}-{now:%Y%m%d-%H%M%S}"
 
 
 def _is_awkward(character: str) -> bool:

@@ -28,6 +28,7 @@ from ...errors import UgptError
 from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
+from ...runs.naming import find_folder
 from ...runs.save_period import EVERY_MINUTE
 from ...training.detach import Detached, detach
 from ...training.events import Event, Interrupted, Notice, Purpose, Transfer
@@ -79,6 +80,7 @@ from ..recipe import (
     Warmup,
     WeightDecay,
 )
+from ..run_names import run_option
 from ..signals import on_end_signals
 from ..texts import (
     Column,
@@ -103,7 +105,7 @@ EXAMPLES = [
     "ugpt train names.txt --holdout 10%     # a validation loss, from names never trained on",
     "ugpt train names.txt --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
     "ugpt train names.txt --n-embd 48 --moments q8 --recompute     # more model in the same memory",
-    "ugpt train --resume runs/names-20260101-120000",
+    "ugpt train --resume names-20260101-120000     # by its name; `ugpt runs` lists them",
     "ugpt train names.txt --detach     # the board trains by itself; pull the cable",
     "ugpt train names.txt --json > events.jsonl",
 ]
@@ -138,7 +140,9 @@ _RunFolder = Annotated[
 ]
 _Resume = Annotated[
     Path | None,
-    typer.Option(help="Continue the run in this folder.", metavar="DIR", parser=path),
+    run_option(
+        "--resume", help="Continue this run, by name or folder; with --steps up to another step."
+    ),
 ]
 _Detached = Annotated[
     bool,
@@ -192,7 +196,7 @@ def command(
     target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
-        prepared = Run.open(resume)
+        prepared = Run.open(find_folder(resume))
         dataset = load_dataset(
             prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
         )
@@ -240,7 +244,7 @@ def _load(
 ) -> Dataset:
     if not files:
         raise typer.BadParameter(
-            "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
+            "give a text file to train on, `names` for the built-in list of names, or --resume RUN",
             param_hint="FILE",
         )
     if run_folder:
