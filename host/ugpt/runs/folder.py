@@ -5,6 +5,8 @@
     metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss if the
                             model was evaluated after it
     checkpoint.safetensors  weights and moments by name; step and configuration as metadata
+    checkpoint-STEP.safetensors  the same of earlier steps, if the run keeps several
+    parent.safetensors      the checkpoint of another run that this one began from
     weights.sha256          digest of all weights as little-endian float32 in canonical order
     samples.txt             texts drawn from the trained model, one a line; if they have line ends,
                             a line of = stands before the first text and behind each one
@@ -30,18 +32,27 @@ from pathlib import Path
 from typing import Self
 
 from ..advice import command
-from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
+from ..rpc.messages import Recipe
+from .checkpoint import (
+    Checkpoint,
+    encode_checkpoint,
+    peek_checkpoint,
+    read_checkpoint,
+    weights_digest,
+)
 from .config import NewerFormat, RunConfig
 from .errors import NewerRun, NoRun, RunError
 from .files import exists, read_file, write_atomically, write_error
 from .identity import Identity
+from .kept_checkpoints import NEWEST, checkpoint_file, drop_older, keep_newest
 from .lock import FolderLock
-from .metrics import Metrics
+from .metrics import STEPS_MAX, Metrics
 from .naming import CONFIG_FILE, HOME
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
 _NAME_BYTES = 200
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
+_PARENT = "parent.safetensors"
 _CONFIG_MAX_BYTES = 2**24
 _REASON_LENGTH = 200
 _BORDER = 40  # characters of the line between texts
@@ -58,6 +69,7 @@ class Run:
         *,
         exists: bool = False,
         standard_input: bytes | None = None,
+        parent: Checkpoint | None = None,
         numbered: bool = False,
     ) -> None:
         """With `numbered`, a name that is taken when the folder is made gets a number."""
@@ -66,6 +78,7 @@ class Run:
         self.metrics = metrics
         self._exists = exists
         self._standard_input = standard_input
+        self._parent = parent
         self._numbered = numbered
         self._lock: FolderLock | None = None
         self._alone = False
@@ -77,11 +90,13 @@ class Run:
         config: RunConfig,
         standard_input: bytes | None = None,
         *,
+        parent: Checkpoint | None = None,
         numbered: bool = False,
     ) -> Self:
         """A run whose folder `begin` will make.
 
-        `standard_input` is the text that came from there, which the folder keeps. With `numbered`,
+        `standard_input` is the text that came from there, which the folder keeps, as it does the
+        checkpoint of the parent. With `numbered`,
         a path that is taken by then gets a number; otherwise RunError is raised. So it is if a path
         is none that can be written down.
         """
@@ -92,7 +107,14 @@ class Run:
         if not numbered:
             require_absent(path)
         metrics = Metrics(path / "metrics.jsonl", array("f"), {})
-        return cls(path, config, metrics, standard_input=standard_input, numbered=numbered)
+        return cls(
+            path,
+            config,
+            metrics,
+            standard_input=standard_input,
+            parent=parent,
+            numbered=numbered,
+        )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -129,6 +151,10 @@ class Run:
         contents = {"config.toml": self.config.to_toml().encode()}
         if self._standard_input is not None:
             contents[self.input_file.name] = self._standard_input
+        if self._parent is not None:
+            contents[_PARENT] = encode_checkpoint(
+                self._parent, self.config, self._parent.vocabulary
+            )
         self._make_folder(contents)
         try:
             if self._alone:
@@ -136,7 +162,7 @@ class Run:
         except RunError:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
-        self._standard_input = None
+        self._standard_input = self._parent = None
         self._exists = True
 
     def _make_folder(self, contents: Mapping[str, bytes]) -> None:
@@ -153,6 +179,20 @@ class Run:
         """Writes down that the run belongs to another device from now on."""
         self.config = replace(self.config, device=device, identity=identity)
         write_atomically(self.path / "config.toml", self.config.to_toml().encode())
+
+    def extend(self, after: int, recipe: Recipe) -> None:
+        """Writes down that from `after` completed steps on it is a run of that recipe.
+
+        Losses of later steps, which belong to the plan before, are dropped.
+        """
+        self.metrics.cut_after(after)
+        self.config = self.config.extended(after, recipe)
+        write_atomically(self.path / CONFIG_FILE, self.config.to_toml().encode())
+
+    @property
+    def saved_step(self) -> int | None:
+        """Of the newest checkpoint. Raises RunError if it is damaged."""
+        return peek_checkpoint(self.path / NEWEST)
 
     @property
     def exists(self) -> bool:
@@ -184,20 +224,43 @@ class Run:
         return self.config.next_evaluation(step)
 
     def write_checkpoint(self, checkpoint: Checkpoint, vocabulary: str) -> str:
-        """Replaces checkpoint.safetensors and weights.sha256; returns the digest."""
+        """Replaces checkpoint.safetensors and weights.sha256; returns the digest.
+
+        What was there stays beside it as far as the run keeps several.
+        """
         content = encode_checkpoint(checkpoint, self.config, vocabulary)
-        write_atomically(self.path / "checkpoint.safetensors", content)
+        if self.config.keep > 1:
+            keep_newest(self.path, checkpoint.step)
+        write_atomically(self.path / NEWEST, content)
+        if self.config.keep > 1:
+            drop_older(self.path, self.config.keep, self.metrics.val_losses)
         digest = weights_digest(checkpoint.weights)
         write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
         return digest
 
-    def read_checkpoint(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint | None:
+    def read_checkpoint(
+        self, matrices: Mapping[str, tuple[int, int]], step: int | None = None
+    ) -> Checkpoint | None:
         """The newest checkpoint, or None if there is none yet. Raises RunError if it is damaged.
 
-        `matrices` holds rows and columns of the parameter matrices in canonical order.
+        `matrices` holds rows and columns of the parameter matrices in canonical order. With `step`
+        it is the checkpoint of that step; RunError names those that there are if it is none of
+        them.
         """
-        file = self.path / "checkpoint.safetensors"
+        file = checkpoint_file(self.path, step)
         return read_checkpoint(file, matrices, self.config.recipe.total_steps)
+
+    def read_parent(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint:
+        """The checkpoint that this run began from. Raises RunError if it cannot be had."""
+        file, parent = self.path / _PARENT, self.config.parent
+        checkpoint = read_checkpoint(file, matrices, STEPS_MAX) if parent else None
+        if checkpoint is None or parent is None:
+            raise RunError(f"{file} is missing.", "Restore it: the run cannot begin without it.")
+        if weights_digest(checkpoint.weights) != parent.weights_sha256:
+            raise RunError(
+                f"{file} holds other weights than the run began with.", "Restore the file."
+            )
+        return checkpoint
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""

@@ -17,6 +17,7 @@ from .config import RunConfig
 from .errors import NewerRun, NoRun, RunError
 from .folder import read_config
 from .glance import Glance, glance, val_loss_at
+from .kept_checkpoints import NEWEST
 from .lock import is_held
 from .naming import CONFIG_FILE, HOME, folders_in, subfolders
 from .registry import is_remembered
@@ -128,7 +129,7 @@ def look_at(path: Path) -> Listed:
     try:
         losses = glance(path / _METRICS_FILE)
         val_loss = _val_loss(path, config, losses.step)
-        step = peek_checkpoint(path / "checkpoint.safetensors")
+        step = peek_checkpoint(path / NEWEST)
     except RunError as error:
         return Listed(path, RunState.DAMAGED, error.message, config, age_s=age_s)
     state = _state(path, config, step)

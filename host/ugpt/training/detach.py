@@ -14,6 +14,7 @@ from ..wording import counted
 from .belonging import record_device, require_own_device
 from .dataset_upload import push_data
 from .events import Event, Purpose
+from .extension import extend
 from .feeder import require_no_error
 from .fit import require_fit
 from .guard import require_free
@@ -62,6 +63,7 @@ async def detach(device: Device, session: Session) -> Detached:
             progress=progress,
         )
     record_device(device, session)
+    await extend(device, session)
     point = await place(device, session)
     total_steps, every = session.total_steps, config.save_every.steps
     await device.train(total_steps, every, Source.FLASH)
