@@ -48,6 +48,7 @@ from .kept_checkpoints import NEWEST, checkpoint_file, drop_older, keep_newest
 from .lock import FolderLock
 from .metrics import STEPS_MAX, Metrics
 from .naming import CONFIG_FILE, HOME
+from .samples import format_samples, parse_samples
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
 _NAME_BYTES = 200
@@ -55,7 +56,8 @@ _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 _PARENT = "parent.safetensors"
 _CONFIG_MAX_BYTES = 2**24
 _REASON_LENGTH = 200
-_BORDER = 40  # characters of the line between texts
+_SAMPLES = "samples.txt"
+_SAMPLES_MAX_BYTES = 2**24
 
 
 class Run:
@@ -264,9 +266,17 @@ class Run:
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""
-        border = _border(texts) if several_lines else ""
-        content = border + "".join(f"{text}\n{border}" for text in texts)
-        write_atomically(self.path / "samples.txt", content.encode())
+        content = format_samples(texts, several_lines)
+        write_atomically(self.path / _SAMPLES, content.encode())
+
+    def read_samples(self) -> list[str] | None:
+        """The texts of samples.txt; None if there is none. Raises RunError if it is no text."""
+        file = self.path / _SAMPLES
+        content = read_file(file, _SAMPLES_MAX_BYTES)
+        try:
+            return None if content is None else parse_samples(content.decode())
+        except UnicodeDecodeError:
+            raise RunError(f"{file} is no UTF-8 text.", "Restore the file, or remove it.") from None
 
     def write_plot(self, png: bytes) -> None:
         """Replaces loss.png."""
@@ -337,14 +347,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _border(texts: Sequence[str]) -> str:
-    """A line of = that no text holds; the first line of the file tells how long it is."""
-    length = _BORDER
-    while any("=" * length in text for text in texts):
-        length += 1
-    return "=" * length + "\n"
 
 
 def require_absent(path: Path) -> None:
