@@ -101,6 +101,8 @@ class Peer:
         self.stands_still = False
         """Whether it is known to be stopped."""
         self.deaf = False
+        self.unheard_bytes = 0
+        """Sent to it while it was deaf."""
         self.to_host: Fault = lambda frame: [frame]
         self.from_host: Fault = lambda frame: [frame]
         self.port_rates = {FIRST_BAUD, 230400, 460800, 921600}
@@ -135,6 +137,7 @@ class Peer:
 
     def receive(self, data: bytes) -> None:
         if self.deaf:
+            self.unheard_bytes += len(data)
             return
         for part in self.from_host(data):
             for piece in self._decoder.feed(self._garble(part)):

@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ..advice import command
 from ..runs.naming import address_of
+from ..wording import command
 
 JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
 """Names that the JSON lines keep, whatever the code calls them."""

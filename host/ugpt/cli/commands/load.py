@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from ...advice import command as command_line
 from ...device.target import Target
 from ...runs.errors import RunError
 from ...runs.folder import Run
@@ -21,6 +20,7 @@ from ...runs.naming import find_folder
 from ...training.load import Loaded
 from ...training.stored_model import StoredModel, stored_model
 from ...view.output import console, pasteable, print_json, say
+from ...wording import command as command_line
 from ...wording import counted
 from ..loading import load_shown
 from ..options import Baud, Json, NoReset, Port
