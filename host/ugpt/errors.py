@@ -23,6 +23,8 @@ UgptError
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
+|   |-- NoRun               is none, or is not there
+|   |-- NewerRun            of a later version
 |   |-- DiskFull            has no room for a file
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- WouldOverwrite          something on a board that is nowhere else

@@ -23,6 +23,7 @@ from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
+from .extension import extend
 from .feeder import DocumentFeeder
 from .fit import require_fit
 from .guard import require_free
@@ -151,7 +152,8 @@ class Training:
         record_device(device, session)
         if (await device.status()).loaded is Loaded.STORY:
             self._emit(Notice("The pretrained model leaves the memory to this run."))
-        point = await place(device, self._session)
+        await extend(device, session)
+        point = await place(device, session)
         if self.placed:
             self._emit(Restored(point.step, point.source))
             return
@@ -192,7 +194,9 @@ class Training:
                 with throughput.standing_still():
                     await self._see_saved(device, feeder)
             ending = await self._attend(device, feeder, reporter, throughput)
-            await self._validation.after(device, feeder.step)
+            if await self._validation.after(device, feeder.step):
+                with throughput.standing_still():
+                    await self._saver.keep_best(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
                 break
