@@ -62,6 +62,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/python device/regions.py --check
 	$(BIN)/python docs/rooms.py --check
 	$(BIN)/python docs/picture.py --check
+	$(BIN)/python docs/boards.py --check
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix-only .

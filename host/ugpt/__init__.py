@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TokenEvaluation,
         WeightsDigest,
     )
+    from .device.stories import StoryText, TextWish
     from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         DeviceState,
         ErrorCode,
         Hello,
+        ImageInfo,
         LogLevel,
         ModelInfo,
         MomentFormat,
@@ -68,6 +70,7 @@ _HOMES = {
     "ErrorCode": ".rpc.messages",
     "Evaluation": ".device.results",
     "Hello": ".rpc.messages",
+    "ImageInfo": ".rpc.messages",
     "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
     "LogLevel": ".rpc.messages",
@@ -86,8 +89,10 @@ _HOMES = {
     "Shape": ".rpc.messages",
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
+    "StoryText": ".device.stories",
     "Target": ".device.target",
     "TensorKind": ".rpc.messages",
+    "TextWish": ".device.stories",
     "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
     "WeightsDigest": ".device.results",
@@ -108,6 +113,7 @@ __all__ = [
     "ErrorCode",
     "Evaluation",
     "Hello",
+    "ImageInfo",
     "Init",
     "LinkStats",
     "LogLevel",
@@ -126,8 +132,10 @@ __all__ = [
     "Shape",
     "Source",
     "Status",
+    "StoryText",
     "Target",
     "TensorKind",
+    "TextWish",
     "TokenEvaluation",
     "UgptError",
     "WeightsDigest",

@@ -21,6 +21,7 @@ from ..rpc.link import Link, LinkSession
 from ..rpc.messages import (
     DataSet,
     Hello,
+    ImageInfo,
     ModelInfo,
     Plan,
     Profile,
@@ -32,7 +33,7 @@ from ..rpc.messages import (
 )
 from ..rpc.stats import LinkStats
 from ..wording import counted
-from . import evaluation, tensor_transfer
+from . import evaluation, image_transfer, stories, tensor_transfer
 from .bulk import Bulk, Progress, counter
 from .compatibility import table_blamed
 from .ports import VIRTUAL
@@ -46,6 +47,7 @@ from .results import (
     TokenEvaluation,
     WeightsDigest,
 )
+from .stories import StoryText, TextWish
 from .tensors import (
     VALUE_BYTES,
     decode_floats,
@@ -365,6 +367,14 @@ class Device:
             messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
         )
 
+    async def begin_text(self, wish: TextWish) -> StoryText:
+        """Has the pretrained model write a text; raises NoStory if there is none on the board.
+
+        The model that the board trains makes room and comes back when it is asked for. Raises Busy
+        while it is trained.
+        """
+        return await stories.begin_text(self._link, wish)
+
     # Without a host
 
     async def data_store(
@@ -397,10 +407,45 @@ class Device:
         # A device that knows no strides has them all, from the first one wanted on.
         return KeptLosses(result.first or first, result.stride, _losses(result.values, most))
 
-    async def autorun(self, enabled: bool, temperature: float = 0.5) -> None:
-        """Enables or disables printing samples by itself from power-up on."""
+    async def autorun(
+        self, enabled: bool, temperature: float = 0.5, *, console: bool = False
+    ) -> None:
+        """Enables or disables printing samples by itself from power-up on.
+
+        With `console` it writes the stories that somebody begins at a serial terminal instead.
+        """
+        if console and self.hello.minor < 1:
+            raise firmware_too_old(self.hello.build, "a console")
         with table_blamed(self.hello):
-            await self._link.call(messages.autorun(enabled, temperature))
+            await self._link.call(messages.autorun(enabled, temperature, console))
+
+    # A pretrained model
+
+    async def image_store(self, content: bytes, progress: Progress | None = None) -> None:
+        """Replaces the pretrained model in flash by this image (docs/model-image.md).
+
+        An interrupted call leaves no model. The next one with the same image sends what is missing.
+        Raises NoRoom, DoesNotFit or BadStory, and leaves the model that is there, if the device
+        refuses the image by its header; BadStory also if it finds it wrong at the end.
+        """
+        header = content[: image_transfer.HEADER_BYTES]
+        if await self._link.call(messages.image_begin(header)):
+            missing = await image_transfer.missing_blocks(self._link.call, content)
+        else:
+            missing = [image_transfer.all_blocks(content)]
+        await image_transfer.send(self._bulk, content, missing, progress)
+        await self._link.call(messages.image_commit())
+
+    async def image_info(self) -> ImageInfo:
+        """The pretrained model in flash, or the one whose push was interrupted.
+
+        Raises NoStory if there is neither.
+        """
+        return await self._link.call(messages.image_info())
+
+    async def image_erase(self) -> None:
+        """Removes the pretrained model from the flash."""
+        await self._link.call(messages.image_erase())
 
 
 def _losses(data: bytes, most: int) -> tuple[float, ...]:

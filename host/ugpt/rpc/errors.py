@@ -309,6 +309,28 @@ class BadData(DeviceError):
     CODE = ErrorCode.BAD_DATA
 
 
+class NoStory(DeviceError):
+    """There is no pretrained model in the flash."""
+
+    CODE = ErrorCode.NO_STORY
+
+
+class BadStory(DeviceError):
+    """The pretrained model in the flash is damaged, or of a newer format."""
+
+    CODE = ErrorCode.BAD_STORY
+
+
+class LongPrompt(DeviceError):
+    """The prompt fills the context."""
+
+    CODE = ErrorCode.LONG_PROMPT
+
+    def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
+        message = f"The prompt has {counted(detail, 'token')} and fills the context."
+        super().__init__(code, message, detail, advice)
+
+
 _BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .config import RunConfig
 from .errors import RunError
-from .files import read_file
+from .files import opened, read_file
 
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
@@ -25,6 +25,7 @@ _MOMENTS = ("first_moment", "second_moment")
 _VALUE_BYTES = 4
 _LENGTH_BYTES = 8  # of the header, before it
 _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
+_PEEK_BYTES = 2**20  # a file of so many bytes is read at once
 _NO_DIGEST = 64 * "0"
 # Within a text of the header the quotes would have backslashes.
 _DIGEST = re.compile(rb'"sha256":"(?P<digest>[0-9a-f]{64})"')
@@ -40,6 +41,8 @@ class Checkpoint:
     weights: Tensors
     first_moment: Tensors
     second_moment: Tensors
+    vocabulary: str = ""
+    """The characters in id order, of one that was read from a file."""
 
 
 def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str) -> bytes:
@@ -75,7 +78,8 @@ def read_checkpoint(
     if content is None:
         return None
     try:
-        step = _require_whole(content)
+        metadata = _require_whole(content)
+        step, vocabulary = int(metadata["step"]), str(metadata["vocabulary"])
         tensors = safetensors.numpy.load(content)
         kinds = [
             {name: tensors[prefix + name] for name in matrices}
@@ -89,24 +93,50 @@ def read_checkpoint(
                 raise _damaged(file, f"{name} has another shape than the model")
     if not 0 <= step <= total_steps:
         raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
-    return Checkpoint(step, *kinds)
+    weights, first_moment, second_moment = kinds
+    return Checkpoint(step, weights, first_moment, second_moment, vocabulary)
 
 
-def _require_whole(content: bytes) -> int:
-    """The step, if the digest is that of the content. Raises ValueError or an error of parsing."""
+def peek_checkpoint(file: Path) -> int | None:
+    """The step of a checkpoint, or None if there is none. Raises RunError if it is damaged.
+
+    A file that is not small is judged by its header and its length.
+    """
+    try:
+        with opened(file) as part:
+            size = part.size_bytes
+            content = part.read(0, size if size <= _PEEK_BYTES else _LENGTH_BYTES)
+            if size <= _PEEK_BYTES:
+                return int(_require_whole(content)["step"])
+            end = _header_end(content)
+            header = json.loads(
+                part.read(_LENGTH_BYTES, min(end, _HEADER_MAX_BYTES) - _LENGTH_BYTES)
+            )
+        metadata = header.pop("__metadata__")
+        if end + max(each["data_offsets"][1] for each in header.values()) != size:
+            raise ValueError("it is not of the length that it says")
+        return int(metadata["step"])
+    except FileNotFoundError:
+        return None
+    except (RecursionError, *_NONSENSE) as error:
+        raise _damaged(file, str(error)) from None
+
+
+def _require_whole(content: bytes) -> dict[str, str]:
+    """The metadata, if the digest is that of the content. Raises ValueError or such, else."""
     end = _header_end(content)
-    metadata = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
+    metadata: dict[str, str] = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
     places = list(_DIGEST.finditer(content, 0, end))
     # Files of version 0.1.0 have none. They hold nothing else than these, so that one whose name
     # was altered is no file of that version.
     if not places and metadata.keys() == _METADATA_OF_0_1_0:
-        return int(metadata["step"])
+        return metadata
     if len(places) != 1:
         raise ValueError("its digest is missing")
     blank = _with_digest(content, places[0], _NO_DIGEST.encode())
     if hashlib.sha256(blank).hexdigest().encode() != places[0]["digest"]:
         raise ValueError("its digest is that of other values")
-    return int(metadata["step"])
+    return metadata
 
 
 def _header_end(content: bytes) -> int:

@@ -16,6 +16,7 @@ from .belonging import record_device, require_own_device
 from .claims import require_sound
 from .dataset_upload import push_data
 from .events import Event, Purpose
+from .extension import extend
 from .fit import require_fit
 from .guard import require_free
 from .restore import place
@@ -68,6 +69,7 @@ async def _detach(device: Device, session: Session) -> Detached:
             progress=progress,
         )
     record_device(device, session)
+    await extend(device, session)
     point = await place(device, session)
     total_steps, every = session.total_steps, config.save_every.steps
     await device.train(total_steps, every, Source.FLASH)

@@ -103,7 +103,7 @@ class Attachment:
             raise RunError(
                 f"The board holds another run (number {status.run_id:08x}) than "
                 f"{session.run.path}.",
-                "Name the folder of that run: ugpt attach --run DIR",
+                "Name the folder of that run: ugpt attach --run RUN",
             )
         require_own_device(device, session, may_move=session.may_move)
         return session

@@ -18,11 +18,12 @@ from ..device.client import Device
 from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoAnswer, NoRoom
-from ..rpc.messages import DeviceState, Status
+from ..rpc.messages import DeviceState, Loaded, Status
 from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
+from .extension import extend
 from .feeder import DocumentFeeder
 from .fit import require_fit
 from .guard import require_free
@@ -149,7 +150,10 @@ class Training:
             device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
         )
         record_device(device, session)
-        point = await place(device, self._session)
+        if (await device.status()).loaded is Loaded.STORY:
+            self._emit(Notice("The pretrained model leaves the memory to this run."))
+        await extend(device, session)
+        point = await place(device, session)
         if self.placed:
             self._emit(Restored(point.step, point.source))
             return
@@ -190,7 +194,9 @@ class Training:
                 with throughput.standing_still():
                     await self._see_saved(device, feeder)
             ending = await self._attend(device, feeder, reporter, throughput)
-            await self._validation.after(device, feeder.step)
+            if await self._validation.after(device, feeder.step):
+                with throughput.standing_still():
+                    await self._saver.keep_best(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
                 break

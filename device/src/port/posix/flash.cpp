@@ -30,6 +30,7 @@ constexpr std::int64_t start_of(std::size_t region) {
     return at;
 }
 
+constexpr std::size_t kWholeBytes = static_cast<std::size_t>(start_of(kRegionCount));
 constexpr std::int64_t kIdentityPosition = start_of(kFirstRegions) - kIdentityBytes;
 
 // A file that no folder holds.
@@ -105,6 +106,7 @@ bool FileFlash::load_device_id() {
 }
 
 FileFlash::~FileFlash() {
+    if (whole_ != nullptr) munmap(whole_, kWholeBytes);
     close(fd_);
     if (log_fd_ >= 0) close(log_fd_);
 }
@@ -204,6 +206,18 @@ bool FileFlash::erase(Region region, std::uint32_t offset, std::uint32_t size) {
     for (std::uint32_t done = 0; done < size; done += kSectorBytes)
         if (!store(position(region, offset + done), erased)) return false;
     return true;
+}
+
+// Memory behind the end of a file must not be touched, so the file grows to the region's end. The
+// whole of it is mapped, because a region need not begin with a page.
+std::span<const std::byte> FileFlash::mapped(Region region) {
+    if (!fill_up_to(position(region, size_bytes(region)))) return {};
+    if (whole_ == nullptr) {
+        void* memory = mmap(nullptr, kWholeBytes, PROT_READ, MAP_SHARED, fd_, 0);
+        if (memory == MAP_FAILED) return {};
+        whole_ = memory;
+    }
+    return {static_cast<const std::byte*>(whole_) + position(region, 0), size_bytes(region)};
 }
 
 }  // namespace ugpt::port::posix

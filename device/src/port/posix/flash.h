@@ -43,6 +43,7 @@ class FileFlash : public Flash {
     bool read(Region region, std::uint32_t offset, std::span<std::byte> out) override;
     bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) override;
     bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+    [[nodiscard]] std::span<const std::byte> mapped(Region region) override;
 
   private:
     explicit FileFlash(int fd);
@@ -57,6 +58,7 @@ class FileFlash : public Flash {
 
     int fd_;
     int log_fd_ = -1;
+    void* whole_ = nullptr;  // all regions as memory, once one of them is wanted so
     std::array<std::uint32_t, kRegionCount> sizes_bytes_{};
     std::uint64_t device_id_ = 0;
     std::uint64_t bytes_left_ = UINT64_MAX;
