@@ -25,14 +25,15 @@ UgptError
 |-- RunError                a run folder
 |   |-- DiskFull            has no room for a file
 |   `-- OtherDevice         it belongs to another device than the one that answers
+|-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
 |-- ImageError              a firmware image
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
-`rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ImageError and ToolError in
-`firmware.errors`, OutputLost in `view.streams`.
+`rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ExportError in `export.errors`,
+ImageError and ToolError in `firmware.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,6 +91,19 @@ def read_checkpoint(
     if not 0 <= step <= total_steps:
         raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
     return Checkpoint(step, *kinds)
+
+
+def read_vocabulary(file: Path, vocab_size: int) -> str:
+    """The characters of a checkpoint that has been read. Raises RunError if they do not fit."""
+    content = read_file(file, sys.maxsize) or b""
+    try:
+        header = json.loads(content[_LENGTH_BYTES : _header_end(content)])
+        vocabulary = header["__metadata__"]["vocabulary"]
+        if len(vocabulary) + 1 != vocab_size:
+            raise ValueError(f"{len(vocabulary):,} characters for {vocab_size:,} tokens")
+    except (RecursionError, *_NONSENSE) as error:
+        raise _damaged(file, str(error)) from None
+    return str(vocabulary)
 
 
 def _require_whole(content: bytes) -> int:

@@ -30,7 +30,13 @@ from pathlib import Path
 from typing import Self
 
 from ..advice import command
-from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
+from .checkpoint import (
+    Checkpoint,
+    encode_checkpoint,
+    read_checkpoint,
+    read_vocabulary,
+    weights_digest,
+)
 from .config import RunConfig
 from .errors import RunError
 from .files import exists, read_file, write_atomically, write_error
@@ -197,6 +203,10 @@ class Run:
         """
         file = self.path / "checkpoint.safetensors"
         return read_checkpoint(file, matrices, self.config.recipe.total_steps)
+
+    def read_vocabulary(self) -> str:
+        """The characters of the newest checkpoint. Raises RunError if there is none of this run."""
+        return read_vocabulary(self.path / "checkpoint.safetensors", self.config.shape.vocab_size)
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""
