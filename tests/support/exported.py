@@ -10,6 +10,7 @@ from pathlib import Path
 import ugpt
 from ugpt.data.vocabulary import Vocabulary
 from ugpt.device.tensors import encode_tokens
+from ugpt.export.model import TrainedModel
 from ugpt.runs.folder import Run
 from ugpt.training.train import train
 
@@ -36,7 +37,7 @@ class Trained:
 
     @property
     def characters(self) -> str:
-        return self.run.read_vocabulary()
+        return TrainedModel.of(self.run).characters
 
 
 def train_names(folder: Path) -> Trained:
@@ -57,7 +58,7 @@ def train_odd(folder: Path) -> Trained:
 async def _train(data: Path, documents: Sequence[str], folder: Path, **options: int) -> Trained:
     target = ugpt.Target("virtual", flash=folder / "flash")
     run = await train(data, target, path=folder / "run", seed=11, **options)  # type: ignore[arg-type]
-    vocabulary = Vocabulary(run.read_vocabulary())
+    vocabulary = Vocabulary(TrainedModel.of(run).characters)
     size = run.config.shape.block_size
     tokens = [vocabulary.encode(text[:size]) for text in documents]
     async with target.connect() as device:

@@ -213,7 +213,6 @@ base::Sha256::Digest Trainer::digest() {
 
 rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
     if (model_.empty()) return rpc::ErrorCode::no_model;
-    if (training()) return rpc::ErrorCode::busy;
     if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;
     weights_saved_ = true;
     const bool remembered = remember_saved_weights();

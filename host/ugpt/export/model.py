@@ -7,11 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..advice import command
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Shape
 from ..runs.checkpoint import Checkpoint, Tensors
+from ..runs.errors import RunError
 from ..runs.folder import Run
+from ..wording import command
 from .errors import ExportError
 
 
@@ -20,8 +21,6 @@ class TrainedModel:
     """Weights between two steps of a run."""
 
     shape: Shape
-    characters: str
-    """Of the tokens from 0 on; BOS, the last token, has none."""
     seed: int
     """Of the run, which draws the texts at its end with it."""
     checkpoint: Checkpoint
@@ -37,7 +36,17 @@ class TrainedModel:
                 f"{run.path} holds no weights: the run was not saved yet.",
                 f"Go on with it: {command('train', '--resume', run.path)}",
             )
-        return cls(shape, run.read_vocabulary(), run.config.seed, checkpoint)
+        if len(checkpoint.vocabulary) + 1 != shape.vocab_size:
+            raise RunError(
+                f"{run.path} is damaged: the vocabulary of its checkpoint is that of another model.",
+                "Restore the folder.",
+            )
+        return cls(shape, run.config.seed, checkpoint)
+
+    @property
+    def characters(self) -> str:
+        """Of the tokens from 0 on; BOS, the last token, has none."""
+        return self.checkpoint.vocabulary
 
     @property
     def weights(self) -> Tensors:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,6 +40,8 @@ class Checkpoint:
     weights: Tensors
     first_moment: Tensors
     second_moment: Tensors
+    vocabulary: str = ""
+    """The characters in id order, of one that was read from a file."""
 
 
 def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str) -> bytes:
@@ -76,7 +77,8 @@ def read_checkpoint(
     if content is None:
         return None
     try:
-        step = _require_whole(content)
+        metadata = _require_whole(content)
+        step, vocabulary = int(metadata["step"]), str(metadata["vocabulary"])
         tensors = safetensors.numpy.load(content)
         kinds = [
             {name: tensors[prefix + name] for name in matrices}
@@ -90,37 +92,25 @@ def read_checkpoint(
                 raise _damaged(file, f"{name} has another shape than the model")
     if not 0 <= step <= total_steps:
         raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
-    return Checkpoint(step, *kinds)
+    weights, first_moment, second_moment = kinds
+    return Checkpoint(step, weights, first_moment, second_moment, vocabulary)
 
 
-def read_vocabulary(file: Path, vocab_size: int) -> str:
-    """The characters of a checkpoint that has been read. Raises RunError if they do not fit."""
-    content = read_file(file, sys.maxsize) or b""
-    try:
-        header = json.loads(content[_LENGTH_BYTES : _header_end(content)])
-        vocabulary = header["__metadata__"]["vocabulary"]
-        if len(vocabulary) + 1 != vocab_size:
-            raise ValueError(f"{len(vocabulary):,} characters for {vocab_size:,} tokens")
-    except (RecursionError, *_NONSENSE) as error:
-        raise _damaged(file, str(error)) from None
-    return str(vocabulary)
-
-
-def _require_whole(content: bytes) -> int:
-    """The step, if the digest is that of the content. Raises ValueError or an error of parsing."""
+def _require_whole(content: bytes) -> dict[str, str]:
+    """The metadata, if the digest is that of the content. Raises ValueError or such, else."""
     end = _header_end(content)
-    metadata = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
+    metadata: dict[str, str] = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
     places = list(_DIGEST.finditer(content, 0, end))
     # Files of version 0.1.0 have none. They hold nothing else than these, so that one whose name
     # was altered is no file of that version.
     if not places and metadata.keys() == _METADATA_OF_0_1_0:
-        return int(metadata["step"])
+        return metadata
     if len(places) != 1:
         raise ValueError("its digest is missing")
     blank = _with_digest(content, places[0], _NO_DIGEST.encode())
     if hashlib.sha256(blank).hexdigest().encode() != places[0]["digest"]:
         raise ValueError("its digest is that of other values")
-    return int(metadata["step"])
+    return metadata
 
 
 def _header_end(content: bytes) -> int:

@@ -29,14 +29,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from ..advice import command
-from .checkpoint import (
-    Checkpoint,
-    encode_checkpoint,
-    read_checkpoint,
-    read_vocabulary,
-    weights_digest,
-)
+from ..wording import command
+from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
 from .config import RunConfig
 from .errors import RunError
 from .files import exists, read_file, write_atomically, write_error
@@ -91,7 +85,6 @@ class Run:
         is none that can be written down.
         """
         _require_utf8(path)
-        require_absent(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
         if not numbered:
@@ -203,10 +196,6 @@ class Run:
         """
         file = self.path / "checkpoint.safetensors"
         return read_checkpoint(file, matrices, self.config.recipe.total_steps)
-
-    def read_vocabulary(self) -> str:
-        """The characters of the newest checkpoint. Raises RunError if there is none of this run."""
-        return read_vocabulary(self.path / "checkpoint.safetensors", self.config.shape.vocab_size)
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from ..advice import command
 from ..device.client import Device
 from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import forget
+from ..wording import command
 from .belonging import record_device, require_last_device, require_own_device
 from .events import History, Notice, OnEvent, Restored, StepLosses
 from .feeder import require_no_error
