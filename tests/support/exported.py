@@ -12,7 +12,6 @@ from ugpt.data.vocabulary import Vocabulary
 from ugpt.device.tensors import encode_tokens
 from ugpt.export.model import TrainedModel
 from ugpt.runs.folder import Run
-from ugpt.training.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 7
@@ -57,7 +56,9 @@ def train_odd(folder: Path) -> Trained:
 
 async def _train(data: Path, documents: Sequence[str], folder: Path, **options: int) -> Trained:
     target = ugpt.Target("virtual", flash=folder / "flash")
-    run = await train(data, target, path=folder / "run", seed=11, **options)  # type: ignore[arg-type]
+    path = folder / "run"
+    await ugpt.atrain(data, target, path=path, seed=11, **options)  # type: ignore[arg-type]
+    run = Run.open(path)
     vocabulary = Vocabulary(TrainedModel.of(run).characters)
     size = run.config.shape.block_size
     tokens = [vocabulary.encode(text[:size]) for text in documents]

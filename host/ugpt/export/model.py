@@ -38,7 +38,7 @@ class TrainedModel:
             )
         if len(checkpoint.vocabulary) + 1 != shape.vocab_size:
             raise RunError(
-                f"{run.path} is damaged: the vocabulary of its checkpoint is that of another model.",
+                f"{run.path} is damaged: its checkpoint has the vocabulary of another model.",
                 "Restore the folder.",
             )
         return cls(shape, run.config.seed, checkpoint)

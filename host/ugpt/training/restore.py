@@ -106,7 +106,8 @@ async def fetch_checkpoint(
                 for name, size in matrices.items()
             }
         )
-    return Checkpoint(step, *kinds)
+    weights, first_moment, second_moment = kinds
+    return Checkpoint(step, weights, first_moment, second_moment)
 
 
 async def _send_checkpoint(device: Device, checkpoint: Checkpoint, progress: Progress) -> None:
