@@ -30,21 +30,42 @@ _TIMEOUT_S = 600.0
 
 def build(compiler: str) -> Path:
     """The loop around the engine, compiled as the installed virtual device is."""
-    folder = BUILD / f"native-{Path(compiler).name}"
-    write_documents(folder)
-    configure = [
-        _tool("cmake"), "-S", str(ROOT), "-B", str(folder), "-G", "Ninja",
-        f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}", f"-DCMAKE_CXX_COMPILER={compiler}",
-        "-DCMAKE_BUILD_TYPE=Release", "-DUGPT_BENCH=ON",
-    ]  # fmt: skip
+    name = f"native-{Path(compiler).name}"
+    write_documents(BUILD / name)
+    return build_target(name, "bench-train-loop", compiler)
+
+
+def build_target(
+    name: str, target: str, compiler: str, options: str = "", static_for: str = ""
+) -> Path:
+    """A program of bench/CMakeLists.txt, in a build folder of this name.
+
+    `static_for` is another processor, for which it is linked so that it needs nothing else.
+    """
+    folder = BUILD / name
+    definitions = {
+        "CMAKE_MAKE_PROGRAM": _tool("ninja"),
+        "CMAKE_CXX_COMPILER": compiler,
+        "CMAKE_BUILD_TYPE": "Release",
+        "UGPT_BENCH": "ON",
+    }
+    if options:
+        definitions["CMAKE_CXX_FLAGS_RELEASE"] = options
+    if static_for:
+        definitions |= {
+            "CMAKE_SYSTEM_NAME": "Linux",
+            "CMAKE_SYSTEM_PROCESSOR": static_for,
+            "CMAKE_EXE_LINKER_FLAGS": "-static",
+        }
+    set_definitions = [f"-D{key}={value}" for key, value in definitions.items()]
     for command in (
-        configure,
-        [_tool("cmake"), "--build", str(folder), "--target", "bench-train-loop", "--parallel", "2"],
+        [_tool("cmake"), "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *set_definitions],
+        [_tool("cmake"), "--build", str(folder), "--target", target, "--parallel", "2"],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return folder / "bench" / "bench-train-loop"
+    return folder / "bench" / target
 
 
 def _tool(name: str) -> str:

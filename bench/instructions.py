@@ -76,7 +76,7 @@ class Bench:
         self._folder = BUILD / f"count-{target.name}"
         write_documents(self._folder)
         self._objects = self._compile_engine()
-        self._plugins = self._build_plugins() if target.uses_plugin else []
+        self._plugins = build_plugins(self._folder) if target.uses_plugin else []
 
     def per_step(self, workload: Workload) -> float:
         """Instructions of one step, or of one text."""
@@ -94,7 +94,7 @@ class Bench:
     def by_phase(self, workload: Workload) -> dict[str, float]:
         """Instructions of one step in each phase, with a few dozen for telling them apart."""
         program = self._program(workload, mark_phases=True)
-        counts = self._counts(self._run(program, marks=True).stderr)
+        counts = _counts(self._run(program, marks=True).stderr)
         return {phase: counts[phase] / workload.count for phase in PHASES}
 
     def by_function(self, workload: Workload) -> Counter[str]:
@@ -111,8 +111,9 @@ class Bench:
         lists = (ROOT / "device" / "sources.cmake").read_text()
         found = re.search(r"set\(UGPT_ENGINE_SOURCES([^)]*)\)", lists)
         assert found is not None
-        sources = [ROOT / "device" / "src" / name for name in found[1].split()]
-        objects = [self._folder / f"{source.stem}.o" for source in sources]
+        names = found[1].split()  # of which several may end alike
+        sources = [ROOT / "device" / "src" / name for name in names]
+        objects = [self._folder / f"{name.replace('/', '-')}.o" for name in names]
         with ThreadPoolExecutor(_JOBS) as pool:
             list(pool.map(self._compile, sources, objects))
         return objects
@@ -142,49 +143,67 @@ class Bench:
         _run_command(self._target.compiler, *options, *objects, "-o", str(program))
         return program
 
-    def _build_plugins(self) -> list[Path]:
-        """One for each version of the interface; `_run` finds out which one this QEMU takes."""
-        plugins = []
-        for version in _PLUGIN_VERSIONS:
-            plugin = self._folder / f"count_instructions-{version}.so"
-            source = str(ROOT / "bench" / "count_instructions.c")
-            _run_command(
-                "cc", "-O2", "-shared", "-fPIC", f"-DVERSION={version}", source, "-o", str(plugin)
-            )
-            plugins.append(plugin)
-        return plugins
-
     def _total(self, program: Path) -> int:
         done = self._run(program)
         if self._target.uses_plugin:
-            return self._counts(done.stderr).total()
+            return _counts(done.stderr).total()
         found = re.search(self._target.total, done.stdout + done.stderr)
         if found is None:
             sys.exit(f"nothing printed matches {self._target.total!r}:\n{done.stderr}")
         return int(found[1])
 
     def _run(self, program: Path, marks: bool = False) -> subprocess.CompletedProcess[str]:
-        arguments = self._marks(program) if marks else ""
-        while True:
-            plugin = f"{self._plugins[0]}{arguments}" if self._plugins else ""
-            command = shlex.split(self._target.runner.format(program=program, plugin=plugin))
-            done = _try_command(*command)
-            if len(self._plugins) < 2 or "API version" not in done.stderr:
-                return _checked(done)
-            del self._plugins[0]
+        arguments = _marks(program, self._target.compiler) if marks else ""
+        command = [
+            word.replace("{program}", str(program)) for word in shlex.split(self._target.runner)
+        ]
+        return _run_with_plugin(command, self._plugins, arguments)
 
-    def _marks(self, program: Path) -> str:
-        """The addresses of mark_<phase> as arguments of the plugin."""
-        nm = re.sub(r"(g\+\+|clang\+\+|c\+\+)(-\d+)?$", "nm", self._target.compiler)
-        symbols = _run_command(nm, str(program)).stdout
-        found = re.findall(r"^([0-9a-f]+) [tT] mark_(\w+)$", symbols, re.MULTILINE)
-        return "".join(f",mark=0x{address}:{phase}" for address, phase in found)
 
-    @staticmethod
-    def _counts(text: str) -> Counter[str]:
-        return Counter(
-            {name: int(count) for name, count in re.findall(r"^count (\w+) (\d+)$", text, re.M)}
+def build_plugins(folder: Path) -> list[Path]:
+    """One for each version of the interface; `_run_with_plugin` finds out which QEMU takes."""
+    plugins = []
+    for version in _PLUGIN_VERSIONS:
+        plugin = folder / f"count_instructions-{version}.so"
+        source = str(ROOT / "bench" / "count_instructions.c")
+        _run_command(
+            "cc", "-O2", "-shared", "-fPIC", f"-DVERSION={version}", source, "-o", str(plugin)
         )
+        plugins.append(plugin)
+    return plugins
+
+
+def count_phases(
+    command: list[str], program: Path, plugins: list[Path], compiler: str
+) -> Counter[str]:
+    """Instructions in each phase that `program` marks, run by a command with {plugin}."""
+    return _counts(_run_with_plugin(command, plugins, _marks(program, compiler)).stderr)
+
+
+def _run_with_plugin(
+    command: list[str], plugins: list[Path], arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs it with the first plugin that QEMU takes, and leaves the others out from then on."""
+    while True:
+        plugin = f"{plugins[0]}{arguments}" if plugins else ""
+        done = _try_command(*(word.replace("{plugin}", plugin) for word in command))
+        if len(plugins) < 2 or "API version" not in done.stderr:
+            return _checked(done)
+        del plugins[0]
+
+
+def _marks(program: Path, compiler: str) -> str:
+    """The addresses of mark_<phase> as arguments of the plugin."""
+    nm = re.sub(r"(g\+\+|clang\+\+|c\+\+)(-\d+)?$", "nm", compiler)
+    symbols = _run_command(nm, str(program)).stdout
+    found = re.findall(r"^([0-9a-f]+) [tT] mark_(\w+)$", symbols, re.MULTILINE)
+    return "".join(f",mark=0x{address}:{phase}" for address, phase in found)
+
+
+def _counts(text: str) -> Counter[str]:
+    return Counter(
+        {name: int(count) for name, count in re.findall(r"^count (\w+) (\d+)$", text, re.M)}
+    )
 
 
 def _try_command(*command: str) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,10 @@ if(UGPT_SANITIZE)
     target_link_options(ugpt-options INTERFACE -fsanitize=address,undefined)
 endif()
 
+if(UGPT_FUZZ)  # so that a fuzzer sees which way the firmware goes
+    target_compile_options(ugpt-options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # The firmware proper does without exceptions and RTTI, as on the chip; the numerics contract
 # forbids the compiler to fuse what the source does not.
 add_library(ugpt-firmware-options INTERFACE)
@@ -37,9 +41,11 @@ ugpt_add_library(ugpt-engine SOURCES ${UGPT_ENGINE_SOURCES})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     ugpt_add_sources(ugpt-engine ${UGPT_ENGINE_AVX2_SOURCES} ${UGPT_ENGINE_AVX512_SOURCES})
     target_compile_definitions(ugpt-engine PRIVATE UGPT_HAS_AVX2 UGPT_HAS_AVX512)
-    set_source_files_properties(${UGPT_SOURCE_DIR}/engine/train/kernels_avx2.cpp
+    list(TRANSFORM UGPT_ENGINE_AVX2_SOURCES PREPEND ${UGPT_SOURCE_DIR}/ OUTPUT_VARIABLE avx2)
+    list(TRANSFORM UGPT_ENGINE_AVX512_SOURCES PREPEND ${UGPT_SOURCE_DIR}/ OUTPUT_VARIABLE avx512)
+    set_source_files_properties(${avx2}
         TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-    set_source_files_properties(${UGPT_SOURCE_DIR}/engine/train/kernels_avx512.cpp
+    set_source_files_properties(${avx512}
         TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 endif()
 ugpt_add_library(ugpt-reference SOURCES ${UGPT_REFERENCE_SOURCES})

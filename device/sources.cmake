@@ -3,10 +3,16 @@
 set(UGPT_ENGINE_SOURCES
     engine/arena.cpp
     engine/cost.cpp
+    engine/infer/kernels.cpp
+    engine/infer/layout.cpp
+    engine/infer/model.cpp
+    engine/infer/placement.cpp
+    engine/infer/tokenizer.cpp
     engine/numeric/random.cpp
     engine/numeric/self_test.cpp
     engine/numeric/soft_fma.cpp
     engine/sampling/sampler.cpp
+    engine/team.cpp
     engine/train/adam_step.cpp
     engine/train/kernels.cpp
     engine/train/layout.cpp
@@ -16,7 +22,7 @@ set(UGPT_ENGINE_SOURCES
 )
 
 # For x86-64 only: each is compiled for the instruction set in its name and chosen at run time.
-set(UGPT_ENGINE_AVX2_SOURCES engine/train/kernels_avx2.cpp)
+set(UGPT_ENGINE_AVX2_SOURCES engine/infer/kernels_avx2.cpp engine/train/kernels_avx2.cpp)
 set(UGPT_ENGINE_AVX512_SOURCES engine/train/kernels_avx512.cpp)
 
 set(UGPT_BASE_SOURCES
@@ -27,12 +33,19 @@ set(UGPT_BASE_SOURCES
 set(UGPT_STORE_SOURCES
     store/checkpoint.cpp
     store/data_set.cpp
+    store/image_header.cpp
     store/loss_history.cpp
+    store/model_image.cpp
+    store/model_store.cpp
     store/settings.cpp
 )
 
 # The plain reference that the engine is held to: for tests on the host, in no firmware.
-set(UGPT_REFERENCE_SOURCES engine/reference/model.cpp engine/reference/training.cpp)
+set(UGPT_REFERENCE_SOURCES
+    engine/reference/llama.cpp
+    engine/reference/model.cpp
+    engine/reference/training.cpp
+)
 
 set(UGPT_RPC_SOURCES
     rpc/codec.cpp
@@ -45,18 +58,24 @@ set(UGPT_RPC_SOURCES
 
 set(UGPT_APP_SOURCES
     app/autorun_sampler.cpp
+    app/console_input.cpp
+    app/console_writer.cpp
     app/device.cpp
     app/dispatch.cpp
     app/document_intake.cpp
     app/document_queue.cpp
     app/handlers.cpp
+    app/image_handlers.cpp
     app/link_handlers.cpp
     app/link_task.cpp
     app/planning.cpp
+    app/text_handlers.cpp
     app/trainer.cpp
     app/trainer_handlers.cpp
+    app/trainer_memory.cpp
     app/trainer_task.cpp
     app/weights_digest.cpp
+    app/writer.cpp
 )
 
 set(UGPT_POSIX_SOURCES
@@ -64,6 +83,7 @@ set(UGPT_POSIX_SOURCES
     main/posix_options.cpp
     port/posix/board.cpp
     port/posix/flash.cpp
+    port/posix/helper.cpp
     port/posix/platform.cpp
     port/posix/serial.cpp
 )
@@ -72,6 +92,7 @@ set(UGPT_ESP32_SOURCES
     main/esp32.cpp
     main/esp32_memory.cpp
     port/esp32/flash.cpp
+    port/esp32/helper.cpp
     port/esp32/log.cpp
     port/esp32/platform.cpp
     port/esp32/tensor_memory.cpp

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TokenEvaluation,
         WeightsDigest,
     )
+    from .device.stories import StoryText, TextWish
     from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         DeviceState,
         ErrorCode,
         Hello,
+        ImageInfo,
         LogLevel,
         ModelInfo,
         MomentFormat,
@@ -68,6 +70,7 @@ _HOMES = {
     "Evaluation": ".device.results",
     "Format": ".export.formats",
     "Hello": ".rpc.messages",
+    "ImageInfo": ".rpc.messages",
     "Init": ".runs.config",
     "LinkStats": ".rpc.stats",
     "LogLevel": ".rpc.messages",
@@ -86,8 +89,10 @@ _HOMES = {
     "Shape": ".rpc.messages",
     "Source": ".rpc.messages",
     "Status": ".rpc.messages",
+    "StoryText": ".device.stories",
     "Target": ".device.target",
     "TensorKind": ".rpc.messages",
+    "TextWish": ".device.stories",
     "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
     "WeightsDigest": ".device.results",
@@ -110,6 +115,7 @@ __all__ = [
     "Evaluation",
     "Format",
     "Hello",
+    "ImageInfo",
     "Init",
     "LinkStats",
     "LogLevel",
@@ -128,8 +134,10 @@ __all__ = [
     "Shape",
     "Source",
     "Status",
+    "StoryText",
     "Target",
     "TensorKind",
+    "TextWish",
     "TokenEvaluation",
     "UgptError",
     "WeightsDigest",

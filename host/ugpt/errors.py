@@ -18,22 +18,26 @@ UgptError
 |-- DeviceError             the device refused a request, one class for each code of the schema
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
 |   `-- DocumentGap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, RunMismatch, BadData,
-|       HandshakeRequired
+|       HandshakeRequired, NoStory, BadStory, LongPrompt
 |-- InvalidValue            a value that no device could accept
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
+|   |-- NoRun               is none, or is not there
+|   |-- NewerRun            of a later version
 |   |-- DiskFull            has no room for a file
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
+|-- ModelFileError          a pretrained model
 |-- ImageError              a firmware image
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ExportError in `export.errors`,
-ImageError and ToolError in `firmware.errors`, OutputLost in `view.streams`.
+ModelFileError in `models.errors`, ImageError and ToolError in `firmware.errors`, OutputLost in
+`view.streams`.
 """
 
 from __future__ import annotations

@@ -7,11 +7,22 @@
 namespace ugpt::test {
 
 MemoryFlash::MemoryFlash(std::uint32_t region_bytes) {
-    for (auto& region : regions_) region.assign(region_bytes, std::byte{0xFF});
+    Line erased;
+    erased.bytes.fill(std::byte{0xFF});
+    for (auto& region : regions_) region.assign(region_bytes / sizeof(Line), erased);
 }
 
 std::uint32_t MemoryFlash::size_bytes(port::Region region) const {
-    return static_cast<std::uint32_t>(regions_[static_cast<std::size_t>(region)].size());
+    return static_cast<std::uint32_t>(regions_[static_cast<std::size_t>(region)].size() *
+                                      sizeof(Line));
+}
+
+std::span<std::byte> MemoryFlash::bytes_of(port::Region region) {
+    return std::as_writable_bytes(std::span(regions_[static_cast<std::size_t>(region)]));
+}
+
+std::span<const std::byte> MemoryFlash::mapped(port::Region region) {
+    return bytes_of(region);
 }
 
 void MemoryFlash::close_gate(std::optional<port::Region> region) {
@@ -51,7 +62,7 @@ bool MemoryFlash::spend_one() {
 
 bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std::byte> out) {
     pass_gate(region);
-    const auto& bytes = regions_[static_cast<std::size_t>(region)];
+    const std::span<const std::byte> bytes = bytes_of(region);
     if (offset > bytes.size() || out.size() > bytes.size() - offset) return false;
     std::copy_n(bytes.begin() + offset, out.size(), out.begin());
     return true;
@@ -59,7 +70,7 @@ bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std:
 
 bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<const std::byte> in) {
     pass_gate(region);
-    auto& bytes = regions_[static_cast<std::size_t>(region)];
+    const std::span<std::byte> bytes = bytes_of(region);
     if (failing || offset > bytes.size() || in.size() > bytes.size() - offset) return false;
     for (std::size_t i = 0; i < in.size(); ++i) {
         if (spend_one() && !broken && offset + i < lost_from) bytes[offset + i] &= in[i];
@@ -69,7 +80,7 @@ bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<con
 
 bool MemoryFlash::erase(port::Region region, std::uint32_t offset, std::uint32_t size) {
     pass_gate(region);
-    auto& bytes = regions_[static_cast<std::size_t>(region)];
+    const std::span<std::byte> bytes = bytes_of(region);
     if (failing || (offset | size) % kSectorBytes != 0 || offset + size > bytes.size())
         return false;
     for (std::uint32_t at = offset; at < offset + size; at += kSectorBytes) {

@@ -47,17 +47,24 @@ class MemoryFlash : public port::Flash {
     bool write(port::Region region, std::uint32_t offset,
                std::span<const std::byte> bytes) override;
     bool erase(port::Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+    [[nodiscard]] std::span<const std::byte> mapped(port::Region region) override;
 
   private:
     void pass_gate(port::Region region);
     bool spend_one();  // false if the power is off
+    [[nodiscard]] std::span<std::byte> bytes_of(port::Region region);
+
+    // A part of a region, which lies as flash does.
+    struct alignas(64) Line {
+        std::array<std::byte, 64> bytes;
+    };
 
     std::mutex gate_mutex_;
     std::condition_variable gate_changed_;
     bool gate_closed_ = false;
     std::optional<port::Region> gate_region_;
     bool at_gate_ = false;
-    std::array<std::vector<std::byte>, port::kRegionCount> regions_;
+    std::array<std::vector<Line>, port::kRegionCount> regions_;
 };
 
 // The time of a device under test: it stands still until a test moves it on. Both tasks of a device

@@ -70,7 +70,7 @@ TEST(hello_tells_what_the_board_has) {
     CHECK(hello.device_id == 0x020000000077 && hello.flash_bytes == 4 << 20);
     CHECK(hello.regions.count == port::kRegionCount);
     for (const std::uint32_t size_bytes : hello.regions.values()) CHECK(size_bytes == 256 * 1024);
-    CHECK(hello.model_bytes == 256 * 1024);
+    CHECK(hello.model_bytes == 252 * 1024);
 }
 
 TEST(status_tells_how_the_chip_is_doing) {

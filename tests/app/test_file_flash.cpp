@@ -94,6 +94,25 @@ TEST(bits_are_written_to_0_and_erased_to_1) {
     CHECK(read(*flash, Region::model, 0, kSector) == filled(kSector, 0xFF));
 }
 
+TEST(a_mapped_region_shows_what_is_written_later) {
+    for (const bool in_memory : {false, true}) {
+        const Folder folder;
+        const auto flash = open(in_memory ? std::string() : folder.file("flash"));
+        const auto bytes = flash->mapped(Region::model);
+        CHECK(bytes.size() == flash->size_bytes(Region::model));
+        CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 == 0);
+        CHECK(bytes.front() == std::byte{0xFF} && bytes.back() == std::byte{0xFF});
+        const auto size = static_cast<std::uint32_t>(bytes.size());
+        CHECK(flash->write(Region::model, size - 3, filled(3, 0x5A)));
+        CHECK(bytes[size - 4] == std::byte{0xFF} && bytes[size - 3] == std::byte{0x5A});
+        CHECK(bytes.back() == std::byte{0x5A});
+        CHECK(flash->erase(Region::model, size - kSector, kSector));
+        CHECK(bytes.back() == std::byte{0xFF});
+        CHECK(flash->write(Region::settings_b, 0, filled(1, 9)));
+        CHECK(flash->mapped(Region::settings_b).front() == std::byte{9});
+    }
+}
+
 TEST(nothing_outside_a_region_is_reached) {
     const Folder folder;
     const auto flash = open(folder.file("flash"));

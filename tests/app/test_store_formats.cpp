@@ -199,7 +199,8 @@ TEST(a_data_set_of_0_1_0_is_found) {
 TEST(settings_that_make_no_sense_are_those_of_a_new_board) {
     constexpr float kInfinite = std::numeric_limits<float>::infinity();
     CHECK((load_settings(1, 0.75f) == store::Settings{true, 0.75f}));
-    CHECK(load_settings(2, 0.75f) == store::Settings{});
+    CHECK((load_settings(2, 0.75f) == store::Settings{true, 0.75f, true}));
+    CHECK(load_settings(3, 0.75f) == store::Settings{});
     for (const float temperature :
          {0.0f, -1.0f, kInfinite, std::numeric_limits<float>::quiet_NaN()})
         CHECK(load_settings(1, temperature) == store::Settings{});

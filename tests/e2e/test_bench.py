@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests.support.commands import CommandLine
+from tests.support.devices import device_process
 
 QUICK = ("--seconds", "0.1")
 
@@ -33,6 +34,20 @@ def test_json(cli: CommandLine) -> None:
     assert measured["sampling"]["names_per_s"] > 0
     assert measured["link"]["sent_bytes_per_s"] > 0
     assert measured["phases"]["ticks_per_step"]["adam"] > 0
+
+
+def test_receipts_have_one_digest(cli: CommandLine, tmp_path: Path) -> None:
+    kept = Path(__file__).parents[2] / "bench" / "receipts" / "virtual-esp32.json"
+    expected = json.loads(kept.read_text())
+    with device_process(tmp_path / "flash") as (_, port):
+        for option in ((), ("--port", port)):
+            cli("bench", *QUICK, *option, "--receipt", "receipt.json")
+            receipt = json.loads((tmp_path / "receipt.json").read_text())
+            assert receipt["standard_run"] == expected["standard_run"]
+            assert receipt.keys() == expected.keys()
+            assert receipt["tokens_per_s"] > receipt["steps_per_s"] > 0
+    said = cli.finished("bench", "--receipt", "x.json", "--n-embd", "32", code=2).stderr
+    assert "standard model" in said
 
 
 def test_the_virtual_device_of_the_user_is_not_used(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.test_models import legacy_file, tokenizer_file
 from tests.support.commands import TIMEOUT_S
 from ugpt.cli.group import load_command
 
@@ -23,8 +24,10 @@ ELSEWHERE = {
     "make test": "it is what runs here",
     "uv tool install .": "tests/test_wheel.py installs what this installs",
 }
-NEEDS_A_BOARD = {"ugpt flash": "There is no board to flash"}
-"""What is said without one. tests/e2e/test_flash.py flashes the loader of an emulated ROM."""
+NEEDS_SOMETHING = {
+    "ugpt flash": "There is no board to flash",
+}
+"""What is said without a board. test_flash.py flashes the loader of an emulated ROM."""
 
 FILES = {
     "poems.txt": "The rain has stopped.\nA light in every window,\nand the road is long.\n" * 9,
@@ -32,6 +35,9 @@ FILES = {
     "towns.txt": "Rome\nPARIS\nparis\nOslo\nBern\n" * 10,
     "towns.csv": "id,name\n" + "".join(f"{i},town{i}\n" for i in range(40)),
 }
+
+MODEL = {"stories260K.bin": legacy_file(True), "tok512.bin": tokenizer_file()}
+"""A much smaller one, under the names that the README has."""
 
 
 def commands() -> list[str]:
@@ -59,6 +65,8 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_every_command_of_the_readme(tmp_path: Path) -> None:
     for name, content in FILES.items():
         (tmp_path / name).write_text(content)
+    for name, model in MODEL.items():
+        (tmp_path / name).write_bytes(model)
     (tmp_path / "home").mkdir()
     ran = 0
     for command in commands():
@@ -67,9 +75,9 @@ def test_every_command_of_the_readme(tmp_path: Path) -> None:
         done = shell(command, tmp_path)
         said = f"{command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in said
-        if command in NEEDS_A_BOARD:
+        if command in NEEDS_SOMETHING:
             assert done.returncode == 1, said
-            assert NEEDS_A_BOARD[command] in said
+            assert NEEDS_SOMETHING[command] in said
         else:
             assert done.returncode == 0, said
         ran += 1

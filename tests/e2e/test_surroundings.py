@@ -70,7 +70,7 @@ async def test_a_run_that_is_not_remembered(
         command = next(line for line in said.splitlines() if line.startswith("watch it: "))
         _, separator, options = command.partition("ugpt attach ")
         assert (separator, options) == ("ugpt attach ", f"--port {port} --run {run[3]}")
-        assert "attach --run DIR" in cli.refused("attach", "--port", port, env=unusable)
+        assert "attach --run RUN" in cli.refused("attach", "--port", port, env=unusable)
         cli("attach", *shlex.split(options), env=unusable)
     assert digest(tmp_path / "deep" / "er" / "R")
 

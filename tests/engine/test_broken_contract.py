@@ -21,9 +21,11 @@ def compile_driver(folder: Path, compiler: str, *options: str, link: tuple[str, 
     """The engine's test driver, built without the options that keep the contract."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    run(compiler, *OPTIONS, *options, "-c", *engine_sources(),
-        str(ROOT / "tests" / "engine" / "driver.cpp"), cwd=folder)  # fmt: skip
-    run(compiler, *(str(path) for path in folder.glob("*.o")), *link, "-o", "driver", cwd=folder)
+    sources = [*engine_sources(), str(ROOT / "tests" / "engine" / "driver.cpp")]
+    objects = [f"{number}.o" for number in range(len(sources))]  # several sources end alike
+    for source, result in zip(sources, objects, strict=True):
+        run(compiler, *OPTIONS, *options, "-c", source, "-o", result, cwd=folder)
+    run(compiler, *objects, *link, "-o", "driver", cwd=folder)
     return folder / "driver"
 
 

@@ -1,4 +1,4 @@
-"""The engine's face shows nothing of what is behind it."""
+"""The engine's faces show nothing of what is behind them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ SHOWN = {
     "engine/phase.h",
     "engine/numeric/self_test.h",
 }
+SHOWN_BY_INFERENCE = {
+    "engine/infer.h",
+    "engine/arena.h",
+    "engine/config.h",
+    "engine/phase.h",
+    "engine/placement.h",
+    "engine/team.h",
+    "engine/tokenizer.h",
+}
 
 
 def included_by(header: str, found: set[str]) -> set[str]:
@@ -28,3 +37,7 @@ def included_by(header: str, found: set[str]) -> set[str]:
 
 def test_engine_h_pulls_in_values_only() -> None:
     assert included_by("engine/engine.h", set()) == SHOWN
+
+
+def test_infer_h_pulls_in_values_only() -> None:
+    assert included_by("engine/infer.h", set()) == SHOWN_BY_INFERENCE

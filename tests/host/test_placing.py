@@ -12,7 +12,7 @@ import pytest
 
 from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
-from ugpt import Device, DeviceState, TensorKind
+from ugpt import Device, DeviceState, ModelInfo, TensorKind
 from ugpt.data.dataset import Dataset
 from ugpt.runs.checkpoint import weights_digest
 from ugpt.runs.config import Init
@@ -84,7 +84,17 @@ async def test_what_the_device_holds_is_used_if_nothing_is_lost(
     session.run.metrics.record(1, [2.0] * 10, [5] * 10)
     board = AsyncMock(spec=Device)
     board.status.return_value = replace(IDLE, **{"run_id": CONFIG.run_id, **status})  # type: ignore[arg-type]
+    board.model_info.return_value = ModelInfo(CONFIG.run_id, SHAPE, CONFIG.recipe, 5, 20)
     assert (await place(board, session)).source == source
+
+
+async def test_a_device_that_follows_another_plan_is_left_for_the_folder(session: Session) -> None:
+    session.run.metrics.record(1, [2.0] * 20, [5] * 20)
+    board = AsyncMock(spec=Device)
+    board.status.return_value = replace(IDLE, run_id=CONFIG.run_id, step=20, first_loss_step=1)
+    before = replace(CONFIG.recipe, total_steps=CONFIG.recipe.total_steps // 2)
+    board.model_info.return_value = ModelInfo(CONFIG.run_id, SHAPE, before, 5, 20)
+    assert (await place(board, session)).source == "the start"
 
 
 @pytest.mark.parametrize("state", [DeviceState.TRAINING, DeviceState.WAITING])

@@ -13,10 +13,14 @@
 
 namespace ugpt::app {
 
-// One sampled text on its way to the serial port.
+// A text on its way to the serial port, or from it.
 struct TextLine {
+    // What stands behind it.
+    enum class After : std::uint8_t { line_end, nothing, prompt };
+
     static constexpr std::size_t kMaxBytes = 256;
     std::uint16_t size = 0;
+    After after = After::line_end;
     std::array<char, kMaxBytes> text;
     [[nodiscard]] std::string_view view() const { return {text.data(), size}; }
 };
@@ -30,7 +34,11 @@ class AutorunSampler {
 
     void load() { settings_ = store_.load(); }
     rpc::ErrorCode set(const store::Settings& settings);
-    [[nodiscard]] bool enabled() const { return settings_.autorun; }
+    [[nodiscard]] const store::Settings& settings() const { return settings_; }
+    // Whether it prints samples.
+    [[nodiscard]] bool enabled() const { return settings_.autorun && !settings_.console; }
+    // Another one each time.
+    [[nodiscard]] std::uint64_t next_seed() { return std::uint64_t{seed_} << 32 | number_++; }
 
     // Draws the next text. Characters that no longer fit into a line are left out.
     TextLine next(engine::Model& model, std::span<const std::byte> vocabulary);

@@ -60,6 +60,12 @@ CallError handle(Trainer& owner, const rpc::SaveParams& params,
                  rpc::SaveResult& result);
 CallError handle(Trainer& owner, const rpc::SampleParams& params,
                  rpc::SampleResult& result);
+CallError handle(Trainer& owner, const rpc::TextBeginParams& params,
+                 rpc::TextBeginResult& result);
+CallError handle(Trainer& owner, const rpc::TextReadParams& params,
+                 rpc::TextReadResult& result);
+CallError handle(Trainer& owner, const rpc::TextStopParams& params,
+                 rpc::TextStopResult& result);
 CallError handle(Trainer& owner, const rpc::DataBeginParams& params,
                  rpc::DataBeginResult& result);
 CallError handle(Trainer& owner, const rpc::DataWriteParams& params,
@@ -68,6 +74,18 @@ CallError handle(Trainer& owner, const rpc::DataCommitParams& params,
                  rpc::DataCommitResult& result);
 CallError handle(Trainer& owner, const rpc::DataInfoParams& params,
                  rpc::DataInfoResult& result);
+CallError handle(Trainer& owner, const rpc::ImageBeginParams& params,
+                 rpc::ImageBeginResult& result);
+CallError handle(Trainer& owner, const rpc::ImageChecksumsParams& params,
+                 rpc::ImageChecksumsResult& result);
+CallError handle(Trainer& owner, const rpc::ImageWriteParams& params,
+                 rpc::ImageWriteResult& result);
+CallError handle(Trainer& owner, const rpc::ImageCommitParams& params,
+                 rpc::ImageCommitResult& result);
+CallError handle(Trainer& owner, const rpc::ImageInfoParams& params,
+                 rpc::ImageInfoResult& result);
+CallError handle(Trainer& owner, const rpc::ImageEraseParams& params,
+                 rpc::ImageEraseResult& result);
 CallError handle(Trainer& owner, const rpc::CurveParams& params,
                  rpc::CurveResult& result);
 CallError handle(Trainer& owner, const rpc::AutorunParams& params,

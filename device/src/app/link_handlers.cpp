@@ -8,6 +8,7 @@
 #include "app/planning.h"
 #include "app/version.h"
 #include "store/data_set.h"
+#include "store/model_store.h"
 
 namespace ugpt::app {
 
@@ -38,7 +39,7 @@ CallError handle(LinkTask& link, const rpc::HelloParams& params, rpc::HelloResul
     static_assert(port::kRegionCount <= decltype(hello.regions)::capacity());
     for (std::size_t i = 0; i < port::kRegionCount; ++i)
         hello.regions.push_back(ports.flash.size_bytes(static_cast<port::Region>(i)));
-    hello.model_bytes = ports.flash.size_bytes(port::Region::model);
+    hello.model_bytes = store::ModelStore::room_bytes(ports.flash);
     link.shared().handshake_done.store(true, std::memory_order_relaxed);
     return {};
 }
@@ -82,6 +83,8 @@ CallError handle(LinkTask& link, const rpc::StatusParams&, rpc::StatusResult& re
     status.autorun = progress.autorun;
     status.detached = progress.source == rpc::Source::flash && progress.step < progress.target_step;
     status.unsaved = progress.unsaved != 0;
+    status.loaded = progress.loaded;
+    status.writing = progress.writing;
     if (progress.has_gradient_norm != 0) status.gradient_norm = progress.gradient_norm;
     const port::Health health = link.ports().platform.health();
     status.heap_free_bytes = health.heap_free_bytes;

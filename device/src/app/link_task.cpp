@@ -31,6 +31,7 @@ LinkTask::LinkTask(const Ports& ports, const LinkLimits& limits, Shared& shared,
       limits_(limits),
       shared_(shared),
       documents_(shared),
+      console_(shared, ports.platform, ports.serial, ports.trainer_signal),
       calls_(calls),
       scratch_(scratch),
       decoder_(calls[0].buffer),
@@ -45,6 +46,7 @@ void LinkTask::run() {
         send_answers();
         send_log();
         send_texts();
+        console_.look();
     }
 }
 
@@ -54,11 +56,13 @@ void LinkTask::receive() {
         std::span<const std::uint8_t> rest = std::span(bytes).first(ports_.serial.read(bytes));
         watch_baud(!rest.empty());
         if (rest.empty()) return;
+        console_.hear(rest);
         while (!rest.empty()) {
             std::span<const std::uint8_t> body;
             rest = rest.subspan(decoder_.feed(rest, body));
             if (body.empty()) continue;
             baud_deadline_us_ = 0;
+            console_.note_frame();
             take_body(body);
         }
         send_answers();
@@ -146,7 +150,7 @@ void LinkTask::send_log() {
 
 // Plain lines, for a person at a serial monitor; a host passes them over.
 void LinkTask::send_texts() {
-    while (const auto line = shared_.texts.pop()) write_line({line->view()});
+    while (const auto line = shared_.texts.pop()) console_.show(*line);
 }
 
 void LinkTask::write_line(std::initializer_list<std::string_view> pieces) {

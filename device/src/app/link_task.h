@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "app/console.h"
 #include "app/document_intake.h"
 #include "app/pending_call.h"
 #include "app/shared.h"
@@ -28,6 +29,7 @@ struct Ports {
     port::Flash& flash;
     port::Signal& trainer_signal;  // wakes the trainer
     port::Log& log;
+    port::Helper* helper = nullptr;  // of the trainer task, if another core can help
 };
 
 class LinkTask {
@@ -72,6 +74,7 @@ class LinkTask {
     const LinkLimits limits_;
     Shared& shared_;
     DocumentIntake documents_;
+    ConsoleInput console_;
     std::span<PendingCall> calls_;
     std::span<std::uint8_t> scratch_;
     std::size_t receiving_ = 0;  // index of the call that frames are received into

@@ -9,11 +9,15 @@
 
 namespace ugpt::app {
 
-engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
-                        const engine::Recipe& recipe, std::uint32_t vocabulary_bytes) {
+engine::Arena measuring_arena(MemoryBlocks blocks) {
     std::array<std::size_t, engine::Arena::kMaxBlocks> sizes{};
     for (std::size_t i = 0; i < blocks.size(); ++i) sizes[i] = blocks[i].size();
-    engine::Arena arena = engine::Arena::measuring(std::span(sizes).first(blocks.size()));
+    return engine::Arena::measuring(std::span(sizes).first(blocks.size()));
+}
+
+engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
+                        const engine::Recipe& recipe, std::uint32_t vocabulary_bytes) {
+    engine::Arena arena = measuring_arena(blocks);
     (void)arena.take(vocabulary_bytes);
     return engine::Model::plan(shape, recipe, arena);
 }
@@ -54,6 +58,12 @@ rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
         .fits = plan.fits(),
         .step_ns = nanoseconds(engine::batch_cycles(shape, recipe, length), hz),
         .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
+}
+
+std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
+                        std::uint32_t positions) {
+    engine::Arena arena = measuring_arena(blocks);
+    return engine::infer::LanguageModel::plan(shape, positions, arena).missing_bytes;
 }
 
 std::uint32_t saturated(std::uint64_t value) {

@@ -6,12 +6,16 @@
 #include <span>
 
 #include "engine/engine.h"
+#include "engine/infer.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 
 namespace ugpt::app {
 
 using MemoryBlocks = std::span<const std::span<std::byte>>;
+
+// An arena that only counts, of the same blocks.
+[[nodiscard]] engine::Arena measuring_arena(MemoryBlocks blocks);
 
 // The plan of a model whose vocabulary takes `vocabulary_bytes` of the same memory.
 [[nodiscard]] engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
@@ -22,6 +26,11 @@ using MemoryBlocks = std::span<const std::span<std::byte>>;
 [[nodiscard]] rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
                                       const rpc::Recipe& rpc_recipe, std::uint32_t vocabulary_bytes,
                                       std::uint16_t positions = 0);
+
+// By how many bytes a pretrained model and a text of so many positions do not fit; 0 if they do.
+// Weights stay in flash.
+[[nodiscard]] std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
+                                      std::uint32_t positions);
 
 // As a u32 of the protocol; a number that is too large becomes the largest.
 [[nodiscard]] std::uint32_t saturated(std::uint64_t value);

@@ -38,6 +38,10 @@ struct Progress {
     rpc::ErrorCode error = rpc::ErrorCode::none;  // what stopped the training
     rpc::Source source = rpc::Source::host;
     bool autorun = false;
+    rpc::Loaded loaded = rpc::Loaded::nothing;
+    bool writing = false;  // a text of the pretrained model
+    bool console = false;  // what is typed begins such a text, while no host speaks
+    bool unused = false;   // so that no byte of this is without a value
 };
 
 // Where the queues lie.
@@ -58,6 +62,9 @@ struct Shared {
     base::SpscQueue<std::uint8_t, kMaxCalls> requests;
     base::SpscQueue<std::uint8_t, kMaxCalls> answers;
     base::SpscQueue<TextLine, 2> texts;  // trainer -> link, for whoever watches the serial port
+    TextLine typed;  // by the same person: the link task's, or the trainer's while it is ready
+    std::atomic<bool> typed_ready{false};
+    std::atomic<bool> interrupted{false};     // who typed it wants no more of the story
     std::atomic<bool> handshake_done{false};  // a host speaks
     std::atomic<bool> booted{false};          // the trainer has looked for a checkpoint
     std::atomic<bool> stop{false};            // asks both tasks to end; never on a chip

@@ -22,17 +22,20 @@ bool finite(float x) {
 
 }  // namespace
 
-Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared)
+Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared,
+                 port::Helper* helper)
     : platform_(platform),
       log_(log),
       shared_(shared),
       checkpoints_(flash),
       loss_history_(flash),
       documents_(flash),
+      models_(flash),
       settings_(flash),
       autorun_(settings_, platform.entropy()),
       profile_(platform),
-      arena_(platform.memory_blocks()) {}
+      arena_(platform.memory_blocks()),
+      writer_(platform, flash, helper) {}
 
 void Trainer::boot() {
     autorun_.load();
@@ -58,6 +61,7 @@ bool Trainer::resume(const store::CheckpointInfo& run) {
     const auto saved = settings_.saved_weights();
     weights_saved_ = saved && saved->run_id == run.run_id && saved->step == run.step &&
                      saved->digest == digest();
+    in_flash_ = true;
     // A host that wants more steps says so; a run that needs none goes on.
     if (run.source == store::Source::flash) run_.target_step = run.target_step;
     log_.write(port::LogLevel::info, training() ? "training goes on from the checkpoint in flash"
@@ -96,7 +100,7 @@ void Trainer::publish(rpc::DeviceState state) {
     progress.step = run_.step;
     progress.target_step = run_.target_step;
     progress.saved_step = saved_step_;
-    progress.unsaved = !model_.empty() && run_.step > 0 && !weights_saved_ ? 1 : 0;
+    progress.unsaved = has_run() && run_.step > 0 && !weights_saved_ ? 1 : 0;
     progress.loss = loss_;
     progress.gradient_norm = gradient_norm_.value_or(0.0f);
     progress.has_gradient_norm = gradient_norm_ ? 1 : 0;
@@ -108,11 +112,14 @@ void Trainer::publish(rpc::DeviceState state) {
         static_cast<std::uint32_t>(arena_.available_bytes() - arena_.taken_bytes());
     progress.generation = generation_;
     progress.generation_step = generation_step_;
-    progress.vocab_size = model_.empty() ? 0 : run_.shape.vocab_size;
+    progress.vocab_size = has_run() ? run_.shape.vocab_size : 0;
     progress.batch = run_.recipe.batch;
-    progress.block_size = model_.empty() ? 0 : run_.shape.block_size;
+    progress.block_size = has_run() ? run_.shape.block_size : 0;
     progress.source = to_rpc(run_.source);
-    progress.autorun = autorun_.enabled();
+    progress.autorun = autorun_.settings().autorun;
+    progress.console = autorun_.settings().autorun && autorun_.settings().console;
+    progress.loaded = loaded();
+    progress.writing = writer_.writing();
     shared_.progress.publish(progress);
 }
 
@@ -125,13 +132,15 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
         .run_id = run_id, .shape = shape, .recipe = recipe, .vocabulary_bytes = vocabulary_bytes};
     store::CheckpointInfo present = run_;
     present.step = present.target_step = present.save_every = 0;
-    if (!model_.empty() && present == run) return rpc::ErrorCode::none;
+    if (has_run() && present == run) return need_run();
 
     const engine::Plan plan =
         plan_model(platform_.memory_blocks(), shape, recipe, vocabulary_bytes);
     missing_bytes_ = static_cast<std::uint32_t>(plan.missing_bytes);
     if (!plan.fits()) return rpc::ErrorCode::does_not_fit;
+    writer_.unload();
     if (!allocate(run)) return rpc::ErrorCode::does_not_fit;
+    parked_ = false;
     run_ = run;
     saved_step_ = 0;
     begin_generation(0);
@@ -140,7 +149,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
 }
 
 rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
-    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
     if (training()) return rpc::ErrorCode::busy;
     model_.init_weights(seed, deviation);
     begin_generation(0);
@@ -149,7 +158,7 @@ rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
 }
 
 rpc::ErrorCode Trainer::seek(std::uint32_t step) {
-    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
     if (training()) return rpc::ErrorCode::busy;
     model_.set_step(step);
     begin_generation(step);
@@ -159,7 +168,7 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
 
 rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_every,
                               store::Source source, bool gradient_norm) {
-    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
     if (target_step > run_.recipe.total_steps) return rpc::ErrorCode::bad_params;
     if (source == store::Source::flash && !documents_.find()) return rpc::ErrorCode::bad_data;
     const store::CheckpointInfo before = run_;
@@ -182,7 +191,7 @@ rpc::ErrorCode Trainer::train(std::uint32_t target_step, std::uint32_t save_ever
 }
 
 rpc::ErrorCode Trainer::pause() {
-    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (!has_run()) return rpc::ErrorCode::no_model;
     const bool was_training = training();
     run_.target_step = run_.step;
     publish(rpc::DeviceState::idle);
@@ -191,12 +200,14 @@ rpc::ErrorCode Trainer::pause() {
 }
 
 rpc::ErrorCode Trainer::save() {
+    if (parked_) return rpc::ErrorCode::none;  // it was saved before
     if (model_.empty()) return rpc::ErrorCode::no_model;
     publish(rpc::DeviceState::saving);
     const store::Result result =
         store_losses() ? checkpoints_.save(run_, model_, vocabulary_) : store::Result::flash_failed;
     if (result == store::Result::ok) {
         saved_step_ = run_.step;
+        in_flash_ = true;
         (void)remember_saved_weights();  // at worst the device asks once too often
     }
     publish(resting_state());
@@ -212,7 +223,7 @@ base::Sha256::Digest Trainer::digest() {
 }
 
 rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
-    if (model_.empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
     if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;
     weights_saved_ = true;
     const bool remembered = remember_saved_weights();
@@ -229,21 +240,26 @@ bool Trainer::remember_saved_weights() {
 void Trainer::stop_with(rpc::ErrorCode error) {
     error_ = error;
     run_.target_step = run_.step;
-    // What was sent for the next step is used up or of no use: the host begins with it again.
-    model_.set_step(run_.step);
-    accumulated_ = 0;
-    ++generation_;
-    generation_step_ = run_.step;
+    begin_step_again();
     log_.write(port::LogLevel::error, rpc::error_text(error));
     publish(rpc::DeviceState::idle);
 }
 
+void Trainer::begin_step_again() {
+    model_.set_step(run_.step);
+    accumulated_ = 0;
+    ++generation_;
+    generation_step_ = run_.step;
+}
+
 rpc::DeviceState Trainer::resting_state() const {
-    if (model_.empty()) return rpc::DeviceState::empty;
+    if (!has_run()) return rpc::DeviceState::empty;
     return training() ? rpc::DeviceState::training : rpc::DeviceState::idle;
 }
 
-rpc::ErrorCode Trainer::set_autorun(const store::Settings& settings) {
+CallError Trainer::set_autorun(const store::Settings& settings) {
+    if (settings.console)
+        if (const CallError error = writer_.prepare({}); error.refused()) return error;
     const rpc::ErrorCode error = autorun_.set(settings);
     publish(resting_state());
     return error;
@@ -312,6 +328,10 @@ bool Trainer::next_document(std::span<engine::Token> out, std::size_t& length) {
 }
 
 bool Trainer::advance() {
+    return run_step() || write_token();
+}
+
+bool Trainer::run_step() {
     if (model_.empty() || !training()) return false;
     std::array<engine::Token, rpc::kBlockSizeMax> document;
     std::size_t length = 0;

@@ -9,6 +9,7 @@
 #include "app/autorun_sampler.h"
 #include "app/shared.h"
 #include "app/step_profile.h"
+#include "app/writer.h"
 #include "base/sha256.h"
 #include "engine/engine.h"
 #include "port/port.h"
@@ -16,6 +17,7 @@
 #include "store/checkpoint.h"
 #include "store/data_set.h"
 #include "store/loss_history.h"
+#include "store/model_store.h"
 #include "store/settings.h"
 
 namespace ugpt::app {
@@ -30,13 +32,15 @@ struct ResultBuffers {
 // a refused command has changed nothing.
 class Trainer {
   public:
-    Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared);
+    // `helper` is another core that takes part, if there is one.
+    Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared,
+            port::Helper* helper = nullptr);
 
     // Takes up the newest checkpoint in flash, if there is one, and goes on with a run that needs
     // no host.
     void boot();
-    // Runs one training step if one is due and its document is here. False if there is
-    // nothing to do before a request or a document arrives.
+    // Runs one training step if one is due and its document is here, or computes a token of a
+    // story. False if there is nothing to do before a request or a document arrives.
     bool advance();
     // Draws a text to print if autorun is due; false if it is not.
     bool draw_autorun_text(TextLine& line);
@@ -57,15 +61,36 @@ class Trainer {
     // A host has these weights in a run folder. Refused if they are not those in memory.
     rpc::ErrorCode weights_saved(std::uint32_t step, std::span<const std::uint8_t> digest);
     // To be told of every change that does not come through the methods here.
-    void weights_changed() { weights_saved_ = false; }
+    void weights_changed() { weights_saved_ = in_flash_ = false; }
+    void vocabulary_changed() { in_flash_ = false; }
     [[nodiscard]] base::Sha256::Digest digest();
-    rpc::ErrorCode set_autorun(const store::Settings& settings);
+    // A console is refused without a pretrained model in flash.
+    CallError set_autorun(const store::Settings& settings);
     // The profile starts from zero when it is switched on.
     void set_profiling(bool enabled);
     [[nodiscard]] const StepProfile& profile() const { return profile_; }
     [[nodiscard]] store::LossRange read_loss_history(std::uint32_t first, std::span<float> out);
 
+    // Loads the model that is trained, if the memory is another's. `no_model` if there is none, and
+    // `flash_failed` if it cannot be read back.
+    rpc::ErrorCode need_run();
+    // Whether there is such a model, in memory or put aside in flash.
+    [[nodiscard]] bool has_run() const { return parked_ || !model_.empty(); }
+    // Its vocabulary, wherever it lies.
+    [[nodiscard]] std::span<const std::byte> stored_vocabulary();
+
+    // Begins a text of the pretrained model, which gets the memory: the run is put aside. Refused
+    // while it is trained.
+    CallError begin_text(std::uint32_t text_id, const TextRequest& request);
+    // The same for a person at a serial terminal.
+    CallError begin_typed_text(std::uint32_t text_id, std::string_view prompt);
+    void stop_text();
+    // To be called before the pretrained model in flash changes.
+    void forget_story();
+    [[nodiscard]] const Writer& writer() const { return writer_; }
+
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
+    [[nodiscard]] store::ModelStore& models() { return models_; }
     [[nodiscard]] const engine::Model& model() const { return model_; }
     [[nodiscard]] engine::Model& model() { return model_; }
     [[nodiscard]] const store::CheckpointInfo& run() const { return run_; }
@@ -81,6 +106,11 @@ class Trainer {
 
   private:
     bool allocate(const store::CheckpointInfo& run);
+    // Leaves the memory to another model: saves what is not in flash.
+    CallError park();
+    bool run_step();
+    bool write_token();
+    [[nodiscard]] rpc::Loaded loaded() const;
     bool resume(const store::CheckpointInfo& run);
     bool next_document(std::span<engine::Token> out, std::size_t& length);
     [[nodiscard]] bool save_is_due() const;
@@ -89,6 +119,8 @@ class Trainer {
     bool remember_saved_weights();
     void complete_step(float loss);
     void begin_generation(std::uint32_t step);
+    // What was sent for the next step is used up or of no use: the host begins with it again.
+    void begin_step_again();
     void stop_with(rpc::ErrorCode error);
     [[nodiscard]] rpc::DeviceState resting_state() const;
     void publish(rpc::DeviceState state);
@@ -99,6 +131,7 @@ class Trainer {
     store::CheckpointStore checkpoints_;
     store::LossHistory loss_history_;
     store::DataSetStore documents_;
+    store::ModelStore models_;
     store::SettingsStore settings_;
     AutorunSampler autorun_;
     StepProfile profile_;
@@ -106,6 +139,9 @@ class Trainer {
     engine::Arena arena_;
     engine::Model model_;
     std::span<std::byte> vocabulary_;
+    Writer writer_;
+    bool parked_ = false;    // the run is in flash alone, whole, and another model has the memory
+    bool in_flash_ = false;  // the newest checkpoint is what is in memory
     store::CheckpointInfo run_;  // step and target_step are those of now
     std::uint32_t saved_step_ = 0;
     bool weights_saved_ = false;            // a host has said that it has the weights in memory

@@ -49,7 +49,7 @@ CallError handle(Trainer& trainer, const rpc::CreateParams& params, rpc::CreateR
 }
 
 CallError handle(Trainer& trainer, const rpc::ModelInfoParams&, rpc::ModelInfoResult& result) {
-    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
+    if (!trainer.has_run()) return rpc::ErrorCode::no_model;
     const store::CheckpointInfo& run = trainer.run();
     result.model = {run.run_id, to_rpc(run.shape), to_rpc(run.recipe), run.vocabulary_bytes,
                     run.step};
@@ -62,18 +62,19 @@ CallError handle(Trainer& trainer, const rpc::InitWeightsParams& params, rpc::In
 
 CallError handle(Trainer& trainer, const rpc::VocabularyWriteParams& params,
                  rpc::VocabularyWriteResult&) {
+    if (const auto error = trainer.need_run(); error != rpc::ErrorCode::none) return error;
     const std::span<std::byte> vocabulary = trainer.vocabulary();
-    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
     if (params.offset > vocabulary.size() || params.data.size() > vocabulary.size() - params.offset)
         return {rpc::ErrorCode::bad_params, 0, "the vocabulary is shorter than that"};
+    trainer.vocabulary_changed();
     std::ranges::copy(std::as_bytes(params.data), vocabulary.begin() + params.offset);
     return {};
 }
 
 CallError handle(Trainer& trainer, const rpc::VocabularyReadParams& params,
                  rpc::VocabularyReadResult& result) {
-    const std::span<std::byte> vocabulary = trainer.vocabulary();
-    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
+    if (!trainer.has_run()) return rpc::ErrorCode::no_model;
+    const std::span<const std::byte> vocabulary = trainer.stored_vocabulary();
     if (params.offset > vocabulary.size())
         return {rpc::ErrorCode::bad_params, 0, "the vocabulary is shorter than that"};
     const std::size_t count =
@@ -83,7 +84,7 @@ CallError handle(Trainer& trainer, const rpc::VocabularyReadParams& params,
 }
 
 CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params, rpc::TensorWriteResult&) {
-    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = trainer.need_run(); error != rpc::ErrorCode::none) return error;
     if (trainer.training()) return rpc::ErrorCode::busy;
     const std::size_t count = params.data.size() / sizeof(float);
     const auto range = find_range(trainer.model(), params.name, params.offset, count);
@@ -104,7 +105,7 @@ CallError handle(Trainer& trainer, const rpc::TensorWriteParams& params, rpc::Te
 
 CallError handle(Trainer& trainer, const rpc::TensorReadParams& params,
                  rpc::TensorReadResult& result) {
-    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = trainer.need_run(); error != rpc::ErrorCode::none) return error;
     const auto range = find_range(trainer.model(), params.name, params.offset,
                                   std::min(kValuesPerReply, std::size_t{params.count}));
     if (!range) return rpc::ErrorCode::unknown_tensor;
@@ -116,7 +117,7 @@ CallError handle(Trainer& trainer, const rpc::TensorReadParams& params,
 
 CallError handle(Trainer& trainer, const rpc::WeightsDigestParams&,
                  rpc::WeightsDigestResult& result) {
-    if (trainer.model().empty()) return rpc::ErrorCode::no_model;
+    if (const auto error = trainer.need_run(); error != rpc::ErrorCode::none) return error;
     const base::Sha256::Digest digest = trainer.digest();
     std::ranges::copy(digest, trainer.results().bytes.begin());
     result.step = trainer.run().step;
@@ -161,8 +162,8 @@ CallError handle(Trainer& trainer, const rpc::SaveParams&, rpc::SaveResult& resu
 }
 
 CallError handle(Trainer& trainer, const rpc::EvaluateParams& params, rpc::EvaluateResult& result) {
+    if (const auto error = trainer.need_run(); error != rpc::ErrorCode::none) return error;
     engine::Model& model = trainer.model();
-    if (model.empty()) return rpc::ErrorCode::no_model;
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
     // The losses of the documents, then those of their positions.
     const std::span<float> losses = trainer.results().values;
@@ -212,8 +213,8 @@ CallError handle(Trainer& trainer, const rpc::ProfileParams& params, rpc::Profil
 // Sampling
 
 CallError handle(Trainer& trainer, const rpc::SampleParams& params, rpc::SampleResult& result) {
+    if (const auto error = trainer.need_run(); error != rpc::ErrorCode::none) return error;
     engine::Model& model = trainer.model();
-    if (model.empty()) return rpc::ErrorCode::no_model;
     const engine::Shape& shape = model.shape();
     std::array<engine::Token, rpc::kBlockSizeMax> tokens;
     std::array<engine::Token, rpc::kBlockSizeMax> prompt;
@@ -248,7 +249,8 @@ CallError handle(Trainer& trainer, const rpc::SampleParams& params, rpc::SampleR
 }
 
 CallError handle(Trainer& trainer, const rpc::AutorunParams& params, rpc::AutorunResult&) {
-    return trainer.set_autorun({params.enabled, params.temperature});
+    return trainer.set_autorun(
+        {params.enabled, params.temperature, params.enabled && params.console});
 }
 
 // The data set

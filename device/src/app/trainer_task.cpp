@@ -12,14 +12,16 @@ TrainerTask::TrainerTask(const Ports& ports, Shared& shared, std::span<PendingCa
       shared_(shared),
       calls_(calls),
       scratch_(scratch),
-      trainer_(ports.platform, ports.flash, ports.log, shared) {}
+      trainer_(ports.platform, ports.flash, ports.log, shared, ports.helper),
+      console_(trainer_, shared, ports.serial) {}
 
 void TrainerTask::run() {
     trainer_.boot();
     ports_.serial.wake();
     while (!shared_.stop.load(std::memory_order_relaxed)) {
         while (const auto index = shared_.requests.pop()) answer_next(*index);
-        if (trainer_.advance()) continue;
+        const bool spoke = console_.advance();
+        if (trainer_.advance() || spoke) continue;
         ports_.trainer_signal.wait(trainer_.idle_wait_ms());
         if (TextLine line; trainer_.draw_autorun_text(line) && shared_.texts.push(line))
             ports_.serial.wake();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "app/console.h"
 #include "app/link_task.h"
 #include "app/pending_call.h"
 #include "app/shared.h"
@@ -28,6 +29,7 @@ class TrainerTask {
     std::span<PendingCall> calls_;
     std::span<std::uint8_t> scratch_;
     Trainer trainer_;
+    ConsoleWriter console_;
 };
 
 }  // namespace ugpt::app

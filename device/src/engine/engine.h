@@ -1,4 +1,4 @@
-// The engine's face: the only header of it that other rooms include.
+// The engine's face for training: with infer.h the only headers of it that other rooms include.
 #pragma once
 
 #include <cstddef>

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdarg>
+#include <cstddef>
+#include <span>
 
 #include "app/device.h"
 #include "esp_attr.h"
@@ -11,6 +13,7 @@
 #include "freertos/task.h"
 #include "main/esp32_memory.h"
 #include "port/esp32/flash.h"
+#include "port/esp32/helper.h"
 #include "port/esp32/log.h"
 #include "port/esp32/platform.h"
 #include "port/esp32/signal.h"
@@ -48,6 +51,16 @@ port::esp32::RingLog& device_log() {
     return log;
 }
 
+// The other core, if there is one: below the link task, which has that core for itself otherwise.
+port::Helper* start_helper(const port::esp32::TensorMemory& memory) {
+    const std::span<std::byte> stack = memory.helper_stack();
+    if (stack.empty()) return nullptr;
+    static_assert(sizeof(StackType_t) == 1);
+    static port::esp32::TaskHelper helper(
+        0, kTrainerPriority, {reinterpret_cast<StackType_t*>(stack.data()), stack.size()});
+    return &helper;
+}
+
 void run_trainer(void* device) {
     static_cast<app::Device*>(device)->run_trainer();
 }
@@ -67,8 +80,9 @@ extern "C" void app_main() {
     const app::DeviceMemory device_memory = main::take_device_memory();
     static port::esp32::TensorMemory memory;
     static port::esp32::ChipPlatform platform(memory);
-    static app::Device device({platform, serial, flash, trainer_signal, device_log()}, kLimits,
-                              device_memory);
+    static app::Device device(
+        {platform, serial, flash, trainer_signal, device_log(), start_helper(memory)}, kLimits,
+        device_memory);
     if (xTaskCreatePinnedToCore(run_trainer, "trainer", kTrainerStackBytes, &device,
                                 kTrainerPriority, nullptr, kTrainerCore) != pdPASS)
         esp_system_abort("ugpt: no memory for the trainer's stack");

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "app/device.h"
 #include "main/posix_options.h"
 #include "port/posix/flash.h"
+#include "port/posix/helper.h"
 #include "port/posix/paced_flash.h"
 #include "port/posix/platform.h"
 #include "port/posix/serial.h"
@@ -109,9 +111,11 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     std::vector<std::uint8_t> calls(app::DeviceMemory::call_bytes(options.limits));
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
     const auto queues = std::make_unique<app::QueueMemory>();
+    std::optional<port::posix::ThreadHelper> helper;
+    if (options.board->cores > 1) helper.emplace();
     auto device = std::make_unique<app::Device>(
-        app::Ports{*platform, serial, used_flash, trainer_signal, log}, options.limits,
-        app::DeviceMemory{calls, scratch, *queues});
+        app::Ports{*platform, serial, used_flash, trainer_signal, log, helper ? &*helper : nullptr},
+        options.limits, app::DeviceMemory{calls, scratch, *queues});
 
     std::thread link([&device] { device->run_link(); });
     std::thread trainer([&device] { device->run_trainer(); });
@@ -145,6 +149,9 @@ int main(int argc, char** argv) {
     if (serial == nullptr) return fail(error);
     const auto flash = port::posix::FileFlash::open(options.flash_path, error);
     if (flash == nullptr) return fail(error);
+    for (const auto& [label, size_bytes] : options.regions)
+        if (!flash->shrink(label, size_bytes))
+            return fail("there is no region " + label + " as large as that", kWrongOption);
     if (!options.flash_log_path.empty() && !flash->log_to(options.flash_log_path, error))
         return fail(error);
     if (options.power_cut_bytes > 0) flash->cut_power_after(options.power_cut_bytes);

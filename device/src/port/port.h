@@ -45,6 +45,9 @@ class Flash {
     virtual bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) = 0;
     // `offset` and `size_bytes` are multiples of kSectorBytes.
     virtual bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) = 0;
+    // A region as memory that begins at a multiple of 64 bytes, for as long as the flash lasts;
+    // what is written shows in it. Empty if there is no such region, or it cannot be had.
+    [[nodiscard]] virtual std::span<const std::byte> mapped(Region region) = 0;
 };
 
 // Wakes one waiting task; set while nobody waits, it ends the next wait.
@@ -53,6 +56,20 @@ class Signal {
     virtual ~Signal() = default;
     virtual void set() = 0;
     virtual void wait(std::uint32_t timeout_ms) = 0;
+};
+
+// Another core that takes part in the trainer task's work: a task of its own there, which runs
+// below the link task and is blocked unless there is work. Used by the trainer task only, but for
+// `relax`.
+class Helper {
+  public:
+    virtual ~Helper() = default;
+    // Wakes the helper, which runs work(context) and blocks again.
+    virtual void start(void (*work)(void*), void* context) = 0;
+    // Returns when what was started has returned.
+    virtual void wait() = 0;
+    // Lets some moments pass; for both, while one waits for the other to end its part.
+    virtual void relax() = 0;
 };
 
 // Lines for the device log, kept until the link task sends them; the oldest go when it is full.
@@ -104,6 +121,8 @@ class Platform {
     [[nodiscard]] virtual Health health() = 0;
     // The blocks of memory that tensors can use; taken once, at start.
     [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
+    // More of it, of which the chip reads and writes whole words only; empty if there is none.
+    [[nodiscard]] virtual std::span<std::byte> word_memory() { return {}; }
     [[nodiscard]] virtual std::uint64_t now_us() = 0;
     // The finest counter there is, of cycles on a chip; wraps round. Each core may have its own.
     [[nodiscard]] virtual std::uint32_t ticks() = 0;

@@ -51,6 +51,12 @@ std::string_view error_text(ErrorCode code) {
             return "The device holds another run than the one named.";
         case ErrorCode::bad_data:
             return "The data set in flash is absent, incomplete or does not match its checksum.";
+        case ErrorCode::no_story:
+            return "There is no pretrained model in the flash.";
+        case ErrorCode::bad_story:
+            return "The pretrained model is damaged, or newer than the firmware.";
+        case ErrorCode::long_prompt:
+            return "The prompt fills the context; detail carries its tokens.";
         case ErrorCode::hello_first:
             return "The device has started since the last `hello`, or has not seen one yet.";
     }
@@ -136,8 +142,21 @@ static constexpr Field kStatusFields[]{
     UGPT_FIELD(Status, temperature_c),
     UGPT_FIELD(Status, gradient_norm),
     UGPT_FIELD(Status, unsaved),
+    UGPT_FIELD(Status, loaded),
+    UGPT_FIELD(Status, writing),
 };
 constinit const Layout Status::kLayout{kStatusFields, 13};
+
+static constexpr Field kStoryFields[]{
+    UGPT_FIELD(Story, name, max_bytes(63)),
+    UGPT_FIELD(Story, sha256, max_bytes(32)),
+    UGPT_FIELD(Story, context),
+    UGPT_FIELD(Story, memory_bytes),
+    UGPT_FIELD(Story, word_memory_bytes),
+    UGPT_FIELD(Story, flash_bytes),
+    UGPT_FIELD(Story, flash_bytes_per_token),
+};
+constinit const Layout Story::kLayout{kStoryFields, 7};
 
 static constexpr Field kPlanFields[]{
     UGPT_FIELD(Plan, parameters),
@@ -172,6 +191,29 @@ static constexpr Field kModelInfoFields[]{
     UGPT_FIELD(ModelInfo, step),
 };
 constinit const Layout ModelInfo::kLayout{kModelInfoFields, 5};
+
+static constexpr Field kLlamaShapeFields[]{
+    UGPT_FIELD(LlamaShape, n_layer),
+    UGPT_FIELD(LlamaShape, n_embd),
+    UGPT_FIELD(LlamaShape, n_head),
+    UGPT_FIELD(LlamaShape, n_kv_head),
+    UGPT_FIELD(LlamaShape, n_hidden),
+    UGPT_FIELD(LlamaShape, vocab_size),
+    UGPT_FIELD(LlamaShape, context),
+    UGPT_FIELD(LlamaShape, tied_classifier),
+};
+constinit const Layout LlamaShape::kLayout{kLlamaShapeFields, 8};
+
+static constexpr Field kImageInfoFields[]{
+    UGPT_FIELD(ImageInfo, whole),
+    UGPT_FIELD(ImageInfo, name, max_bytes(63)),
+    UGPT_FIELD(ImageInfo, licence, max_bytes(255)),
+    UGPT_FIELD(ImageInfo, size_bytes),
+    UGPT_FIELD(ImageInfo, sha256, max_bytes(32)),
+    UGPT_FIELD(ImageInfo, format),
+    UGPT_FIELD(ImageInfo, shape),
+};
+constinit const Layout ImageInfo::kLayout{kImageInfoFields, 7};
 
 static constexpr Field kProfileFields[]{
     UGPT_FIELD(Profile, tick_hz, range(1u, 4294967295u)),
@@ -417,6 +459,46 @@ static constexpr Field kSampleParamsFields[]{
 };
 constinit const Layout SampleParams::kLayout{kSampleParamsFields, 5};
 
+static constexpr Field kTextBeginResultFields[]{
+    UGPT_FIELD(TextBeginResult, story),
+    UGPT_FIELD(TextBeginResult, prompt_tokens),
+};
+constinit const Layout TextBeginResult::kLayout{kTextBeginResultFields, 2};
+
+static constexpr Field kTextBeginParamsFields[]{
+    UGPT_FIELD(TextBeginParams, text_id, range(1u, 4294967295u)),
+    UGPT_FIELD(TextBeginParams, prompt, max_bytes(1024)),
+    UGPT_FIELD(TextBeginParams, seed),
+    UGPT_FIELD(TextBeginParams, temperature, range(0.0f, 100.0f)),
+    UGPT_FIELD(TextBeginParams, top_k),
+    UGPT_FIELD(TextBeginParams, top_p, range(0.0f, 1.0f)),
+    UGPT_FIELD(TextBeginParams, max_tokens),
+    UGPT_FIELD(TextBeginParams, context),
+};
+constinit const Layout TextBeginParams::kLayout{kTextBeginParamsFields, 8};
+
+static constexpr Field kTextReadResultFields[]{
+    UGPT_FIELD(TextReadResult, next),
+    UGPT_FIELD(TextReadResult, text, max_bytes(512)),
+    UGPT_FIELD(TextReadResult, ended),
+    UGPT_FIELD(TextReadResult, computed),
+    UGPT_FIELD(TextReadResult, computed_us),
+};
+constinit const Layout TextReadResult::kLayout{kTextReadResultFields, 5};
+
+static constexpr Field kTextReadParamsFields[]{
+    UGPT_FIELD(TextReadParams, text_id, range(1u, 4294967295u)),
+    UGPT_FIELD(TextReadParams, first, range(1u, 65535u)),
+};
+constinit const Layout TextReadParams::kLayout{kTextReadParamsFields, 2};
+
+constinit const Layout TextStopResult::kLayout{};
+
+static constexpr Field kTextStopParamsFields[]{
+    UGPT_FIELD(TextStopParams, text_id, range(1u, 4294967295u)),
+};
+constinit const Layout TextStopParams::kLayout{kTextStopParamsFields, 1};
+
 constinit const Layout DataBeginResult::kLayout{};
 
 static constexpr Field kDataBeginParamsFields[]{
@@ -443,6 +525,50 @@ constinit const Layout DataInfoResult::kLayout{kDataInfoResultFields, 1};
 
 constinit const Layout DataInfoParams::kLayout{};
 
+static constexpr Field kImageBeginResultFields[]{
+    UGPT_FIELD(ImageBeginResult, resumed),
+};
+constinit const Layout ImageBeginResult::kLayout{kImageBeginResultFields, 1};
+
+static constexpr Field kImageBeginParamsFields[]{
+    UGPT_FIELD(ImageBeginParams, header, max_bytes(512)),
+};
+constinit const Layout ImageBeginParams::kLayout{kImageBeginParamsFields, 1};
+
+static constexpr Field kImageChecksumsResultFields[]{
+    UGPT_FIELD(ImageChecksumsResult, checksums, max_bytes(512)),
+};
+constinit const Layout ImageChecksumsResult::kLayout{kImageChecksumsResultFields, 1};
+
+static constexpr Field kImageChecksumsParamsFields[]{
+    UGPT_FIELD(ImageChecksumsParams, first),
+    UGPT_FIELD(ImageChecksumsParams, count, range(1u, 128u)),
+};
+constinit const Layout ImageChecksumsParams::kLayout{kImageChecksumsParamsFields, 2};
+
+constinit const Layout ImageWriteResult::kLayout{};
+
+static constexpr Field kImageWriteParamsFields[]{
+    UGPT_FIELD(ImageWriteParams, offset, range(512u, 4294967295u)),
+    UGPT_FIELD(ImageWriteParams, content, max_bytes(8000)),
+};
+constinit const Layout ImageWriteParams::kLayout{kImageWriteParamsFields, 2};
+
+constinit const Layout ImageCommitResult::kLayout{};
+
+constinit const Layout ImageCommitParams::kLayout{};
+
+static constexpr Field kImageInfoResultFields[]{
+    UGPT_FIELD(ImageInfoResult, image),
+};
+constinit const Layout ImageInfoResult::kLayout{kImageInfoResultFields, 1};
+
+constinit const Layout ImageInfoParams::kLayout{};
+
+constinit const Layout ImageEraseResult::kLayout{};
+
+constinit const Layout ImageEraseParams::kLayout{};
+
 static constexpr Field kCurveResultFields[]{
     UGPT_FIELD(CurveResult, values, max_bytes(8000)),
     UGPT_FIELD(CurveResult, first),
@@ -462,6 +588,7 @@ constinit const Layout AutorunResult::kLayout{};
 static constexpr Field kAutorunParamsFields[]{
     UGPT_FIELD(AutorunParams, enabled),
     UGPT_FIELD(AutorunParams, temperature, range(0.001f, 100.0f)),
+    UGPT_FIELD(AutorunParams, console),
 };
 constinit const Layout AutorunParams::kLayout{kAutorunParamsFields, 2};
 

@@ -104,6 +104,50 @@ enum class MomentFormat : std::uint8_t {
 template <>
 inline constexpr std::uint32_t kKnownValues<MomentFormat> = 0x7;
 
+// How the matrices of a pretrained model are stored; docs/model-image.md has the layouts.
+enum class MatrixFormat : std::uint8_t {
+    // They have not all come.
+    unknown = 0,
+    // Four bytes a weight.
+    f32 = 1,
+    // A byte a weight, and scales.
+    q8 = 2,
+    // Some one way, some another.
+    mixed = 3,
+};
+template <>
+inline constexpr std::uint32_t kKnownValues<MatrixFormat> = 0xf;
+
+// Which model has the memory. The other one lies in the flash, and is loaded when it is asked for.
+enum class Loaded : std::uint8_t {
+    // None.
+    nothing = 0,
+    // The model that the device trains.
+    run = 1,
+    // The pretrained model.
+    story = 2,
+};
+template <>
+inline constexpr std::uint32_t kKnownValues<Loaded> = 0x7;
+
+// How a text ended.
+enum class TextEnd : std::uint8_t {
+    // It is being written.
+    none = 0,
+    // The model ended it.
+    end_of_text = 1,
+    // As many tokens have been drawn as were wanted.
+    max_tokens = 2,
+    // The context has no room for another token.
+    context_full = 3,
+    // It was stopped, or the memory was wanted by the model that the device trains.
+    stopped = 4,
+    // The model gave something that is no number.
+    not_finite = 5,
+};
+template <>
+inline constexpr std::uint32_t kKnownValues<TextEnd> = 0x3f;
+
 // Why a request was refused.
 enum class ErrorCode : std::uint8_t {
     // Nothing was refused; never on the wire as the error of a response.
@@ -141,6 +185,12 @@ enum class ErrorCode : std::uint8_t {
     other_run = 15,
     // The data set in flash is absent, incomplete or does not match its checksum.
     bad_data = 17,
+    // There is no pretrained model in the flash.
+    no_story = 18,
+    // The pretrained model is damaged, or newer than the firmware.
+    bad_story = 19,
+    // The prompt fills the context; detail carries its tokens.
+    long_prompt = 20,
     // The device has started since the last `hello`, or has not seen one yet.
     hello_first = 16,
 };
@@ -173,16 +223,25 @@ enum class Method : std::uint8_t {
     stop,
     save,
     sample,
+    text_begin,
+    text_read,
+    text_stop,
     data_begin,
     data_write,
     data_commit,
     data_info,
+    image_begin,
+    image_checksums,
+    image_write,
+    image_commit,
+    image_info,
+    image_erase,
     curve,
     autorun,
     self_test,
     profile,
 };
-inline constexpr std::array<std::string_view, 32> kMethods{
+inline constexpr std::array<std::string_view, 41> kMethods{
     "hello",
     "ping",
     "set_baud",
@@ -207,10 +266,19 @@ inline constexpr std::array<std::string_view, 32> kMethods{
     "stop",
     "save",
     "sample",
+    "text_begin",
+    "text_read",
+    "text_stop",
     "data_begin",
     "data_write",
     "data_commit",
     "data_info",
+    "image_begin",
+    "image_checksums",
+    "image_write",
+    "image_commit",
+    "image_info",
+    "image_erase",
     "curve",
     "autorun",
     "self_test",
@@ -369,8 +437,32 @@ struct Status {
     // Whether the model has been trained to weights that no host has said to have saved; see
     // `weights_saved`.
     bool unsaved = false;
+    // Which model has the memory.
+    Loaded loaded = Loaded::nothing;
+    // Whether a text is being written by the pretrained model.
+    bool writing = false;
 
     bool operator==(const Status&) const = default;
+};
+
+// The pretrained model, and where its weights lie.
+struct Story {
+    static const Layout kLayout;
+
+    // Its name. (At most 63 bytes.)
+    std::string_view name{};
+    // The digest of its image. (At most 32 bytes.)
+    std::span<const std::uint8_t> sha256{};
+    // Tokens that a text has room for, BOS and the prompt included.
+    std::uint16_t context = 0;
+    // Weights in the memory for tensors.
+    std::uint32_t memory_bytes = 0;
+    // Weights in memory that is read by whole words only.
+    std::uint32_t word_memory_bytes = 0;
+    // Weights that stay in the flash.
+    std::uint32_t flash_bytes = 0;
+    // What is read from there for each token.
+    std::uint32_t flash_bytes_per_token = 0;
 };
 
 // What a model costs in bytes, and in time.
@@ -441,6 +533,51 @@ struct ModelInfo {
     std::uint32_t step = 0;
 
     bool operator==(const ModelInfo&) const = default;
+};
+
+// The shape of a pretrained model: RMSNorm with gains, rotary position embeddings, grouped key-
+// value heads, SwiGLU.
+struct LlamaShape {
+    static const Layout kLayout;
+
+    // Transformer blocks.
+    std::uint32_t n_layer = 0;
+    // Width of the residual stream.
+    std::uint32_t n_embd = 0;
+    // Attention heads in a block.
+    std::uint32_t n_head = 0;
+    // Keys and values that they share.
+    std::uint32_t n_kv_head = 0;
+    // Width of the multilayer perceptrons.
+    std::uint32_t n_hidden = 0;
+    // Tokens.
+    std::uint32_t vocab_size = 0;
+    // Positions that it was trained for.
+    std::uint32_t context = 0;
+    // Whether the logits are products with the embedding.
+    bool tied_classifier = false;
+
+    bool operator==(const LlamaShape&) const = default;
+};
+
+// The image of a pretrained model in flash.
+struct ImageInfo {
+    static const Layout kLayout;
+
+    // Whether it is there; else `image_begin` has announced it, and it has not all come.
+    bool whole = false;
+    // What it is called. (At most 63 bytes.)
+    std::string_view name{};
+    // Its licence, or nothing. (At most 255 bytes.)
+    std::string_view licence{};
+    // Of the whole image.
+    std::uint32_t size_bytes = 0;
+    // Its digest, as in its header. (At most 32 bytes.)
+    std::span<const std::uint8_t> sha256{};
+    // How its matrices are stored.
+    MatrixFormat format{};
+    // Its shape.
+    LlamaShape shape{};
 };
 
 // Where the time of training goes: ticks of a counter in each part of a step, forward and backward
@@ -982,6 +1119,93 @@ struct SampleParams {
     float top_p = 1.0f;
 };
 
+// What `text_begin` returns.
+struct TextBeginResult {
+    static const Layout kLayout;
+
+    // The model that writes it.
+    Story story{};
+    // Tokens of the prompt with BOS: the number of the first token that is drawn, counted from 0.
+    std::uint16_t prompt_tokens = 0;
+};
+
+// Begins a text of the pretrained model, which then writes it token by token while other requests
+// are answered. A text before it ends. The model that the device trains makes room: it is saved to
+// the flash first. `busy` while it is trained.
+struct TextBeginParams {
+    static constexpr Method kMethod = Method::text_begin;
+    using Result = TextBeginResult;
+    static const Layout kLayout;
+
+    // Chosen by the host; names the text. Of the text that the device has already nothing changes.
+    // (At least 1.)
+    std::uint32_t text_id = 0;
+    // How it begins, as UTF-8. (At most 1024 bytes.)
+    std::span<const std::uint8_t> prompt{};
+    // Of the generator: the same seed gives the same text.
+    std::uint64_t seed = 0;
+    // Logits are divided by it. Below 2^-10 the token of the highest rank is taken. (0.0 to 100.0.)
+    float temperature = 0.0f;
+    // As in `sample`.
+    std::uint16_t top_k = 0;
+    // As in `sample`. (0.0 to 1.0.)
+    float top_p = 0.0f;
+    // Tokens to be drawn at most; 0 for as many as there is room for.
+    std::uint16_t max_tokens = 0;
+    // Tokens to have room for, BOS and the prompt included. 0: 256, or those the model was trained
+    // for if they are fewer.
+    std::uint16_t context = 0;
+};
+
+// What `text_read` returns.
+struct TextReadResult {
+    static const Layout kLayout;
+
+    // Number of the next token to ask for.
+    std::uint16_t next = 0;
+    // The bytes of the tokens before it. A character may end in those of the next one. (At most 512
+    // bytes.)
+    std::span<const std::uint8_t> text{};
+    // How the text ended; while there is more to read, `none`.
+    TextEnd ended{};
+    // Tokens that have gone through the model, the prompt included.
+    std::uint16_t computed = 0;
+    // How long that took.
+    std::uint64_t computed_us = 0;
+};
+
+// Reads what has been written of a text; it can be read again for as long as no other one is begun.
+struct TextReadParams {
+    static constexpr Method kMethod = Method::text_read;
+    using Result = TextReadResult;
+    static const Layout kLayout;
+
+    // Of the text. (At least 1.)
+    std::uint32_t text_id = 0;
+    // Number of the first token wanted; 0 is BOS, and stands for no text. (At least 1.)
+    std::uint16_t first = 0;
+
+    bool operator==(const TextReadParams&) const = default;
+};
+
+// What `text_stop` returns.
+struct TextStopResult {
+    static const Layout kLayout;
+};
+
+// Ends a text between two tokens; what has been written can still be read. A text that is not being
+// written is left as it is.
+struct TextStopParams {
+    static constexpr Method kMethod = Method::text_stop;
+    using Result = TextStopResult;
+    static const Layout kLayout;
+
+    // Of the text. (At least 1.)
+    std::uint32_t text_id = 0;
+
+    bool operator==(const TextStopParams&) const = default;
+};
+
 // What `data_begin` returns.
 struct DataBeginResult {
     static const Layout kLayout;
@@ -1045,6 +1269,110 @@ struct DataInfoParams {
     static const Layout kLayout;
 };
 
+// What `image_begin` returns.
+struct ImageBeginResult {
+    static const Layout kLayout;
+
+    // Whether parts of it are there; `image_checksums` says which.
+    bool resumed = false;
+
+    bool operator==(const ImageBeginResult&) const = default;
+};
+
+// Makes room for the image of a pretrained model, whose content is sent next. What is refused
+// leaves the image that is there: `no_room`, `does_not_fit` if the memory holds not even a text of
+// one token, or `bad_story`. Else that image is erased, unless it is the same. One that has been
+// begun and not committed is gone on with.
+struct ImageBeginParams {
+    static constexpr Method kMethod = Method::image_begin;
+    using Result = ImageBeginResult;
+    static const Layout kLayout;
+
+    // The header of the image, its first 512 bytes. (At most 512 bytes.)
+    std::span<const std::uint8_t> header{};
+};
+
+// What `image_checksums` returns.
+struct ImageChecksumsResult {
+    static const Layout kLayout;
+
+    // The CRC-32 of each block as it is in the flash, little-endian; none beyond the end. (At most
+    // 512 bytes.)
+    std::span<const std::uint8_t> checksums{};
+};
+
+// Says what is in the flash of the image that was begun, or of the one that is there.
+struct ImageChecksumsParams {
+    static constexpr Method kMethod = Method::image_checksums;
+    using Result = ImageChecksumsResult;
+    static const Layout kLayout;
+
+    // The first block wanted: block i is the 4,096 bytes from 512 + 4096 i on, and the last one
+    // ends with the image.
+    std::uint32_t first = 0;
+    // The most blocks wanted. (1 to 128.)
+    std::uint16_t count = 0;
+
+    bool operator==(const ImageChecksumsParams&) const = default;
+};
+
+// What `image_write` returns.
+struct ImageWriteResult {
+    static const Layout kLayout;
+};
+
+// Stores part of the content of the image.
+struct ImageWriteParams {
+    static constexpr Method kMethod = Method::image_write;
+    using Result = ImageWriteResult;
+    static const Layout kLayout;
+
+    // In bytes, from the beginning of the image. (At least 512.)
+    std::uint32_t offset = 0;
+    // The bytes from there on. (At most 8000 bytes.)
+    std::span<const std::uint8_t> content{};
+};
+
+// What `image_commit` returns.
+struct ImageCommitResult {
+    static const Layout kLayout;
+};
+
+// Checks the content against the header, its checksums and its digest; from then on it is an image.
+// `bad_story` if it is none: then the push has to begin anew.
+struct ImageCommitParams {
+    static constexpr Method kMethod = Method::image_commit;
+    using Result = ImageCommitResult;
+    static const Layout kLayout;
+};
+
+// What `image_info` returns.
+struct ImageInfoResult {
+    static const Layout kLayout;
+
+    // The image.
+    ImageInfo image{};
+};
+
+// Describes the image in flash, or the one that was begun; `no_story` if there is none.
+struct ImageInfoParams {
+    static constexpr Method kMethod = Method::image_info;
+    using Result = ImageInfoResult;
+    static const Layout kLayout;
+};
+
+// What `image_erase` returns.
+struct ImageEraseResult {
+    static const Layout kLayout;
+};
+
+// Removes the image in flash, or the one that was begun; does nothing if there is none.
+struct ImageEraseParams {
+    static constexpr Method kMethod = Method::image_erase;
+    using Result = ImageEraseResult;
+    static const Layout kLayout;
+};
+
 // What `curve` returns.
 struct CurveResult {
     static const Layout kLayout;
@@ -1090,6 +1418,9 @@ struct AutorunParams {
     bool enabled = false;
     // Logits are divided by it. (0.001 to 100.0.)
     float temperature = 0.0f;
+    // Rather than print samples, take the beginning of a story from whoever types it, and write the
+    // story.
+    bool console = false;
 
     bool operator==(const AutorunParams&) const = default;
 };

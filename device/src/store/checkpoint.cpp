@@ -194,6 +194,13 @@ bool CheckpointStore::load(engine::Model& model, std::span<std::byte> vocabulary
     });
 }
 
+std::span<const std::byte> CheckpointStore::vocabulary(std::uint32_t size_bytes) {
+    const auto slot = flash_.mapped(slots_.newest());
+    constexpr std::size_t kBegin = SlotPair<Record>::kHeaderBytes;
+    if (slot.size() < kBegin || slot.size() - kBegin < size_bytes) return {};
+    return slot.subspan(kBegin, size_bytes);
+}
+
 bool CheckpointStore::write_payload(const engine::Model& model,
                                     std::span<const std::byte> vocabulary, std::uint32_t& crc) {
     std::uint32_t offset = SlotPair<Record>::kHeaderBytes;

@@ -46,6 +46,9 @@ class CheckpointStore {
     std::optional<CheckpointInfo> find_newest();
     // Reads the checkpoint found last into a model created with its shape.
     bool load(engine::Model& model, std::span<std::byte> vocabulary);
+    // The vocabulary of the checkpoint found or saved last, where it lies. Empty if it cannot be
+    // had.
+    std::span<const std::byte> vocabulary(std::uint32_t size_bytes);
     // Writes to the slot that does not hold the newest checkpoint, and reads it back.
     Result save(const CheckpointInfo& info, const engine::Model& model,
                 std::span<const std::byte> vocabulary);

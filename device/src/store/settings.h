@@ -17,20 +17,25 @@ struct Settings {
 
     bool autorun = false;  // print samples while no host speaks
     float temperature = 0.5f;
+    bool console = false;  // rather than print samples, write the stories that somebody begins
 
     bool operator==(const Settings&) const = default;
 
     void encode(base::ByteWriter& writer) const {
-        writer.u32(autorun ? 1 : 0);
+        writer.u32(!autorun ? kOff : console ? kConsole : kSamples);
         writer.f32(temperature);
     }
     static std::optional<Settings> decode(base::ByteReader& reader) {
-        const std::uint32_t autorun = reader.u32();
+        const std::uint32_t mode = reader.u32();
         const float temperature = reader.f32();
         const bool finite = temperature <= std::numeric_limits<float>::max();
-        if (autorun > 1 || !(temperature > 0.0f) || !finite) return {};
-        return Settings{autorun == 1, temperature};
+        if (mode > kConsole || !(temperature > 0.0f) || !finite) return {};
+        return Settings{mode != kOff, temperature, mode == kConsole};
     }
+
+  private:
+    // Version 0.1.0 takes a console, which it does not know, for no settings at all.
+    static constexpr std::uint32_t kOff = 0, kSamples = 1, kConsole = 2;
 };
 
 // Weights that a host has said to have in a run folder.

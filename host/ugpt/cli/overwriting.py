@@ -25,14 +25,18 @@ Overwrite = Annotated[
 
 
 def run_asking(
-    work: Callable[[bool], Coroutine[Any, Any, T]], overwrite: bool, *, json: bool = False
+    work: Callable[[bool], Coroutine[Any, Any, T]],
+    overwrite: bool,
+    *,
+    json: bool = False,
+    runner: Callable[[Coroutine[Any, Any, T]], T] = run,
 ) -> T:
     """Runs `work(may_overwrite)`; what may not be overwritten is asked for in a terminal.
 
     Raises WouldOverwrite if there is nobody to ask.
     """
     try:
-        return run(work(overwrite))
+        return runner(work(overwrite))
     except WouldOverwrite as error:
         if overwrite or json or not _has_somebody_to_ask():
             raise
@@ -40,7 +44,7 @@ def run_asking(
     if not typer.confirm("Overwrite it?", err=True):
         say("Nothing was changed.")
         raise typer.Exit(1)
-    return run(work(True))
+    return runner(work(True))
 
 
 def _has_somebody_to_ask() -> bool:

@@ -133,6 +133,14 @@ SaveEvery = Annotated[
         metavar="30s|2m|5000|never",
     ),
 ]
+Keep = Annotated[
+    int,
+    typer.Option(
+        help="How many of the newest checkpoints the run folder keeps. If more than one, it also "
+        "keeps the one with the best validation loss.",
+        **whole_number(1, 1000),
+    ),
+]
 Holdout = Annotated[
     str | None,
     typer.Option(

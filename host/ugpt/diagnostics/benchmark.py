@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import secrets
 import string
@@ -34,6 +35,7 @@ _RECIPE = Recipe(learning_rate=0.01, beta1=0.85, beta2=0.99, epsilon=1e-8, total
 _SEED = 42
 _DOCUMENTS_AT_ONCE = 512
 _LOOKS = 50  # at the device, in a measurement
+_LOOK_MAX_S = 50.0  # of a measurement without a limit: one look a second at least
 _PINGS = 64
 _TENSOR = "layer0.mlp_fc1"
 
@@ -83,6 +85,14 @@ class SamplingSpeed:
 
 
 @dataclass(frozen=True)
+class StandardRun:
+    """A run that ends in the same weights on every device."""
+
+    steps: int
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
 class Measurement:
     """All that `measure` finds out."""
 
@@ -93,9 +103,14 @@ class Measurement:
     training: TrainingSpeed
     phases: Phases
     sampling: SamplingSpeed
+    standard_run: StandardRun | None = None
+    """None if it was not asked for."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        if self.standard_run is None:
+            del values["standard_run"]
+        return values
 
 
 async def measure(
@@ -105,8 +120,11 @@ async def measure(
     on_part: Callable[[str], None],
     *,
     may_overwrite: bool = False,
+    standard_run: bool = False,
 ) -> Measurement:
     """Measures each part for about `duration_s` and calls `on_part` with what comes next.
+
+    With `standard_run` it also trains `_STEPS` steps for the digest of their weights.
 
     The model the device holds is saved first if it was not, and is back afterwards. Raises
     WouldOverwrite while the device trains by itself, DoesNotFit if `shape` needs too much memory.
@@ -122,7 +140,13 @@ async def measure(
         phases = await _measure_phases(device, shape, duration_s)
         on_part("sampling")
         sampling = await _measure_sampling(device, duration_s)
-    return Measurement(device.description, shape, plan.parameters, link, training, phases, sampling)
+        run = None
+        if standard_run:
+            on_part("standard_run")
+            run = await _standard_run(device, shape)
+    return Measurement(
+        device.description, shape, plan.parameters, link, training, phases, sampling, run
+    )
 
 
 @asynccontextmanager
@@ -215,6 +239,12 @@ async def _measure_phases(device: Device, shape: Shape, duration_s: float) -> Ph
     return _phases(await device.profile(False))
 
 
+async def _standard_run(device: Device, shape: Shape) -> StandardRun:
+    """The first steps of the run that is measured, to the last of them."""
+    steps, _ = await _train(device, shape, math.inf)
+    return StandardRun(steps, (await device.weights_digest()).sha256)
+
+
 async def _train(device: Device, shape: Shape, duration_s: float) -> tuple[int, float]:
     """Trains a new model for up to `_STEPS` steps; returns their number and the time they took."""
     documents = list(itertools.islice(_documents(shape), _STEPS))
@@ -229,7 +259,7 @@ async def _train(device: Device, shape: Shape, duration_s: float) -> tuple[int, 
             sent = (await device.documents_write(sent, batch)).next
         step = (await device.status()).step
         elapsed_s = time.perf_counter() - started_s
-        await asyncio.sleep(min(elapsed_s, duration_s) / _LOOKS)
+        await asyncio.sleep(min(elapsed_s, duration_s, _LOOK_MAX_S) / _LOOKS)
     return await device.pause(), elapsed_s
 
 

@@ -20,6 +20,7 @@ from ..export.formats import Format, export
 from ..export.model import TrainedModel
 from ..runs import folder
 from ..runs.config import RunConfig
+from ..runs.naming import find_folder
 from ..training.sampling import TEMPERATURE, sample_texts
 from ..wording import counted
 from . import curve
@@ -34,8 +35,8 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """The run in a folder, as it is now. Raises RunError if it is none."""
-        return cls(folder.Run.open(Path(path)))
+        """The run of that name or folder, as it is now. Raises RunError if there is none."""
+        return cls(folder.Run.open(find_folder(path)))
 
     @property
     def path(self) -> Path:

@@ -100,6 +100,49 @@ class MomentFormat(IntEnum):
     """A byte a value and a scale for each block of values."""
 
 
+class MatrixFormat(IntEnum):
+    """How the matrices of a pretrained model are stored; docs/model-image.md has the layouts."""
+
+    UNKNOWN = 0
+    """They have not all come."""
+    F32 = 1
+    """Four bytes a weight."""
+    Q8 = 2
+    """A byte a weight, and scales."""
+    MIXED = 3
+    """Some one way, some another."""
+
+
+class Loaded(IntEnum):
+    """Which model has the memory. The other one lies in the flash, and is loaded when it is asked
+    for.
+    """
+
+    NOTHING = 0
+    """None."""
+    RUN = 1
+    """The model that the device trains."""
+    STORY = 2
+    """The pretrained model."""
+
+
+class TextEnd(IntEnum):
+    """How a text ended."""
+
+    NONE = 0
+    """It is being written."""
+    END_OF_TEXT = 1
+    """The model ended it."""
+    MAX_TOKENS = 2
+    """As many tokens have been drawn as were wanted."""
+    CONTEXT_FULL = 3
+    """The context has no room for another token."""
+    STOPPED = 4
+    """It was stopped, or the memory was wanted by the model that the device trains."""
+    NOT_FINITE = 5
+    """The model gave something that is no number."""
+
+
 class ErrorCode(IntEnum):
     """Why a device refused a request."""
 
@@ -119,6 +162,9 @@ class ErrorCode(IntEnum):
     NOT_FINITE = 14
     OTHER_RUN = 15
     BAD_DATA = 17
+    NO_STORY = 18
+    BAD_STORY = 19
+    LONG_PROMPT = 20
     HELLO_FIRST = 16
 
 
@@ -196,6 +242,18 @@ ERRORS: dict[int, ErrorText] = {
     ErrorCode.BAD_DATA: ErrorText(
         "The data set in flash is absent, incomplete or does not match its checksum.",
         "Send it again: ugpt data push FILE.",
+    ),
+    ErrorCode.NO_STORY: ErrorText(
+        "There is no pretrained model in the flash.",
+        "Push one: ugpt model push FILE.",
+    ),
+    ErrorCode.BAD_STORY: ErrorText(
+        "The pretrained model is damaged, or newer than the firmware.",
+        "Push it again: ugpt model push FILE.",
+    ),
+    ErrorCode.LONG_PROMPT: ErrorText(
+        "The prompt fills the context; detail carries its tokens.",
+        "Shorten it, or give more --context.",
     ),
     ErrorCode.HELLO_FIRST: ErrorText(
         "The device has started since the last `hello`, or has not seen one yet.",
@@ -414,6 +472,10 @@ class Status:
     """Whether the model has been trained to weights that no host has said to have saved; see
     `weights_saved`.
     """
+    loaded: Loaded = Loaded.NOTHING
+    """Which model has the memory."""
+    writing: bool = False
+    """Whether a text is being written by the pretrained model."""
 
 
 STATUS = Layout(
@@ -440,8 +502,45 @@ STATUS = Layout(
         Field("temperature_c", "f32", default=None, optional=True, since=1),
         Field("gradient_norm", "f32", default=None, optional=True, since=1),
         Field("unsaved", "bool", default=False, since=1),
+        Field("loaded", Loaded, default=Loaded.NOTHING, since=1),
+        Field("writing", "bool", default=False, since=1),
     ),
     Status,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The pretrained model, and where its weights lie."""
+
+    name: str
+    """Its name."""
+    sha256: bytes
+    """The digest of its image."""
+    context: int
+    """Tokens that a text has room for, BOS and the prompt included."""
+    memory_bytes: int
+    """Weights in the memory for tensors."""
+    word_memory_bytes: int
+    """Weights in memory that is read by whole words only."""
+    flash_bytes: int
+    """Weights that stay in the flash."""
+    flash_bytes_per_token: int
+    """What is read from there for each token."""
+
+
+STORY = Layout(
+    "Story",
+    (
+        Field("name", "str", most=63),
+        Field("sha256", "bin", most=32),
+        Field("context", "u16"),
+        Field("memory_bytes", "u32"),
+        Field("word_memory_bytes", "u32"),
+        Field("flash_bytes", "u32"),
+        Field("flash_bytes_per_token", "u32"),
+    ),
+    Story,
 )
 
 
@@ -558,6 +657,81 @@ MODEL_INFO = Layout(
 
 
 @dataclass(frozen=True, slots=True)
+class LlamaShape:
+    """The shape of a pretrained model: RMSNorm with gains, rotary position embeddings, grouped key-
+    value heads, SwiGLU.
+    """
+
+    n_layer: int
+    """Transformer blocks."""
+    n_embd: int
+    """Width of the residual stream."""
+    n_head: int
+    """Attention heads in a block."""
+    n_kv_head: int
+    """Keys and values that they share."""
+    n_hidden: int
+    """Width of the multilayer perceptrons."""
+    vocab_size: int
+    """Tokens."""
+    context: int
+    """Positions that it was trained for."""
+    tied_classifier: bool
+    """Whether the logits are products with the embedding."""
+
+
+LLAMA_SHAPE = Layout(
+    "LlamaShape",
+    (
+        Field("n_layer", "u32"),
+        Field("n_embd", "u32"),
+        Field("n_head", "u32"),
+        Field("n_kv_head", "u32"),
+        Field("n_hidden", "u32"),
+        Field("vocab_size", "u32"),
+        Field("context", "u32"),
+        Field("tied_classifier", "bool"),
+    ),
+    LlamaShape,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """The image of a pretrained model in flash."""
+
+    whole: bool
+    """Whether it is there; else `image_begin` has announced it, and it has not all come."""
+    name: str
+    """What it is called."""
+    licence: str
+    """Its licence, or nothing."""
+    size_bytes: int
+    """Of the whole image."""
+    sha256: bytes
+    """Its digest, as in its header."""
+    format: MatrixFormat
+    """How its matrices are stored."""
+    shape: LlamaShape
+    """Its shape."""
+
+
+IMAGE_INFO = Layout(
+    "ImageInfo",
+    (
+        Field("whole", "bool"),
+        Field("name", "str", most=63),
+        Field("licence", "str", most=255),
+        Field("size_bytes", "u32"),
+        Field("sha256", "bin", most=32),
+        Field("format", MatrixFormat),
+        Field("shape", LLAMA_SHAPE),
+    ),
+    ImageInfo,
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Where the time of training goes: ticks of a counter in each part of a step, forward and
     backward pass together.
@@ -649,6 +823,33 @@ class SampleResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TextBeginResult:
+    """What `text_begin` returns."""
+
+    story: Story
+    """The model that writes it."""
+    prompt_tokens: int
+    """Tokens of the prompt with BOS: the number of the first token that is drawn, counted from 0.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TextReadResult:
+    """What `text_read` returns."""
+
+    next: int
+    """Number of the next token to ask for."""
+    text: bytes
+    """The bytes of the tokens before it. A character may end in those of the next one."""
+    ended: TextEnd
+    """How the text ended; while there is more to read, `none`."""
+    computed: int
+    """Tokens that have gone through the model, the prompt included."""
+    computed_us: int
+    """How long that took."""
+
+
+@dataclass(frozen=True, slots=True)
 class CurveResult:
     """What `curve` returns."""
 
@@ -687,9 +888,12 @@ RECORDS: dict[type, Layout] = {
     Recipe: RECIPE,
     Hello: HELLO,
     Status: STATUS,
+    Story: STORY,
     Plan: PLAN,
     DataSet: DATA_SET,
     ModelInfo: MODEL_INFO,
+    LlamaShape: LLAMA_SHAPE,
+    ImageInfo: IMAGE_INFO,
     Profile: PROFILE,
 }
 
@@ -846,6 +1050,38 @@ METHODS = table(
         (Field("tokens", "bin", most=512), Field("ended", "bool")),
         make=SampleResult,
     ),
+    method(
+        "text_begin",
+        Task.TRAINER,
+        (
+            Field("text_id", "u32", 1),
+            Field("prompt", "bin", most=1024),
+            Field("seed", "u64"),
+            Field("temperature", "f32", 0.0, 100.0),
+            Field("top_k", "u16"),
+            Field("top_p", "f32", 0.0, 1.0),
+            Field("max_tokens", "u16"),
+            Field("context", "u16"),
+        ),
+        (Field("story", STORY), Field("prompt_tokens", "u16")),
+        make=TextBeginResult,
+        since=1,
+    ),
+    method(
+        "text_read",
+        Task.TRAINER,
+        (Field("text_id", "u32", 1), Field("first", "u16", 1)),
+        (
+            Field("next", "u16"),
+            Field("text", "bin", most=512),
+            Field("ended", TextEnd),
+            Field("computed", "u16"),
+            Field("computed_us", "u64"),
+        ),
+        make=TextReadResult,
+        since=1,
+    ),
+    method("text_stop", Task.TRAINER, (Field("text_id", "u32", 1),), (), since=1),
     method("data_begin", Task.TRAINER, (Field("data", DATA_SET),), ()),
     method(
         "data_write",
@@ -855,6 +1091,30 @@ METHODS = table(
     ),
     method("data_commit", Task.TRAINER, (), ()),
     method("data_info", Task.TRAINER, (), (Field("data", DATA_SET),)),
+    method(
+        "image_begin",
+        Task.TRAINER,
+        (Field("header", "bin", most=512),),
+        (Field("resumed", "bool"),),
+        since=1,
+    ),
+    method(
+        "image_checksums",
+        Task.TRAINER,
+        (Field("first", "u32"), Field("count", "u16", 1, 128)),
+        (Field("checksums", "bin", most=512),),
+        since=1,
+    ),
+    method(
+        "image_write",
+        Task.TRAINER,
+        (Field("offset", "u32", 512), Field("content", "bin", most=8000)),
+        (),
+        since=1,
+    ),
+    method("image_commit", Task.TRAINER, (), (), since=1),
+    method("image_info", Task.TRAINER, (), (Field("image", IMAGE_INFO),), since=1),
+    method("image_erase", Task.TRAINER, (), (), since=1),
     method(
         "curve",
         Task.TRAINER,
@@ -873,7 +1133,11 @@ METHODS = table(
     method(
         "autorun",
         Task.TRAINER,
-        (Field("enabled", "bool"), Field("temperature", "f32", 0.001, 100.0)),
+        (
+            Field("enabled", "bool"),
+            Field("temperature", "f32", 0.001, 100.0),
+            Field("console", "bool", default=False, since=1),
+        ),
         (),
     ),
     method(
@@ -1046,6 +1310,40 @@ def sample(
     return Call(METHODS["sample"], (seed, number, temperature, prompt, uniforms, top_k, top_p))
 
 
+def text_begin(
+    text_id: int,
+    prompt: bytes,
+    seed: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    max_tokens: int,
+    context: int,
+) -> Call[TextBeginResult]:
+    """Begins a text of the pretrained model, which then writes it token by token while other
+    requests are answered. A text before it ends. The model that the device trains makes room: it
+    is saved to the flash first. `busy` while it is trained.
+    """
+    return Call(
+        METHODS["text_begin"],
+        (text_id, prompt, seed, temperature, top_k, top_p, max_tokens, context),
+    )
+
+
+def text_read(text_id: int, first: int) -> Call[TextReadResult]:
+    """Reads what has been written of a text; it can be read again for as long as no other one is
+    begun.
+    """
+    return Call(METHODS["text_read"], (text_id, first))
+
+
+def text_stop(text_id: int) -> Call[None]:
+    """Ends a text between two tokens; what has been written can still be read. A text that is not
+    being written is left as it is.
+    """
+    return Call(METHODS["text_stop"], (text_id,))
+
+
 def data_begin(data: DataSet) -> Call[None]:
     """Erases the data set in flash and makes room for another, whose content is sent next."""
     return Call(METHODS["data_begin"], (data,))
@@ -1068,16 +1366,52 @@ def data_info() -> Call[DataSet]:
     return Call(METHODS["data_info"], ())
 
 
+def image_begin(header: bytes) -> Call[bool]:
+    """Makes room for the image of a pretrained model, whose content is sent next. What is refused
+    leaves the image that is there: `no_room`, `does_not_fit` if the memory holds not even a text
+    of one token, or `bad_story`. Else that image is erased, unless it is the same. One that has
+    been begun and not committed is gone on with.
+    """
+    return Call(METHODS["image_begin"], (header,))
+
+
+def image_checksums(first: int, count: int) -> Call[bytes]:
+    """Says what is in the flash of the image that was begun, or of the one that is there."""
+    return Call(METHODS["image_checksums"], (first, count))
+
+
+def image_write(offset: int, content: bytes) -> Call[None]:
+    """Stores part of the content of the image."""
+    return Call(METHODS["image_write"], (offset, content))
+
+
+def image_commit() -> Call[None]:
+    """Checks the content against the header, its checksums and its digest; from then on it is an
+    image. `bad_story` if it is none: then the push has to begin anew.
+    """
+    return Call(METHODS["image_commit"], ())
+
+
+def image_info() -> Call[ImageInfo]:
+    """Describes the image in flash, or the one that was begun; `no_story` if there is none."""
+    return Call(METHODS["image_info"], ())
+
+
+def image_erase() -> Call[None]:
+    """Removes the image in flash, or the one that was begun; does nothing if there is none."""
+    return Call(METHODS["image_erase"], ())
+
+
 def curve(first: int, count: int, strided: bool = False) -> Call[CurveResult]:
     """Reads losses that a run from flash has stored with its checkpoints."""
     return Call(METHODS["curve"], (first, count, strided))
 
 
-def autorun(enabled: bool, temperature: float) -> Call[None]:
+def autorun(enabled: bool, temperature: float, console: bool = False) -> Call[None]:
     """Makes the device print samples by itself, as plain text, from power-up on while no host
     speaks to it.
     """
-    return Call(METHODS["autorun"], (enabled, temperature))
+    return Call(METHODS["autorun"], (enabled, temperature, console))
 
 
 def self_test() -> Call[SelfTestResult]:

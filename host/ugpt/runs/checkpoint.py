@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .config import RunConfig
 from .errors import RunError
-from .files import read_file
+from .files import opened, read_file
 
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
@@ -25,6 +25,7 @@ _MOMENTS = ("first_moment", "second_moment")
 _VALUE_BYTES = 4
 _LENGTH_BYTES = 8  # of the header, before it
 _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
+_PEEK_BYTES = 2**20  # a file of so many bytes is read at once
 _NO_DIGEST = 64 * "0"
 # Within a text of the header the quotes would have backslashes.
 _DIGEST = re.compile(rb'"sha256":"(?P<digest>[0-9a-f]{64})"')
@@ -94,6 +95,31 @@ def read_checkpoint(
         raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
     weights, first_moment, second_moment = kinds
     return Checkpoint(step, weights, first_moment, second_moment, vocabulary)
+
+
+def peek_checkpoint(file: Path) -> int | None:
+    """The step of a checkpoint, or None if there is none. Raises RunError if it is damaged.
+
+    A file that is not small is judged by its header and its length.
+    """
+    try:
+        with opened(file) as part:
+            size = part.size_bytes
+            content = part.read(0, size if size <= _PEEK_BYTES else _LENGTH_BYTES)
+            if size <= _PEEK_BYTES:
+                return int(_require_whole(content)["step"])
+            end = _header_end(content)
+            header = json.loads(
+                part.read(_LENGTH_BYTES, min(end, _HEADER_MAX_BYTES) - _LENGTH_BYTES)
+            )
+        metadata = header.pop("__metadata__")
+        if end + max(each["data_offsets"][1] for each in header.values()) != size:
+            raise ValueError("it is not of the length that it says")
+        return int(metadata["step"])
+    except FileNotFoundError:
+        return None
+    except (RecursionError, *_NONSENSE) as error:
+        raise _damaged(file, str(error)) from None
 
 
 def _require_whole(content: bytes) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -15,9 +15,16 @@ from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
 from .identity import Identity
 from .save_period import EVERY_MINUTE, SavePeriod
 
+FORMAT = 1
+"""Of the file; 0.1.0 wrote none. What an older version could not read takes another number."""
+
 _TEXTS = ("data_sha256", "device", "ugpt")
 _VALIDATION_KEY = "held_out"  # in the file, for `validation_documents`
-_NUMBERS = ("seed", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents")
+_NUMBERS = ("seed", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents", "keep")
+
+
+class NewerFormat(ValueError):
+    """The file is of a later version."""
 
 
 class Init(StrEnum):
@@ -25,6 +32,28 @@ class Init(StrEnum):
 
     DEVICE = "device"
     MICROGPT = "microgpt"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """The run was given more steps, or fewer, than it had been planned with."""
+
+    after: int
+    """Steps completed until then, which followed the plan before."""
+    total_steps: int
+    """Of the plan before."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The run whose weights another one begins with."""
+
+    path: str
+    """Where it was, for the reader; the weights themselves are in the folder of the new run."""
+    run_id: int
+    step: int
+    shape: Shape
+    weights_sha256: str
 
 
 @dataclass(frozen=True)
@@ -55,12 +84,34 @@ class RunConfig:
     """What was done to the texts, in sentences."""
     identity: Identity | None = None
     """The device that the run belongs to; None if it has met none, or was begun before 0.2.0."""
+    keep: int = 1
+    """How many of the newest checkpoints the folder keeps; if several, also the best one."""
+    extensions: tuple[Extension, ...] = ()
+    """How the number of steps has changed, in order."""
+    parent: Parent | None = None
+    """The run that this one begins from; None for weights that are drawn."""
+
+    @property
+    def place(self) -> str:
+        """The device in words, without the reason it was chosen for."""
+        return self.device.split(";")[0]
+
+    def extended(self, after: int, recipe: Recipe) -> Self:
+        """The configuration from `after` completed steps on, with the total of `recipe`."""
+        change = Extension(after, self.recipe.total_steps)
+        return replace(self, recipe=recipe, extensions=(*self.extensions, change))
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
         total_steps = self.recipe.total_steps
         every = self.eval_every or total_steps
         return min((step // every + 1) * every, total_steps)
+
+    def last_evaluation(self, step: int) -> int:
+        """The last step up to `step` that an evaluation follows; 0 if none does."""
+        if not self.validation_documents or step >= self.recipe.total_steps:
+            return self.recipe.total_steps if self.validation_documents else 0
+        return step // self.eval_every * self.eval_every if self.eval_every else 0
 
     def evaluates_after(self, step: int) -> bool:
         """Whether the model is evaluated after `step` completed steps."""
@@ -73,6 +124,7 @@ class RunConfig:
         values[_VALIDATION_KEY] = values.pop("validation_documents")
         return tomli_w.dumps(
             {
+                "format": FORMAT,
                 **_without_none(values),
                 "data": str(self.data),
                 "reading": _without_none(asdict(self.reading)),
@@ -91,6 +143,7 @@ class RunConfig:
     def from_toml(cls, text: str) -> Self:
         """Raises KeyError, TypeError or ValueError if `text` is no configuration."""
         values: dict[str, Any] = tomllib.loads(text)
+        _require_format(values.pop("format", FORMAT))
         _require_types(values)
         values["validation_documents"] = values.pop(_VALIDATION_KEY, 0)
         config = cls(
@@ -107,6 +160,8 @@ class RunConfig:
                 ),
                 "identity": _identity(values.get("identity")),
                 "changes": tuple(values.get("changes", ())),
+                "extensions": tuple(Extension(**each) for each in values.get("extensions", ())),
+                "parent": _parent(values.get("parent")),
             }
         )
         config._require_sense()
@@ -122,11 +177,39 @@ class RunConfig:
         _require_kinds(self.reading)
         if not all(isinstance(file.sha256, str) for file in self.files):
             raise TypeError("sha256 is no text")
+        for number in (
+            each for extension in self.extensions for each in asdict(extension).values()
+        ):
+            if type(number) is not int or number < 0:
+                raise ValueError("extensions are no numbers of steps")
         try:
             encode_record(self.shape)
             encode_record(self.recipe)
         except InvalidValue as error:
             raise ValueError(error.message.rstrip(".")) from None
+
+
+def _require_format(number: object) -> None:
+    if type(number) is not int or number < 1:
+        raise ValueError("format is no number of one")
+    if number > FORMAT:
+        raise NewerFormat(f"format {number}, and this version knows those up to {FORMAT}")
+
+
+def _parent(values: object) -> Parent | None:
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        raise TypeError("parent is no table")
+    parent = Parent(**{**values, "shape": Shape(**values["shape"])})
+    kinds = ((parent.path, str), (parent.weights_sha256, str), (parent.run_id, int))
+    if not all(isinstance(value, kind) for value, kind in (*kinds, (parent.step, int))):
+        raise TypeError("parent is not that of a run")
+    try:
+        encode_record(parent.shape)
+    except InvalidValue as error:
+        raise ValueError(error.message.rstrip(".")) from None
+    return parent
 
 
 def _require_types(values: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import DiskFull, RunError
@@ -48,6 +49,39 @@ def read_file(path: Path, most_bytes: int) -> bytes | None:
         while piece := os.read(descriptor, min(_READ_BYTES, most_bytes + 1 - len(content))):
             content += piece
         return bytes(content)
+    except OSError as error:
+        raise read_error(path, error) from None
+    finally:
+        os.close(descriptor)
+
+
+class PartialFile:
+    """A plain file of which only parts are read; made by `opened`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.size_bytes = os.fstat(descriptor).st_size
+
+    def read(self, offset: int, most_bytes: int) -> bytes:
+        """What is there, which is less at the end of the file. Raises OSError."""
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        content = bytearray()
+        while piece := os.read(self._descriptor, most_bytes - len(content)):
+            content += piece
+        return bytes(content)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[PartialFile]:
+    """A file to read parts of. Raises FileNotFoundError, or RunError if it cannot be read."""
+    try:
+        descriptor = open_plain(path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise read_error(path, error) from None
+    try:
+        yield PartialFile(descriptor)
     except OSError as error:
         raise read_error(path, error) from None
     finally:

@@ -5,6 +5,8 @@
     metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss if the
                             model was evaluated after it
     checkpoint.safetensors  weights and moments by name; step and configuration as metadata
+    checkpoint-STEP.safetensors  the same of earlier steps, if the run keeps several
+    parent.safetensors      the checkpoint of another run that this one began from
     weights.sha256          digest of all weights as little-endian float32 in canonical order
     samples.txt             texts drawn from the trained model, one a line; if they have line ends,
                             a line of = stands before the first text and behind each one
@@ -29,21 +31,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from ..rpc.messages import Recipe
 from ..wording import command
-from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
-from .config import RunConfig
-from .errors import RunError
+from .checkpoint import (
+    Checkpoint,
+    encode_checkpoint,
+    peek_checkpoint,
+    read_checkpoint,
+    weights_digest,
+)
+from .config import NewerFormat, RunConfig
+from .errors import NewerRun, NoRun, RunError
 from .files import exists, read_file, write_atomically, write_error
 from .identity import Identity
+from .kept_checkpoints import NEWEST, checkpoint_file, drop_older, keep_newest
 from .lock import FolderLock
-from .metrics import Metrics
+from .metrics import STEPS_MAX, Metrics
+from .naming import CONFIG_FILE, HOME
+from .samples import format_samples, parse_samples
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
 _NAME_BYTES = 200
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
+_PARENT = "parent.safetensors"
 _CONFIG_MAX_BYTES = 2**24
 _REASON_LENGTH = 200
-_BORDER = 40  # characters of the line between texts
+_SAMPLES = "samples.txt"
+_SAMPLES_MAX_BYTES = 2**24
 
 
 class Run:
@@ -57,6 +71,7 @@ class Run:
         *,
         exists: bool = False,
         standard_input: bytes | None = None,
+        parent: Checkpoint | None = None,
         numbered: bool = False,
     ) -> None:
         """With `numbered`, a name that is taken when the folder is made gets a number."""
@@ -65,6 +80,7 @@ class Run:
         self.metrics = metrics
         self._exists = exists
         self._standard_input = standard_input
+        self._parent = parent
         self._numbered = numbered
         self._lock: FolderLock | None = None
         self._alone = False
@@ -76,11 +92,13 @@ class Run:
         config: RunConfig,
         standard_input: bytes | None = None,
         *,
+        parent: Checkpoint | None = None,
         numbered: bool = False,
     ) -> Self:
         """A run whose folder `begin` will make.
 
-        `standard_input` is the text that came from there, which the folder keeps. With `numbered`,
+        `standard_input` is the text that came from there, which the folder keeps, as it does the
+        checkpoint of the parent. With `numbered`,
         a path that is taken by then gets a number; otherwise RunError is raised. So it is if a path
         is none that can be written down.
         """
@@ -90,7 +108,14 @@ class Run:
         if not numbered:
             require_absent(path)
         metrics = Metrics(path / "metrics.jsonl", array("f"), {})
-        return cls(path, config, metrics, standard_input=standard_input, numbered=numbered)
+        return cls(
+            path,
+            config,
+            metrics,
+            standard_input=standard_input,
+            parent=parent,
+            numbered=numbered,
+        )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -102,7 +127,7 @@ class Run:
         try:
             if self._exists:
                 self._take_lock()
-                self.config = _read_config(self.path)
+                self.config = read_config(self.path)
                 self.metrics = Metrics.open(self.path / "metrics.jsonl")
             yield
         finally:
@@ -127,6 +152,10 @@ class Run:
         contents = {"config.toml": self.config.to_toml().encode()}
         if self._standard_input is not None:
             contents[self.input_file.name] = self._standard_input
+        if self._parent is not None:
+            contents[_PARENT] = encode_checkpoint(
+                self._parent, self.config, self._parent.vocabulary
+            )
         self._make_folder(contents)
         try:
             if self._alone:
@@ -134,7 +163,7 @@ class Run:
         except RunError:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
-        self._standard_input = None
+        self._standard_input = self._parent = None
         self._exists = True
 
     def _make_folder(self, contents: Mapping[str, bytes]) -> None:
@@ -152,6 +181,20 @@ class Run:
         self.config = replace(self.config, device=device, identity=identity)
         write_atomically(self.path / "config.toml", self.config.to_toml().encode())
 
+    def extend(self, after: int, recipe: Recipe) -> None:
+        """Writes down that from `after` completed steps on it is a run of that recipe.
+
+        Losses of later steps, which belong to the plan before, are dropped.
+        """
+        self.metrics.cut_after(after)
+        self.config = self.config.extended(after, recipe)
+        write_atomically(self.path / CONFIG_FILE, self.config.to_toml().encode())
+
+    @property
+    def saved_step(self) -> int | None:
+        """Of the newest checkpoint. Raises RunError if it is damaged."""
+        return peek_checkpoint(self.path / NEWEST)
+
     @property
     def exists(self) -> bool:
         """Whether its folder has been made."""
@@ -160,7 +203,7 @@ class Run:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
-        run = cls(path, _read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
+        run = cls(path, read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
         if run.input_file.is_symlink():
             raise RunError(
                 f"{run.input_file} cannot be read: it is a symbolic link.",
@@ -182,42 +225,79 @@ class Run:
         return self.config.next_evaluation(step)
 
     def write_checkpoint(self, checkpoint: Checkpoint, vocabulary: str) -> str:
-        """Replaces checkpoint.safetensors and weights.sha256; returns the digest."""
+        """Replaces checkpoint.safetensors and weights.sha256; returns the digest.
+
+        What was there stays beside it as far as the run keeps several.
+        """
         content = encode_checkpoint(checkpoint, self.config, vocabulary)
-        write_atomically(self.path / "checkpoint.safetensors", content)
+        if self.config.keep > 1:
+            keep_newest(self.path, checkpoint.step)
+        write_atomically(self.path / NEWEST, content)
+        if self.config.keep > 1:
+            drop_older(self.path, self.config.keep, self.metrics.val_losses)
         digest = weights_digest(checkpoint.weights)
         write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
         return digest
 
-    def read_checkpoint(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint | None:
+    def read_checkpoint(
+        self, matrices: Mapping[str, tuple[int, int]], step: int | None = None
+    ) -> Checkpoint | None:
         """The newest checkpoint, or None if there is none yet. Raises RunError if it is damaged.
 
-        `matrices` holds rows and columns of the parameter matrices in canonical order.
+        `matrices` holds rows and columns of the parameter matrices in canonical order. With `step`
+        it is the checkpoint of that step; RunError names those that there are if it is none of
+        them.
         """
-        file = self.path / "checkpoint.safetensors"
+        file = checkpoint_file(self.path, step)
         return read_checkpoint(file, matrices, self.config.recipe.total_steps)
+
+    def read_parent(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint:
+        """The checkpoint that this run began from. Raises RunError if it cannot be had."""
+        file, parent = self.path / _PARENT, self.config.parent
+        checkpoint = read_checkpoint(file, matrices, STEPS_MAX) if parent else None
+        if checkpoint is None or parent is None:
+            raise RunError(f"{file} is missing.", "Restore it: the run cannot begin without it.")
+        if weights_digest(checkpoint.weights) != parent.weights_sha256:
+            raise RunError(
+                f"{file} holds other weights than the run began with.", "Restore the file."
+            )
+        return checkpoint
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""
-        border = _border(texts) if several_lines else ""
-        content = border + "".join(f"{text}\n{border}" for text in texts)
-        write_atomically(self.path / "samples.txt", content.encode())
+        content = format_samples(texts, several_lines)
+        write_atomically(self.path / _SAMPLES, content.encode())
+
+    def read_samples(self) -> list[str] | None:
+        """The texts of samples.txt; None if there is none. Raises RunError if it is no text."""
+        file = self.path / _SAMPLES
+        content = read_file(file, _SAMPLES_MAX_BYTES)
+        try:
+            return None if content is None else parse_samples(content.decode())
+        except UnicodeDecodeError:
+            raise RunError(f"{file} is no UTF-8 text.", "Restore the file, or remove it.") from None
 
     def write_plot(self, png: bytes) -> None:
         """Replaces loss.png."""
         write_atomically(self.path / "loss.png", png)
 
 
-def _read_config(path: Path) -> RunConfig:
-    file = path / "config.toml"
+def read_config(path: Path) -> RunConfig:
+    """Of the run in a folder. Raises NoRun, NewerRun or RunError if it cannot be had."""
+    file = path / CONFIG_FILE
     content = read_file(file, _CONFIG_MAX_BYTES)
     if content is None:
-        raise RunError(
+        raise NoRun(
             f"{path} is not a run folder: there is no {file.name} in it.",
             "Give the folder that `ugpt train` made.",
         )
     try:
         return RunConfig.from_toml(content.decode())
+    except NewerFormat as error:
+        raise NewerRun(
+            f"{path} was written by a newer ugpt: it has {error}.",
+            "Update this program: pip install --upgrade ugpt-esp32",
+        ) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunError(
             f"{file} is not the configuration of a run: {_one_line(error)}.",
@@ -268,14 +348,6 @@ def _umask() -> int:
     return mask
 
 
-def _border(texts: Sequence[str]) -> str:
-    """A line of = that no text holds; the first line of the file tells how long it is."""
-    length = _BORDER
-    while any("=" * length in text for text in texts):
-        length += 1
-    return "=" * length + "\n"
-
-
 def require_absent(path: Path) -> None:
     """Raises RunError if something is at `path`, which a new run would mix with."""
     if not exists(path):
@@ -301,7 +373,7 @@ def _require_utf8(path: Path) -> None:
 def default_path(name: str, now: datetime.datetime) -> Path:
     """A folder under runs/, named after the data set and the time."""
     shown = "".join("_" if _is_awkward(character) else character for character in name)
-    return Path("runs") / f"{_cut(shown, _NAME_BYTES)}-{now:%Y%m%d-%H%M%S}"
+    return HOME / f"{_cut(shown, _NAME_BYTES)}-{now:%Y%m%d-%H%M%S}"
 
 
 def _is_awkward(character: str) -> bool:

@@ -76,6 +76,24 @@ class FolderLock:
         )
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a program writes to the folder now, as far as that can be told without writing."""
+    file = folder / NAME
+    if not file.is_file():
+        return False  # whoever holds it has made it
+    lock = FileLock(
+        file, timeout=0, thread_local=False, fallback_to_soft=False, preserve_lock_file=True
+    )
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
 def _sign(descriptor: int) -> None:
     """Says in the locked file who holds it."""
     os.ftruncate(descriptor, 0)

@@ -91,6 +91,11 @@ class Metrics:
             self._append(first + new, losses[new:], tokens[new:])
         return changed
 
+    def cut_after(self, step: int) -> None:
+        """Drops the entries of later steps."""
+        if step < self.step:
+            self._cut(step + 1)
+
     def record_validation(self, val_loss: float) -> None:
         """Adds the validation loss to the entry of the last step.
 

@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ TEXTS = 6
 _POINTS = 2000  # of a curve, more than its pixels
 _TEXT_LENGTH = 18
 _NAME_LENGTH = 60
-_PAPER, _INK, _QUIET, _CURVE, _MARK = "#0f1419", "#e6e1cf", "#7a8590", "#39bae6", "#ffb454"
+PAPER, INK, QUIET, _CURVE, _MARK = "#0f1419", "#e6e1cf", "#7a8590", "#39bae6", "#ffb454"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,12 @@ class Card:
 
 
 def loss_png(card: Card) -> bytes:
-    """A PNG of 1600 by 900 pixels. Raises RunError if it cannot be drawn.
+    """A PNG of 1600 by 900 pixels. Raises RunError if it cannot be drawn."""
+    return picture("loss.png", lambda figure, letters: _draw(figure, _lettered(card, letters)))
+
+
+def picture(name: str, draw: Callable[[Any, Lettering], None]) -> bytes:
+    """A PNG of 1600 by 900 pixels, of what `draw` puts on a figure. Raises RunError if it cannot.
 
     It is drawn with settings of its own, whatever a notebook or a matplotlibrc says.
     """
@@ -57,15 +62,15 @@ def loss_png(card: Card) -> bytes:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
 
-            figure = Figure(figsize=(16, 9), dpi=100, facecolor=_PAPER)
+            figure = Figure(figsize=(16, 9), dpi=100, facecolor=PAPER)
             canvas: Any = FigureCanvasAgg(figure)
-            _draw(figure, _lettered(card, letters))
+            draw(figure, letters)
             content = io.BytesIO()
             canvas.print_png(content)
             return content.getvalue()
     except Exception as error:  # a picture is not worth a run
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise RunError(f"loss.png could not be drawn: {reason}") from error
+        raise RunError(f"{name} could not be drawn: {reason}") from error
 
 
 @contextlib.contextmanager
@@ -106,12 +111,12 @@ def _import_matplotlib() -> Any:
 
 def _draw(figure: Any, card: Card) -> None:
     step = len(card.losses)
-    smoothed = _curve(card)
-    _say(figure, 0.05, 0.925, _cut(card.data, _NAME_LENGTH), size=30, weight="bold")
+    smoothed = smooth_curve(card.losses, card.total_steps)
+    say(figure, 0.05, 0.925, cut(card.data, _NAME_LENGTH), size=30, weight="bold")
     facts = f"{counted(card.parameters, 'parameter')}, trained on {card.device}"
-    _say(figure, 0.05, 0.88, _cut(facts, 100), size=16, color=_QUIET)
-    _say(figure, 0.95, 0.925, "µgpt", size=30, weight="bold", color=_CURVE, ha="right")
-    axes = figure.add_axes((0.075, 0.1, 0.6, 0.73), facecolor=_PAPER)
+    say(figure, 0.05, 0.88, cut(facts, 100), size=16, color=QUIET)
+    say(figure, 0.95, 0.925, "µgpt", size=30, weight="bold", color=_CURVE, ha="right")
+    axes = figure.add_axes((0.075, 0.1, 0.6, 0.73), facecolor=PAPER)
     if smoothed is not None:
         axes.plot(*smoothed, color=_CURVE, linewidth=3, solid_capstyle="round", zorder=3)
     marks = {at: loss for at, loss in card.val_losses.items() if math.isfinite(loss)}
@@ -126,36 +131,39 @@ def _draw(figure: Any, card: Card) -> None:
             clip_on=False,
         )
     for name, loss in card.baselines.items():
-        axes.axhline(loss, color=_QUIET, linestyle=(0, (1, 4)), linewidth=1.5, zorder=1)
+        axes.axhline(loss, color=QUIET, linestyle=(0, (1, 4)), linewidth=1.5, zorder=1)
         axes.annotate(
             name, (1, loss), (-6, 4), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="bottom", color=_QUIET, fontsize=13,
+            textcoords="offset points", ha="right", va="bottom", color=QUIET, fontsize=13,
         )  # fmt: skip
-    _scale(axes, card, smoothed, marks)
-    _say(figure, 0.72, 0.80, "loss", size=16, color=_QUIET)
+    shown = [*marks.values(), *card.baselines.values()]
+    if smoothed is not None:
+        shown += [float(np.nanmin(smoothed[1])), float(np.nanmax(smoothed[1]))]
+    scale(axes, card.total_steps, shown)
+    say(figure, 0.72, 0.80, "loss", size=16, color=QUIET)
     last = smoothed[1][-1] if smoothed is not None else math.nan
-    _say(figure, 0.72, 0.73, f"{last:.3f}", size=36, weight="bold", color=_CURVE)
+    say(figure, 0.72, 0.73, f"{last:.3f}", size=36, weight="bold", color=_CURVE)
     if marks:
-        _say(figure, 0.855, 0.80, "on held-out texts", size=16, color=_QUIET)
-        _say(figure, 0.855, 0.73, f"{marks[max(marks)]:.3f}", size=36, weight="bold", color=_MARK)
+        say(figure, 0.855, 0.80, "on held-out texts", size=16, color=QUIET)
+        say(figure, 0.855, 0.73, f"{marks[max(marks)]:.3f}", size=36, weight="bold", color=_MARK)
     steps = counted(card.total_steps if step < card.total_steps else step, "step")
     after = f"after {step:,} of {steps}" if step < card.total_steps else f"after {steps}"
-    _say(figure, 0.72, 0.665, after, size=16, color=_QUIET)
+    say(figure, 0.72, 0.665, after, size=16, color=QUIET)
     if card.texts:
-        _say(figure, 0.72, 0.57, "what it writes", size=16, color=_QUIET)
+        say(figure, 0.72, 0.57, "what it writes", size=16, color=QUIET)
     for number, text in enumerate(card.texts[:TEXTS]):
-        shown = _cut(text, _TEXT_LENGTH) or "(empty)"
-        _say(figure, 0.72, 0.51 - number * 0.07, shown, size=24)
+        written = cut(text, _TEXT_LENGTH) or "(empty)"
+        say(figure, 0.72, 0.51 - number * 0.07, written, size=24)
 
 
-def _curve(card: Card) -> tuple[Floats, Floats] | None:
+def smooth_curve(values: Sequence[float], total_steps: int) -> tuple[Floats, Floats] | None:
     """Steps and smoothed losses, as many as a picture can show; None if there are none."""
-    losses = np.asarray(card.losses, dtype=np.float64)
+    losses = np.asarray(values, dtype=np.float64)
     losses = np.where(np.isfinite(losses), losses, np.nan)
     if np.isnan(losses).all():
         return None
     steps = np.arange(1, len(losses) + 1)
-    means = trailing_mean(losses, windows(steps, card.total_steps))
+    means = trailing_mean(losses, windows(steps, total_steps))
     means[np.isnan(losses)] = np.nan  # a gap stays a gap
     some = np.unique(np.geomspace(1, len(losses), _POINTS).astype(np.int64))
     known = some[~np.isnan(means[some - 1])]
@@ -163,29 +171,25 @@ def _curve(card: Card) -> tuple[Floats, Floats] | None:
     return some.astype(np.float64), means[some - 1]
 
 
-def _scale(
-    axes: Any, card: Card, smoothed: tuple[Floats, Floats] | None, marks: Mapping[int, float]
-) -> None:
+def scale(axes: Any, total_steps: int, shown: Sequence[float]) -> None:
+    """Steps up to `total_steps` along a logarithm, and as much of the losses as is `shown`."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    shown = [*marks.values(), *card.baselines.values()]
-    if smoothed is not None:
-        shown += [float(np.nanmin(smoothed[1])), float(np.nanmax(smoothed[1]))]
     if shown:
         space = max((max(shown) - min(shown)) * 0.06, 0.02)
         axes.set_ylim(max(min(shown) - space, 0.0), max(shown) + space)
     axes.set_xscale("log")
-    axes.set_xlim(1, max(card.total_steps, 2))
+    axes.set_xlim(1, max(total_steps, 2))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.tick_params(colors=_QUIET, labelsize=13, length=0, pad=8)
+    axes.tick_params(colors=QUIET, labelsize=13, length=0, pad=8)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_QUIET)
-    axes.set_xlabel("step", color=_QUIET, fontsize=13)
+    axes.spines["bottom"].set_color(QUIET)
+    axes.set_xlabel("step", color=QUIET, fontsize=13)
 
 
-def _say(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
-    figure.text(x, y, text, parse_math=False, **{"color": _INK, **style})
+def say(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
+    figure.text(x, y, text, parse_math=False, **{"color": INK, **style})
 
 
 def _lettered(card: Card, letters: Lettering) -> Card:
@@ -197,5 +201,6 @@ def _lettered(card: Card, letters: Lettering) -> Card:
     )
 
 
-def _cut(text: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
+    """The start of a text that has no room."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

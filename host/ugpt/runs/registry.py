@@ -13,7 +13,7 @@ from pathlib import Path
 from ..state_folder import state_folder
 from .errors import RunError
 from .files import read_file, write_atomically
-from .folder import Run
+from .folder import Run, read_config
 
 _NOTE_MAX_BYTES = 2**16
 
@@ -39,22 +39,32 @@ def find_run(run_id: int) -> Run | None:
     """The run of that number: one that was remembered, or in runs/ or the current folder."""
     for path in _candidates(run_id):
         try:
-            run = Run.open(path)
+            if read_config(path).run_id == run_id:
+                return Run.open(path)
         except RunError:
             continue
-        if run.config.run_id == run_id:
-            return run
     return None
 
 
+def is_remembered(run_id: int, path: Path) -> bool:
+    """Whether the run in `path` is known to be on a board that does it by itself."""
+    return _remembered(run_id) == path.absolute()
+
+
 def _candidates(run_id: int) -> Iterator[Path]:
-    with contextlib.suppress(OSError, RunError, UnicodeDecodeError):
-        content = read_file(_note(run_id), _NOTE_MAX_BYTES) or b""
-        if content and b"\0" not in content:
-            yield Path(content.decode().removesuffix("\n"))
+    if remembered := _remembered(run_id):
+        yield remembered
     for folder in (Path("runs"), Path()):
         with contextlib.suppress(OSError):
             yield from sorted(config.parent for config in folder.glob("*/config.toml"))
+
+
+def _remembered(run_id: int) -> Path | None:
+    with contextlib.suppress(OSError, RunError, UnicodeDecodeError):
+        content = read_file(_note(run_id), _NOTE_MAX_BYTES) or b""
+        if content and b"\0" not in content:
+            return Path(content.decode().removesuffix("\n"))
+    return None
 
 
 def _note(run_id: int) -> Path:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..runs.naming import address_of
 from ..wording import command
 
 JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
@@ -259,7 +260,7 @@ class Finished(Event):
     def more(self) -> str:
         """The command that draws more texts."""
         port = ("--port", self.port) if self.port else ()
-        return command("sample", "-n", "20", *port)
+        return command("sample", "--run", address_of(self.run), "-n", "20", *port)
 
 
 OnEvent = Callable[[Event], None]

@@ -16,8 +16,8 @@ from ..runs.folder import Run
 from ..runs.registry import forget
 from ..wording import command
 from .belonging import record_device, require_last_device, require_own_device
+from .claims import require_losses, require_sound
 from .events import History, Notice, OnEvent, Restored, StepLosses
-from .feeder import require_no_error
 from .fit import require_fit
 from .lifecycle import describe_data, describe_start, finish_run
 from .loss_history import pull_loss_history
@@ -103,7 +103,7 @@ class Attachment:
             raise RunError(
                 f"The board holds another run (number {status.run_id:08x}) than "
                 f"{session.run.path}.",
-                "Name the folder of that run: ugpt attach --run DIR",
+                "Name the folder of that run: ugpt attach --run RUN",
             )
         require_own_device(device, session, may_move=session.may_move)
         return session
@@ -202,6 +202,7 @@ class _Follower:
 
     def _record(self, first: int, losses: tuple[float, ...]) -> list[int]:
         """Returns the number of tokens of each step."""
+        require_losses(range(first, first + len(losses)), losses, self._total_steps)
         tokens = self.session.token_counts.of(first, len(losses))
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
@@ -216,7 +217,7 @@ class _Follower:
                 "The board holds another run now: somebody has put it there.",
                 "Attach again to follow that one.",
             )
-        require_no_error(status)
+        require_sound(status, self._total_steps)
         return status
 
 

@@ -113,7 +113,7 @@ def draw_card(session: Session, texts: Sequence[str]) -> None:
         losses=run.metrics.losses,
         total_steps=session.total_steps,
         data=session.dataset.path.name,
-        device=run.config.device.split(";")[0],  # without the reason it was chosen for
+        device=run.config.place,
         parameters=sum(rows * columns for rows, columns in tensor_shapes(shape).values()),
         val_losses=run.metrics.val_losses,
         baselines={

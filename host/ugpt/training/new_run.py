@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from ..rpc.messages import Recipe, Shape
 from ..runs.config import Init, RunConfig
 from ..runs.folder import Run, default_path
 from ..runs.save_period import EVERY_MINUTE, SavePeriod
+from .fine_tune import parent_of
 from .fit import check_shape
 from .recipe import NO_EVALUATION, EvaluationPlan
+from .stored_model import StoredModel
 
 
 def new_run(
@@ -26,11 +29,14 @@ def new_run(
     init: Init = Init.DEVICE,
     save_every: SavePeriod = EVERY_MINUTE,
     evaluation: EvaluationPlan = NO_EVALUATION,
+    keep: int = 1,
+    parent: StoredModel | None = None,
 ) -> Run:
     """A run whose folder is made once a device has taken the model.
 
-    `path` is that folder, by default a new one in runs/. Raises InvalidValue for a shape that
-    cannot be, RunError if something is at `path` already.
+    `path` is that folder, by default a new one in runs/. It keeps the newest `keep` checkpoints.
+    With `parent` it begins with those weights, which `shape` must fit: see `child_shape`. Raises
+    InvalidValue for a shape that cannot be, RunError if something is at `path` already.
     """
     check_shape(shape)
     config = RunConfig(
@@ -50,6 +56,14 @@ def new_run(
         reading=dataset.reading,
         files=dataset.files if len(dataset.files) > 1 else (),
         changes=dataset.changes,
+        keep=keep,
+        parent=parent_of(parent) if parent else None,
     )
     folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
-    return Run.new(folder, config, dataset.standard_input, numbered=path is None)
+    return Run.new(
+        folder,
+        config,
+        dataset.standard_input,
+        parent=replace(parent.checkpoint, vocabulary=parent.vocabulary) if parent else None,
+        numbered=path is None,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..data.dataset import count_validation
@@ -78,12 +79,7 @@ def recipe(
             f"A warm-up of {counted(warmup, 'step')} takes the whole run of {steps:,}.",
             f"Choose at most --warmup {steps - 1}.",
         )
-    if steps * batch > _DOCUMENTS_MAX:
-        raise InvalidValue(
-            f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "
-            "be counted.",
-            f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
-        )
+    _require_countable(steps, batch)
     made = Recipe(
         learning_rate=learning_rate,
         beta1=0.85,
@@ -100,3 +96,24 @@ def recipe(
     )
     encode_record(made)  # raises InvalidValue
     return made
+
+
+def with_steps(recipe: Recipe, steps: int) -> Recipe:
+    """`recipe` for another number of steps. Raises InvalidValue if the two do not go together."""
+    if recipe.warmup_steps >= steps:
+        raise InvalidValue(
+            f"The warm-up of the run takes {counted(recipe.warmup_steps, 'step')}, and --steps "
+            f"{steps} ends before it does.",
+            f"Choose at least --steps {recipe.warmup_steps + 1}.",
+        )
+    _require_countable(steps, recipe.batch)
+    return replace(recipe, total_steps=steps)
+
+
+def _require_countable(steps: int, batch: int) -> None:
+    if steps * batch > _DOCUMENTS_MAX:
+        raise InvalidValue(
+            f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "
+            "be counted.",
+            f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",
+        )

@@ -10,13 +10,16 @@ from ..data.microgpt_random import INIT_STD as INIT_STD
 from ..data.microgpt_random import MicrogptRandom
 from ..device.bulk import Progress
 from ..device.client import Device
-from ..device.tensors import tensor_shapes
-from ..rpc.messages import DeviceState, Shape, Source, Status, TensorKind
+from ..device.tensors import VALUE_BYTES, tensor_shapes
+from ..rpc.errors import ProtocolError
+from ..rpc.messages import DeviceState, Recipe, Shape, Source, Status, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
-from ..runs.config import Init
+from ..runs.config import Init, RunConfig
 from ..runs.folder import Run
 from ..wording import counted
+from .claims import require_step
 from .events import Notice, Purpose
+from .fine_tune import map_rows
 from .loss_history import pull_loss_history
 from .session import Session
 from .transfers import transfer_told
@@ -49,26 +52,48 @@ async def place(device: Device, session: Session) -> ResumePoint:
     if status.run_id == config.run_id and status.source is Source.FLASH:
         async for _ in pull_loss_history(device, run, session.token_counts):
             pass  # it has been recorded
+    if status.run_id == config.run_id:
+        require_step(status, session.total_steps)
     checkpoint = run.read_checkpoint(matrices)
-    if _prefer_device(run, status, checkpoint):
+    if _prefer_device(run, status, checkpoint) and await _follows_plan(device, config):
         _give_up(session, min(status.first_loss_step - 1, status.step))
         return ResumePoint(status.step, "the memory of the device")
 
-    await device.create(config.run_id, config.shape, config.recipe, session.vocabulary.characters)
+    vocabulary = session.vocabulary.characters
     if checkpoint:
-        # Step 0 marks a model that is not whole, should the connection break on the way.
-        await device.set_step(0)
         async with transfer_told(session.emit, Purpose.RESTORE) as progress:
-            await _send_checkpoint(device, checkpoint, progress)
+            await put_model(
+                device,
+                config.run_id,
+                config.shape,
+                config.recipe,
+                vocabulary,
+                checkpoint,
+                progress,
+            )
         _give_up(session, checkpoint.step)
-        await device.weights_saved(checkpoint.step, weights_digest(checkpoint.weights))
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
+    taken = run.read_parent(tensor_shapes(config.parent.shape)) if config.parent else None
+    await device.create(config.run_id, config.shape, config.recipe, vocabulary)
     await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:
         generator = MicrogptRandom(config.seed)
         generator.shuffle(session.dataset.documents)
         await device.write_tensors(_to_bytes(generator.weights(matrices)), TensorKind.WEIGHTS)
+    if taken is not None:
+        await _take_over(device, session, taken)
+        return ResumePoint(0, "the weights of another run")
     return ResumePoint(0, "the start")
+
+
+async def _take_over(device: Device, session: Session, taken: Checkpoint) -> None:
+    """Puts the weights of the parent in the place of those drawn, which new characters keep."""
+    weights = dict(taken.weights)
+    if taken.vocabulary != session.vocabulary.characters:
+        drawn = await fetch_tensors(device, session.run.config.shape)
+        weights |= map_rows(taken.weights, taken.vocabulary, drawn, session.vocabulary)
+    async with transfer_told(session.emit, Purpose.RESTORE) as progress:
+        await device.write_tensors(_to_bytes(weights), TensorKind.WEIGHTS, progress)
 
 
 def _prefer_device(run: Run, status: Status, checkpoint: Checkpoint | None) -> bool:
@@ -79,6 +104,11 @@ def _prefer_device(run: Run, status: Status, checkpoint: Checkpoint | None) -> b
     if status.source is Source.FLASH or not whole:
         return True
     return status.first_loss_step <= run.metrics.step + 1 and status.step <= run.evaluation_ahead
+
+
+async def _follows_plan(device: Device, config: RunConfig) -> bool:
+    """Whether the model on the device is of a run of so many steps, which decide its next ones."""
+    return (await device.model_info()).recipe.total_steps == config.recipe.total_steps
 
 
 def _give_up(session: Session, step: int) -> None:
@@ -96,25 +126,52 @@ async def fetch_checkpoint(
     device: Device, step: int, shape: Shape, progress: Progress | None = None
 ) -> Checkpoint:
     """Reads weights and moments of an idle device."""
-    matrices = tensor_shapes(shape)
-    kinds: list[Tensors] = []
-    for number, kind in enumerate(TensorKind):
-        read = await device.read_tensors(kind, _part(number, progress))
-        kinds.append(
-            {
-                name: np.frombuffer(read[name], "<f4").astype(np.float32).reshape(size)
-                for name, size in matrices.items()
-            }
-        )
+    kinds = [
+        await fetch_tensors(device, shape, kind, _part(number, progress))
+        for number, kind in enumerate(TensorKind)
+    ]
     weights, first_moment, second_moment = kinds
     return Checkpoint(step, weights, first_moment, second_moment)
 
 
-async def _send_checkpoint(device: Device, checkpoint: Checkpoint, progress: Progress) -> None:
+async def fetch_tensors(
+    device: Device,
+    shape: Shape,
+    kind: TensorKind = TensorKind.WEIGHTS,
+    progress: Progress | None = None,
+) -> Tensors:
+    """Reads weights or moments of an idle device."""
+    matrices = tensor_shapes(shape)
+    read = await device.read_tensors(kind, progress)
+    if any(
+        len(read.get(name, b"")) != VALUE_BYTES * rows * columns
+        for name, (rows, columns) in matrices.items()
+    ):
+        raise ProtocolError("The device sent the tensors of a model of another shape.")
+    return {
+        name: np.frombuffer(read[name], "<f4").astype(np.float32).reshape(size)
+        for name, size in matrices.items()
+    }
+
+
+async def put_model(
+    device: Device,
+    run_id: int,
+    shape: Shape,
+    recipe: Recipe,
+    vocabulary: str,
+    checkpoint: Checkpoint,
+    progress: Progress | None = None,
+) -> None:
+    """Makes a model with the weights and moments of a checkpoint, which a run folder holds."""
+    await device.create(run_id, shape, recipe, vocabulary)
+    # Step 0 marks a model that is not whole, should the connection break on the way.
+    await device.set_step(0)
     kinds = (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment)
     for number, (kind, tensors) in enumerate(zip(TensorKind, kinds, strict=True)):
         await device.write_tensors(_to_bytes(tensors), kind, _part(number, progress))
     await device.set_step(checkpoint.step)
+    await device.weights_saved(checkpoint.step, weights_digest(checkpoint.weights))
 
 
 def _part(number: int, progress: Progress | None) -> Progress | None:

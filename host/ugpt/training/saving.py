@@ -65,6 +65,7 @@ class Saver:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         if step not in (self._saved_step, 0, self._session.total_steps):
+            await device.pause()  # one that only waits for documents counts as training
             async with transfer_told(self._session.emit, Purpose.SAVE):
                 with contextlib.suppress(FlashFailed, NoRoom):
                     await device.save()
@@ -76,6 +77,16 @@ class Saver:
         if self._timer is not None:
             self._stop_timer()
             self._start_timer()
+
+    async def keep_best(self, device: Device, step: int) -> None:
+        """Saves a device that stands after `step` in the run folder, if that keeps the best one.
+
+        The flash, which wears, is left for the checkpoints that are due.
+        """
+        if self._session.run.config.keep > 1 and step not in (0, self._session.total_steps):
+            await device.pause()
+            with self.room_awaited():
+                await save_run(device, self._session, step)
 
     @contextmanager
     def room_awaited(self) -> Iterator[None]:

@@ -30,6 +30,8 @@ class Session:
     """Whether the run may go on on another device than it was trained on."""
     may_overwrite: bool = False
     """Whether what a device holds may be lost, though it is nowhere else."""
+    extend_to: int | None = None
+    """How many steps the run shall have, if others than it was planned with."""
 
     @cached_property
     def split(self) -> Split:

@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ..device.client import Device
+from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
-from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
-from ..rpc.messages import DeviceState
+from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoAnswer, NoRoom
+from ..rpc.messages import DeviceState, Loaded, Status
 from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
+from .extension import extend
 from .feeder import DocumentFeeder
 from .fit import require_fit
 from .guard import require_free
@@ -47,6 +49,7 @@ from .wishes import Wish, Wishes
 
 _LOOK_S = 0.5  # at a device that stands still on request
 _SAVING_LOOK_S = 0.02  # at one that saves itself
+_SAVING_LOOKS = 10_000  # after which it is given up: minutes, where an emulator takes 19 s
 
 
 class Outcome(Enum):
@@ -147,7 +150,10 @@ class Training:
             device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
         )
         record_device(device, session)
-        point = await place(device, self._session)
+        if (await device.status()).loaded is Loaded.STORY:
+            self._emit(Notice("The pretrained model leaves the memory to this run."))
+        await extend(device, session)
+        point = await place(device, session)
         if self.placed:
             self._emit(Restored(point.step, point.source))
             return
@@ -156,7 +162,9 @@ class Training:
         self._emit(describe_data(self._session))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
-        if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
+        if missing := missing_regions(device.hello):
+            self._emit(Notice(f"{missing} {OWN_TABLE}"))
+        elif plan.checkpoint_bytes > device.hello.checkpoint_bytes:
             self._emit(Notice("The model is too large for the flash of the device to keep."))
 
     async def _conduct(self, device: Device) -> Outcome:
@@ -186,7 +194,9 @@ class Training:
                 with throughput.standing_still():
                     await self._see_saved(device, feeder)
             ending = await self._attend(device, feeder, reporter, throughput)
-            await self._validation.after(device, feeder.step)
+            if await self._validation.after(device, feeder.step):
+                with throughput.standing_still():
+                    await self._saver.keep_best(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
                 break
@@ -250,9 +260,12 @@ class Training:
     async def _see_saved(self, device: Device, feeder: DocumentFeeder) -> None:
         """Waits while the device, which has reached its target, saves itself."""
         async with transfer_told(self._emit, Purpose.SAVE):
-            while feeder.status.step < feeder.step or feeder.status.state is DeviceState.SAVING:
+            for _ in range(_SAVING_LOOKS):
+                if feeder.status.step >= feeder.step and not _is_saving(feeder.status):
+                    return
                 await asyncio.sleep(_SAVING_LOOK_S)
                 feeder.status = await device.status()
+        raise NoAnswer("The device saves itself and comes to no end.", "Reset the board.")
 
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
         """Stops the device at a step boundary; the next `advance` lets it go on."""
@@ -299,3 +312,7 @@ class Training:
         with contextlib.suppress(UgptError):
             await device.pause()
             await device.save()
+
+
+def _is_saving(status: Status) -> bool:
+    return status.state is DeviceState.SAVING

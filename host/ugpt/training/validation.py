@@ -6,6 +6,7 @@ import math
 
 from ..data.dataset import positions_of
 from ..device.client import Device
+from ..runs.kept_checkpoints import best_step
 from .events import Evaluated, Notice
 from .session import Session
 
@@ -24,16 +25,20 @@ class Validation:
         self._run = session.run
         self._emit = session.emit
 
-    async def after(self, device: Device, step: int) -> None:
-        """Evaluates a device that stands after `step`, if that is due and has not been done."""
+    async def after(self, device: Device, step: int) -> bool:
+        """Evaluates a device that stands after `step`, if that is due and has not been done.
+
+        Returns whether it did, and the loss is the lowest of the run so far.
+        """
         metrics = self._run.metrics
         if not self._run.config.evaluates_after(step) or step in metrics.val_losses:
-            return
+            return False
         if step != metrics.step or math.isnan(metrics.losses[step - 1]):
-            return  # a step that is being repeated, or one that nobody watched
+            return False  # a step that is being repeated, or one that nobody watched
         val_loss = await self._evaluate(device)
         metrics.record_validation(val_loss)
         self._emit(Evaluated(step, val_loss, len(self._documents)))
+        return best_step(list(metrics.val_losses), metrics.val_losses) == step
 
     async def now(self, device: Device, step: int) -> None:
         """Evaluates because somebody asked for it; the run folder stays that of any other run."""

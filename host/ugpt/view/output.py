@@ -51,6 +51,11 @@ class Output(Console):
             self.file.write(text + "\n")  # rich would leave out some of the controls
             self.file.flush()
 
+    def piece(self, text: str) -> None:
+        """Part of a longer result, at once; what follows goes on where it ends."""
+        self.file.write(printable_lines(text) if self._is_shown else text)
+        self.file.flush()
+
 
 def console() -> Output:
     """Standard output; lines are never broken to fit a width."""

@@ -35,6 +35,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def age(seconds: float) -> str:
+    """Such as `40 s`, `5 min`, `3 h` or `12 d`: whole units, rounded down."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size):,} {unit}"
+    return f"{int(seconds)} s"
+
+
 def rate(per_s: float) -> str:
     """Such as `0.42`, `8.1` or `5,780`."""
     if not per_s:

@@ -30,6 +30,7 @@ struct ScalarLanes {
     static constexpr std::size_t kWidth = 1;
 
     UGPT_LANE Float load(const float* p) { return *p; }
+    UGPT_LANE Float load_shorts(const std::int16_t* p) { return static_cast<float>(*p); }
     UGPT_LANE void store(float* p, Float x) { *p = x; }
     UGPT_LANE Float all(float x) { return x; }
     UGPT_LANE Int all_bits(std::uint32_t x) { return x; }

@@ -16,6 +16,9 @@ struct NeonLanes {
     static constexpr std::size_t kWidth = 4;
 
     UGPT_LANE Float load(const float* p) { return vld1q_f32(p); }
+    UGPT_LANE Float load_shorts(const std::int16_t* p) {
+        return vcvtq_f32_s32(vmovl_s16(vld1_s16(p)));
+    }
     UGPT_LANE void store(float* p, Float x) { vst1q_f32(p, x); }
     UGPT_LANE Float all(float x) { return vdupq_n_f32(x); }
     UGPT_LANE Int all_bits(std::uint32_t x) { return vdupq_n_u32(x); }

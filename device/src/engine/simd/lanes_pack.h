@@ -34,6 +34,10 @@ struct Pack {
     UGPT_LANE Float load(const float* p) {
         return each<Float>([p](std::size_t i) { return Lanes::load(p + i * Lanes::kWidth); });
     }
+    UGPT_LANE Float load_shorts(const std::int16_t* p) {
+        return each<Float>(
+            [p](std::size_t i) { return Lanes::load_shorts(p + i * Lanes::kWidth); });
+    }
     UGPT_LANE void store(float* p, const Float& x) {
         UGPT_UNROLL for (std::size_t i = 0; i < kCount; ++i) {
             Lanes::store(p + i * Lanes::kWidth, x.part[i]);

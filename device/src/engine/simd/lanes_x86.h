@@ -26,6 +26,10 @@ struct Avx2Lanes {
     static constexpr std::size_t kWidth = 8;
 
     UGPT_LANE Float load(const float* p) { return _mm256_loadu_ps(p); }
+    UGPT_LANE Float load_shorts(const std::int16_t* p) {
+        const __m128i shorts = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+        return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(shorts));
+    }
     UGPT_LANE void store(float* p, Float x) { _mm256_storeu_ps(p, x); }
     UGPT_LANE Float all(float x) { return _mm256_set1_ps(x); }
     UGPT_LANE Int all_bits(std::uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }

@@ -22,6 +22,10 @@ class PartitionFlash : public Flash {
     bool read(Region region, std::uint32_t offset, std::span<std::byte> out) override;
     bool write(Region region, std::uint32_t offset, std::span<const std::byte> bytes) override;
     bool erase(Region region, std::uint32_t offset, std::uint32_t size_bytes) override;
+    // A partition begins at a sector, and so at a multiple of 64 bytes.
+    [[nodiscard]] std::span<const std::byte> mapped(Region region) override {
+        return {find(region).mapped, size_bytes(region)};
+    }
 
   private:
     struct Place {

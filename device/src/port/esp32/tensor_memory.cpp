@@ -4,6 +4,7 @@
 
 #include "esp_heap_caps.h"
 #include "heap_memory_layout.h"
+#include "port/esp32/helper.h"
 #include "sdkconfig.h"
 
 namespace ugpt::port::esp32 {
@@ -31,9 +32,16 @@ void TensorMemory::add(std::byte* first, std::size_t size_bytes) {
 }
 
 #if CONFIG_IDF_TARGET_ESP32
+// Of the heap that code could run from, the largest block is what is left of IRAM: the part of
+// D/IRAM that the heap has is smaller.
 TensorMemory::TensorMemory() {
+    helper_stack_ = {reinterpret_cast<std::byte*>(kDiramBlock), TaskHelper::kStackBytes};
+    constexpr std::uintptr_t kDiramTensors = kDiramBlock + TaskHelper::kStackBytes;
     add(reinterpret_cast<std::byte*>(kDramBlock), kDramEnd - kDramBlock);
-    add(reinterpret_cast<std::byte*>(kDiramBlock), kDiramEnd - kDiramBlock);
+    add(reinterpret_cast<std::byte*>(kDiramTensors), kDiramEnd - kDiramTensors);
+    const std::size_t size = heap_caps_get_largest_free_block(MALLOC_CAP_EXEC);
+    if (void* memory = heap_caps_malloc(size, MALLOC_CAP_EXEC); memory != nullptr)
+        words_ = {static_cast<std::byte*>(memory), size};
 }
 #else
 // Takes the largest block that leaves `reserve_bytes` of such memory free.
@@ -46,6 +54,11 @@ void TensorMemory::add_largest(std::uint32_t capabilities, std::size_t reserve_b
 }
 
 TensorMemory::TensorMemory() {
+#if !CONFIG_FREERTOS_UNICORE
+    constexpr std::uint32_t kStack = MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL;
+    if (void* stack = heap_caps_malloc(TaskHelper::kStackBytes, kStack); stack != nullptr)
+        helper_stack_ = {static_cast<std::byte*>(stack), TaskHelper::kStackBytes};
+#endif
     add_largest(MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL, kHeapReserveBytes);
 #if CONFIG_SPIRAM
     // Last: what fits into the faster memory goes there.

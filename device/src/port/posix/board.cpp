@@ -10,7 +10,14 @@ constexpr std::uint32_t kFlash4MiB = 4 << 20;
 
 std::span<const Board> boards() {
     static const std::vector<Board> all{
-        {"esp32", "esp32", 2, {168 * kKiB, 111 * kKiB}, kFlash4MiB, 240'000'000, 921'600},
+        {"esp32",
+         "esp32",
+         2,
+         {168 * kKiB, 109 * kKiB},
+         47 * kKiB,
+         kFlash4MiB,
+         240'000'000,
+         921'600},
     };
     return all;
 }

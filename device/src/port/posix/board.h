@@ -14,6 +14,7 @@ struct Board {
     std::string_view chip;
     std::uint8_t cores;
     std::vector<std::size_t> memory_blocks;  // bytes free for tensors under ESP-IDF
+    std::size_t word_memory_bytes;           // of memory that is read by whole words only
     std::uint32_t flash_bytes;
     std::uint32_t clock_hz;  // these two at a board's pace only
     std::uint32_t baud_max;

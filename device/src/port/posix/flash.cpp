@@ -30,6 +30,7 @@ constexpr std::int64_t start_of(std::size_t region) {
     return at;
 }
 
+constexpr std::size_t kWholeBytes = static_cast<std::size_t>(start_of(kRegionCount));
 constexpr std::int64_t kIdentityPosition = start_of(kFirstRegions) - kIdentityBytes;
 
 // A file that no folder holds.
@@ -87,6 +88,10 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
     return flash;
 }
 
+FileFlash::FileFlash(int fd) : fd_(fd) {
+    for (std::size_t i = 0; i < kRegionCount; ++i) sizes_bytes_[i] = kRegions[i].size_bytes;
+}
+
 bool FileFlash::load_device_id() {
     std::array<std::byte, sizeof(device_id_)> bytes;
     if (!read_at(kIdentityPosition, bytes)) return false;
@@ -101,6 +106,7 @@ bool FileFlash::load_device_id() {
 }
 
 FileFlash::~FileFlash() {
+    if (whole_ != nullptr) munmap(whole_, kWholeBytes);
     close(fd_);
     if (log_fd_ >= 0) close(log_fd_);
 }
@@ -112,6 +118,16 @@ bool FileFlash::log_to(const std::string& path, std::string& error) {
     return false;
 }
 
+bool FileFlash::shrink(std::string_view label, std::uint32_t size_bytes) {
+    for (std::size_t i = 0; i < kRegionCount; ++i) {
+        if (kRegions[i].label != label) continue;
+        if (size_bytes > kRegions[i].size_bytes) return false;
+        sizes_bytes_[i] = size_bytes;
+        return true;
+    }
+    return false;
+}
+
 // Before the act itself, so that the log of a device whose power is cut is whole.
 bool FileFlash::note(const char* act, Region region, std::uint32_t offset, std::size_t size) {
     if (log_fd_ < 0) return true;
@@ -120,7 +136,7 @@ bool FileFlash::note(const char* act, Region region, std::uint32_t offset, std::
 }
 
 std::uint32_t FileFlash::size_bytes(Region region) const {
-    return kRegions[static_cast<std::size_t>(region)].size_bytes;
+    return sizes_bytes_[static_cast<std::size_t>(region)];
 }
 
 bool FileFlash::inside(Region region, std::uint32_t offset, std::size_t size) const {
@@ -190,6 +206,18 @@ bool FileFlash::erase(Region region, std::uint32_t offset, std::uint32_t size) {
     for (std::uint32_t done = 0; done < size; done += kSectorBytes)
         if (!store(position(region, offset + done), erased)) return false;
     return true;
+}
+
+// Memory behind the end of a file must not be touched, so the file grows to the region's end. The
+// whole of it is mapped, because a region need not begin with a page.
+std::span<const std::byte> FileFlash::mapped(Region region) {
+    if (!fill_up_to(position(region, size_bytes(region)))) return {};
+    if (whole_ == nullptr) {
+        void* memory = mmap(nullptr, kWholeBytes, PROT_READ, MAP_SHARED, fd_, 0);
+        if (memory == MAP_FAILED) return {};
+        whole_ = memory;
+    }
+    return {static_cast<const std::byte*>(whole_) + position(region, 0), size_bytes(region)};
 }
 
 }  // namespace ugpt::port::posix

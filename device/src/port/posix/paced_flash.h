@@ -33,6 +33,10 @@ class PacedFlash : public Flash {
         platform_.take_time(begun, size_bytes / kSectorBytes * kErase);
         return true;
     }
+    // Free as well.
+    [[nodiscard]] std::span<const std::byte> mapped(Region region) override {
+        return flash_.mapped(region);
+    }
 
   private:
     // Typical of serial flash of 4 MiB; the data sheets of its makers differ.

@@ -59,13 +59,16 @@ HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id, bool pac
         chip_.clock_hz = board.clock_hz;
         chip_.baud_max = board.baud_max;
     }
-    for (const std::size_t size : board.memory_blocks) {
-        auto& memory = memory_.emplace_back(size + kBlockAlignment, kUnset);
-        void* start = memory.data();
-        std::size_t room = memory.size();
-        std::align(kBlockAlignment, size, start, room);
-        blocks_.emplace_back(static_cast<std::byte*>(start), size);
-    }
+    for (const std::size_t size : board.memory_blocks) blocks_.push_back(take_memory(size));
+    word_memory_ = take_memory(board.word_memory_bytes);
+}
+
+std::span<std::byte> HostPlatform::take_memory(std::size_t size) {
+    auto& memory = memory_.emplace_back(size + kBlockAlignment, kUnset);
+    void* start = memory.data();
+    std::size_t room = memory.size();
+    std::align(kBlockAlignment, size, start, room);
+    return {static_cast<std::byte*>(start), size};
 }
 
 std::span<const std::span<std::byte>> HostPlatform::memory_blocks() {

@@ -47,6 +47,7 @@ class HostPlatform : public Platform {
     // A process has no heap of its own size and no sensor.
     [[nodiscard]] Health health() override { return {}; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
+    [[nodiscard]] std::span<std::byte> word_memory() override { return word_memory_; }
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override;
     [[nodiscard]] std::uint32_t entropy() override;
@@ -60,6 +61,9 @@ class HostPlatform : public Platform {
     void stop();
 
   private:
+    // Bytes that hold anything, aligned as a chip's memory is.
+    std::span<std::byte> take_memory(std::size_t size);
+
     Chip chip_;
     const bool paced_;
     WorkPace pace_;
@@ -69,6 +73,7 @@ class HostPlatform : public Platform {
     std::function<void()> restart_;
     std::vector<std::vector<std::byte>> memory_;
     std::vector<std::span<std::byte>> blocks_;
+    std::span<std::byte> word_memory_;
 };
 
 }  // namespace ugpt::port::posix

@@ -32,13 +32,13 @@ from ...view.state import Action, Control
 from ...wording import command as command_line
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
-from ..paths import path
+from ..run_names import found, run_option
 from ..texts import MovedTexts
 
 EXAMPLES = [
     "ugpt train names --detach",
     "ugpt attach     # the whole curve; Ctrl-C leaves, and the board goes on",
-    "ugpt attach --port /dev/ttyUSB0 --run runs/names-20260101-120000",
+    "ugpt attach --port /dev/ttyUSB0 --run names-20260101-120000",
 ]
 
 VIRTUAL_REMARK = (
@@ -57,12 +57,7 @@ def command(
     baud: Baud = None,
     folder: Annotated[
         Path | None,
-        typer.Option(
-            "--run",
-            help="Run folder. Default: the folder of the run on the board.",
-            metavar="DIR",
-            parser=path,
-        ),
+        run_option("--run", help="Name or folder of the run. Default: the run on the board."),
     ] = None,
     data: MovedTexts = None,
     no_reset: NoReset = False,
@@ -73,7 +68,7 @@ def command(
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         FollowedTarget(target).connect,
-        partial(_open, folder, data or [], display.show, port is not None),
+        partial(_open, found(folder), data or [], display.show, port is not None),
         display.show,
     )
     try:
@@ -124,14 +119,14 @@ def _open(
     folder: Path | None, data: Sequence[Path], emit: OnEvent, may_move: bool, run_id: int
 ) -> Session:
     """The folder and the text of the run on the board."""
-    found = Run.open(folder) if folder else find_run(run_id)
-    if found is None:
+    run = Run.open(folder) if folder else find_run(run_id)
+    if run is None:
         raise RunError(
             f"No run folder here belongs to the run on the board (number {run_id:08x}).",
-            "Name it: ugpt attach --run DIR",
+            "Name it: ugpt attach --run RUN",
         )
-    dataset = load_dataset(found, data, "ugpt attach --data FILE")
-    return Session(found, dataset, emit, may_move=may_move)
+    dataset = load_dataset(run, data, "ugpt attach --data FILE")
+    return Session(run, dataset, emit, may_move=may_move)
 
 
 def _attach_again(target: Target) -> str:

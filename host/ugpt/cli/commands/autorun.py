@@ -1,18 +1,22 @@
 """Enable or disable autorun: the board writes texts from power-up.
 
+With `--console` it writes the stories whose beginning somebody types, with the pretrained model.
 `ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. The setting is stored in
 the flash of the board.
 """
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from ...device.client import Device
+from ...device.ports import VIRTUAL
 from ...device.target import Target
-from ...rpc.messages import METHODS, DeviceState
+from ...rpc.messages import FIRST_BAUD, METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
 from ...wording import command as command_line
@@ -22,6 +26,7 @@ from ..options import Baud, NoReset, Port, run
 EXAMPLES = [
     "ugpt autorun on",
     "ugpt autorun on --temperature 0.8 --port /dev/ttyUSB0",
+    "ugpt autorun on --console     # type the beginning of a story at a serial terminal",
     "ugpt autorun off",
 ]
 
@@ -49,19 +54,39 @@ def command(
             **protocol_number(METHODS["autorun"].param("temperature")),
         ),
     ] = TEMPERATURE,
+    console_wanted: Annotated[
+        bool,
+        typer.Option(
+            "--console",
+            help="Rather than write by itself, write the stories that somebody begins at a serial "
+            "terminal, with the pretrained model.",
+        ),
+    ] = False,
     no_reset: NoReset = False,
 ) -> None:
-    run(_autorun(switch, Target(port, baud, no_reset), temperature))
+    run(_autorun(switch, Target(port, baud, no_reset), temperature, console_wanted))
 
 
-async def _autorun(switch: Switch, target: Target, temperature: float) -> None:
+async def _autorun(
+    switch: Switch, target: Target, temperature: float, console_wanted: bool
+) -> None:
     async with target.connect() as device:
-        await device.autorun(switch is Switch.ON, temperature)
+        await device.autorun(switch is Switch.ON, temperature, console=console_wanted)
         if switch is Switch.OFF:
             console().tell(f"{device.description} no longer writes by itself")
+            return
+        if console_wanted:
+            console().tell(f"{device.description} takes stories from its next start on")
+            say(f"Type the beginning of one at a serial terminal, such as: {_terminal(device)}")
             return
         console().tell(f"{device.description} writes by itself from its next start on")
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:
             say(f"See it: {command_line('monitor', *target.option)}")
+
+
+def _terminal(device: Device) -> str:
+    """pyserial, which comes with ugpt, brings one."""
+    port = device.port if device.port != VIRTUAL else "PORT"
+    return f"python -m serial.tools.miniterm {shlex.quote(port)} {FIRST_BAUD}"

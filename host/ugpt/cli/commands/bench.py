@@ -6,41 +6,51 @@ afterwards.
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from ... import __version__
 from ...device.target import Target
 from ...device.virtual import IN_MEMORY
 from ...diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
-from ...rpc.messages import Shape
+from ...diagnostics.receipt import receipt, receipt_text
+from ...rpc.messages import Hello, Shape
+from ...runs.files import write_atomically
 from ...training.fit import check_shape
 from ...view.output import console, print_fields, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, rate
 from ...wording import counted
 from ..numbers import decimal_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port
+from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, given_options
 from ..overwriting import Overwrite, run_asking
+from ..paths import path
 
 EXAMPLES = [
     "ugpt bench",
     "ugpt bench --port /dev/ttyUSB0 --n-embd 32 --n-layer 2",
     "ugpt bench --json > bench.json",
+    "ugpt bench --receipt my-board.json     # welcome in an issue",
 ]
 
+_SHAPE = {"n_layer", "n_embd", "n_head", "block_size"}
 _BAR_WIDTH = 24
 _PART_NAMES = {
     "link": "the link",
     "training": "training",
     "phases": "the phases of a step",
     "sampling": "sampling",
+    "standard_run": "the weights after 1,000 steps",
 }
 
 
 def command(
+    context: typer.Context,
     port: Port = None,
     baud: Baud = None,
     n_layer: NLayer = 1,
@@ -54,13 +64,30 @@ def command(
             **decimal_number(0.1, 600.0),
         ),
     ] = 2.0,
+    receipt_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipt",
+            help="Also write a file for docs/boards.md: speeds, versions, and the digest of a run "
+            "of 1,000 steps, which is the same on every board.",
+            metavar="FILE",
+            show_default=False,
+            parser=path,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
     check_shape(shape)
-    work = partial(_bench, Target(port, baud), shape, seconds, json)
-    measured = run_asking(work, overwrite, json=json)
+    if receipt_file:
+        _refuse_beside_receipt(context)
+    work = partial(_bench, Target(port, baud), shape, seconds, json, receipt_file is not None)
+    measured, hello = run_asking(work, overwrite, json=json)
+    if receipt_file:
+        values = receipt(measured, hello, __version__, datetime.date.today())
+        write_atomically(receipt_file, receipt_text(values).encode())
+        say(f"The receipt is in {receipt_file}.")
     if json:
         print_json(measured.to_json())
     else:
@@ -68,15 +95,30 @@ def command(
 
 
 async def _bench(
-    target: Target, shape: Shape, seconds: float, json: bool, may_overwrite: bool
-) -> Measurement:
+    target: Target,
+    shape: Shape,
+    seconds: float,
+    json: bool,
+    standard_run: bool,
+    may_overwrite: bool,
+) -> tuple[Measurement, Hello]:
     def on_part(part: str) -> None:
         if not json:
             say(f"measuring {_PART_NAMES[part]} ...")
 
     # Should it be the virtual device, it gets a flash of its own.
     async with replace(target, flash=IN_MEMORY).connect() as device:
-        return await measure(device, shape, seconds, on_part)
+        hello = device.hello
+        measured = await measure(device, shape, seconds, on_part, standard_run=standard_run)
+        return measured, hello
+
+
+def _refuse_beside_receipt(context: typer.Context) -> None:
+    for name, option in given_options(context).items():
+        if name in _SHAPE:
+            raise typer.BadParameter(
+                "a receipt is of the standard model; leave it out", param_hint=option
+            )
 
 
 def _show(measured: Measurement) -> None:

@@ -13,12 +13,14 @@ import typer
 
 from ...export.formats import Format, export
 from ...runs.folder import Run
+from ...runs.naming import find_folder
 from ...view.output import console, print_json
 from ..options import Json
 from ..paths import path
+from ..run_names import RunArgument
 
 EXAMPLES = [
-    "ugpt export runs/first --to c     # then: cc -O2 -o first first.c && ./first",
+    "ugpt export names-20260101-120000 --to c",
     "ugpt export runs/first --to microgpt --out first.py",
     "ugpt export runs/first --to torch",
     "ugpt export runs/first --to tensorboard --out logs/first",
@@ -26,9 +28,7 @@ EXAMPLES = [
 
 
 def command(
-    run_folder: Annotated[
-        Path, typer.Argument(help="Folder of the run.", metavar="RUN", parser=path)
-    ],
+    named: RunArgument,
     to: Annotated[Format, typer.Option("--to", help="What to write.")],
     out: Annotated[
         Path | None,
@@ -44,7 +44,7 @@ def command(
     ] = False,
     json: Json = False,
 ) -> None:
-    files = export(Run.open(run_folder), to, out, overwrite=overwrite)
+    files = export(Run.open(find_folder(named)), to, out, overwrite=overwrite)
     if json:
         print_json({"files": [str(file) for file in files]})
     else:

@@ -7,10 +7,10 @@ import dataclasses
 from ... import __version__
 from ...data.vocabulary import Vocabulary
 from ...device.client import Device
-from ...device.compatibility import compare_firmware, missing_regions
+from ...device.compatibility import OWN_TABLE, compare_firmware, missing_regions
 from ...device.target import Target
 from ...rpc.errors import NoModel
-from ...rpc.messages import DeviceState, Hello, ModelInfo
+from ...rpc.messages import DeviceState, Hello, Loaded, ModelInfo
 from ...view.output import print_fields, print_json
 from ...view.style import byte_count
 from ...wording import counted
@@ -40,7 +40,11 @@ async def _info(target: Target, json: bool) -> None:
                     "device": device.description,
                     "hello": dataclasses.asdict(device.hello),
                     "firmware": _firmware_json(device.hello),
-                    "status": status | {"state": DeviceState(status["state"]).name.lower()},
+                    "status": status
+                    | {
+                        "state": DeviceState(status["state"]).name.lower(),
+                        "loaded": Loaded(status["loaded"]).name.lower(),
+                    },
                     "model": dataclasses.asdict(model) if model else None,
                     "vocabulary": vocabulary.characters if model else None,
                     "baud": device.stats.baud,
@@ -48,7 +52,8 @@ async def _info(target: Target, json: bool) -> None:
                 }
             )
         else:
-            print_fields(_device_fields(device) | await _model_fields(device, model, vocabulary))
+            fields = _device_fields(device) | await _model_fields(device, model, vocabulary)
+            print_fields(fields | await _loaded_fields(device))
 
 
 def _firmware_json(hello: Hello) -> dict[str, str]:
@@ -66,8 +71,9 @@ def _firmware(hello: Hello) -> str:
 
 def _flash(hello: Hello) -> str:
     chip = f"{byte_count(hello.flash_bytes)}, " if hello.flash_bytes else ""
-    checkpoints = f"{chip}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
-    return f"{checkpoints}. {missing_regions(hello)}".removesuffix(". ")
+    if missing := missing_regions(hello):
+        return f"{chip.removesuffix(', ')}. {missing} {OWN_TABLE}".removeprefix(". ")
+    return f"{chip}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
 
 
 def _device_fields(device: Device) -> dict[str, str]:
@@ -103,3 +109,12 @@ async def _model_fields(
         "run": f"{model.run_id:08x}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
         "state": DeviceState(status.state).name.lower(),
     }
+
+
+async def _loaded_fields(device: Device) -> dict[str, str]:
+    """Which of the two models has the memory, if it is not the one above."""
+    status = await device.status()
+    if status.loaded is not Loaded.STORY:
+        return {}
+    writing = ", and writes a text" if status.writing else ""
+    return {"loaded": f"the pretrained model{writing}; the model above is in the flash, if any"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,14 +16,21 @@ from ...data.known import KnownTexts
 from ...device.client import Device
 from ...device.target import Target
 from ...errors import UgptError
-from ...rpc.messages import METHODS
+from ...rpc.messages import METHODS, Loaded
+from ...runs.folder import Run
+from ...runs.naming import find_folder
 from ...training.belonging import require_last_device
 from ...training.originality import NewTexts, texts_of_model
+from ...training.reopen import load_dataset
 from ...training.sampling import TEMPERATURE, SampledText, sample_texts
+from ...training.stored_model import stored_model
 from ...view.output import console, print_json, say
 from ...wording import counted
+from ..loading import load_shown
 from ..numbers import protocol_number, whole_number
-from ..options import Baud, Json, NoReset, Pace, Port, run, run_until_interrupted
+from ..options import Baud, Json, NoReset, Pace, Port, run_until_interrupted
+from ..overwriting import Overwrite, run_asking
+from ..run_names import run_option
 from ..texts import MovedTexts
 
 _SAMPLE = METHODS["sample"]
@@ -39,6 +47,7 @@ EXAMPLES = [
     "ugpt sample --new     # only texts that it was not trained on",
     "ugpt sample -n 3 --seed 7     # the same three every time",
     "ugpt sample -n 1 --seed 7 --start 2     # only the third of them",
+    "ugpt sample --run names-20260101-120000     # the model of an earlier run",
     "ugpt sample --forever",
 ]
 
@@ -102,6 +111,13 @@ def command(
         ),
     ] = False,
     data: MovedTexts = None,
+    named: Annotated[
+        Path | None,
+        run_option(
+            "--run", help="Put the model of this run on the board first, if it is not there."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
     forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
     no_reset: NoReset = False,
     pace: Pace = False,
@@ -109,11 +125,14 @@ def command(
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     wanted = _NUMBERS - start if forever else count
-    asked = _Asked(wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json)
-    work = _sample(Target(port, baud, no_reset, pace=pace), asked)
+    opened = Run.open(find_folder(named)) if named else None
+    asked = _Asked(
+        wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json, opened
+    )
+    work = partial(_sample, Target(port, baud, no_reset, pace=pace), asked)
     if forever:
-        run_until_interrupted(work)
-    elif not run(work):
+        run_asking(work, overwrite, json=json, runner=_forever)
+    elif not run_asking(work, overwrite, json=json):
         raise typer.Exit(1)
 
 
@@ -131,6 +150,7 @@ class _Asked:
     new: bool
     data: list[Path]
     json: bool
+    run: Run | None
 
     def texts(self, device: Device, draws: int) -> AsyncIterator[SampledText]:
         return sample_texts(
@@ -145,13 +165,27 @@ class _Asked:
         )
 
     async def known(self, device: Device) -> KnownTexts:
-        return await texts_of_model(device, self.data, "ugpt sample --data FILE")
+        name_it = "ugpt sample --data FILE"
+        if self.run is not None:
+            return KnownTexts(load_dataset(self.run, self.data, name_it).documents)
+        return await texts_of_model(device, self.data, name_it)
 
 
-async def _sample(target: Target, asked: _Asked) -> bool:
+def _forever(work: Coroutine[Any, Any, bool]) -> bool:
+    run_until_interrupted(work)
+    return True
+
+
+async def _sample(target: Target, asked: _Asked, may_overwrite: bool) -> bool:
     """Prints texts; returns whether all that were wanted could be had."""
+    model = stored_model(asked.run) if asked.run else None
     async with target.connect() as device:
-        require_last_device(device, "sample")
+        if model:
+            await load_shown(device, model, may_overwrite)
+        else:
+            require_last_device(device, "sample")
+        if (await device.status()).loaded is Loaded.STORY:
+            say("The pretrained model leaves the memory to the one that was trained.")
         say(f"{device.description}, seed {asked.seed}")
         if asked.new:
             return await _sample_new(device, asked)

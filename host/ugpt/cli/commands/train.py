@@ -20,29 +20,30 @@ import typer
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
-from ...device.client import Device
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...errors import UgptError
 from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
+from ...runs.naming import find_folder
 from ...runs.save_period import EVERY_MINUTE
-from ...training.detach import Detached, detach
-from ...training.events import Event, Interrupted, Notice, Purpose, Transfer
+from ...training.events import Notice
+from ...training.extension import require_more
+from ...training.fine_tune import child_shape, describe_mapping, require_same_shape
 from ...training.kept import describe_kept
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
-from ...training.retry import Retry
 from ...training.session import Session
+from ...training.stored_model import StoredModel, stored_model
 from ...training.trainer import Outcome, Training
 from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
-from ...view.progress import byte_progress
 from ...view.state import Action, Control
 from ...view.style import duration
 from ...wording import command as command_line
+from ..detaching import detach_shown
 from ..display import output_mode
 from ..ending import Status, ending
 from ..options import (
@@ -67,6 +68,7 @@ from ..recipe import (
     EvalEvery,
     Holdout,
     InitOption,
+    Keep,
     LearningRate,
     Moments,
     MomentsName,
@@ -79,6 +81,7 @@ from ..recipe import (
     Warmup,
     WeightDecay,
 )
+from ..run_names import run_option
 from ..signals import on_end_signals
 from ..texts import (
     Column,
@@ -103,7 +106,9 @@ EXAMPLES = [
     "ugpt train names.txt --holdout 10%     # a validation loss, from names never trained on",
     "ugpt train names.txt --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
     "ugpt train names.txt --n-embd 48 --moments q8 --recompute     # more model in the same memory",
-    "ugpt train --resume runs/names-20260101-120000",
+    "ugpt train --resume names-20260101-120000     # by its name; `ugpt runs` lists them",
+    "ugpt train --resume runs/first --steps 5000     # more steps than it was planned with",
+    "ugpt train towns.txt --from runs/first     # a new run with the weights of another",
     "ugpt train names.txt --detach     # the board trains by itself; pull the cable",
     "ugpt train names.txt --json > events.jsonl",
 ]
@@ -111,6 +116,7 @@ EXAMPLES = [
 _ALLOWED_WITH_RESUME = frozenset(
     (
         "resume",
+        "steps",
         "files",
         "port",
         "baud",
@@ -138,7 +144,16 @@ _RunFolder = Annotated[
 ]
 _Resume = Annotated[
     Path | None,
-    typer.Option(help="Continue the run in this folder.", metavar="DIR", parser=path),
+    run_option(
+        "--resume", help="Continue this run, by name or folder; with --steps up to another step."
+    ),
+]
+_From = Annotated[
+    Path | None,
+    run_option(
+        "--from",
+        help="Begin with the weights of this run, by name or folder, instead of random ones.",
+    ),
 ]
 _Detached = Annotated[
     bool,
@@ -158,7 +173,9 @@ def command(
     run_folder: _RunFolder = None,
     resume: _Resume = None,
     detached: _Detached = False,
+    begin_from: _From = None,
     save_every: SaveEvery = EVERY_MINUTE,
+    keep: Keep = 1,
     overwrite: Overwrite = False,
     seed: Seed = 42,
     init: InitOption = Init.DEVICE,
@@ -192,17 +209,22 @@ def command(
     target = Target(port, baud, no_reset, pace=pace)
     if resume:
         _refuse_beside_resume(context)
-        prepared = Run.open(resume)
+        prepared = Run.open(find_folder(resume))
         dataset = load_dataset(
             prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
         )
         said = []
+        extend_to = steps if "steps" in given_options(context) else None
     else:
+        parent = _parent(context, begin_from)
+        if parent:
+            block_size = parent.shape.block_size
         reading = reading_of(column, running_text, window, lower, dedupe)
         dataset = _load(files, reading, block_size, run_folder)
+        shape = Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size)
         prepared = new_run(
             dataset,
-            Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
+            child_shape(parent, shape.vocab_size) if parent else shape,
             recipe(
                 learning_rate=learning_rate,
                 steps=steps,
@@ -221,18 +243,42 @@ def command(
             evaluation=evaluation(
                 holdout, eval_every, eval_documents, len(dataset.documents), steps
             ),
+            keep=keep,
+            parent=parent,
         )
         said = remarks(dataset, block_size)
+        if parent:
+            said += describe_mapping(parent, dataset.vocabulary)
+        extend_to = None
+    session = Session(
+        prepared,
+        dataset,
+        lambda event: None,
+        may_move=port is not None,
+        extend_to=extend_to,
+    )
+    require_more(session)
     if detached:
         say_all(said)
-        session = Session(prepared, dataset, lambda event: None, may_move=port is not None)
-        started = run_asking(partial(_detach, session, target), overwrite, json=json)
+        started = run_asking(partial(detach_shown, session, target), overwrite, json=json)
         if json:
             print_json(started.to_json())
         else:
             say_detached(started, target)
     else:
-        _watch(prepared, dataset, target, mode, said, overwrite)
+        _watch(session, target, mode, said, overwrite)
+
+
+def _parent(context: typer.Context, begin_from: Path | None) -> StoredModel | None:
+    """The model to begin with, which decides the shape and the initial weights."""
+    if begin_from is None:
+        return None
+    model = stored_model(Run.open(find_folder(begin_from)))
+    given = given_options(context)
+    require_same_shape(model, {name: context.params[name] for name in given})
+    if option := given.get("init"):
+        raise typer.BadParameter("the weights come from --from; leave it out", param_hint=option)
+    return model
 
 
 def _load(
@@ -240,7 +286,7 @@ def _load(
 ) -> Dataset:
     if not files:
         raise typer.BadParameter(
-            "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
+            "give a text file to train on, `names` for the built-in list of names, or --resume RUN",
             param_hint="FILE",
         )
     if run_folder:
@@ -249,12 +295,7 @@ def _load(
 
 
 def _watch(
-    prepared: Run,
-    dataset: Dataset,
-    target: Target,
-    mode: Mode,
-    said: Sequence[str],
-    overwrite: bool,
+    session: Session, target: Target, mode: Mode, said: Sequence[str], overwrite: bool
 ) -> None:
     """Trains, and shows it; what was `said` of the text comes first."""
     if mode is Mode.JSON:
@@ -267,34 +308,29 @@ def _watch(
 
     async def attempt(may_overwrite: bool) -> Outcome:
         display = make_display(mode)
-        session = Session(
-            prepared,
-            dataset,
-            display.show,
-            watched=mode is Mode.LIVE,
-            may_move=target.port is not None,
-            may_overwrite=may_overwrite,
+        shown = replace(
+            session, emit=display.show, watched=mode is Mode.LIVE, may_overwrite=may_overwrite
         )
-        attempts.append(Training(FollowedTarget(target).connect, session))
+        attempts.append(Training(FollowedTarget(target).connect, shown))
         return await _train(attempts[-1], display)
 
     try:
         outcome = run_asking(attempt, overwrite, json=mode is Mode.JSON)
     except (UgptError, typer.Exit):
         if attempts and attempts[-1].placed:
-            _say_kept(prepared, target)
+            _say_kept(session.run, target)
         raise
     if (going_on := attempts[-1].detached) and mode is not Mode.JSON:
         say_detached(going_on, target)
     if outcome is Outcome.STOPPED:
-        _say_kept(prepared, target)
+        _say_kept(session.run, target)
         raise typer.Exit(Status.INTERRUPTED)
 
 
-def _say_kept(prepared: Run, target: Target) -> None:
+def _say_kept(run: Run, target: Target) -> None:
     pace = ("--pace",) if target.pace else ()
-    again = command_line("train", "--resume", prepared.path, *target.option, *pace)
-    say(f"{describe_kept(prepared)} Go on with: {again}")
+    again = command_line("train", "--resume", run.path, *target.option, *pace)
+    say(f"{describe_kept(run)} Go on with: {again}")
 
 
 async def _train(training: Training, display: Display) -> Outcome:
@@ -316,36 +352,6 @@ async def _train(training: Training, display: Display) -> Outcome:
                 }
             )
             return await training.run()
-
-
-async def _detach(session: Session, target: Target, may_overwrite: bool) -> Detached:
-    with byte_progress(f"{session.dataset.title} to the board") as progress:
-
-        def show(event: Event) -> None:
-            if isinstance(event, Transfer) and event.purpose == Purpose.PUSH:
-                progress(event.done_bytes, event.total_bytes)
-            else:
-                _remark(event)
-
-        allowed = replace(session, emit=show, may_overwrite=may_overwrite)
-
-        async def start(device: Device) -> Detached:
-            return await detach(device, allowed)
-
-        connect = FollowedTarget(target).connect
-        with session.run.alone():
-            retry = Retry(connect, _remark, step=lambda: 0, stop=asyncio.Event())
-            started = await retry.run(start)
-    assert started is not None  # nobody asks for a stop
-    return started
-
-
-def _remark(event: Event) -> None:
-    """What a person should know while a run is brought onto a board."""
-    if isinstance(event, Notice):
-        say(event.text)
-    elif isinstance(event, Interrupted):
-        say(f"{event.reason} Trying again.")
 
 
 @contextmanager

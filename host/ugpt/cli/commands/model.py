@@ -1,0 +1,205 @@
+"""Put a pretrained language model on the board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...device.target import Target
+from ...models.image import ModelImage
+from ...models.reading import is_image, read_image_file, write_image_file
+from ...rpc.errors import BadStory, NoStory
+from ...view.output import console, print_fields, print_json, say
+from ...view.progress import byte_progress
+from ...view.style import byte_count
+from ..group import PlainCommand, PlainGroup, examples
+from ..model_files import (
+    Format,
+    Licence,
+    Name,
+    Source,
+    Tokenizer,
+    fields_of_file,
+    image_of,
+    json_of_file,
+)
+from ..model_on_board import fields_of_board, json_of_board, push_image
+from ..options import Baud, Json, NoReset, Port, run
+from ..paths import path
+
+EXAMPLES = [
+    "ugpt model push stories260K.bin --tokenizer tok512.bin",
+    "ugpt model push TinyStories-656K --format q8",
+    "ugpt model convert stories260K.bin stories.ugpt --tokenizer tok512.bin --licence MIT",
+    "ugpt model list models",
+    "ugpt model info",
+    "ugpt model remove",
+]
+
+app = typer.Typer(
+    cls=PlainGroup,
+    help=__doc__,
+    epilog=examples(EXAMPLES),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[:2]))
+def push(
+    source: Source,
+    port: Port = None,
+    baud: Baud = None,
+    tokenizer: Tokenizer = None,
+    format: Format = None,
+    name: Name = None,
+    licence: Licence = None,
+    no_reset: NoReset = False,
+    json: Json = False,
+) -> None:
+    """Replace the pretrained model on the board; an interrupted push goes on where it was."""
+    image = image_of(source, tokenizer, format, name, licence)
+    run(_push(image, Target(port, baud, no_reset), json))
+
+
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
+def convert(
+    source: Source,
+    image_file: Annotated[
+        Path, typer.Argument(help="Where the image is written.", metavar="IMAGE", parser=path)
+    ],
+    tokenizer: Tokenizer = None,
+    format: Format = None,
+    name: Name = None,
+    licence: Licence = None,
+    json: Json = False,
+) -> None:
+    """Write the image of a pretrained model to a file, which `push` takes."""
+    image = image_of(source, tokenizer, format, name, licence)
+    write_image_file(image, image_file)
+    if json:
+        print_json({"file": str(image_file), **json_of_file(image)})
+    else:
+        console().tell(f"{image_file}: {image.name}, {byte_count(len(image.content))}")
+
+
+@app.command("list", cls=PlainCommand, epilog=examples(EXAMPLES[3:4]))
+def list_models(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with images.", metavar="[FOLDER]", parser=path)
+    ] = Path(),
+    port: Port = None,
+    baud: Baud = None,
+    no_reset: NoReset = False,
+    json: Json = False,
+) -> None:
+    """List the pretrained model on the board and the images in a folder."""
+    files = sorted(each for each in folder.glob("*") if is_image(each))
+    run(_list(files, Target(port, baud, no_reset), json))
+
+
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[4:5]))
+def info(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Image of a model. Default: the model on the board.",
+            metavar="[FILE]",
+            parser=path,
+        ),
+    ] = None,
+    port: Port = None,
+    baud: Baud = None,
+    no_reset: NoReset = False,
+    json: Json = False,
+) -> None:
+    """Describe the pretrained model on the board, or in a file."""
+    if file is not None:
+        _show_file(read_image_file(file), json)
+    else:
+        run(_info(Target(port, baud, no_reset), json))
+
+
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[5:]))
+def remove(
+    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
+) -> None:
+    """Remove the pretrained model from the board."""
+    run(_remove(Target(port, baud, no_reset), json))
+
+
+async def _push(image: ModelImage, target: Target, json: bool) -> None:
+    async with target.connect() as device:
+        say(device.description)
+        with byte_progress(f"{image.name} to the board") as progress:
+            was_there = await push_image(device, image, progress)
+        stored = await device.image_info()
+        if json:
+            room = {"room_bytes": device.hello.model_bytes, "was_there": was_there}
+            print_json({**json_of_board(stored), **room})
+            return
+        how = "is on the board already" if was_there else "is on the board now"
+        console().tell(
+            f"{stored.name} {how}: {byte_count(stored.size_bytes)} of "
+            f"{byte_count(device.hello.model_bytes)}, {stored.format.name.lower()}"
+        )
+
+
+async def _list(files: list[Path], target: Target, json: bool) -> None:
+    async with target.connect() as device:
+        try:
+            stored = await device.image_info()
+        except NoStory:
+            stored = None
+        except BadStory as error:
+            stored = None
+            say(f"remark: {error}")
+        images = {str(each): read_image_file(each) for each in files}
+        if json:
+            board = None if stored is None else json_of_board(stored)
+            found = [{"file": each, **json_of_file(image)} for each, image in images.items()]
+            print_json({"board": board, "files": found})
+            return
+        lines = {"on the board": "no model"}
+        if stored is not None:
+            state = "" if stored.whole else "; its push was interrupted"
+            size = byte_count(stored.size_bytes)
+            lines = {"on the board": f"{stored.name}, {size}{state}"}
+        lines |= {
+            each: f"{image.name}, {byte_count(len(image.content))}"
+            for each, image in images.items()
+        }
+        print_fields(lines)
+
+
+def _show_file(image: ModelImage, json: bool) -> None:
+    if json:
+        print_json(json_of_file(image))
+    else:
+        print_fields(fields_of_file(image))
+
+
+async def _info(target: Target, json: bool) -> None:
+    async with target.connect() as device:
+        stored = await device.image_info()
+        room = device.hello.model_bytes
+        if json:
+            print_json({**json_of_board(stored), "room_bytes": room})
+        else:
+            print_fields(fields_of_board(stored, room))
+
+
+async def _remove(target: Target, json: bool) -> None:
+    async with target.connect() as device:
+        try:
+            name = (await device.image_info()).name
+        except BadStory:
+            name = "the damaged model"
+        await device.image_erase()
+        if json:
+            print_json({"removed": name})
+        else:
+            console().tell(f"{name} is no longer on the board")

@@ -1,0 +1,44 @@
+"""Runs as arguments: a name or a folder; shells complete the names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..runs.naming import find_folder, known_names
+from .paths import path
+
+
+def names_for_shell(incomplete: str) -> list[str]:
+    """The names that begin so."""
+    return [name for name in known_names() if name.startswith(incomplete)]
+
+
+def run_option(*names: str, help: str, **settings: Any) -> Any:
+    """An option that takes a run; `find_folder` finds it when the command is run."""
+    return typer.Option(
+        *names,
+        help=help,
+        metavar="RUN",
+        show_default=False,
+        parser=path,
+        autocompletion=names_for_shell,
+        **settings,
+    )
+
+
+def run_argument(help: str) -> Any:
+    """An argument that takes a run, or several."""
+    return typer.Argument(
+        metavar="RUN", help=help, show_default=False, parser=path, autocompletion=names_for_shell
+    )
+
+
+RunArgument = Annotated[Path, run_argument("Name or folder of a run.")]
+
+
+def found(named: Path | None) -> Path | None:
+    """The folder of the run that an option names, if it names one. Raises NoRun."""
+    return None if named is None else find_folder(named)

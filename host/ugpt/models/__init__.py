@@ -1,0 +1,1 @@
+"""Pretrained language models: from the files of others to the image that a board reads."""

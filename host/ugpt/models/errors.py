@@ -1,0 +1,9 @@
+"""What can be wrong with a pretrained model."""
+
+from __future__ import annotations
+
+from ..errors import UgptError
+
+
+class ModelFileError(UgptError):
+    """A file is no pretrained model, or one that no board can read."""

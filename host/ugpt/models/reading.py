@@ -1,0 +1,88 @@
+"""Whatever holds a pretrained model: an image, a file of llama2.c, a folder of Hugging Face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..wording import command
+from .errors import ModelFileError
+from .huggingface import CONFIG, read_folder
+from .image import MAGIC, ModelImage, read_image
+from .llama2c import read_llama2c
+from .model import LanguageModel
+
+_OF_A_RUN = ("config.toml", "checkpoint.safetensors")
+_MOST_IMAGE_BYTES = 2**32
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file begins like an image. False if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def read_image_file(path: Path) -> ModelImage:
+    """Raises ModelFileError."""
+    try:
+        if path.stat().st_size >= _MOST_IMAGE_BYTES:
+            raise ModelFileError(f"{path} is too large for an image of a model.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"Cannot read {path}: {error.strerror}.") from None
+    try:
+        return read_image(content)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error.message}", error.advice) from None
+
+
+def write_image_file(image: ModelImage, path: Path) -> None:
+    """Writes an image, whole or not at all; of files that exist only images are replaced.
+
+    Raises ModelFileError.
+    """
+    if path.exists() and not is_image(path):
+        raise ModelFileError(f"{path} exists and is no image of a model.", "Choose another name.")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(image.content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ModelFileError(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
+    """Reads a model that is no image yet. Raises ModelFileError."""
+    if any((path / name).exists() for name in _OF_A_RUN):
+        raise ModelFileError(
+            f"{path} is a run of ugpt, of another architecture than these models: it is trained on "
+            "a board, not pushed.",
+            f"Go on with it: {command('train', '--resume', path)}",
+        )
+    if path.is_dir():
+        if not (path / CONFIG).exists():
+            raise ModelFileError(
+                f"{path} holds no {CONFIG}, so it is no model of Hugging Face.",
+                "Name a folder with config.json, tokenizer.json and safetensors, or a file.",
+            )
+        if tokenizer is not None:
+            raise ModelFileError(
+                f"{path} has a tokenizer of its own.", f"Leave out --tokenizer {tokenizer}."
+            )
+        return read_folder(path)
+    if not path.exists():
+        raise ModelFileError(f"Cannot read {path}: there is no such file.")
+    if path.suffix == ".safetensors":
+        raise ModelFileError(
+            f"{path} alone says neither the shape of the model nor its tokens.",
+            f"Name the folder that holds {CONFIG} as well.",
+        )
+    if tokenizer is None:
+        raise ModelFileError(
+            f"A model of llama2.c, as {path} may be, needs its tokenizer.",
+            "Name it: --tokenizer tokenizer.bin",
+        )
+    return read_llama2c(path, tokenizer)

@@ -1,0 +1,61 @@
+"""Gives a run more steps than it was planned with.
+
+From the step on at which that happens, the learning rate is that of a run planned with the new
+number; what came before stays. So the step is part of the run: the checkpoint of it must be in the
+folder before the plan changes.
+"""
+
+from __future__ import annotations
+
+from ..device.client import Device
+from ..device.tensors import tensor_shapes
+from ..runs.errors import RunError
+from .events import Notice
+from .lifecycle import save_run
+from .recipe import with_steps
+from .restore import place
+from .session import Session
+
+
+def require_more(session: Session) -> None:
+    """Raises RunError if the run is to end before a step that is done.
+
+    Raises InvalidValue if it cannot have so many steps.
+    """
+    wanted, run = session.extend_to, session.run
+    if wanted is None:
+        return
+    done = max(run.metrics.step, run.saved_step or 0)
+    if wanted < done:
+        raise RunError(
+            f"{run.path} has done {done:,} steps, and --steps {wanted} is fewer.",
+            f"Give more than that, or leave --steps out to end it at {session.total_steps:,}.",
+        )
+    with_steps(run.config.recipe, wanted)
+
+
+async def extend(device: Device, session: Session) -> None:
+    """Changes the number of steps of the run, if that is wanted and has not been done yet.
+
+    What the device is ahead of the folder is saved first.
+    """
+    run = session.run
+    if session.extend_to in (None, session.total_steps):
+        return
+    checkpoint = run.read_checkpoint(tensor_shapes(run.config.shape))
+    step = checkpoint.step if checkpoint else 0
+    status = await device.status()
+    if status.run_id == run.config.run_id and status.step > step:
+        point = await place(device, session)
+        if point.step > step:
+            step = point.step
+            await save_run(device, session, step)
+    require_more(session)
+    assert session.extend_to is not None
+    before = session.total_steps
+    run.extend(step, with_steps(run.config.recipe, session.extend_to))
+    session.emit(
+        Notice(
+            f"From step {step:,} on the run is one of {session.extend_to:,} steps, not {before:,}."
+        )
+    )

@@ -1,0 +1,99 @@
+"""`ugpt compare`: settings, losses, one picture, and texts side by side."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.host.test_plot import size
+from tests.host.test_runs import CONFIG
+from tests.support.in_process import Program
+from ugpt import Recipe, Schedule
+from ugpt.runs.compare_plot import comparison_png
+from ugpt.runs.comparison import differences, open_compared
+from ugpt.runs.config import Extension, RunConfig
+from ugpt.runs.folder import Run
+from ugpt.runs.samples import format_samples, parse_samples
+
+
+def made(path: Path, losses: list[float], config: RunConfig = CONFIG) -> Run:
+    run = Run.new(path, config)
+    run.begin("virtual device (board esp32); no board is plugged in")
+    if losses:
+        run.metrics.record(1, losses, [5] * len(losses))
+    return run
+
+
+def test_only_what_decides_weights_is_compared() -> None:
+    other = replace(
+        CONFIG,
+        run_id=5,
+        keep=3,
+        seed=1,
+        recipe=replace(CONFIG.recipe, schedule=Schedule.COSINE, learning_rate=0.02),
+        extensions=(Extension(50, 60),),
+    )
+    assert differences([CONFIG, CONFIG]) == {}
+    assert differences([CONFIG, replace(CONFIG, run_id=8, keep=4)]) == {}
+    assert differences([CONFIG, other, CONFIG]) == {
+        "seed": [str(CONFIG.seed), "1", str(CONFIG.seed)],
+        "recipe.learning_rate": ["0.01", "0.02", "0.01"],
+        "recipe.schedule": ["linear", "cosine", "linear"],
+        "extensions": ["-", "after 50, total_steps 60", "-"],
+    }
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_picture_of_any_runs(tmp_path: Path, count: int) -> None:
+    paths = []
+    for number in range(count):
+        losses = [[], [2.0], [3.0, math.nan, 2.0], [3.0, 2.5] * 40][number % 4]
+        run = made(tmp_path / f"名前-{number}", losses)
+        if losses:
+            run.metrics.record_validation(2.5)
+        paths.append(run.path)
+    assert size(comparison_png(open_compared(paths))) == (1600, 900)
+
+
+@pytest.mark.parametrize("texts", [[], ["anna", "", "bo b"], ["a\nb", "", "=" * 50, "\n"], ["="]])
+def test_samples_are_read_as_they_were_written(texts: list[str]) -> None:
+    assert parse_samples(format_samples(texts, several_lines=True)) == texts
+    if not any("\n" in text for text in texts):
+        assert parse_samples(format_samples(texts, several_lines=False)) == texts
+
+
+def test_tables_and_json(ugpt: Program) -> None:
+    first = made(Path("runs/first"), [3.0] * 20 + [2.0] * 80)
+    first.write_samples(["anna", "bella"])
+    recipe = Recipe(0.05, 0.85, 0.99, 1e-8, 50)
+    made(Path("runs/second"), [2.5] * 10, replace(CONFIG, recipe=recipe))
+    done = ugpt("compare", "first", "runs/second", "--samples")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert ["setting", "first", "second"] in lines
+    assert ["recipe.total_steps", "100", "50"] in lines
+    assert ["loss", "after", "10", "3.000", "2.500"] in lines
+    assert ["loss", "after", "100", "2.000", "-"] in lines
+    assert ["steps", "done", "100", "10"] in lines
+    assert ["bella"] in lines
+    assert "second has written nothing yet" in done.err
+    assert size(Path("comparison.png").read_bytes()) == (1600, 900)
+    told = json.loads(
+        ugpt("compare", "first", "second", "--samples", "--picture", "x.png", "--json").out
+    )
+    assert Path("x.png").exists()
+    assert [run["samples"] for run in told["runs"]] == [["anna", "bella"], []]
+    assert told["runs"][0]["losses"] == {"10": 3.0, "100": 2.0}
+    assert told["differences"]["recipe.total_steps"] == ["100", "50"]
+
+
+def test_what_cannot_be_compared(ugpt: Program) -> None:
+    made(Path("runs/first"), [2.0])
+    assert "two runs or more" in ugpt("compare", "first", status=2).err
+    assert "There is no run nowhere" in ugpt("compare", "first", "nowhere", status=1).err
+    assert not Path("comparison.png").exists()
+    Path("runs/first/samples.txt").write_bytes(b"\xff")
+    assert "no UTF-8" in ugpt("compare", "first", "first", "--samples", status=1).err

@@ -1,0 +1,154 @@
+"""Files of llama2.c, as they become images; and what is refused in words."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ugpt.models.errors import ModelFileError
+from ugpt.models.image import read_image, write_image
+from ugpt.models.layouts import TensorFormat
+from ugpt.models.llama2c import read_llama2c
+from ugpt.models.rope import rope_steps
+
+SIZES = (8, 12, 2, 4, 2, 300, 64)
+"""Width, hidden, layers, heads, kv heads, vocabulary, context."""
+
+
+def tensor_counts(tied: bool) -> dict[str, int]:
+    wide, hidden, layers, heads, kv_heads, vocab, _ = SIZES
+    kv = wide // heads * kv_heads
+    return {
+        "embedding": vocab * wide, "attention_norm": layers * wide, "wq": layers * wide * wide,
+        "wk": layers * kv * wide, "wv": layers * kv * wide, "wo": layers * wide * wide,
+        "mlp_norm": layers * wide, "w1": layers * hidden * wide, "w2": layers * wide * hidden,
+        "w3": layers * hidden * wide, "final_norm": wide,
+        "classifier": 0 if tied else vocab * wide,
+    }  # fmt: skip
+
+
+LEGACY = ("embedding", "attention_norm", "wq", "wk", "wv", "wo", "mlp_norm", "w1", "w2", "w3",
+          "final_norm", "rope", "classifier")  # fmt: skip
+VERSION_1 = ("attention_norm", "mlp_norm", "final_norm", "embedding", "wq", "wk", "wv", "wo",
+             "w1", "w2", "w3", "classifier")  # fmt: skip
+
+
+def weights(tied: bool) -> dict[str, np.ndarray]:
+    rng = np.random.Generator(np.random.PCG64(3))
+    return {
+        name: rng.normal(size=count).astype("<f4") for name, count in tensor_counts(tied).items()
+    }
+
+
+def legacy_file(tied: bool) -> bytes:
+    parts = weights(tied) | {"rope": np.full(SIZES[6] * 2, np.nan, "<f4")}
+    sizes = (*SIZES[:5], SIZES[5] if tied else -SIZES[5], SIZES[6])
+    return struct.pack("<7i", *sizes) + b"".join(parts[name].tobytes() for name in LEGACY)
+
+
+def version_1_file(tied: bool, version: int = 1) -> bytes:
+    header = struct.pack("<Ii7iB", 0x616B3432, version, *SIZES, tied)
+    parts = weights(tied)
+    return header.ljust(256, b"\0") + b"".join(parts[name].tobytes() for name in VERSION_1)
+
+
+def tokenizer_file(count: int = SIZES[5]) -> bytes:
+    pieces = [b"<unk>", b"\n<s>\n", b"\n</s>\n", *(b"<0x%02X>" % i for i in range(256))]
+    pieces += [b"piece %d" % i for i in range(count - len(pieces))]
+    content = b"".join(struct.pack("<fi", -i, len(p)) + p for i, p in enumerate(pieces))
+    return struct.pack("<i", max(map(len, pieces))) + content
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., object]:
+    def read_files(model: bytes, tokenizer: bytes = tokenizer_file()) -> object:
+        (tmp_path / "model.bin").write_bytes(model)
+        (tmp_path / "tokenizer.bin").write_bytes(tokenizer)
+        return read_llama2c(tmp_path / "model.bin", tmp_path / "tokenizer.bin")
+
+    return read_files
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("file", [legacy_file, version_1_file])
+def test_both_versions(tmp_path: Path, file: Callable[[bool], bytes], tied: bool) -> None:
+    (tmp_path / "m").write_bytes(file(tied))
+    (tmp_path / "t").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m", tmp_path / "t")
+    parts = weights(tied)
+    assert model.shape.tied_classifier is tied
+    assert model.shape.n_embd == 8
+    assert model.shape.n_hidden == 12
+    assert model.shape.n_kv_head == 2
+    np.testing.assert_array_equal(model.tensors["embedding"].ravel(), parts["embedding"])
+    np.testing.assert_array_equal(model.tensors["layers.1.w2"].ravel(), parts["w2"][96:])
+    np.testing.assert_array_equal(model.tensors["layers.1.wk"].ravel(), parts["wk"][32:])
+    if not tied:
+        np.testing.assert_array_equal(model.tensors["classifier"].ravel(), parts["classifier"])
+    for layout in (TensorFormat.F32, TensorFormat.Q8):
+        image = write_image(model, layout, "a name", "a licence")
+        again = read_image(image.content)
+        assert again == image
+        assert again.vocabulary == model.vocabulary
+        assert again.name == "a name"
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (b"", "it has 0 bytes"),
+        (b"What a story." * 100, "is no model of llama2.c"),
+        (legacy_file(True)[:-4], "a model of its shape has"),
+        (legacy_file(True) + b"1234", "a model of its shape has"),
+        (version_1_file(True)[:-1], "a model of its shape has"),
+        (version_1_file(True, version=2), "quantised model of llama2.c (version 2)"),
+        (version_1_file(True, version=7), "unknown version 7"),
+    ],
+)
+def test_files_that_are_refused(read: Callable[..., object], model: bytes, said: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        read(model)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "said"),
+    [
+        (tokenizer_file(299), "has 299 tokens, the model 300"),
+        (tokenizer_file()[:-3], "is no tokenizer"),
+        (tokenizer_file()[:-12], "is no tokenizer"),
+        (tokenizer_file().replace(b"piece 14", b"piece 13"), "twice"),
+    ],
+)
+def test_tokenizers_that_are_refused(
+    read: Callable[..., object], tokenizer: bytes, said: str
+) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        read(legacy_file(True), tokenizer)
+    assert said in str(caught.value)
+
+
+def test_weights_that_are_no_numbers(read: Callable[..., object]) -> None:
+    content = bytearray(legacy_file(True))
+    struct.pack_into("<f", content, 28 + 4 * 1000, math.inf)
+    with pytest.raises(ModelFileError) as caught:
+        read(bytes(content))
+    assert "embedding has a value that is no finite number" in str(caught.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        read_llama2c(tmp_path / "absent", tmp_path / "absent")
+    assert "Cannot read" in str(caught.value)
+
+
+def test_turns_of_a_position() -> None:
+    """In units of 2^-64 of a turn, as exactly as a float64 can tell."""
+    for pair, step in enumerate(rope_steps(10000.0, 8)):
+        turns = 10000.0 ** (-2 * pair / 8) / (2 * math.pi)
+        assert math.isclose(step / 2**64, turns, rel_tol=1e-15)
