@@ -3,7 +3,7 @@
     python examples/own_dashboard.py         # the board that is plugged in, or a virtual one
     python examples/own_dashboard.py PORT    # such as /dev/ttyUSB0 or socket://HOST:PORT
 
-`ugpt.train` calls `on_event` with a value of `ugpt.events` for everything that happens. It does so
+`ugpt.atrain` calls `on_event` with a value of `ugpt.events` for everything that happens. It does so
 between its other work: a view that takes long would keep it from sending documents.
 """
 
@@ -49,7 +49,7 @@ class Dashboard:
 
 
 async def main(port: str | None) -> None:
-    await ugpt.train(NAMES, ugpt.Target(port), steps=500, on_event=Dashboard().hear)
+    await ugpt.atrain(NAMES, ugpt.Target(port), steps=500, on_event=Dashboard().hear)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ class Result(NamedTuple):
 async def train(seed: int, folder: Path, slots: asyncio.Semaphore) -> Result:
     device = ugpt.Target("virtual", flash=folder / f"seed-{seed}.flash")
     async with slots:
-        run = await ugpt.train(NAMES, device, path=folder / f"seed-{seed}", seed=seed, steps=500)
-    return Result(sum(run.metrics.losses[-LAST:]) / LAST, seed)
+        run = await ugpt.atrain(NAMES, device, path=folder / f"seed-{seed}", seed=seed, steps=500)
+    return Result(float(run.losses[-LAST:].mean()), seed)
 
 
 async def main(seeds: list[int]) -> None:

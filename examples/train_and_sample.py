@@ -8,7 +8,6 @@ The folder of the run, with all losses and a checkpoint, is made in runs/.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -17,20 +16,16 @@ import ugpt
 NAMES = Path(__file__).parents[1] / "data" / "names.txt"
 
 
-async def main(port: str | None) -> None:
-    target = ugpt.Target(port)
-    run = await ugpt.train(NAMES, target, steps=500)
-    losses = run.metrics.losses
-    print(f"{run.path}: loss {losses[0]:.2f} at first, {sum(losses[-50:]) / 50:.2f} at the end")
-
-    async with target.connect() as device:
-        print(device.description)
-        async for sample in ugpt.sample_texts(device, 10, seed=1):
-            print(f"    {sample.text}")
+def main(port: str | None) -> None:
+    run = ugpt.train(NAMES, port, steps=500)
+    losses = run.losses
+    print(f"{run.path}: loss {losses[0]:.2f} at first, {losses[-50:].mean():.2f} at the end")
+    for text in run.sample(10, seed=1):
+        print(f"    {text}")
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(sys.argv[1] if sys.argv[1:] else None))
+        main(sys.argv[1] if sys.argv[1:] else None)
     except ugpt.UgptError as error:  # one sentence for the user, such as a port that is not there
         sys.exit(f"error: {error}")

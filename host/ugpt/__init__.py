@@ -1,11 +1,9 @@
 """ugpt: an ESP32 trains a GPT from scratch, and this program conducts it.
 
-run = await ugpt.train("names.txt", steps=500)
-async with ugpt.connect() as device:
-    async for sample in ugpt.sample_texts(device, 10, seed=1):
-        print(sample.text)
+run = ugpt.train("names.txt", steps=500)
+print(run.losses[-1], run.sample(10))
 
-The folder examples/ of the project has more.
+docs/library.md and the folder examples/ of the project have more.
 """
 
 from __future__ import annotations
@@ -32,6 +30,9 @@ if TYPE_CHECKING:
     from .device.target import Target, connect
     from .device.tensors import decode_tokens, encode_tokens, tensor_shapes
     from .errors import UgptError
+    from .export.formats import Format
+    from .library.run import Run
+    from .library.training import atrain, train
     from .rpc.messages import (
         DataSet,
         DeviceState,
@@ -53,10 +54,8 @@ if TYPE_CHECKING:
     from .rpc.receiver import LogLine
     from .rpc.stats import LinkStats
     from .runs.config import Init
-    from .runs.folder import Run
     from .training import events
     from .training.sampling import SampledText, sample_texts
-    from .training.train import train
 
 _HOMES = {
     "errors": ".errors",
@@ -69,6 +68,7 @@ _HOMES = {
     "DocumentsTaken": ".device.results",
     "ErrorCode": ".rpc.messages",
     "Evaluation": ".device.results",
+    "Format": ".export.formats",
     "Hello": ".rpc.messages",
     "ImageInfo": ".rpc.messages",
     "Init": ".runs.config",
@@ -81,7 +81,7 @@ _HOMES = {
     "Plan": ".rpc.messages",
     "Profile": ".rpc.messages",
     "Recipe": ".rpc.messages",
-    "Run": ".runs.folder",
+    "Run": ".library.run",
     "Sampled": ".device.results",
     "SampledText": ".training.sampling",
     "Schedule": ".rpc.messages",
@@ -96,12 +96,13 @@ _HOMES = {
     "TokenEvaluation": ".device.results",
     "UgptError": ".errors",
     "WeightsDigest": ".device.results",
+    "atrain": ".library.training",
     "connect": ".device.target",
     "decode_tokens": ".device.tensors",
     "encode_tokens": ".device.tensors",
     "sample_texts": ".training.sampling",
     "tensor_shapes": ".device.tensors",
-    "train": ".training.train",
+    "train": ".library.training",
 }
 """Where the public names are defined: importing the package imports none of it."""
 
@@ -112,6 +113,7 @@ __all__ = [
     "DocumentsTaken",
     "ErrorCode",
     "Evaluation",
+    "Format",
     "Hello",
     "ImageInfo",
     "Init",
@@ -140,6 +142,7 @@ __all__ = [
     "UgptError",
     "WeightsDigest",
     "__version__",
+    "atrain",
     "connect",
     "decode_tokens",
     "encode_tokens",

@@ -27,6 +27,7 @@ UgptError
 |   |-- NewerRun            of a later version
 |   |-- DiskFull            has no room for a file
 |   `-- OtherDevice         it belongs to another device than the one that answers
+|-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
 |-- ModelFileError          a pretrained model
 |-- ImageError              a firmware image
@@ -34,8 +35,9 @@ UgptError
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
-`rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ModelFileError in
-`models.errors`, ImageError and ToolError in `firmware.errors`, OutputLost in `view.streams`.
+`rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ExportError in `export.errors`,
+ModelFileError in `models.errors`, ImageError and ToolError in `firmware.errors`, OutputLost in
+`view.streams`.
 """
 
 from __future__ import annotations

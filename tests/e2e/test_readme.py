@@ -1,4 +1,5 @@
-"""Every command of the README, as it stands there and in its order, and every example of --help."""
+"""Every command of the README, as it stands there and in its order, every example of --help, and
+the Python of the README and of docs/library.md."""
 
 from __future__ import annotations
 
@@ -83,8 +84,9 @@ def test_every_command_of_the_readme(tmp_path: Path) -> None:
     assert ran > 10
 
 
-def test_python_of_the_readme(tmp_path: Path) -> None:
-    programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
+def test_python_of_a_page(page: str, tmp_path: Path) -> None:
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert programs
     for program in programs:
         (tmp_path / "program.py").write_text(program)
@@ -93,9 +95,11 @@ def test_python_of_the_readme(tmp_path: Path) -> None:
         assert done.stdout
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
-    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md", "docs/export.md"])
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
+    folder = (ROOT / page).parent
+    missing = [link for link in links if "://" not in link and not (folder / link).exists()]
     assert not missing
 
 

@@ -19,7 +19,7 @@ def target(tmp_path: Path) -> ugpt.Target:
 
 async def test_plain_values_make_the_run(target: ugpt.Target, tmp_path: Path) -> None:
     heard: list[ugpt.events.Event] = []
-    run = await ugpt.train(
+    run = await ugpt.atrain(
         NAMES,
         target,
         path=tmp_path / "run",
@@ -35,8 +35,8 @@ async def test_plain_values_make_the_run(target: ugpt.Target, tmp_path: Path) ->
         eval_every=10,
         eval_documents=4,
     )
-    assert len(run.metrics.losses) == 20
-    assert list(run.metrics.val_losses) == [10, 20]
+    assert len(run.losses) == 20
+    assert list(run.val_losses) == [10, 20]
     assert isinstance(heard[0], ugpt.events.Started)
     assert isinstance(heard[-1], ugpt.events.Finished)
 
@@ -57,10 +57,10 @@ async def test_a_data_set_may_be_given_and_a_run_folder_is_named_by_itself(
     target: ugpt.Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    runs = [await ugpt.train(Dataset.load(NAMES), target, steps=2) for _ in range(2)]
+    runs = [await ugpt.atrain(Dataset.load(NAMES), target, steps=2) for _ in range(2)]
     assert len({run.path for run in runs}) == 2
     assert runs[0].config.run_id != runs[1].config.run_id
-    assert runs[0].metrics.losses == runs[1].metrics.losses
+    assert list(runs[0].losses) == list(runs[1].losses)
     assert {run.path.parent for run in runs} == {Path("runs")}
 
 
@@ -77,11 +77,11 @@ async def test_values_that_cannot_be(
     target: ugpt.Target, tmp_path: Path, values: dict[str, int], complaint: str
 ) -> None:
     with pytest.raises(ugpt.errors.InvalidValue, match=complaint):
-        await ugpt.train(NAMES, target, path=tmp_path / "run", **values)  # type: ignore[arg-type]
+        await ugpt.atrain(NAMES, target, path=tmp_path / "run", **values)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "flash").exists()
 
 
 async def test_a_folder_that_is_there_is_left_alone(target: ugpt.Target, tmp_path: Path) -> None:
     with pytest.raises(ugpt.UgptError, match="exists already"):
-        await ugpt.train(NAMES, target, path=tmp_path)
+        await ugpt.atrain(NAMES, target, path=tmp_path)

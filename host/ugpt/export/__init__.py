@@ -1,0 +1,1 @@
+"""A trained model as something other programs read."""

@@ -1,0 +1,71 @@
+"""What most formats hold: the newest weights of a run, and what is needed to compute with them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from ..device.tensors import tensor_shapes
+from ..rpc.messages import Shape
+from ..runs.checkpoint import Checkpoint, Tensors
+from ..runs.errors import RunError
+from ..runs.folder import Run
+from ..wording import command
+from .errors import ExportError
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Weights between two steps of a run."""
+
+    shape: Shape
+    seed: int
+    """Of the run, which draws the texts at its end with it."""
+    checkpoint: Checkpoint
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """The newest checkpoint of a run. Raises RunError if it is damaged,
+        ExportError if there is none."""
+        shape = run.config.shape
+        checkpoint = run.read_checkpoint(tensor_shapes(shape))
+        if checkpoint is None:
+            raise ExportError(
+                f"{run.path} holds no weights: the run was not saved yet.",
+                f"Go on with it: {command('train', '--resume', run.path)}",
+            )
+        if len(checkpoint.vocabulary) + 1 != shape.vocab_size:
+            raise RunError(
+                f"{run.path} is damaged: its checkpoint has the vocabulary of another model.",
+                "Restore the folder.",
+            )
+        return cls(shape, run.config.seed, checkpoint)
+
+    @property
+    def characters(self) -> str:
+        """Of the tokens from 0 on; BOS, the last token, has none."""
+        return self.checkpoint.vocabulary
+
+    @property
+    def weights(self) -> Tensors:
+        return self.checkpoint.weights
+
+    @property
+    def step(self) -> int:
+        return self.checkpoint.step
+
+    def require_finite(self, target: str) -> None:
+        """Raises ExportError for weights that a program text cannot hold as numbers."""
+        for name, values in self.weights.items():
+            if not np.isfinite(values).all():
+                raise ExportError(
+                    f"A {target} file cannot hold this model: {name} has weights that are not "
+                    "finite.",
+                    "Export it as safetensors or npz.",
+                )
+
+    def shape_values(self) -> dict[str, Any]:
+        """The shape by the names of its fields."""
+        return asdict(self.shape)

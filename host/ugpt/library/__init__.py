@@ -1,0 +1,1 @@
+"""What programs and notebooks use: a run as one object, trained by one call."""

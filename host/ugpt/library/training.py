@@ -1,0 +1,105 @@
+"""A whole training run as one call, with asyncio and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..data.dataset import Dataset
+from ..device.followed_target import FollowedTarget
+from ..device.target import Target
+from ..rpc.messages import MomentFormat, Schedule, Shape
+from ..runs.config import Init
+from ..training.events import Event, OnEvent, Step, StepLosses
+from ..training.new_run import new_run
+from ..training.recipe import evaluation, recipe, save_period
+from ..training.session import Session
+from ..training.trainer import Training
+from .blocking import blocking
+from .run import Run
+
+OnStep = Callable[[Step], None]
+"""Hears of each step, once and in order."""
+
+
+async def atrain(
+    data: Dataset | Path | str,
+    target: Target | str | None = None,
+    *,
+    path: Path | str | None = None,
+    on_step: OnStep | None = None,
+    on_event: OnEvent | None = None,
+    seed: int = 42,
+    init: Init = Init.DEVICE,
+    n_layer: int = 1,
+    n_embd: int = 16,
+    n_head: int = 4,
+    block_size: int = 16,
+    steps: int = 1000,
+    learning_rate: float = 0.01,
+    batch: int = 1,
+    schedule: Schedule = Schedule.LINEAR,
+    warmup: int = 0,
+    weight_decay: float = 0.0,
+    clip: float = 0.0,
+    moments: MomentFormat = MomentFormat.F32,
+    recompute: bool = False,
+    holdout: str | None = None,
+    eval_every: int | None = None,
+    eval_documents: int | None = None,
+    save_every: str = "1m",
+    overwrite: bool = False,
+) -> Run:
+    """Trains a new model to its last step, as `ugpt train` does with the options of these names.
+
+    `data` is a text file of one document a line. `target` is the device or its port, by default
+    the board that is plugged in, or else the virtual device. `path` is the folder of the run, by
+    default a new one in runs/. `on_step` hears of each step, with its number and loss; `on_event`
+    of everything that happens, as values of `ugpt.events`. `overwrite` allows to lose what is on
+    the device and nowhere else; without it, WouldOverwrite is raised.
+
+    Raises UgptError if the run cannot be brought to its end. `train` waits for the end, `atrain` is
+    awaited. If one is cancelled, or `train` interrupted by Ctrl-C, `ugpt train --resume` goes on
+    with the run.
+    """
+    dataset = data if isinstance(data, Dataset) else Dataset.load(Path(data))
+    run = new_run(
+        dataset,
+        Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
+        recipe(
+            learning_rate=learning_rate,
+            steps=steps,
+            batch=batch,
+            schedule=schedule,
+            warmup=warmup,
+            weight_decay=weight_decay,
+            clip=clip,
+            moments=moments,
+            recompute=recompute,
+        ),
+        path=None if path is None else Path(path),
+        seed=seed,
+        init=init,
+        save_every=save_period(save_every),
+        evaluation=evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
+    )
+    device = target if isinstance(target, Target) else Target(target)
+    session = Session(run, dataset, _listener(on_step, on_event), may_overwrite=overwrite)
+    await Training(FollowedTarget(device).connect, session).run()
+    return Run(run)
+
+
+train = blocking(atrain)
+
+
+def _listener(on_step: OnStep | None, on_event: OnEvent | None) -> OnEvent:
+    """Tells each of them what it wants to hear."""
+
+    def hear(event: Event) -> None:
+        if on_event is not None:
+            on_event(event)
+        if on_step is not None and isinstance(event, StepLosses):
+            for step in event.steps():
+                on_step(step)
+
+    return hear

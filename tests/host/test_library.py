@@ -1,0 +1,256 @@
+"""What programs use: `ugpt.train`, `ugpt.Run`, and the public names."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import inspect
+import os
+import re
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import ugpt
+from ugpt.library.blocking import wait_for
+
+NAMES = Path(__file__).parents[2] / "data" / "names.txt"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> ugpt.Target:
+    return ugpt.Target("virtual", flash=tmp_path / "flash")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> ugpt.Run:
+    folder = tmp_path_factory.mktemp("library")
+    target = ugpt.Target("virtual", flash=folder / "flash")
+    return ugpt.train(
+        NAMES, target, path=str(folder / "run"), steps=40, holdout="30", eval_every=20
+    )
+
+
+# The public names. What is changed here is changed for every program that uses ugpt.
+
+NAMES_OF_THE_PACKAGE = """
+    DataSet Device DeviceState DocumentsTaken ErrorCode Evaluation Format Hello Init LinkStats
+    LogLevel LogLine Losses ModelInfo MomentFormat Plan Profile Recipe Run Sampled SampledText
+    Schedule SelfTest Shape Source Status Target TensorKind TokenEvaluation UgptError WeightsDigest
+    __version__ atrain connect decode_tokens encode_tokens errors events ports sample_texts
+    tensor_shapes train virtual
+"""
+
+TRAIN = (
+    "(data: 'Dataset | Path | str', target: 'Target | str | None' = None, *, "
+    "path: 'Path | str | None' = None, on_step: 'OnStep | None' = None, "
+    "on_event: 'OnEvent | None' = None, seed: 'int' = 42, init: 'Init' = <Init.DEVICE: 'device'>, "
+    "n_layer: 'int' = 1, n_embd: 'int' = 16, n_head: 'int' = 4, block_size: 'int' = 16, "
+    "steps: 'int' = 1000, learning_rate: 'float' = 0.01, batch: 'int' = 1, "
+    "schedule: 'Schedule' = <Schedule.LINEAR: 0>, warmup: 'int' = 0, "
+    "weight_decay: 'float' = 0.0, clip: 'float' = 0.0, "
+    "moments: 'MomentFormat' = <MomentFormat.F32: 0>, recompute: 'bool' = False, "
+    "holdout: 'str | None' = None, eval_every: 'int | None' = None, "
+    "eval_documents: 'int | None' = None, save_every: 'str' = '1m', overwrite: 'bool' = False)"
+    " -> 'Run'"
+)
+SAMPLE = (
+    "(self, count: 'int' = 20, *, seed: 'int | None' = None, first: 'int' = 0, "
+    "temperature: 'float' = 0.5, prompt: 'str' = '', top_k: 'int' = 0, top_p: 'float' = 1.0)"
+    " -> 'list[str]'"
+)
+SIGNATURES = {
+    "train": TRAIN,
+    "atrain": TRAIN,
+    "Run.open": "(path: 'Path | str') -> 'Self'",
+    "Run.sample": SAMPLE,
+    "Run.asample": SAMPLE,
+    "Run.plot": "(self, axes: 'Any' = None) -> 'Any'",
+    "Run.export": "(self, to: 'Format | str', out: 'Path | str | None' = None, *, "
+    "overwrite: 'bool' = False) -> 'list[Path]'",
+    "connect": "(target: 'Target | str | None' = None, *, "
+    "on_log: 'Callable[[LogLine], None] | None' = None, open_timeout_s: 'float' = 4.0)"
+    " -> 'AbstractAsyncContextManager[Device]'",
+    "sample_texts": "(device: 'Device', count: 'int', *, seed: 'int', first: 'int' = 0, "
+    "temperature: 'float' = 0.5, prompt: 'str' = '', top_k: 'int' = 0, top_p: 'float' = 1.0)"
+    " -> 'AsyncIterator[SampledText]'",
+    "Target": "(port: 'str | None' = None, baud: 'int | None' = None, no_reset: 'bool' = False, "
+    "board: 'str' = 'esp32', flash: 'Path | None' = None, window: 'int | None' = None, "
+    "pace: 'bool' = False) -> None",
+}
+ATTRIBUTES_OF_A_RUN = """
+    asample config export losses open path plot sample step val_losses weights
+"""
+
+
+def test_public_names() -> None:
+    assert sorted(ugpt.__all__) == sorted(NAMES_OF_THE_PACKAGE.split())
+    public = [name for name in dir(ugpt.Run) if not name.startswith("_")]
+    assert public == ATTRIBUTES_OF_A_RUN.split()
+
+
+@pytest.mark.parametrize("name", list(SIGNATURES))
+def test_signatures(name: str) -> None:
+    value: object = ugpt
+    for part in name.split("."):
+        value = getattr(value, part)
+    assert callable(value)
+    assert str(inspect.signature(value)) == SIGNATURES[name]
+
+
+def test_what_waits_is_no_coroutine() -> None:
+    assert not inspect.iscoroutinefunction(ugpt.train)
+    assert not inspect.iscoroutinefunction(ugpt.Run.sample)
+    assert inspect.iscoroutinefunction(ugpt.atrain)
+    assert inspect.iscoroutinefunction(ugpt.Run.asample)
+
+
+# A run
+
+
+def test_what_a_run_tells(run: ugpt.Run) -> None:
+    assert run.losses.dtype == np.float32
+    assert run.losses.shape == (40,)
+    assert run.step == 40
+    assert list(run.val_losses) == [20, 40]
+    assert {name: values.shape for name, values in run.weights.items()} == ugpt.tensor_shapes(
+        run.config.shape
+    )
+    again = ugpt.Run.open(str(run.path))
+    assert np.array_equal(again.losses, run.losses)
+    assert again.config == run.config
+    assert repr(again) == f"Run('{run.path}', 40 steps, loss {run.losses[-1]:.3f})"
+
+
+def test_a_run_writes_what_its_board_wrote(run: ugpt.Run) -> None:
+    texts = (run.path / "samples.txt").read_text().splitlines()
+    assert run.sample() == texts
+    assert run.sample(3, first=4) == texts[4:7]
+    assert run.sample(2, seed=1, temperature=1.0, prompt="ka") != texts[:2]
+
+
+async def test_sampling_in_a_loop(run: ugpt.Run) -> None:
+    assert await run.asample(3) == run.sample(3)
+
+
+def test_the_curve(run: ugpt.Run) -> None:
+    with mpl.rc_context({"backend": "agg"}):
+        axes = run.plot()
+        assert [len(line.get_xdata()) for line in axes.lines] == [40, 40, 2]
+        assert run.plot(axes) is axes
+        assert len(axes.lines) == 6
+        plt.close(axes.figure)
+
+
+def test_a_notebook_shows_the_curve(run: ugpt.Run) -> None:
+    shown = run._repr_html_()
+    assert f"{run.path}</b>: 40 steps, loss {run.losses[-1]:.3f}" in shown
+    found = re.search('src="data:image/png;base64,([^"]+)"', shown)
+    assert found is not None
+    assert base64.b64decode(found[1]).startswith(b"\x89PNG")
+
+
+def test_export(run: ugpt.Run, tmp_path: Path) -> None:
+    out = tmp_path / "gpt.npz"
+    assert run.export("npz", str(out)) == [out]
+    with pytest.raises(ugpt.UgptError, match="exists already"):
+        run.export(ugpt.Format.NPZ, out)
+    assert run.export(ugpt.Format.NPZ, out, overwrite=True) == [out]
+    with pytest.raises(ValueError, match="onnx"):
+        run.export("onnx")
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ugpt.UgptError, match="is not a run folder"):
+        ugpt.Run.open(tmp_path)
+
+
+# Training
+
+
+def test_every_step_is_heard_of(target: ugpt.Target, tmp_path: Path) -> None:
+    heard: list[ugpt.events.Step] = []
+    events: list[ugpt.events.Event] = []
+    run = ugpt.train(
+        NAMES, target, path=tmp_path / "run", steps=30,
+        on_step=heard.append, on_event=events.append,
+    )  # fmt: skip
+    assert [step.step for step in heard] == list(range(1, 31))
+    assert [step.loss for step in heard] == list(run.losses)
+    assert isinstance(events[-1], ugpt.events.Finished)
+
+
+async def test_train_where_a_loop_runs(target: ugpt.Target, tmp_path: Path) -> None:
+    threads = set()
+    run = ugpt.train(
+        NAMES, target, path=tmp_path / "run", steps=5,
+        on_step=lambda step: threads.add(threading.current_thread()),
+    )  # fmt: skip
+    assert run.step == 5
+    assert threading.current_thread() not in threads
+    assert not any(thread.is_alive() for thread in threads)
+    with pytest.raises(ugpt.UgptError, match="exists already"):
+        ugpt.train(NAMES, target, path=tmp_path / "run")
+
+
+async def test_a_run_can_be_cancelled(target: ugpt.Target, tmp_path: Path) -> None:
+    def cancel(step: ugpt.events.Step) -> None:
+        training.cancel()
+
+    work = ugpt.atrain(NAMES, target, path=tmp_path / "run", steps=1_000_000, on_step=cancel)
+    training = asyncio.create_task(work)
+    with pytest.raises(asyncio.CancelledError):
+        await training
+    assert 0 < ugpt.Run.open(tmp_path / "run").step < 1_000_000
+
+
+# Waiting for a coroutine
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there")
+async def test_ctrl_c_cancels_what_runs_in_a_thread() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            ended.append("in order")
+            raise
+
+    # As a notebook has it: `asyncio.run` would take the first one for its own task.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait_for(work())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended == ["in order"]
+
+
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_results_and_errors_come_through(in_a_loop: bool) -> None:
+    async def give(value: int) -> int:
+        await asyncio.sleep(0)
+        return 10 // value
+
+    async def within() -> None:
+        check()
+
+    def check() -> None:
+        assert wait_for(give(5)) == 2
+        with pytest.raises(ZeroDivisionError):
+            wait_for(give(0))
+
+    if in_a_loop:
+        asyncio.run(within())
+    else:
+        check()
