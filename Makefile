@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
+SEED ?= 1
 FIRMWARE := CMakeLists.txt device/sources.cmake device/native.cmake \
             $(shell find device/src -name '*.cpp' -o -name '*.h')
 CPP := $(shell git grep -L '^// Generated from' -- '*.c' '*.cpp' '*.h' 2>/dev/null)
@@ -19,7 +20,7 @@ while kill -0 $$work 2>/dev/null; do printf .; sleep 1; done; \
 if wait $$work; then echo ' done'; else echo ' failed'; cat $(VENV)/setup.log; exit 1; fi
 endef
 
-.PHONY: train test check lint format clean
+.PHONY: train test campaign fuzz check lint format clean
 
 # A person sees a board at work, for half a minute; a pipe gets the result.
 train: $(VENV)/installed
@@ -33,6 +34,15 @@ train: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+# Disturbs runs for MINUTES, and writes what became of them to docs/reliability.md.
+campaign: $(VENV)/installed-test
+	$(BIN)/python -m tests.campaign --minutes $(or $(MINUTES),10) --seed $(SEED) \
+		--write docs/reliability.md
+
+# Each parser of what others write, for MINUTES. It needs Linux, and clang with its libraries.
+fuzz: $(VENV)/installed-fuzz
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),1)
 
 # The fast part: what can be known without compilers, emulators and whole training runs.
 check: $(VENV)/installed-test
@@ -68,6 +78,10 @@ $(VENV)/installed: pyproject.toml $(FIRMWARE) | $(VENV)/created
 
 $(VENV)/installed-test: pyproject.toml $(VENV)/installed
 	$(call phase,installing what its tests need,$(BIN)/python -m pip install --editable '.[test]')
+	@touch $@
+
+$(VENV)/installed-fuzz: pyproject.toml $(VENV)/installed-test
+	$(call phase,installing what fuzzing needs,$(BIN)/python -m pip install --editable '.[fuzz]')
 	@touch $@
 
 $(VENV)/created:

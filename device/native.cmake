@@ -12,6 +12,10 @@ if(UGPT_SANITIZE)
     target_link_options(ugpt-options INTERFACE -fsanitize=address,undefined)
 endif()
 
+if(UGPT_FUZZ)  # so that a fuzzer sees which way the firmware goes
+    target_compile_options(ugpt-options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # The firmware proper does without exceptions and RTTI, as on the chip; the numerics contract
 # forbids the compiler to fuse what the source does not.
 add_library(ugpt-firmware-options INTERFACE)

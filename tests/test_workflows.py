@@ -139,6 +139,16 @@ def test_every_python_system_and_compiler_is_tested() -> None:
     assert needs(found["emulator"]) == {"firmware"}
 
 
+def test_every_parser_is_fuzzed_for_a_minute() -> None:
+    fuzz = jobs("ci")["fuzz"]
+    assert "make fuzz MINUTES=1" in list(commands(fuzz))
+    assert any("clang" in command for command in commands(fuzz))
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert re.search(
+        r"^fuzz:.*\n\t.* -m tests\.fuzz --minutes \$\(or \$\(MINUTES\),1\)$", makefile, re.M
+    )
+
+
 def test_packages_are_built_after_the_images_that_they_hold() -> None:
     found = jobs("release")
     for name in ("wheel", "source"):

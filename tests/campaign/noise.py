@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.devices import listening_device
 from tests.support.faults import NoisySide, proxy_of
 from ugpt import Target, train
 from ugpt.errors import UgptError
+from ugpt.training.events import Event
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 SLOWER_AT_MOST = 10
@@ -33,8 +35,15 @@ class Ended:
     reason: str = ""
 
 
-async def run_once(folder: Path, byte_errors: float, seed: int, steps: int) -> Ended:
-    """Trains from the beginning on a new virtual device."""
+async def run_once(
+    folder: Path,
+    byte_errors: float,
+    seed: int,
+    steps: int,
+    save_every: str = "1m",
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Ended:
+    """Trains from the beginning on a new virtual device, in `folder`/run."""
     sides = NoisySide(byte_errors, seed), NoisySide(byte_errors, seed + 1_000_000)
     run = folder / "run"
     async with (
@@ -43,7 +52,10 @@ async def run_once(folder: Path, byte_errors: float, seed: int, steps: int) -> E
     ):
         started_s = time.monotonic()
         try:
-            await train(NAMES, Target(line.address), path=run, steps=steps)
+            await train(
+                NAMES, Target(line.address), path=run, steps=steps, save_every=save_every,
+                on_event=on_event,
+            )  # fmt: skip
         except UgptError as error:
             return Ended("", time.monotonic() - started_s, str(error))
         duration_s = time.monotonic() - started_s

@@ -134,7 +134,7 @@ def test_plan(cli: CommandLine) -> None:
     assert "4,192 parameters" in said
     assert "It fits" in said
     said = cli("plan", "--board", "esp32", "--n-embd", "64", code=1)
-    assert "bytes are missing" in said
+    assert "It does not fit; missing: " in said
     nearest = json.loads(cli("plan", "--n-embd", "64", "--json", code=1))["nearest"]
     assert nearest
     for option in nearest:

@@ -172,6 +172,12 @@ def test_killed_training_takes_its_device_along(
         (["--flash", "F", "--listen", "127.0.0.1:none"], "cannot listen on 127.0.0.1:none"),
         (["--flash", "F", "--listen", "127.0.0.1:99999"], "cannot listen on 127.0.0.1:99999"),
         (["--flash", "F", "--listen", "127.0.0.1:"], "cannot listen on 127.0.0.1:"),
+        (["--flash", "F", "--region", "model"], "'--region model' is not understood"),
+        (["--flash", "F", "--region", "heap=0"], "there is no region heap"),
+        (
+            ["--flash", "F", "--region", "model=9999999"],
+            "there is no region model as large as that",
+        ),
         (["--flash", "absent/F"], "cannot open the flash file absent/F"),
         (["--flash", "F", "--flash-log", "absent/L"], "cannot open the flash log absent/L"),
     ],

@@ -94,3 +94,16 @@ async def test_reset(cli: CommandLine, tmp_path: Path, names: Path) -> None:
         assert "holds the model from step 50" in cli("reset", "--port", port)
         after = json.loads(cli("reset", "--json", "--port", port))["hello"]["boot"]
         assert before != after
+
+
+@pytest.mark.parametrize("command", ["info", "train", "doctor"])
+def test_a_board_that_does_not_start(cli: CommandLine, command: str) -> None:
+    line = "E (48) flash_parts: partition 4 invalid - offset 0x1f0000 size 0x1e0000 exceeds flash"
+    words = f"rst:0x3 (SW_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n{line} chip size 0x200000\r\n"
+    arguments = [command, "names"] if command == "train" else [command]
+    with answering(words.encode()) as port:
+        done = cli.finished(*arguments, "--port", port, code=1)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "has a partition table for a larger flash than its 2 MiB" in said
+    assert f"{line} chip size 0x200000" in said
+    assert "4 MiB of flash" in said

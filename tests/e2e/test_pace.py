@@ -74,7 +74,7 @@ def test_sim_says_that_it_is_paced(cli: CommandLine, tmp_path: Path, names: Path
         port = line.split()[-1]
         cli("train", names, "--steps", "20", "--run", "R", "--port", port)
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(10) == 143
 
 
 @pytest.mark.parametrize("command", [("train", "FILE", "--run", "R"), ("sample",)])

@@ -230,3 +230,27 @@ def test_one_failure_among_findings_decides_the_exit_status(
         assert f"found {number}" in said
         assert f"advice {number}" in said
         assert state in said
+
+
+@pytest.mark.parametrize(
+    ("chip", "flash_bytes", "state", "words"),
+    [
+        ("ESP32", 4 * 2**20, State.OK, "4 MiB of flash"),
+        ("ESP32-C3", None, State.OK, "ESP32-C3"),
+        ("ESP32", 2 * 2**20, State.FAIL, "2 MiB of flash"),
+        ("ESP32-C6", 8 * 2**20, State.FAIL, "8 MiB of flash"),
+    ],
+)
+def test_a_chip_that_the_firmware_does_not_run_on(
+    chip: str, flash_bytes: int | None, state: State, words: str
+) -> None:
+    loader = SimpleNamespace(
+        port="/dev/ttyUSB0",
+        chip=chip,
+        description=f"{chip} (revision v1.0)",
+        native_usb=False,
+        flash_bytes=flash_bytes,
+    )
+    found = checkup.judge_chip(loader)  # type: ignore[arg-type]
+    assert (found.state, words in found.text) == (state, True)
+    assert bool(found.advice) == (state is State.FAIL)

@@ -46,4 +46,5 @@ def test_a_foreign_partition_table_is_noticed() -> None:
     assert missing_regions(HELLO) == ""  # older firmware does not tell
     assert missing_regions(replace(HELLO, regions=(1, 2, 3))) == ""
     said = missing_regions(replace(HELLO, regions=(1, 0, 3, 0)))
-    assert said.startswith("The partition table on the board lacks 2 of the 4 regions")
+    assert said.endswith("it lacks 2 of the 4 regions that the firmware keeps its data in.")
+    assert "it lacks all 4 regions" in missing_regions(replace(HELLO, regions=(0, 0, 0, 0)))

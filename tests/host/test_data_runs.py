@@ -227,9 +227,9 @@ def test_samples_cut_at_the_context_are_marked_on_a_terminal(
 
     monkeypatch.setattr("ugpt.cli.commands.sample.sample_texts", texts)
     assert ugpt("sample").out == "anna\nannabea\n"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr("ugpt.view.streams._Sink.isatty", lambda sink: True)
     ended = ugpt("sample")
-    assert ended.out == "anna\nannabea\x1b[2m…\x1b[0m\n"
+    assert ended.out == "anna\nannabea\x1b[90m…\x1b[0m\n"
     assert "Texts that stand in the data set are not marked: " in ended.err
 
 
@@ -244,7 +244,7 @@ def test_samples_that_stand_in_the_data_are_dim_on_a_terminal(
     ugpt("train", "t.txt", *QUICK)
     monkeypatch.setattr("ugpt.cli.commands.sample.sample_texts", texts)
     assert ugpt("sample").out == "anna\nannabea\n"
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr("ugpt.view.streams._Sink.isatty", lambda sink: True)
     ended = ugpt("sample")
     assert ended.out == "\x1b[2manna\x1b[0m\nannabea\n"
     assert "not marked" not in ended.err

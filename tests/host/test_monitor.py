@@ -188,3 +188,58 @@ async def test_a_board_without_our_firmware_is_listened_to(monkeypatch: pytest.M
         await asyncio.sleep(1.0)
         assert LogLine("still here", None) in board.lines
         assert len(board.peer.requests) == asked
+
+
+PANIC = (
+    b"Guru Meditation Error: Core  1 panic'ed (StoreProhibited). Exception was unhandled.\r\n"
+    b"Backtrace: 0x400d1a2b:0x3ffb1f50\r\n\r\nRebooting...\r\n"
+)
+WAITING = "The firmware has crashed; waiting for the board to restart."
+
+
+@leaping
+async def test_a_board_that_crashes_is_not_disturbed_until_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with watched(monkeypatch) as board:
+        asked = len(board.peer.requests)
+        board.peer.deaf = True
+        board.peer.say(PANIC)
+        await asyncio.sleep(8.0)
+        board.peer.deaf = False
+        assert len(board.peer.requests) == asked
+        assert board.peer.unheard_bytes == 0
+        assert board.remarks == [GREETED, WAITING]
+        board.peer.restart(silently=False)
+        await asyncio.sleep(1.0)
+        assert board.remarks == [GREETED, WAITING, GREETED]
+
+
+@leaping
+async def test_a_board_that_stays_down_after_a_crash_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with watched(monkeypatch) as board:
+        board.peer.deaf = True
+        board.peer.say(PANIC)
+        await asyncio.sleep(60.0)
+        assert board.remarks[:2] == [GREETED, WAITING]
+        assert "crashes" in board.remarks[2]
+        assert len(board.remarks) == 3
+        board.peer.deaf = False
+        board.peer.restart(silently=False)
+        await asyncio.sleep(1.0)
+        assert board.remarks[3] == GREETED
+
+
+@leaping
+async def test_a_board_that_starts_again_and_again_is_diagnosed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with watched(monkeypatch, listen_only=True) as board:
+        for _ in range(5):
+            board.peer.say(b"rst:0x10 (RTCWDT_RTC_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n")
+            board.peer.say(b"invalid header: 0xffffffff\r\n" * 3)
+            await asyncio.sleep(2.0)
+        (remark,) = board.remarks
+        assert remark.startswith("The board finds nothing in its flash that can start. Write")

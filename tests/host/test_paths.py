@@ -14,9 +14,9 @@ import pytest
 from typer.models import OptionInfo
 
 from tests.support.in_process import Program
-from ugpt.advice import command
 from ugpt.cli.group import command_names
 from ugpt.cli.paths import path as parse_path
+from ugpt.wording import command
 
 if sys.platform == "win32":
     pytest.skip("paths are others there", allow_module_level=True)

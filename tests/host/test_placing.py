@@ -68,15 +68,6 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
             np.testing.assert_array_equal(np.frombuffer(sent[name], "<f4"), values.ravel())
 
 
-async def test_a_checkpoint_ahead_of_the_losses_is_left_out(session: Session) -> None:
-    session.run.write_checkpoint(checkpoint(30), "abcde")
-    session.run.metrics.record(1, [2.0] * 29, [5] * 29)
-    board = device()
-    assert (await place(board, session)).step == 0
-    assert not board.set_step.mock_calls
-    board.init_weights.assert_awaited_once_with(CONFIG.seed, 0.08)
-
-
 @pytest.mark.parametrize(
     ("status", "source"),
     [

@@ -13,6 +13,7 @@ from tests.support.scenes import STARTED, progress, state_of, training
 from tests.support.sessions import Session
 from tests.support.virtual_time import leaping
 from ugpt.rpc.messages import DeviceState, Status
+from ugpt.runs.save_period import SavePeriod
 from ugpt.training import throughput
 from ugpt.training.events import Progress, Purpose, Saved, StepLosses, Transfer
 from ugpt.training.throughput import Throughput
@@ -131,6 +132,6 @@ def test_data_set_on_its_way() -> None:
 
 async def test_a_checkpoint_that_takes_long_is_told(tmp_path: Path) -> None:
     """At a board's pace, erasing the flash for one takes more than half a second."""
-    session = Session(tmp_path, steps=200, save_every=100, pace=True)
+    session = Session(tmp_path, steps=200, save_every=SavePeriod(steps=100), pace=True)
     assert await session.train() is Outcome.FINISHED
     assert Purpose.SAVE in [event.purpose for event in session.told(Transfer)]

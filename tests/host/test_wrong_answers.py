@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from ugpt.errors import InvalidValue
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import ProtocolError, UnknownMethod
 from ugpt.rpc.frames import decode_frame
+from ugpt.rpc.line_quality import LineQuality
 from ugpt.rpc.messages import ModelInfo
 
 SHAPE = Shape(1, 4, 2, 8, 27)
@@ -67,7 +69,7 @@ async def test_a_vocabulary_that_is_no_text() -> None:
 @leaping
 async def test_the_latest_step_of_an_evaluation_counts() -> None:
     board = peer()
-    steps = iter([5, 9, 9])
+    steps = itertools.chain([5], itertools.repeat(9))
     board.handlers["evaluate"] = lambda params: [
         next(steps), bytes(4 * len(params[0])), b"",
     ]  # fmt: skip
@@ -77,7 +79,8 @@ async def test_the_latest_step_of_an_evaluation_counts() -> None:
 
 
 @leaping
-async def test_no_more_documents_than_a_request_may_hold() -> None:
+async def test_no_more_documents_than_a_request_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LineQuality, "data_bytes", 8000)  # frames of any length
     board = peer()
     taken: list[int] = []
 

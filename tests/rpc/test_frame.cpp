@@ -1,6 +1,7 @@
 // Frames: round trips, resynchronisation after anything that is not a frame, limits.
 #include <string_view>
 
+#include "any_bytes.h"
 #include "base/crc32.h"
 #include "bytes.h"
 #include "check.h"
@@ -31,24 +32,6 @@ Bytes joined(std::initializer_list<Bytes> parts) {
 
 Bytes text(std::string_view characters) {
     return {characters.begin(), characters.end()};
-}
-
-// All bodies that a decoder finds when it is fed `piece_size` bytes at a time.
-std::vector<Bytes> bodies(FrameDecoder& decoder, const Bytes& stream, std::size_t piece_size) {
-    std::vector<Bytes> found;
-    for (std::size_t start = 0; start < stream.size(); start += piece_size) {
-        const Bytes piece =
-            copy(std::span(stream).subspan(start, std::min(piece_size, stream.size() - start)));
-        std::span<const std::uint8_t> rest = piece;
-        while (!rest.empty()) {
-            std::span<const std::uint8_t> body;
-            rest = rest.subspan(decoder.feed(rest, body));
-            if (!body.empty()) {
-                found.push_back(copy(body));
-            }
-        }
-    }
-    return found;
 }
 
 // Room for bodies of up to `body_bytes`, and no byte more.

@@ -50,6 +50,15 @@ class Refused(Exception):
         super().__init__(code, message, detail)
 
 
+def _request_in(body: bytes) -> list[Any] | None:
+    """None for a frame that is none of the protocol's, which firmware leaves unanswered."""
+    try:
+        message = msgpack.unpackb(body)
+    except (ValueError, msgpack.UnpackException):
+        return None
+    return message if isinstance(message, list) and len(message) == 4 else None
+
+
 class MemoryLine:
     """The host's end of a line to a peer; bytes sent at another rate than the peer's are junk."""
 
@@ -101,6 +110,8 @@ class Peer:
         self.stands_still = False
         """Whether it is known to be stopped."""
         self.deaf = False
+        self.unheard_bytes = 0
+        """Sent to it while it was deaf."""
         self.to_host: Fault = lambda frame: [frame]
         self.from_host: Fault = lambda frame: [frame]
         self.port_rates = {FIRST_BAUD, 230400, 460800, 921600}
@@ -135,11 +146,12 @@ class Peer:
 
     def receive(self, data: bytes) -> None:
         if self.deaf:
+            self.unheard_bytes += len(data)
             return
         for part in self.from_host(data):
             for piece in self._decoder.feed(self._garble(part)):
-                if isinstance(piece, Frame):
-                    self._take(msgpack.unpackb(piece.body))
+                if isinstance(piece, Frame) and (message := _request_in(piece.body)):
+                    self._take(message)
 
     def _take(self, message: list[Any]) -> None:
         _, number, method, params = message

@@ -224,7 +224,6 @@ base::Sha256::Digest Trainer::digest() {
 
 rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
     if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
-    if (training()) return rpc::ErrorCode::busy;
     if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;
     weights_saved_ = true;
     const bool remembered = remember_saved_weights();

@@ -149,6 +149,9 @@ int main(int argc, char** argv) {
     if (serial == nullptr) return fail(error);
     const auto flash = port::posix::FileFlash::open(options.flash_path, error);
     if (flash == nullptr) return fail(error);
+    for (const auto& [label, size_bytes] : options.regions)
+        if (!flash->shrink(label, size_bytes))
+            return fail("there is no region " + label + " as large as that", kWrongOption);
     if (!options.flash_log_path.empty() && !flash->log_to(options.flash_log_path, error))
         return fail(error);
     if (options.power_cut_bytes > 0) flash->cut_power_after(options.power_cut_bytes);

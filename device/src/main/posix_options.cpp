@@ -25,7 +25,10 @@ const char* const kUsage =
     "  --pace                  take the time that the board is estimated to take\n"
     "  --end-with-stdin        end when standard input does, which --stdio always implies\n"
     "  --power-cut-after N     end at once after N bytes written to flash\n"
-    "  --flash-log FILE        append a line to FILE for each write to flash and each erasure\n";
+    "  --flash-log FILE        append a line to FILE for each write to flash and each erasure\n"
+    "  --region LABEL=BYTES    a partition table whose region is smaller, or lacking if 0; "
+    "allowed\n"
+    "                          more than once\n";
 
 namespace {
 
@@ -52,6 +55,17 @@ std::string quoted(std::string_view text) {
     return result.append(1, '\'');
 }
 
+bool parse_region(std::string_view value, Options& options) {
+    const std::size_t equals = value.find('=');
+    std::uint64_t size = 0;
+    if (equals == std::string_view::npos ||
+        !parse_number(value.substr(equals + 1), 0, UINT32_MAX, size))
+        return false;
+    options.regions.push_back(
+        {std::string(value.substr(0, equals)), static_cast<std::uint32_t>(size)});
+    return true;
+}
+
 // Applies an option that has a value; false and a filled `error` if it is unknown or wrong.
 bool apply(std::string_view name, std::string_view value, Options& options, std::string& error) {
     std::uint64_t number = 0;
@@ -75,6 +89,8 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
         options.limits.window = static_cast<std::uint8_t>(number);
     } else if (name == "--power-cut-after" && parse_number(value, 1, UINT64_MAX, number)) {
         options.power_cut_bytes = number;
+    } else if (name == "--region" && parse_region(value, options)) {
+        return true;
     } else {
         error = join({"'", name, " ", value, "' is not understood"});
         return false;

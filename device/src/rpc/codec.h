@@ -118,9 +118,10 @@ consteval Limits max_items(std::uint16_t items, std::uint16_t bytes = 0) {
     return {.least = {}, .most = {}, .bounded = false, .bytes = bytes, .items = items};
 }
 
-// A row for a member of type `T` at an offset.
+// A row for a member of type `T` at an offset. Not consteval, for it calls itself: clang 14 takes
+// that for a call at run time.
 template <typename T>
-consteval Field field(const char* name, std::size_t offset, const Limits& limits = {}) {
+constexpr Field field(const char* name, std::size_t offset, const Limits& limits = {}) {
     if constexpr (kIsOptional<T>) {
         using Value = decltype(T::value);
         static_assert(offsetof(T, value) == 0 && offsetof(T, present) == sizeof(Value));

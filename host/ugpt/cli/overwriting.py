@@ -34,10 +34,14 @@ def run_asking(
     try:
         return run(work(overwrite))
     except WouldOverwrite as error:
-        if overwrite or json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if overwrite or json or not _has_somebody_to_ask():
             raise
         say(error.message)
     if not typer.confirm("Overwrite it?", err=True):
         say("Nothing was changed.")
         raise typer.Exit(1)
     return run(work(True))
+
+
+def _has_somebody_to_ask() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from ..concurrency import run_together
 from ..rpc import messages
-from ..rpc.errors import LinkClosed
+from ..rpc.errors import LinkClosed, ProtocolError
 from ..rpc.link import Link, LinkSession
 from ..rpc.schema import Call
+from ..wording import counted
 
 ResultT = TypeVar("ResultT")
 T = TypeVar("T")
@@ -80,10 +81,12 @@ class Bulk:
         *,
         unit_bytes: int = 1,
         most: int | None = None,
+        what: str,
     ) -> bytes:
         """Asks for `count` things of `unit_bytes` each; `call` is the request for a portion.
 
         No portion has more than `most` things; `done` gets the number in each that has come.
+        Raises ProtocolError, naming `what` was asked for, for a portion of another size.
         """
         parts: dict[int, bytes] = {}
 
@@ -92,7 +95,11 @@ class Bulk:
             return fitting if most is None else min(fitting, most)
 
         async def receive_portion(first: int, size: int) -> None:
-            parts[first] = await self._link.call(call(first, size))
+            part = await self._link.call(call(first, size))
+            if len(part) != size * unit_bytes:
+                sent, wanted = counted(len(part), "byte"), size * unit_bytes
+                raise ProtocolError(f"The device sent {sent} of {what} instead of {wanted:,}.")
+            parts[first] = part
             done(size)
 
         await self._keep_full(_pieces(count, portion), receive_portion)

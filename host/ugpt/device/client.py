@@ -32,8 +32,10 @@ from ..rpc.messages import (
     TensorKind,
 )
 from ..rpc.stats import LinkStats
+from ..wording import counted
 from . import evaluation, image_transfer, stories, tensor_transfer
 from .bulk import Bulk, Progress, counter
+from .compatibility import table_blamed
 from .ports import VIRTUAL
 from .results import (
     DocumentsTaken,
@@ -58,6 +60,7 @@ ResultT = TypeVar("ResultT")
 
 _DOCUMENTS_PER_REQUEST = messages.METHODS["documents_write"].param("documents").items
 _LOSSES_PER_REQUEST = messages.METHODS["losses"].result["values"].range[1] // VALUE_BYTES
+_VOCABULARY_BYTES = int(messages.METHODS["create"].param("vocabulary_bytes").range[1])
 _RESTART_TIMEOUT_S = 10.0
 _STRIDE_MINOR = 1  # of the protocol, from which on a curve may leave steps out
 _LEAST_TEMPERATURE_OF_MINOR_0 = 0.001
@@ -196,7 +199,9 @@ class Device:
     async def vocabulary(self) -> str:
         """The characters of the model in id order, BOS left out."""
         size = (await self.model_info()).vocabulary_bytes
-        data = await self._bulk.receive(size, messages.vocabulary_read)
+        if size > _VOCABULARY_BYTES:
+            raise ProtocolError(f"The device tells of a vocabulary of {counted(size, 'byte')}.")
+        data = await self._bulk.receive(size, messages.vocabulary_read, what="the vocabulary")
         try:
             return data.decode()
         except UnicodeDecodeError as error:
@@ -208,7 +213,8 @@ class Device:
 
     async def save(self) -> int:
         """Writes a checkpoint to flash; returns its step."""
-        return await self._link.call(messages.save())
+        with table_blamed(self.hello):
+            return await self._link.call(messages.save())
 
     async def weights_digest(self) -> WeightsDigest:
         """The digest of all weights, computed by the device."""
@@ -309,13 +315,19 @@ class Device:
 
         Raises NoModel, and FlashFailed or NoRoom if it was stopped but could not be saved.
         """
-        return await self._link.call(messages.stop())
+        with table_blamed(self.hello):
+            return await self._link.call(messages.stop())
 
     async def losses(self, first: int, count: int = _LOSSES_PER_REQUEST) -> Losses:
         """Losses from step `first` (1-based) on, at most those one frame holds."""
         most = min(count, _LOSSES_PER_REQUEST, self._bulk.data_bytes // VALUE_BYTES)
         result = await self._link.call(messages.losses(first, most))
-        return Losses(result.first, decode_floats(result.values))
+        values = _losses(result.values, most)
+        if values and result.first < first:
+            raise ProtocolError(
+                f"The device sent losses from step {result.first:,} on instead of step {first:,}."
+            )
+        return Losses(result.first, values)
 
     async def evaluate(self, documents: Sequence[bytes]) -> Evaluation:
         """The loss of documents the model is not trained on; changes nothing.
@@ -373,10 +385,11 @@ class Device:
         They are in the form of `encode_tokens`. Raises NoRoom if the flash is too small.
         """
         data, content = encode_data_set(documents, vocab_size)
-        await self._link.call(messages.data_begin(data))
         done = counter(len(content), progress)
-        await self._bulk.send(content, messages.data_write, done)
-        await self._link.call(messages.data_commit())
+        with table_blamed(self.hello):
+            await self._link.call(messages.data_begin(data))
+            await self._bulk.send(content, messages.data_write, done)
+            await self._link.call(messages.data_commit())
         return data
 
     async def data_info(self) -> DataSet:
@@ -392,7 +405,7 @@ class Device:
         strided = self.hello.minor >= _STRIDE_MINOR
         result = await self._link.call(messages.curve(first, most, strided))
         # A device that knows no strides has them all, from the first one wanted on.
-        return KeptLosses(result.first or first, result.stride, decode_floats(result.values))
+        return KeptLosses(result.first or first, result.stride, _losses(result.values, most))
 
     async def autorun(
         self, enabled: bool, temperature: float = 0.5, *, console: bool = False
@@ -403,7 +416,8 @@ class Device:
         """
         if console and self.hello.minor < 1:
             raise firmware_too_old(self.hello.build, "a console")
-        await self._link.call(messages.autorun(enabled, temperature, console))
+        with table_blamed(self.hello):
+            await self._link.call(messages.autorun(enabled, temperature, console))
 
     # A pretrained model
 
@@ -432,3 +446,12 @@ class Device:
     async def image_erase(self) -> None:
         """Removes the pretrained model from the flash."""
         await self._link.call(messages.image_erase())
+
+
+def _losses(data: bytes, most: int) -> tuple[float, ...]:
+    """At most so many losses; raises ProtocolError for more, or for a part of one."""
+    if len(data) % VALUE_BYTES or len(data) > VALUE_BYTES * most:
+        raise ProtocolError(
+            f"The device sent {counted(len(data), 'byte')} as {counted(most, 'loss', 'losses')}."
+        )
+    return decode_floats(data)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
+from ..rpc.errors import FlashFailed, NoRoom
 from ..rpc.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
 
 _FLASH = "Write the current firmware to the board: ugpt flash"
+OWN_TABLE = "Write the whole firmware with its own partition table: ugpt flash"
+"""What helps against `missing_regions`."""
 _REINSTALL = "Install this program again: its virtual device is of another release."
 _UPDATE = "Update this program to use what is new in the firmware: pip install --upgrade ugpt-esp32"
 
@@ -50,14 +55,29 @@ def compare_firmware(hello: Hello, program: str) -> Comparison:
 
 
 def missing_regions(hello: Hello) -> str:
-    """What the partition table on the board lacks, in a sentence; empty if it lacks nothing."""
+    """That the partition table on the board is a foreign one, in a sentence; empty if it is not.
+
+    Firmware before protocol 1.1 does not tell.
+    """
     missing = sum(size == 0 for size in hello.regions)
     if not missing:
         return ""
+    count = "all" if missing == len(hello.regions) else f"{missing} of the"
     return (
-        f"The partition table on the board lacks {missing} of the {len(hello.regions)} regions "
-        "that the firmware keeps its data in."
+        "The board has another partition table than this firmware's: it lacks "
+        f"{count} {len(hello.regions)} regions that the firmware keeps its data in."
     )
+
+
+@contextmanager
+def table_blamed(hello: Hello) -> Iterator[None]:
+    """Within the block a failure of the flash names a foreign partition table, if there is one."""
+    try:
+        yield
+    except (FlashFailed, NoRoom) as error:
+        if missing := missing_regions(hello):
+            raise type(error)(error.code, missing, advice=OWN_TABLE) from None
+        raise
 
 
 def _release(version: str) -> tuple[int, ...]:

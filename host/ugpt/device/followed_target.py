@@ -52,11 +52,8 @@ class FollowedTarget:
         open_timeout_s: float = OPEN_TIMEOUT_S,
     ) -> AbstractAsyncContextManager[Device]:
         """As `Target.connect`, and raises what `find` raises."""
-        is_first = not self.choice.port
-        found = self.find()
-        # The target itself says in the description of the device why its port was chosen.
-        target = self._target if is_first else found
-        return target.connect(on_log=on_log, open_timeout_s=open_timeout_s)
+        self.find()
+        return self._target.connect(on_log=on_log, open_timeout_s=open_timeout_s, at=self.choice)
 
 
 def find_again(board: PortInfo, ports: Sequence[PortInfo]) -> PortInfo | None:

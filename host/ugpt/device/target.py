@@ -78,13 +78,15 @@ class Target:
         *,
         on_log: Callable[[LogLine], None] | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
+        at: Choice | None = None,
     ) -> AsyncIterator[Device]:
         """Opens the device, makes the handshake, and closes it at the end of the block.
 
-        `on_log` is called with each line of the device's log. Raises PortError if the port cannot
-        be opened, and LinkError if no device answers on it within `open_timeout_s`.
+        `at` is the port, if it has been chosen already. `on_log` is called with each line of the
+        device's log. Raises PortError if the port cannot be opened, and LinkError if no device
+        answers on it within `open_timeout_s`.
         """
-        choice = self.choose()
+        choice = at or self.choose()
         transport = await replace(self, port=choice.port).open_transport()
         link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
         try:

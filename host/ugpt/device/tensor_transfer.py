@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..errors import InvalidValue
 from ..rpc import messages
-from ..rpc.errors import ProtocolError
 from ..rpc.messages import TensorKind
 from ..wording import counted
 from .bulk import Bulk, Done, ignore
@@ -17,16 +16,14 @@ _BLOCK_BYTES = 64 * VALUE_BYTES
 
 async def read(bulk: Bulk, name: str, kind: TensorKind, count: int, done: Done = ignore) -> bytes:
     """All `count` values of a matrix; passes `done` the bytes of each piece that has come."""
-    data = await bulk.receive(
+    return await bulk.receive(
         count,
         lambda first, size: messages.tensor_read(name, kind, first, size),
         lambda size: done(VALUE_BYTES * size),
         unit_bytes=VALUE_BYTES,
         most=_VALUES_PER_REQUEST,
+        what=name,
     )
-    if len(data) != VALUE_BYTES * count:
-        raise ProtocolError(f"The device sent {counted(len(data), 'byte')} of {name}.")
-    return data
 
 
 async def write(bulk: Bulk, name: str, kind: TensorKind, data: bytes, done: Done = ignore) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from ..advice import command as shell
 from ..errors import reason_of
 from ..rpc.errors import DeviceProgramError
 from ..rpc.transport import ProcessTransport, spawn
 from ..state_folder import state_folder
+from ..wording import command as shell
 
 PROGRAM_VARIABLE = "UGPT_DEVICE"
 """Environment variable with the path of another device program."""

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..advice import command
 from ..concurrency import run_together
 from ..device.client import Device
 from ..device.tensors import encode_tokens
@@ -22,6 +21,7 @@ from ..rpc.messages import Profile, Recipe, Shape, TensorKind
 from ..training.fit import require_fit
 from ..training.guard import require_no_detached_run
 from ..training.restore import INIT_STD
+from ..wording import command
 
 PHASES = ("embedding", "attention", "mlp", "loss", "adam")
 VOCABULARY = string.ascii_lowercase

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from ..concurrency import run_together
 from ..device import virtual
-from ..device.compatibility import Age, compare_firmware, missing_regions
+from ..device.compatibility import OWN_TABLE, Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
 from ..device.target import Target
 from ..errors import UgptError
-from ..firmware.flash import open_loader
+from ..firmware.errors import ImageError
+from ..firmware.flash import Loader, environment_for, open_loader
 from ..rpc import baud as rates
 from ..rpc import holders, messages
 from ..rpc.errors import NoAnswer, PortError, PortPermission
@@ -29,6 +30,7 @@ from .clean_line import LineExaminer, cure, describe
 
 _HANDSHAKE_S = 5.0
 _PINGS = 20
+_FLASH_BYTES = 4 * 2**20  # for which device/partitions.csv is made
 _SLOW_ROUND_TRIP_S = 0.02
 _RATE_TEST_S = 0.6
 _PAYLOAD_MARGIN_BYTES = 96  # of a frame, besides the payload
@@ -138,7 +140,7 @@ async def _examine_chip(choice: Choice, target: Target) -> Finding:
         return Finding(name, State.SKIPPED, "looking at the chip would reset it (--no-reset)")
     try:
         with open_loader(target) as loader:
-            flash = loader.flash_bytes
+            finding = judge_chip(loader)
             loader.restart()
     except UgptError as error:
         return Finding(
@@ -148,8 +150,23 @@ async def _examine_chip(choice: Choice, target: Target) -> Finding:
             "Where the firmware answers below, only flashing is affected: hold BOOT while it "
             "connects.",
         )
-    size = f", {flash // 2**20} MiB of flash" if flash else ""
-    return Finding(name, State.OK, f"{loader.description}{size}; it was restarted for this")
+    return replace(finding, text=f"{finding.text}; it was restarted for this")
+
+
+def judge_chip(loader: Loader) -> Finding:
+    """Whether the firmware runs on a chip, and has room in its flash."""
+    name, flash = "chip", loader.flash_bytes
+    size = f", {flash / 2**20:g} MiB of flash" if flash else ""
+    text = f"{loader.description}{size}"
+    try:
+        environment_for(loader)
+    except ImageError as error:
+        return Finding(name, State.FAIL, text, str(error))
+    if flash and flash < _FLASH_BYTES:
+        needed = f"{_FLASH_BYTES / 2**20:g} MiB"
+        advice = f"The firmware needs {needed} of flash: take a board with as much."
+        return Finding(name, State.FAIL, text, advice)
+    return Finding(name, State.OK, text)
 
 
 async def examine_conversation(
@@ -218,7 +235,7 @@ def _describe_regions(hello: Hello) -> Finding:
             "flash regions",
             State.WARN,
             missing.rstrip("."),
-            "Write the whole firmware with its own partition table: ugpt flash",
+            OWN_TABLE,
         )
     return Finding("flash regions", State.OK, f"all {len(hello.regions)} are there")
 

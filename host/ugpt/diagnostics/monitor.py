@@ -9,12 +9,15 @@ from collections.abc import Callable
 from ..device.followed_target import FollowedTarget
 from ..device.target import Target
 from ..rpc import messages
+from ..rpc.boot_log import BootLog
 from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
 from ..rpc.receiver import LogLine
 
 _LOOK_S = 0.1
+_FALL_S = 10.0
+"""How long a board that has crashed may take to start again before it is greeted."""
 _REOPEN_S = 0.5
 _HANDSHAKE_S = 3.0
 
@@ -24,7 +27,8 @@ class Monitor:
 
     A board sends its log only to a program that has made the handshake, and writes by itself only
     while none has. So the handshake is made, and a board that is to write by itself is restarted
-    and left alone.
+    and left alone. One that crashes is left alone until it starts again, and one that does not
+    answer is asked again whenever it starts.
     """
 
     def __init__(
@@ -43,6 +47,11 @@ class Monitor:
         self._on_line = on_line
         self._on_remark = on_remark
         self._listen_only = listen_only
+        self._left_alone = listen_only
+        self._asked_at_start: int | None = None
+        self._log = BootLog()
+        self._fell_s = 0.0
+        self._told = ""
 
     async def run(self) -> None:
         """Does not return. Raises PortError if the port cannot be opened at first."""
@@ -61,7 +70,7 @@ class Monitor:
     async def _open(self, target: Target) -> Link:
         transport = await target.open_transport()
         # The rate stays the first one: a board that falls speaks at no other.
-        return Link(transport, baud_limit=FIRST_BAUD, on_log=self._on_line)
+        return Link(transport, baud_limit=FIRST_BAUD, on_log=self._hear)
 
     async def _reopen(self) -> Link:
         while True:
@@ -71,36 +80,61 @@ class Monitor:
 
     async def _listen(self, link: Link) -> None:
         """Returns when the port is gone."""
-        if self._listen_only:
-            link.start()
-            connected = False
-        else:
-            connected = await self._connect(link)
+        self._left_alone, self._asked_at_start = self._listen_only, None
+        link.start()
         while link.state is not LinkState.LOST:
+            if self._is_to_be_asked(link):
+                await self._ask(link)
             await asyncio.sleep(_LOOK_S)
-            if connected and link.state is LinkState.HANDSHAKE:
-                connected = await self._connect(link)
 
-    async def _connect(self, link: Link) -> bool:
-        """Whether a restarted board needs another handshake."""
-        try:
-            hello = await link.open(_HANDSHAKE_S) if link.hello is None else await link.handshake()
-            return await self._leave_alone_to_write(link, hello)
-        except DeviceRestarted:
-            return True
-        except PortError:
-            return False  # the state of the link tells
-        except LinkError as error:
-            self._on_remark(f"{error} What it says is shown all the same.")
+    def _is_to_be_asked(self, link: Link) -> bool:
+        if self._left_alone or link.state is LinkState.READY:
             return False
+        if link.boot_log.starts == self._asked_at_start:
+            return False  # it did not answer, and nothing has changed since
+        if not link.boot_log.fallen:
+            return True
+        return asyncio.get_running_loop().time() - self._fell_s > _FALL_S
 
-    async def _leave_alone_to_write(self, link: Link, hello: Hello) -> bool:
+    async def _ask(self, link: Link) -> None:
+        try:
+            hello = await link.handshake(_HANDSHAKE_S)
+            self._asked_at_start, self._told, self._log = None, "", BootLog()
+            await self._leave_alone_to_write(link, hello)
+        except (DeviceRestarted, PortError):
+            pass  # the state of the link tells
+        except LinkError as error:
+            self._asked_at_start = link.boot_log.starts
+            self._tell(f"{error} What it says is shown all the same.")
+
+    async def _leave_alone_to_write(self, link: Link, hello: Hello) -> None:
         status = await link.call(messages.status())
         kind = "virtual device" if hello.virtual_device else hello.chip
         self._on_remark(f"{kind} (board {hello.board}), firmware {hello.build}")
         if not status.autorun or status.state is not DeviceState.IDLE:
-            return True
+            return
         self._on_remark("It is to write by itself: it is restarted and left alone.")
+        self._left_alone = True
         with contextlib.suppress(DeviceRestarted, NoAnswer):
             await link.call(messages.reset())
-        return False
+
+    def _hear(self, line: LogLine) -> None:
+        self._on_line(line)
+        if line.level is not None:
+            return
+        had_fallen = self._log.fallen
+        self._log.read(line.text)
+        if self._log.fallen and not had_fallen:
+            self._fell_s = asyncio.get_running_loop().time()
+            self._tell("The firmware has crashed; waiting for the board to restart.")
+        # Of a board that is asked, the error tells all but what it goes on after.
+        alone = self._left_alone
+        found = self._log.diagnosis() if alone else self._log.cause_of_restart()
+        if found and not found.is_crash:
+            self._tell(f"The board {found.text}. {found.advice}")
+
+    def _tell(self, remark: str) -> None:
+        """Tells what the user should know, once as long as it stays so."""
+        if remark != self._told:
+            self._told = remark
+            self._on_remark(remark)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from ..advice import command
 from ..device.client import Device
 from ..device.target import Target
 from ..rpc.address import scheme_of
@@ -12,6 +11,7 @@ from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
 from ..rpc.rfc2217 import open_rfc2217
 from ..training.guard import WouldOverwrite, is_detached
+from ..wording import command
 
 _RESET_S = 0.1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..advice import command
+from ..wording import command
 from .errors import ModelFileError
 from .huggingface import CONFIG, read_folder
 from .image import MAGIC, ModelImage, read_image

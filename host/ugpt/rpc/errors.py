@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..errors import UgptError
 from ..wording import counted
+from .boot_log import BootLog
 from .messages import ERRORS, ErrorCode
 
 
@@ -102,30 +103,23 @@ def silent_device(port: str, method: str, timeout_s: float) -> NoAnswer:
     )
 
 
-DOWNLOAD_MARK = "waiting for download"
-"""What the ROM of a chip says when it starts in download mode."""
-
-
-def no_handshake(port: str, timeout_s: float, bytes_came: bool, text: str) -> NoAnswer:
-    """No device answers a hello; `text` is a line that came instead, if any did."""
-    if DOWNLOAD_MARK in text:
+def no_handshake(
+    port: str, timeout_s: float, *, baud: int, bytes_came: bool, log: BootLog
+) -> NoAnswer:
+    """No device answers a hello; `log` has read the text that came instead."""
+    if said := log.silence():
+        return NoAnswer(f"The board on {port} {said.text}. It says: {said.line!r}.", said.advice)
+    if bytes_came:
+        rate = f" at {baud:,} baud" if baud else ""
         return NoAnswer(
-            f"The board on {port} is in download mode: it waits for firmware.",
-            "Press its reset button without holding BOOT, or write the firmware: ugpt flash.",
-        )
-    if text:
-        said = text if len(text) < 60 else text[:57] + "..."
-        message = f"Something else than ugpt answers on {port}: {said!r}."
-    elif bytes_came:
-        message = f"What comes from {port} is not the ugpt protocol."
-    else:
-        return NoAnswer(
-            f"Nothing answers on {port} within {timeout_s:.0f} seconds.",
-            "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
-            "and try again.",
+            f"What comes from {port}{rate} is neither text nor the ugpt protocol: other firmware, "
+            "at another rate.",
+            "Put the ugpt firmware on the board (ugpt flash), or choose another port.",
         )
     return NoAnswer(
-        message, "Choose another port, or put the ugpt firmware on the board: ugpt flash."
+        f"Nothing answers on {port} within {timeout_s:.0f} seconds.",
+        "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
+        "and try again.",
     )
 
 
@@ -154,13 +148,15 @@ class VersionMismatch(LinkError):
 class DeviceRestarted(LinkError):
     """The device started anew: what was not in a checkpoint is gone. Call `Device.handshake`.
 
-    `boot_before` and `boot_now` are its boot numbers, None if not known (yet).
+    `boot_before` and `boot_now` are its boot numbers, None if not known (yet). `said` is the line
+    in which it told why, if it did.
     """
 
-    def __init__(self, boot_before: int | None, boot_now: int | None = None) -> None:
-        super().__init__(
-            "The device restarted.", "What was not in a checkpoint is lost; resume the run."
-        )
+    def __init__(
+        self, boot_before: int | None, boot_now: int | None = None, said: str = ""
+    ) -> None:
+        message = f"The device restarted; it says: {said!r}." if said else "The device restarted."
+        super().__init__(message, "What was not in a checkpoint is lost; resume the run.")
         self.boot_before = boot_before
         self.boot_now = boot_now
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from ..errors import InvalidValue, UgptError
 from ..wording import counted
 from . import baud, codec, envelope, messages
+from .boot_log import BootLog
 from .envelope import Failure, Response
 from .errors import (
     DeviceRestarted,
@@ -108,6 +109,11 @@ class Link:
         """Starts listening, and sends nothing."""
         self.state = LinkState.OPENING
         self._reader = asyncio.create_task(self._listen(), name="ugpt link")
+
+    @property
+    def boot_log(self) -> BootLog:
+        """What the device has printed since the last handshake."""
+        return self._receiver.boot_log
 
     async def close(self) -> None:
         """Ends the connection and every task of it; allowed more than once."""
@@ -204,7 +210,9 @@ class Link:
         """The device was told to restart or is seen to: every answer still awaited is void."""
         if self.state is LinkState.READY:
             boot = self.hello.boot if self.hello else None
-            self._fail(DeviceRestarted(boot), LinkState.HANDSHAKE)
+            cause = self.boot_log.cause_of_restart()
+            said = cause.line if cause else ""
+            self._fail(DeviceRestarted(boot, said=said), LinkState.HANDSHAKE)
 
     # Asking
 
@@ -324,14 +332,17 @@ class Link:
 
     async def _say_hello(self, timeout_s: float) -> Hello:
         received = self.stats.bytes_received
-        self._receiver.first_text = ""
         try:
             hello = await self.ask(messages.hello(PROTOCOL_MAJOR, PROTOCOL_MINOR), timeout_s)
         except NoAnswer:
             self._receiver.flush()
             bytes_came = self.stats.bytes_received > received
             raise no_handshake(
-                self._transport.name, timeout_s, bytes_came, self._receiver.first_text
+                self._transport.name,
+                timeout_s,
+                baud=self.stats.baud,
+                bytes_came=bytes_came,
+                log=self.boot_log,
             ) from None
         except WrongVersion as error:
             raise VersionMismatch(PROTOCOL_MAJOR, error.detail or None) from error
@@ -341,6 +352,7 @@ class Link:
 
     def _start_session(self, hello: Hello) -> None:
         self.hello = hello
+        self._receiver.boot_log = BootLog()  # what came before explains nothing any more
         window = hello.window if self._window_limit is None else self._window_limit
         self.stats.window = max(1, min(hello.window, window))
         self._slots = asyncio.Semaphore(self.stats.window)

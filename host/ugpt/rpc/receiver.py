@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import codec, envelope
+from .boot_log import BootLog
 from .envelope import Failure, Notification, Response
-from .errors import DOWNLOAD_MARK, ProtocolError
+from .errors import ProtocolError
 from .frames import FrameDecoder, Text
 from .messages import FRAME_MAX_BYTES, NOTIFICATIONS, ErrorCode, Log, LogLevel
 from .stats import LinkStats
 
 _SILENCE_S = 0.25
-_RESTART_MARKS = re.compile(r"rst:0x|Guru Meditation|abort\(\)")
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Receiver:
     ) -> None:
         self.heard_at_s = 0.0
         """When the last whole frame came."""
-        self.first_text = ""
-        """The first line from outside all frames, or one that says more."""
+        self.boot_log = BootLog()
+        """Has read the text from outside all frames since a device has answered a hello."""
         self._stats = stats
         self._on_answer = on_answer
         self._on_restart = on_restart
@@ -102,10 +101,9 @@ class Receiver:
             self._log(LogLine(note.text, note.level))
 
     def _take_text(self, text: str) -> None:
-        if not self.first_text or DOWNLOAD_MARK in text:
-            self.first_text = text.strip()
+        restarts = self.boot_log.read(text)
         self._log(LogLine(text, None))
-        if _RESTART_MARKS.search(text):
+        if restarts:
             self._on_restart()
 
     def _log(self, line: LogLine) -> None:

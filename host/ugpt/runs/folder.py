@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from ..advice import command
+from ..wording import command
 from .checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, weights_digest
 from .config import RunConfig
 from .errors import RunError
@@ -85,7 +85,6 @@ class Run:
         is none that can be written down.
         """
         _require_utf8(path)
-        require_absent(path)
         for file in (config.data, *(read.path for read in config.files)):
             _require_utf8(file)
         if not numbered:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..advice import command
 from ..device.client import Device
 from ..runs.errors import OtherDevice
 from ..runs.identity import Identity
 from ..runs.last_device import LastDevice
+from ..wording import command
 from .events import Notice
 from .session import Session
 

@@ -12,6 +12,7 @@ from ..data.documents import lengths_of
 from ..data.vocabulary import Vocabulary
 from ..device.bulk import Progress
 from ..device.client import Device
+from ..device.compatibility import table_blamed
 from ..device.tensors import encode_data_set, encode_tokens
 from ..rpc.errors import BadData, NoRoom
 from ..rpc.messages import BLOCK_SIZE_MAX, DataSet, ErrorCode
@@ -42,25 +43,30 @@ async def push_data(
     They are cut to `block_size` tokens, the most a model looks at, only if they would not fit
     otherwise. Raises NoRoom, leaving the flash as it was, if even that does not help.
     """
-    room = device.hello.data_bytes
-    most = BLOCK_SIZE_MAX
-    if _size_bytes(documents, dataset.vocabulary, most) > room:
-        most = block_size
-    # The size is known before anything is encoded: a text that does not fit costs no memory.
-    size_bytes = _size_bytes(documents, dataset.vocabulary, most)
-    if size_bytes > room:
-        raise NoRoom(
-            ErrorCode.NO_ROOM,
-            "",
-            size_bytes - room,
-            f"{dataset.title} takes {counted(size_bytes, 'byte')} of {room:,}: "
-            "use a smaller text, or train with a host (without --detach).",
-        )
+    with table_blamed(device.hello):
+        most = _most_tokens(documents, dataset, block_size, device.hello.data_bytes)
     encoded, data = _encode(documents, dataset.vocabulary, most)
     if await _is_there(device, data):
         return Stored(data, was_there=True)
     await device.data_store(encoded, dataset.vocabulary.size, progress)
     return Stored(data, was_there=False)
+
+
+def _most_tokens(
+    documents: Sequence[str], dataset: Dataset, block_size: int, room_bytes: int
+) -> int:
+    """Of a document, so that all fit. Known before anything is encoded, so it costs no memory."""
+    for most in (BLOCK_SIZE_MAX, block_size):
+        size_bytes = _size_bytes(documents, dataset.vocabulary, most)
+        if size_bytes <= room_bytes:
+            return most
+    raise NoRoom(
+        ErrorCode.NO_ROOM,
+        "",
+        size_bytes - room_bytes,
+        f"{dataset.title} takes {counted(size_bytes, 'byte')} of {room_bytes:,}: "
+        "use a smaller text, or train with a host (without --detach).",
+    )
 
 
 def _size_bytes(documents: Sequence[str], vocabulary: Vocabulary, block_size: int) -> int:

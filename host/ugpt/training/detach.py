@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..device.client import Device
+from ..device.compatibility import table_blamed
 from ..rpc.errors import NoRoom
 from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
 from ..wording import counted
 from .belonging import record_device, require_own_device
+from .claims import require_sound
 from .dataset_upload import push_data
 from .events import Event, Purpose
-from .feeder import require_no_error
 from .fit import require_fit
 from .guard import require_free
 from .restore import place
@@ -46,6 +47,11 @@ async def detach(device: Device, session: Session) -> Detached:
     caller's alone. Raises DoesNotFit or NoRoom, leaving the board as it was, if the run cannot live
     on it.
     """
+    with table_blamed(device.hello):
+        return await _detach(device, session)
+
+
+async def _detach(device: Device, session: Session) -> Detached:
     run, config = session.run, session.run.config
     require_own_device(device, session, may_move=session.may_move)
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
@@ -65,7 +71,7 @@ async def detach(device: Device, session: Session) -> Detached:
     point = await place(device, session)
     total_steps, every = session.total_steps, config.save_every.steps
     await device.train(total_steps, every, Source.FLASH)
-    status = await _see_it_go(device, point.step)
+    status = await _see_it_go(device, point.step, total_steps)
     if config.save_every.seconds:
         every = min(_steps_in(config.save_every.seconds, status), total_steps)
         await device.train(total_steps, every, Source.FLASH)
@@ -86,12 +92,12 @@ def _require_checkpoint_room(device: Device, plan: Plan) -> None:
         )
 
 
-async def _see_it_go(device: Device, step: int) -> Status:
+async def _see_it_go(device: Device, step: int, total_steps: int) -> Status:
     """The status after the first step, or after so long a time that the step is a slow one."""
     deadline = asyncio.get_running_loop().time() + _FIRST_STEP_TIMEOUT_S
     while True:
         status = await device.status()
-        require_no_error(status)
+        require_sound(status, total_steps)
         if status.step > step or status.step >= status.target_step:
             return status
         if asyncio.get_running_loop().time() > deadline:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ..advice import command
+from ..wording import command
 
 JSON_NAMES = {"evaluated": "validated", "validation_documents": "held_out"}
 """Names that the JSON lines keep, whatever the code calls them."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from ..concurrency import run_together
 from ..device.client import Device
 from ..device.results import Losses
-from ..rpc.errors import DocumentGap, ProtocolError, RunMismatch, device_error
-from ..rpc.messages import ERRORS, METHODS, DeviceState, ErrorCode, Status
+from ..rpc.errors import DocumentGap, ProtocolError, RunMismatch
+from ..rpc.messages import METHODS, DeviceState, ErrorCode, Status
+from .claims import Progress, require_losses, require_sound
 from .session import Session
 
 _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
@@ -68,11 +69,13 @@ class DocumentFeeder:
         """
         self._end = step * self._batch
         await self._train(target)
+        progress = Progress()
         while self.step < step and not stop.is_set():
             looked_s, before = time.monotonic(), self.step
             status = await self._exchange()
             if status.state is DeviceState.IDLE and status.step < target:
                 await self._train(target)  # someone else stopped it
+            progress.seen(self.step, status)
             on_round()
             await self._pause_between(status, stop)
             self._measure(self.step - before, time.monotonic() - looked_s)
@@ -84,8 +87,13 @@ class DocumentFeeder:
     async def drain(self) -> None:
         """Pulls what is left of a device that stands still."""
         status = await self._exchange(feed=False)
-        while self.step < status.step:
+        while (before := self.step) < status.step:
             status = await self._exchange(feed=False)
+            if self.step == before:
+                raise ProtocolError(
+                    f"The device stands after step {status.step:,}, but has no loss of step "
+                    f"{before + 1:,}."
+                )
 
     async def _exchange(self, feed: bool = True) -> Status:
         """One look at the device: documents out, losses and status in, all at once."""
@@ -110,6 +118,8 @@ class DocumentFeeder:
                     f"The device no longer holds the losses of steps {self.step + 1:,} "
                     f"to {losses.first - 1:,}."
                 )
+            steps = range(losses.first, losses.first + len(losses.values))
+            require_losses(steps, losses.values, self._session.total_steps)
             tokens = self._tokens.of(losses.first, len(losses.values))
             self._on_losses(losses.first, losses.values, tokens)
             self.step += len(losses.values)
@@ -158,7 +168,7 @@ class DocumentFeeder:
                 "Another program has put another model on the device.",
                 advice="Let one program use the device at a time, then resume this run.",
             )
-        require_no_error(status)
+        require_sound(status, self._session.total_steps)
 
     def _measure(self, steps: int, duration_s: float) -> None:
         rate = steps / max(duration_s, 1e-6)
@@ -171,11 +181,3 @@ class DocumentFeeder:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(wait_s, 0.0), _IDLE_MAX_S)):
                 await stop.wait()
-
-
-def require_no_error(status: Status) -> None:
-    """Raises the error that has stopped the training, if one has."""
-    if status.error:
-        text = ERRORS.get(status.error)
-        reason = text.doc if text else f"error {status.error}."
-        raise device_error(status.error, f"Training stopped after step {status.step:,}: {reason}")

@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from ..advice import command
 from ..device.client import Device
 from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.registry import forget
+from ..wording import command
 from .belonging import record_device, require_last_device, require_own_device
+from .claims import require_losses, require_sound
 from .events import History, Notice, OnEvent, Restored, StepLosses
-from .feeder import require_no_error
 from .fit import require_fit
 from .lifecycle import describe_data, describe_start, finish_run
 from .loss_history import pull_loss_history
@@ -202,6 +202,7 @@ class _Follower:
 
     def _record(self, first: int, losses: tuple[float, ...]) -> list[int]:
         """Returns the number of tokens of each step."""
+        require_losses(range(first, first + len(losses)), losses, self._total_steps)
         tokens = self.session.token_counts.of(first, len(losses))
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
@@ -216,7 +217,7 @@ class _Follower:
                 "The board holds another run now: somebody has put it there.",
                 "Attach again to follow that one.",
             )
-        require_no_error(status)
+        require_sound(status, self._total_steps)
         return status
 
 

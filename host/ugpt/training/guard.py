@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..advice import command
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.messages import Source, Status
 from ..runs.registry import find_run
+from ..wording import command
 
 
 class WouldOverwrite(UgptError):

@@ -13,6 +13,7 @@ from ..device.client import Device
 from ..rpc.errors import ProtocolError
 from ..runs.folder import Run
 from ..runs.metrics import STEPS_MAX
+from .claims import require_losses
 from .events import StepLosses
 
 
@@ -58,6 +59,7 @@ async def pull_loss_history(
         steps = range(kept.first, held_from, kept.stride)[: len(kept.values)]
         if not steps:
             return
+        require_losses(steps, kept.values[: len(steps)], run.config.recipe.total_steps)
         losses = [math.nan] * (steps[-1] + 1 - first)
         losses[kept.first - first :: kept.stride] = kept.values[: len(steps)]
         counts = tokens.of(first, len(losses))

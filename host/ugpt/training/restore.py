@@ -10,12 +10,14 @@ from ..data.microgpt_random import INIT_STD as INIT_STD
 from ..data.microgpt_random import MicrogptRandom
 from ..device.bulk import Progress
 from ..device.client import Device
-from ..device.tensors import tensor_shapes
+from ..device.tensors import VALUE_BYTES, tensor_shapes
+from ..rpc.errors import ProtocolError
 from ..rpc.messages import DeviceState, Shape, Source, Status, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
 from ..runs.config import Init
 from ..runs.folder import Run
 from ..wording import counted
+from .claims import require_step
 from .events import Notice, Purpose
 from .loss_history import pull_loss_history
 from .session import Session
@@ -49,6 +51,8 @@ async def place(device: Device, session: Session) -> ResumePoint:
     if status.run_id == config.run_id and status.source is Source.FLASH:
         async for _ in pull_loss_history(device, run, session.token_counts):
             pass  # it has been recorded
+    if status.run_id == config.run_id:
+        require_step(status, session.total_steps)
     checkpoint = run.read_checkpoint(matrices)
     if _prefer_device(run, status, checkpoint):
         _give_up(session, min(status.first_loss_step - 1, status.step))
@@ -100,6 +104,11 @@ async def fetch_checkpoint(
     kinds: list[Tensors] = []
     for number, kind in enumerate(TensorKind):
         read = await device.read_tensors(kind, _part(number, progress))
+        if any(
+            len(read.get(name, b"")) != VALUE_BYTES * rows * columns
+            for name, (rows, columns) in matrices.items()
+        ):
+            raise ProtocolError("The device sent the tensors of a model of another shape.")
         kinds.append(
             {
                 name: np.frombuffer(read[name], "<f4").astype(np.float32).reshape(size)

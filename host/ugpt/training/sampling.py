@@ -11,6 +11,7 @@ from ..data.vocabulary import Vocabulary
 from ..device.client import Device
 from ..device.tensors import decode_tokens, encode_tokens
 from ..errors import InvalidValue
+from ..rpc.errors import ProtocolError
 from ..wording import counted
 
 TEMPERATURE = 0.5
@@ -62,8 +63,8 @@ async def sample_texts(
 
     async def one(number: int) -> SampledText:
         sampled = await device.sample(seed, number, temperature, packed, top_k=top_k, top_p=top_p)
-        drawn = decode_tokens(sampled.tokens, vocabulary.size)
-        return SampledText(number, prompt + vocabulary.decode(drawn), sampled.ended)
+        text = "".join(_characters(vocabulary, sampled.tokens))
+        return SampledText(number, prompt + text, sampled.ended)
 
     # Twice the window keeps the device busy while the answers before are shown.
     batch = 2 * device.hello.window
@@ -86,7 +87,15 @@ async def sample_like_microgpt(
     for number in range(count):
         uniforms = generator.peek_uniforms(block_size)
         sampled = await device.sample(0, number, temperature, b"", uniforms)
-        tokens = decode_tokens(sampled.tokens, vocabulary.size)
-        generator.take_uniforms(len(tokens) + sampled.ended)
-        texts.append(vocabulary.decode(tokens))
+        characters = _characters(vocabulary, sampled.tokens)
+        generator.take_uniforms(len(characters) + sampled.ended)
+        texts.append("".join(characters))
     return texts
+
+
+def _characters(vocabulary: Vocabulary, tokens: bytes) -> list[str]:
+    """What a device has drawn; raises ProtocolError for what is in no vocabulary."""
+    try:
+        return [vocabulary.decode([token]) for token in decode_tokens(tokens, vocabulary.size)]
+    except (IndexError, InvalidValue):
+        raise ProtocolError("The device drew a token that its model does not have.") from None

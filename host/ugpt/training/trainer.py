@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ..device.client import Device
+from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
-from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
-from ..rpc.messages import DeviceState, Loaded
+from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoAnswer, NoRoom
+from ..rpc.messages import DeviceState, Loaded, Status
 from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
@@ -47,6 +48,7 @@ from .wishes import Wish, Wishes
 
 _LOOK_S = 0.5  # at a device that stands still on request
 _SAVING_LOOK_S = 0.02  # at one that saves itself
+_SAVING_LOOKS = 10_000  # after which it is given up: minutes, where an emulator takes 19 s
 
 
 class Outcome(Enum):
@@ -158,7 +160,9 @@ class Training:
         self._emit(describe_data(self._session))
         if self._run.metrics.step:
             self._emit(History(self._run.metrics.losses, self._run.metrics.val_losses))
-        if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
+        if missing := missing_regions(device.hello):
+            self._emit(Notice(f"{missing} {OWN_TABLE}"))
+        elif plan.checkpoint_bytes > device.hello.checkpoint_bytes:
             self._emit(Notice("The model is too large for the flash of the device to keep."))
 
     async def _conduct(self, device: Device) -> Outcome:
@@ -252,9 +256,12 @@ class Training:
     async def _see_saved(self, device: Device, feeder: DocumentFeeder) -> None:
         """Waits while the device, which has reached its target, saves itself."""
         async with transfer_told(self._emit, Purpose.SAVE):
-            while feeder.status.step < feeder.step or feeder.status.state is DeviceState.SAVING:
+            for _ in range(_SAVING_LOOKS):
+                if feeder.status.step >= feeder.step and not _is_saving(feeder.status):
+                    return
                 await asyncio.sleep(_SAVING_LOOK_S)
                 feeder.status = await device.status()
+        raise NoAnswer("The device saves itself and comes to no end.", "Reset the board.")
 
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
         """Stops the device at a step boundary; the next `advance` lets it go on."""
@@ -301,3 +308,7 @@ class Training:
         with contextlib.suppress(UgptError):
             await device.pause()
             await device.save()
+
+
+def _is_saving(status: Status) -> bool:
+    return status.state is DeviceState.SAVING

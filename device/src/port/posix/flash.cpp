@@ -88,6 +88,10 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
     return flash;
 }
 
+FileFlash::FileFlash(int fd) : fd_(fd) {
+    for (std::size_t i = 0; i < kRegionCount; ++i) sizes_bytes_[i] = kRegions[i].size_bytes;
+}
+
 bool FileFlash::load_device_id() {
     std::array<std::byte, sizeof(device_id_)> bytes;
     if (!read_at(kIdentityPosition, bytes)) return false;
@@ -114,6 +118,16 @@ bool FileFlash::log_to(const std::string& path, std::string& error) {
     return false;
 }
 
+bool FileFlash::shrink(std::string_view label, std::uint32_t size_bytes) {
+    for (std::size_t i = 0; i < kRegionCount; ++i) {
+        if (kRegions[i].label != label) continue;
+        if (size_bytes > kRegions[i].size_bytes) return false;
+        sizes_bytes_[i] = size_bytes;
+        return true;
+    }
+    return false;
+}
+
 // Before the act itself, so that the log of a device whose power is cut is whole.
 bool FileFlash::note(const char* act, Region region, std::uint32_t offset, std::size_t size) {
     if (log_fd_ < 0) return true;
@@ -122,7 +136,7 @@ bool FileFlash::note(const char* act, Region region, std::uint32_t offset, std::
 }
 
 std::uint32_t FileFlash::size_bytes(Region region) const {
-    return kRegions[static_cast<std::size_t>(region)].size_bytes;
+    return sizes_bytes_[static_cast<std::size_t>(region)];
 }
 
 bool FileFlash::inside(Region region, std::uint32_t offset, std::size_t size) const {

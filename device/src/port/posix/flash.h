@@ -1,11 +1,13 @@
 // The flash of a virtual device: a file that behaves like NOR flash.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "port/port.h"
 
@@ -30,6 +32,10 @@ class FileFlash : public Flash {
     // or "erase REGION OFFSET BYTES". False and a filled `error` if the file cannot be written.
     bool log_to(const std::string& path, std::string& error);
 
+    // Is flashed with another partition table: the region of that label has only so many bytes, and
+    // 0 for one that the table lacks. False if there is no such region, or it is smaller than that.
+    bool shrink(std::string_view label, std::uint32_t size_bytes);
+
     // Cuts the power: the process ends at once when so many bytes have been written or erased.
     void cut_power_after(std::uint64_t bytes) { bytes_left_ = bytes; }
 
@@ -40,7 +46,7 @@ class FileFlash : public Flash {
     [[nodiscard]] std::span<const std::byte> mapped(Region region) override;
 
   private:
-    explicit FileFlash(int fd) : fd_(fd) {}
+    explicit FileFlash(int fd);
     bool load_device_id();
     bool read_at(std::int64_t position, std::span<std::byte> out) const;
     [[nodiscard]] bool inside(Region region, std::uint32_t offset, std::size_t size) const;
@@ -52,6 +58,7 @@ class FileFlash : public Flash {
 
     int fd_;
     int log_fd_ = -1;
+    std::array<std::uint32_t, kRegionCount> sizes_bytes_{};
     void* whole_ = nullptr;  // all regions as memory, once one of them is wanted so
     std::uint64_t device_id_ = 0;
     std::uint64_t bytes_left_ = UINT64_MAX;

@@ -15,7 +15,6 @@ from typing import Annotated
 
 import typer
 
-from ...advice import command as command_line
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...device.virtual import IN_MEMORY, kept_flash
@@ -30,6 +29,7 @@ from ...training.session import Session
 from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
+from ...wording import command as command_line
 from ..display import output_mode
 from ..options import Baud, Json, NoReset, Plain, Port, run
 from ..paths import path
@@ -73,7 +73,7 @@ def command(
     target = Target(port, baud, no_reset)
     attachment = Attachment(
         FollowedTarget(target).connect,
-        partial(_open, folder, data or [], display.show),
+        partial(_open, folder, data or [], display.show, port is not None),
         display.show,
     )
     try:

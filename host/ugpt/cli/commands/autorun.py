@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from ...advice import command as command_line
 from ...device.target import Target
 from ...rpc.messages import METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
+from ...wording import command as command_line
 from ..numbers import protocol_number
 from ..options import Baud, NoReset, Port, run
 

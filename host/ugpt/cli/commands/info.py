@@ -7,7 +7,7 @@ import dataclasses
 from ... import __version__
 from ...data.vocabulary import Vocabulary
 from ...device.client import Device
-from ...device.compatibility import compare_firmware, missing_regions
+from ...device.compatibility import OWN_TABLE, compare_firmware, missing_regions
 from ...device.target import Target
 from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, Hello, Loaded, ModelInfo
@@ -71,8 +71,9 @@ def _firmware(hello: Hello) -> str:
 
 def _flash(hello: Hello) -> str:
     chip = f"{byte_count(hello.flash_bytes)}, " if hello.flash_bytes else ""
-    checkpoints = f"{chip}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
-    return f"{checkpoints}. {missing_regions(hello)}".removesuffix(". ")
+    if missing := missing_regions(hello):
+        return f"{chip.removesuffix(', ')}. {missing} {OWN_TABLE}".removeprefix(". ")
+    return f"{chip}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
 
 
 def _device_fields(device: Device) -> dict[str, str]:

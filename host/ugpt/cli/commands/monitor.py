@@ -65,14 +65,18 @@ def _built_symbols() -> Symbols | None:
 
 
 async def _monitor(target: Target, symbols: Symbols | None, listen_only: bool) -> None:
-    lines: asyncio.Queue[LogLine] = asyncio.Queue()
-    monitor = Monitor(target, lines.put_nowait, say, listen_only=listen_only)
-    await run_together(_show(lines, symbols), monitor.run())
+    said: asyncio.Queue[LogLine | str] = asyncio.Queue()
+    monitor = Monitor(target, said.put_nowait, said.put_nowait, listen_only=listen_only)
+    await run_together(_show(said, symbols), monitor.run())
 
 
-async def _show(lines: asyncio.Queue[LogLine], symbols: Symbols | None) -> None:
+async def _show(said: asyncio.Queue[LogLine | str], symbols: Symbols | None) -> None:
+    """Lines of the board and remarks on it, in the order in which they came."""
     while True:
-        line = await lines.get()
+        line = await said.get()
+        if isinstance(line, str):
+            say(line)
+            continue
         text = _COLOUR_CODES.sub("", line.text)
         style = "" if line.level is None else _STYLES[line.level]
         console().result(text, style)

@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 
-from ...advice import command as command_line
 from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
@@ -43,6 +42,7 @@ from ...view.output import print_json, say
 from ...view.progress import byte_progress
 from ...view.state import Action, Control
 from ...view.style import duration
+from ...wording import command as command_line
 from ..display import output_mode
 from ..ending import Status, ending
 from ..options import (
