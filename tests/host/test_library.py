@@ -40,11 +40,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> ugpt.Run:
 # The public names. What is changed here is changed for every program that uses ugpt.
 
 NAMES_OF_THE_PACKAGE = """
-    DataSet Device DeviceState DocumentsTaken ErrorCode Evaluation Format Hello Init LinkStats
-    LogLevel LogLine Losses ModelInfo MomentFormat Plan Profile Recipe Run Sampled SampledText
-    Schedule SelfTest Shape Source Status Target TensorKind TokenEvaluation UgptError WeightsDigest
-    __version__ atrain connect decode_tokens encode_tokens errors events ports sample_texts
-    tensor_shapes train virtual
+    DataSet Device DeviceState DocumentsTaken ErrorCode Evaluation Format Hello ImageInfo Init
+    LinkStats LogLevel LogLine Losses ModelInfo MomentFormat Plan Profile Recipe Run Sampled
+    SampledText Schedule SelfTest Shape Source Status StoryText Target TensorKind TextWish
+    TokenEvaluation UgptError WeightsDigest __version__ atrain connect decode_tokens
+    encode_tokens errors events ports sample_texts tensor_shapes train virtual
 """
 
 TRAIN = (
@@ -194,7 +194,9 @@ async def test_train_where_a_loop_runs(target: ugpt.Target, tmp_path: Path) -> N
     )  # fmt: skip
     assert run.step == 5
     assert threading.current_thread() not in threads
-    assert not any(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
     with pytest.raises(ugpt.UgptError, match="exists already"):
         ugpt.train(NAMES, target, path=tmp_path / "run")
 
@@ -234,6 +236,23 @@ async def test_ctrl_c_cancels_what_runs_in_a_thread() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended == ["in order"]
+
+
+async def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(asyncio.Event().wait())
+    (thread,) = started
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("in_a_loop", [False, True])

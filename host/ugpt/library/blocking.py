@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -32,12 +33,12 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1, thread_name_prefix="ugpt") as pool:
-        return _wait_in(pool, coroutine)
+    return _wait_in_thread(coroutine)
 
 
-def _wait_in(pool: ThreadPoolExecutor, coroutine: Coroutine[Any, Any, T]) -> T:
+def _wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     started: Future[Callable[[], object]] = Future()
+    ended: Future[T] = Future()
 
     async def cancellable() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -45,12 +46,19 @@ def _wait_in(pool: ThreadPoolExecutor, coroutine: Coroutine[Any, Any, T]) -> T:
         started.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
         return await coroutine
 
-    ended = pool.submit(lambda: asyncio.run(cancellable()))
+    def work() -> None:
+        try:
+            ended.set_result(asyncio.run(cancellable()))
+        except BaseException as error:
+            ended.set_exception(error)
+
+    thread = Thread(target=work, name="ugpt")
     try:
+        thread.start()
         return ended.result()
-    except BaseException:
+    except (KeyboardInterrupt, SystemExit):
+        # It may come before the coroutine has begun, which is cancelled then as it begins.
         if not ended.done():
-            cancel = started.result()
-            cancel()
+            started.add_done_callback(lambda cancel: cancel.result()())
             wait([ended])
         raise
