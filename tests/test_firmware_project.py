@@ -242,7 +242,7 @@ def idf() -> Path:
 def test_every_setting_is_known(idf: Path) -> None:
     kconfigs = [*idf.glob("components/**/Kconfig*"), idf / "Kconfig", *SOURCE.glob("Kconfig*")]
     known = set()
-    for path in kconfigs:
+    for path in filter(Path.is_file, kconfigs):
         known |= set(re.findall(r"^\s*(?:menu)?config (\w+)", path.read_text(), re.MULTILINE))
     for path in settings_files():
         for name in re.findall(r"^CONFIG_(\w+)=", path.read_text(), re.MULTILINE):
