@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.support.devices import listening_device
 from tests.support.faults import NoisySide, proxy_of
-from ugpt import Target, train
+from ugpt import Target, atrain
 from ugpt.errors import UgptError
 from ugpt.training.events import Event
 
@@ -52,7 +52,7 @@ async def run_once(
     ):
         started_s = time.monotonic()
         try:
-            await train(
+            await atrain(
                 NAMES, Target(line.address), path=run, steps=steps, save_every=save_every,
                 on_event=on_event,
             )  # fmt: skip

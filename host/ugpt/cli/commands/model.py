@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ...device.target import Target
+from ...models.errors import ModelFileError
 from ...models.image import ModelImage
 from ...models.reading import is_image, read_image_file, write_image_file
 from ...rpc.errors import BadStory, NoStory
@@ -97,6 +98,8 @@ def list_models(
     json: Json = False,
 ) -> None:
     """List the pretrained model on the board and the images in a folder."""
+    if not folder.is_dir():
+        raise ModelFileError(f"{folder} is not a folder.", "Name one that holds images of models.")
     files = sorted(each for each in folder.glob("*") if is_image(each))
     run(_list(files, Target(port, baud, no_reset), json))
 
