@@ -59,7 +59,7 @@ def plugged_in(monkeypatch: pytest.MonkeyPatch, *present: PortInfo) -> None:
 @pytest.mark.parametrize("named", [None, "/dev/ttyUSB0", "d7a2"])
 def test_a_target_follows_its_board(monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
     opened: list[str | None] = []
-    monkeypatch.setattr(Target, "connect", lambda target, **options: opened.append(target.port))
+    monkeypatch.setattr(Target, "connect", lambda target, *, at, **options: opened.append(at.port))
     target = FollowedTarget(Target(named))
     plugged_in(monkeypatch, MINE)
     target.connect()
@@ -71,12 +71,12 @@ def test_a_target_follows_its_board(monkeypatch: pytest.MonkeyPatch, named: str 
         target.connect()
     plugged_in(monkeypatch, GENERIC, moved(MINE))
     target.connect()
-    assert opened == [named, "/dev/ttyUSB1"]
+    assert opened == ["/dev/ttyUSB0", "/dev/ttyUSB1"]
 
 
 def test_a_run_of_the_virtual_device_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str | None] = []
-    monkeypatch.setattr(Target, "connect", lambda target, **options: opened.append(target.port))
+    monkeypatch.setattr(Target, "connect", lambda target, *, at, **options: opened.append(at.port))
     plugged_in(monkeypatch)
     targets = [FollowedTarget(Target()), FollowedTarget(Target(pace=True))]
     for target in targets:
@@ -84,7 +84,7 @@ def test_a_run_of_the_virtual_device_stays_there(monkeypatch: pytest.MonkeyPatch
     plugged_in(monkeypatch, MINE)
     for target in targets:
         target.connect()
-    assert opened == [None, None, VIRTUAL, VIRTUAL]
+    assert opened == [VIRTUAL] * 4
 
 
 def test_an_address_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
