@@ -55,8 +55,8 @@ class UgptError(Exception):
         return f"{self.message} {self.advice}".rstrip()
 
 
-def reason_of(error: OSError | ValueError) -> str:
-    """What the system says of a path, without the path."""
+def reason_of(error: Exception) -> str:
+    """What the system says of a path or a port, without naming it."""
     said = error.strerror if isinstance(error, OSError) else None
     return said or str(error) or type(error).__name__
 

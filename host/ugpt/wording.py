@@ -15,13 +15,13 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def command(*words: str | Path) -> str:
     """A command line of this program, such as `ugpt train --resume 'my runs/1'`."""
-    quoted = [_path(word) if isinstance(word, Path) else word for word in words]
+    quoted = [argument(word) if isinstance(word, Path) else word for word in words]
     if sys.platform == "win32":
         return subprocess.list2cmdline(["ugpt", *quoted])
     return shlex.join(["ugpt", *quoted])
 
 
-def _path(path: Path) -> str:
-    """A name that begins like an option, or like a home folder, is neither behind a folder."""
+def argument(path: Path) -> str:
+    """A path as a program takes it: behind a folder it is neither an option nor a home folder."""
     text = str(path)
     return f"./{text}" if text.startswith(("-", "~")) else text

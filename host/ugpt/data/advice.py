@@ -6,6 +6,8 @@ import shlex
 from itertools import count
 from pathlib import Path
 
+from ..wording import argument
+
 
 def converting(command: str, file: Path | None, suffix: str = ".txt") -> str:
     """`command` with its {file}, and a {new} file or {folder} beside it that does not exist yet.
@@ -23,9 +25,8 @@ def converting(command: str, file: Path | None, suffix: str = ".txt") -> str:
 
 
 def pasted(path: Path) -> str:
-    """A path as an argument in a shell: never taken for an option."""
-    text = str(path)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+    """A path as an argument in a shell."""
+    return shlex.quote(argument(path))
 
 
 def unused(path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..rpc.address import scheme_of
@@ -60,9 +60,9 @@ class Target:
             choice = Choice(choice.port, "; ".join(filter(None, (choice.reason, remark))))
         return choice
 
-    async def open_transport(self) -> Transport:
-        """Opens the port for its bytes alone."""
-        choice = self.choose()
+    async def open_transport(self, at: Choice | None = None) -> Transport:
+        """Opens the port for its bytes alone; `at` is one that has been chosen already."""
+        choice = at or self.choose()
         if choice.is_virtual:
             return await virtual.start(self.board, self.flash, pace=self.pace)
         match scheme_of(choice.port):
@@ -87,7 +87,7 @@ class Target:
         answers on it within `open_timeout_s`.
         """
         choice = at or self.choose()
-        transport = await replace(self, port=choice.port).open_transport()
+        transport = await self.open_transport(choice)
         link = Link(transport, window_limit=self.window, baud_limit=self.baud, on_log=on_log)
         try:
             hello = await link.open(open_timeout_s)

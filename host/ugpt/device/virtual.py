@@ -76,10 +76,9 @@ def kept_flash(board: str) -> tuple[Path, str]:
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
         where = getattr(error, "filename", None)
         of = f" ({where})" if where else ""
-        return IN_MEMORY, f"its flash is not kept: {reason}{of}"
+        return IN_MEMORY, f"its flash is not kept: {reason_of(error)}{of}"
     return file, ""
 
 

@@ -16,7 +16,7 @@ from ..device import virtual
 from ..device.compatibility import OWN_TABLE, Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
 from ..device.target import Target
-from ..errors import UgptError
+from ..errors import UgptError, reason_of
 from ..firmware.errors import ImageError
 from ..firmware.flash import Loader, environment_for, open_loader
 from ..rpc import baud as rates
@@ -104,8 +104,7 @@ def _examine_permissions(choice: Choice) -> Finding:
     except (FileNotFoundError, NotADirectoryError):
         return Finding(name, State.FAIL, f"there is no {path}", "`ugpt ports` lists the ports.")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        text = f"{path} cannot be looked at: {reason}"
+        text = f"{path} cannot be looked at: {reason_of(error)}"
         return Finding(name, State.FAIL, text, "`ugpt ports` lists the ports.")
     if os.access(path, os.R_OK | os.W_OK):
         return Finding(name, State.OK, f"{path} may be read and written")

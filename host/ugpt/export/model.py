@@ -10,7 +10,6 @@ import numpy as np
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Shape
 from ..runs.checkpoint import Checkpoint, Tensors
-from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..wording import command
 from .errors import ExportError
@@ -36,11 +35,7 @@ class TrainedModel:
                 f"{run.path} holds no weights: the run was not saved yet.",
                 f"Go on with it: {command('train', '--resume', run.path)}",
             )
-        if len(checkpoint.vocabulary) + 1 != shape.vocab_size:
-            raise RunError(
-                f"{run.path} is damaged: its checkpoint has the vocabulary of another model.",
-                "Restore the folder.",
-            )
+        run.require_own_vocabulary(checkpoint)
         return cls(shape, run.config.seed, checkpoint)
 
     @property

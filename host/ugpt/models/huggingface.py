@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import safetensors
 
+from ..errors import reason_of
 from .errors import ModelFileError
 from .model import LAYER_TENSORS, MOST_PER_DIMENSION, Floats, LanguageModel, LlamaShape
 from .sentencepiece import read_tokenizer_json
@@ -74,7 +75,7 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_bytes())
     except OSError as error:
-        raise ModelFileError(f"Cannot read {file}: {error.strerror}.") from None
+        raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.") from None
     except (ValueError, RecursionError):
         raise ModelFileError(f"{file} is no JSON.") from None
     if not isinstance(content, dict):
@@ -180,7 +181,7 @@ def _read_safetensors(file: Path) -> dict[str, Floats]:
         content = file.read_bytes()
     except OSError as error:
         advice = "" if file.name != _WEIGHTS else "Weights must be in the safetensors format."
-        raise ModelFileError(f"Cannot read {file}: {error.strerror}.", advice) from None
+        raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.", advice) from None
     try:
         entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import reason_of
 from .errors import ModelFileError
 from .model import LAYER_TENSORS, Floats, LanguageModel, LlamaShape, TokenPieces
 
@@ -66,7 +67,7 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"Cannot read {file}: {error.strerror}.") from None
+        raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.") from None
 
 
 def _layout(file: Path, content: bytes) -> _Layout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import reason_of
 from ..wording import command
 from .errors import ModelFileError
 from .huggingface import CONFIG, read_folder
@@ -31,7 +32,7 @@ def read_image_file(path: Path) -> ModelImage:
             raise ModelFileError(f"{path} is too large for an image of a model.")
         content = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"Cannot read {path}: {error.strerror}.") from None
+        raise ModelFileError(f"Cannot read {path}: {reason_of(error)}.") from None
     try:
         return read_image(content)
     except ModelFileError as error:
@@ -51,7 +52,7 @@ def write_image_file(image: ModelImage, path: Path) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ModelFileError(f"Cannot write {path}: {error.strerror}.") from None
+        raise ModelFileError(f"Cannot write {path}: {reason_of(error)}.") from None
 
 
 def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:

@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+from ..errors import reason_of
 from .errors import ModelFileError
 from .model import TokenPieces
 
@@ -32,7 +33,7 @@ def read_tokenizer_json(file: Path, bos: int, eos: int) -> TokenPieces:
         _require_blanks(file, content, pieces)
     except OSError as error:
         raise ModelFileError(
-            f"Cannot read {file}: {error.strerror}.",
+            f"Cannot read {file}: {reason_of(error)}.",
             "A tokenizer.model alone is not enough; save the tokenizer with transformers first.",
         ) from None
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):

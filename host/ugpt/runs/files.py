@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import reason_of
 from .errors import DiskFull, RunError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -143,7 +144,9 @@ def _sync_folder(folder: Path) -> None:
 
 def read_error(path: Path, error: OSError) -> RunError:
     """What to tell of a file that cannot be read."""
-    return RunError(f"{path} cannot be read: {_reason(error)}.", "Restore the file, or remove it.")
+    return RunError(
+        f"{path} cannot be read: {reason_of(error)}.", "Restore the file, or remove it."
+    )
 
 
 def write_error(path: Path, error: OSError) -> RunError:
@@ -151,7 +154,7 @@ def write_error(path: Path, error: OSError) -> RunError:
     if error.errno in _FULL:
         return DiskFull(f"{path} cannot be written: the disk is full.", "Make room, then resume.")
     return RunError(
-        f"{path} cannot be written ({_reason(error)}).", "Check the folder, or name another."
+        f"{path} cannot be written ({reason_of(error)}).", "Check the folder, or name another."
     )
 
 
@@ -165,14 +168,11 @@ def exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError) as error:
-        reason = _reason(error) if isinstance(error, OSError) else str(error)
-        raise RunError(f"{path} cannot be used: {reason}.", "Name another folder.") from None
+        raise RunError(
+            f"{path} cannot be used: {reason_of(error)}.", "Name another folder."
+        ) from None
     return True
 
 
 _LINK = "it is a symbolic link"
 _NO_FILE = "it is no plain file"
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -251,6 +251,14 @@ class Run:
         file = checkpoint_file(self.path, step)
         return read_checkpoint(file, matrices, self.config.recipe.total_steps)
 
+    def require_own_vocabulary(self, checkpoint: Checkpoint) -> None:
+        """Raises RunError if a checkpoint has not as many characters as the model of this run."""
+        if len(checkpoint.vocabulary) + 1 != self.config.shape.vocab_size:
+            raise RunError(
+                f"{self.path} is damaged: its checkpoint has the vocabulary of another model.",
+                "Restore the folder.",
+            )
+
     def read_parent(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint:
         """The checkpoint that this run began from. Raises RunError if it cannot be had."""
         file, parent = self.path / _PARENT, self.config.parent

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..errors import reason_of
 from ..rpc.messages import Shape
 from .checkpoint import peek_checkpoint
 from .config import RunConfig
@@ -142,7 +143,9 @@ def _subfolders(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        raise RunError(f"{folder} cannot be read: {error.strerror}.", "Check the folder.") from None
+        raise RunError(
+            f"{folder} cannot be read: {reason_of(error)}.", "Check the folder."
+        ) from None
 
 
 def _no_run(path: Path) -> tuple[RunState, str]:
@@ -150,7 +153,7 @@ def _no_run(path: Path) -> tuple[RunState, str]:
         with os.scandir(path) as entries:
             is_empty = next(entries, None) is None
     except OSError as error:
-        return RunState.DAMAGED, f"{path} cannot be read: {error.strerror}."
+        return RunState.DAMAGED, f"{path} cannot be read: {reason_of(error)}."
     if is_empty:
         return RunState.EMPTY, "There is nothing in it."
     return RunState.FOREIGN, f"It is no run: there is no {CONFIG_FILE} in it."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..errors import reason_of
 from .errors import RunError
 
 NAME = ".lock"
@@ -70,9 +71,9 @@ class FolderLock:
                 f"{self._folder} cannot be locked: its file system has no locks.",
                 "Keep the run on a local disk: --run DIR, or copy it there to resume it.",
             )
-        reason = error.strerror if isinstance(error, OSError) else str(error)
         return RunError(
-            f"{self._folder} cannot be written ({reason}).", "Check the folder, or name another."
+            f"{self._folder} cannot be written ({reason_of(error)}).",
+            "Check the folder, or name another.",
         )
 
 

@@ -33,11 +33,7 @@ def stored_model(run: Run, step: int | None = None) -> StoredModel:
         raise RunError(
             f"{run.path} holds no checkpoint yet.", "Resume the run, or wait until it is saved."
         )
-    if len(checkpoint.vocabulary) + 1 != config.shape.vocab_size:
-        raise RunError(
-            f"{run.path} is damaged: the vocabulary of its checkpoint is that of another model.",
-            "Restore the folder.",
-        )
+    run.require_own_vocabulary(checkpoint)
     return StoredModel(
         config.run_id, config.shape, config.recipe, checkpoint.vocabulary, checkpoint, run.path
     )
