@@ -209,6 +209,7 @@ async def test_a_text_beyond_the_flash_is_not_even_encoded(
     class Board:
         class hello:
             data_bytes = 1000
+            regions = (1, 1)
 
     monkeypatch.setattr(dataset_upload, "_encode", fail)
     (tmp_path / "t").write_text("anna\n" * 1000)

@@ -65,7 +65,6 @@ class Saver:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         if step not in (self._saved_step, 0, self._session.total_steps):
-            await device.pause()  # one that only waits for documents counts as training
             async with transfer_told(self._session.emit, Purpose.SAVE):
                 with contextlib.suppress(FlashFailed, NoRoom):
                     await device.save()
@@ -84,7 +83,6 @@ class Saver:
         The flash, which wears, is left for the checkpoints that are due.
         """
         if self._session.run.config.keep > 1 and step not in (0, self._session.total_steps):
-            await device.pause()
             with self.room_awaited():
                 await save_run(device, self._session, step)
 
