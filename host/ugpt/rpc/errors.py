@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ..errors import UgptError
+from ..errors import InvalidValue, UgptError
 from ..wording import counted
 from .boot_log import BootLog
 from .messages import ERRORS, ErrorCode
@@ -29,6 +29,10 @@ class PortNotFound(PortError):
     def __init__(self, port: str, reason: str, advice: str) -> None:
         super().__init__(f"Port {port} cannot be opened: {reason}.", advice)
         self.port = port
+
+
+class BadAddress(PortNotFound, InvalidValue):
+    """No port can have such an address."""
 
 
 class PortBusy(PortError):
@@ -83,7 +87,7 @@ class DeviceProgramError(PortError):
     """The program that runs as the virtual device is missing or ended on its own."""
 
 
-class WrongDeviceOption(DeviceProgramError):
+class WrongDeviceOption(DeviceProgramError, InvalidValue):
     """The virtual device cannot be what it was told to be."""
 
 
