@@ -15,6 +15,15 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+SIZE_MAX = 2**32 - 1
+"""What a device tells of a size in bytes that is as large or larger."""
+
+
+def size_in_bytes(size: int) -> str:
+    """Such as `1,024 bytes`."""
+    return counted(size, "byte") if size < SIZE_MAX else "at least 4 GiB"
+
+
 # Controls (ESC and the C1 set among them), halves of characters, ends of lines and paragraphs, and
 # what turns the direction of all that follows. Spaces of every width and joiners do no harm.
 ACTING = "\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u206f"

@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.in_process import Program
 from ugpt.view.cleaning import printable
-from ugpt.wording import argument, command, counted
+from ugpt.view.style import byte_count
+from ugpt.wording import argument, command, counted, size_in_bytes
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,21 @@ def test_an_advised_command_runs_when_it_is_pasted(shell: str, name: str, tmp_pa
 
 
 ECHO = "import os, sys; [sys.stdout.buffer.write(os.fsencode(a) + bytes(1)) for a in sys.argv[1:]]"
+
+
+def test_a_size_beyond_what_a_device_can_tell() -> None:
+    assert [size_in_bytes(size) for size in (1, 2**32 - 2)] == ["1 byte", "4,294,967,294 bytes"]
+    assert size_in_bytes(2**32 - 1) == "at least 4 GiB"
+    assert byte_count(2**32 - 1) == ">= 4 GiB"
+
+
+def test_more_texts_than_a_seed_has(ugpt: Program) -> None:
+    start = ("--start", "4294967295")
+    said = ugpt("sample", *start, "-n", "2", "--port", "/dev/absent", status=2).err
+    assert "--start 4294967295" in " ".join(said.split())
+    assert "/dev/absent" in ugpt("sample", *start, "-n", "1", "--port", "/dev/absent", status=1).err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
+def test_a_file_that_is_no_port(ugpt: Program) -> None:
+    assert "this is no serial port" in ugpt("info", "--port", "/dev/null", status=1).err

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import InvalidValue, UgptError
-from ..wording import counted
+from ..wording import counted, size_in_bytes
 from .boot_log import BootLog
 from .messages import ERRORS, ErrorCode
 
@@ -181,7 +181,7 @@ class DeviceError(UgptError):
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
         if detail and self.TEXT:
-            message = self.TEXT.format(size=counted(detail, "byte"))
+            message = self.TEXT.format(size=size_in_bytes(detail))
         super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail
