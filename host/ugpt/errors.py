@@ -34,13 +34,16 @@ UgptError
 |-- WouldOverwrite          something on a board that is nowhere else
 |-- ModelFileError          a pretrained model
 |-- ImageError              a firmware image
+|-- FleetError              many boards at once
+|   |-- NoBoards            none can be used
+|   `-- BadBoardsFile       a list of boards
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ExportError in `export.errors`,
-ModelFileError in `models.errors`, ImageError and ToolError in `firmware.errors`, OutputLost in
-`view.streams`.
+ModelFileError in `models.errors`, ImageError and ToolError in `firmware.errors`, FleetError in
+`fleet.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations
