@@ -128,6 +128,7 @@ class _Follower:
                 f"The run on the board needs a host: it stands after step {status.step:,}.",
                 f"Go on with it: {command('train', '--resume', self.run.path, *device.option)}",
             )
+        self.run.metrics.cut_at_gap(max(status.first_loss_step, 1))
         await self._show(device, status)
         await self._catch_up(device, None)
         step = self.run.metrics.step
