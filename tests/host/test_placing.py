@@ -14,11 +14,13 @@ from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import Device, DeviceState, ModelInfo, TensorKind
 from ugpt.data.dataset import Dataset
+from ugpt.device.results import Losses
 from ugpt.runs.checkpoint import weights_digest
-from ugpt.runs.config import Init
+from ugpt.runs.config import Extension, Init
 from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
 from ugpt.training.events import Event, Notice, Saved
+from ugpt.training.extension import extend
 from ugpt.training.guard import WouldOverwrite
 from ugpt.training.lifecycle import save_run
 from ugpt.training.restore import ResumePoint, place
@@ -132,6 +134,20 @@ async def test_numbers_are_compared_as_a_device_has_them(session: Session) -> No
     assert rounded != CONFIG.recipe.learning_rate
     board = ahead(replace(OWN, recipe=replace(CONFIG.recipe, learning_rate=rounded)))
     assert (await place(board, session)).step == 20
+
+
+async def test_what_a_device_is_ahead_is_kept_with_its_losses_before_an_extension(
+    session: Session, events: list[Event]
+) -> None:
+    board = ahead(OWN, saved_step=20)
+    board.losses.side_effect = lambda first: Losses(first, (2.5,) * min(21 - first, 8))
+    board.read_tensors.side_effect = lambda kind, progress: {
+        name: values.tobytes() for name, values in checkpoint(20).weights.items()
+    }
+    await extend(board, replace(session, extend_to=2 * CONFIG.recipe.total_steps))
+    assert session.run.metrics.losses.tolist() == [2.5] * 20
+    assert session.run.config.extensions == (Extension(20, CONFIG.recipe.total_steps),)
+    assert events[0] == Saved(20, on_device=True)
 
 
 async def test_a_missed_validation_is_told(session: Session, events: list[Event]) -> None:

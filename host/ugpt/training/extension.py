@@ -13,6 +13,7 @@ from ..device.client import Device
 from ..runs.errors import DamagedCheckpoint, RunError
 from .events import Notice
 from .lifecycle import save_run
+from .loss_history import pull_held_losses
 from .recipe import with_steps
 from .restore import held_step, place, read_newest
 from .session import Session
@@ -52,6 +53,7 @@ async def extend(device: Device, session: Session) -> None:
         point = await place(device, session)
         if point.step > step:
             step = point.step
+            await pull_held_losses(device, run, session.token_counts, step)
             await save_run(device, session, step)
     require_more(session)
     assert session.extend_to is not None
