@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import device_process, listening_device
 from tests.support.in_process import Program, program
-from tests.support.waiting import until
+from tests.support.waiting import happens, until
 from ugpt import DeviceState, Status
 from ugpt.device import virtual
 
@@ -181,6 +182,16 @@ async def test_restart_that_saves_first(cli: CommandLine, tmp_path: Path, names:
         assert again.step >= again.saved_step >= reached.step > reached.saved_step
 
 
+def is_free(flash: Path) -> bool:
+    """Whether no device uses a flash file."""
+    with flash.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_own_virtual_device_never_goes_back(
     cli: CommandLine, tmp_path: Path, names: Path, number: signal.Signals
@@ -199,12 +210,15 @@ def test_own_virtual_device_never_goes_back(
             attached.send_signal(number)
             lines = [line for line in attached.stdout if line.endswith("\n")]
             said = attached.stderr.read()
-        told = max((json.loads(line).get("step", 0) for line in lines), default=0)
+        steps = [json.loads(line).get("step", 0) for line in lines]
+        told = max(steps, default=started["step"] + 1000)
         if number != signal.SIGKILL:
             found = re.search(r"Left after step ([\d,]+);", said)
             assert found, said
             told = int(found[1].replace(",", ""))
         assert told > started["step"]
+        # After a kill it ends by itself, soon.
+        assert happens(lambda: is_free(tmp_path / "state" / "ugpt" / "virtual-esp32.flash"))
 
 
 def test_a_device_that_ends_before_the_first_step(

@@ -86,7 +86,7 @@ DEVICES: dict[str | None, AsyncMock] = {}
 def detached() -> AsyncMock:
     DEVICES["board"] = board = AsyncMock(spec=Device)
     board.status.return_value = DETACHED
-    board.option = ("--port", "board")
+    board.option, board.description = ("--port", "board"), "a board"
     return board
 
 
@@ -97,7 +97,7 @@ async def test_a_detached_run_is_saved_first(detached: AsyncMock) -> None:
 
 
 async def test_a_detached_run_that_cannot_be_saved_is_asked_for(detached: AsyncMock) -> None:
-    detached.save.side_effect = FlashFailed(ErrorCode.FLASH_FAILED, "", 0, "The flash is worn.")
+    detached.save.side_effect = FlashFailed(ErrorCode.FLASH_FAILED, "The flash is worn.")
     with pytest.raises(WouldOverwrite, match=r"after step 70, .* saved: The flash .* step 50"):
         await reset.restart(Connected("board"))
     detached.reset.assert_not_awaited()
