@@ -209,8 +209,8 @@ TEST(a_file_whose_making_was_cut_off_is_finished) {
     const std::string path = folder.file("flash");
     open(path);
     const std::vector<char> whole = content(path);
-    for (const std::size_t missing : {whole.size(), whole.size() - 1, std::size_t{8},
-                                      std::size_t{5}, std::size_t{1}}) {
+    for (const std::size_t missing :
+         {whole.size(), whole.size() - 1, std::size_t{8}, std::size_t{5}, std::size_t{1}}) {
         std::ofstream(path, std::ios::binary | std::ios::trunc)
             .write(whole.data(), static_cast<std::streamsize>(whole.size() - missing));
         const std::uint64_t number = open(path)->device_id();

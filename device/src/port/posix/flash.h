@@ -22,7 +22,8 @@ class FileFlash : public Flash {
     FileFlash& operator=(const FileFlash&) = delete;
 
     // Opens or creates the file; nullptr and a filled `error` if that fails, another device has it
-    // open, or it holds something else, which is left as it is. Without a path it is one in memory, which ends with the process.
+    // open, or it holds something else, which is left as it is. Without a path it is one in memory,
+    // which ends with the process.
     static std::unique_ptr<FileFlash> open(const std::string& path, std::string& error);
 
     // The device's own number, drawn when the file is made: what a MAC address is to a chip.
