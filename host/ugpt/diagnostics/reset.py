@@ -50,8 +50,8 @@ async def _keep(device: Device, may_overwrite: bool) -> None:
         raise WouldOverwrite(
             f"The device trains by itself (run {status.run_id:08x}) and stands after step "
             f"{status.step:,}, but it cannot be saved: {error.message}",
-            f"To go back to step {status.saved_step:,}: {command('reset', *device.option)} "
-            "--overwrite",
+            f"To go back to step {status.saved_step:,}: "
+            f"{command('reset', *device.option, '--overwrite')}",
         ) from None
 
 
