@@ -29,6 +29,7 @@ UgptError
 |   |-- NoRun               is none, or is not there
 |   |-- NewerRun            of a later version
 |   |-- DiskFull            has no room for a file
+|   |-- DamagedCheckpoint   has a checkpoint that is not what was written
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else

@@ -35,6 +35,15 @@ def test_folder_as_data(cli: CommandLine) -> None:
     assert "holds no texts" in cli.refused("train", ".")
 
 
+def test_a_file_of_the_user_as_flash(cli: CommandLine, tmp_path: Path) -> None:
+    novel = tmp_path / "novel.txt"
+    novel.write_text("It was a dark and stormy night.\n" * 100_000)
+    before = novel.read_bytes()
+    said = cli.refused("sim", "--flash", "novel.txt")
+    assert "novel.txt is neither empty nor the flash of a virtual device" in said
+    assert novel.read_bytes() == before
+
+
 def test_shape_that_does_not_divide(cli: CommandLine, names: Path, tmp_path: Path) -> None:
     said = cli.refused("train", names, "--n-embd", "18", "--run", "R", code=2)
     assert "--n-embd 16 or 20" in said

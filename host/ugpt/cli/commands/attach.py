@@ -41,8 +41,8 @@ EXAMPLES = [
 ]
 
 VIRTUAL_REMARK = (
-    "The virtual device ends with this command and goes on when it is used again; "
-    "for one that outlives it: ugpt sim"
+    "The virtual device saves the run, ends with this command, and goes on from there when it is "
+    "used again; for one that outlives it: ugpt sim"
 )
 
 FORGETFUL_REMARK = (
@@ -73,14 +73,14 @@ def command(
     try:
         ending = run(_attach(attachment, display))
     except typer.Exit:
-        if followed := attachment.run_followed:
+        if attachment.run_followed:
             again = command_line("attach", *target.option)
-            say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
+            say(f"Left after step {attachment.step:,}; the board goes on. Again: {again}")
             _remark_on_virtual(target)
         raise
     if ending is Following.PAUSED and (followed := attachment.run_followed):
         raise RunError(
-            f"The run was paused after step {followed.metrics.step:,}.",
+            f"The run was paused after step {attachment.step:,}.",
             "Go on with it: "
             + command_line("train", "--resume", followed.path, *target.option, "--detach"),
         )
