@@ -95,7 +95,7 @@ def test_python_of_a_page(page: str, tmp_path: Path) -> None:
         assert done.stdout
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/library.md", "docs/export.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md", "docs/export.md", "docs/runs.md"])
 def test_links_of_a_page_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())
     folder = (ROOT / page).parent

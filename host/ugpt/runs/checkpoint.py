@@ -21,7 +21,7 @@ from .files import opened, read_file
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
 
-_MOMENTS = ("first_moment", "second_moment")
+MOMENTS = ("first_moment", "second_moment")
 _VALUE_BYTES = 4
 _LENGTH_BYTES = 8  # of the header, before it
 _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
@@ -51,7 +51,7 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
     So is a digest of the whole file, in which its own place counts as zeros.
     """
     tensors = dict(checkpoint.weights)
-    for kind in _MOMENTS:
+    for kind in MOMENTS:
         moments: Tensors = getattr(checkpoint, kind)
         tensors |= {f"{kind}.{name}": values for name, values in moments.items()}
     metadata = {
@@ -78,12 +78,12 @@ def read_checkpoint(
     if content is None:
         return None
     try:
-        metadata = _require_whole(content)
+        metadata = require_whole(content)
         step, vocabulary = int(metadata["step"]), str(metadata["vocabulary"])
         tensors = safetensors.numpy.load(content)
         kinds = [
             {name: tensors[prefix + name] for name in matrices}
-            for prefix in ("", *(f"{kind}." for kind in _MOMENTS))
+            for prefix in ("", *(f"{kind}." for kind in MOMENTS))
         ]
     except (safetensors.SafetensorError, RecursionError, *_NONSENSE) as error:
         raise _damaged(file, str(error)) from None
@@ -107,7 +107,7 @@ def peek_checkpoint(file: Path) -> int | None:
             size = part.size_bytes
             content = part.read(0, size if size <= _PEEK_BYTES else _LENGTH_BYTES)
             if size <= _PEEK_BYTES:
-                return int(_require_whole(content)["step"])
+                return int(require_whole(content)["step"])
             end = _header_end(content)
             header = json.loads(
                 part.read(_LENGTH_BYTES, min(end, _HEADER_MAX_BYTES) - _LENGTH_BYTES)
@@ -122,10 +122,16 @@ def peek_checkpoint(file: Path) -> int | None:
         raise _damaged(file, str(error)) from None
 
 
-def _require_whole(content: bytes) -> dict[str, str]:
+def read_metadata(content: bytes) -> dict[str, str]:
+    """Of any safetensors file that is whole. Raises ValueError or such."""
+    header: dict[str, dict[str, str]] = json.loads(content[_LENGTH_BYTES : _header_end(content)])
+    return header.get("__metadata__", {})
+
+
+def require_whole(content: bytes) -> dict[str, str]:
     """The metadata, if the digest is that of the content. Raises ValueError or such, else."""
     end = _header_end(content)
-    metadata: dict[str, str] = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
+    metadata = read_metadata(content)
     places = list(_DIGEST.finditer(content, 0, end))
     # Files of version 0.1.0 have none. They hold nothing else than these, so that one whose name
     # was altered is no file of that version.

@@ -293,11 +293,12 @@ class Run:
 def read_config(path: Path) -> RunConfig:
     """Of the run in a folder. Raises NoRun, NewerRun or RunError if it cannot be had."""
     file = path / CONFIG_FILE
-    content = read_file(file, _CONFIG_MAX_BYTES)
+    is_file = exists(path) and path.is_file()
+    content = None if is_file else read_file(file, _CONFIG_MAX_BYTES)
     if content is None:
+        reason = "it is a file" if is_file else f"there is no {file.name} in it"
         raise NoRun(
-            f"{path} is not a run folder: there is no {file.name} in it.",
-            "Give the folder that `ugpt train` made.",
+            f"{path} is not a run folder: {reason}.", "Give the folder that `ugpt train` made."
         )
     try:
         return RunConfig.from_toml(content.decode())
