@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -231,10 +232,11 @@ def test_checkpoints_are_kept(target: ugpt.Target, tmp_path: Path) -> None:
 def test_a_run_begins_with_the_weights_of_another(
     run: ugpt.Run, target: ugpt.Target, tmp_path: Path, named: str
 ) -> None:
-    parent = {"run": run, "folder": run.path, "text": str(run.path)}[named]
+    forms: dict[str, ugpt.Run | Path | str]
+    forms = {"run": run, "folder": run.path, "text": str(run.path)}
     events: list[ugpt.events.Event] = []
     begun = ugpt.train(
-        NAMES, target, path=tmp_path / "run", steps=5, parent=parent, on_event=events.append
+        NAMES, target, path=tmp_path / "run", steps=5, parent=forms[named], on_event=events.append
     )
     assert begun.config.parent is not None
     assert begun.config.parent.run_id == run.config.run_id
@@ -248,13 +250,14 @@ def test_a_run_begins_with_the_weights_of_another(
 def test_other_shapes_than_that_of_the_parent(run: ugpt.Run, tmp_path: Path) -> None:
     same = ugpt.train(NAMES, "virtual", path=tmp_path / "a", steps=1, parent=run, n_embd=16)
     assert same.config.shape == run.config.shape
-    for other, said in (
+    others: list[tuple[dict[str, Any], str]] = [
         ({"n_embd": 8}, "The width of run is 16"),
         ({"block_size": 8}, "The context of run is 16"),
         ({"init": ugpt.Init.MICROGPT}, "The weights come from run"),
-    ):
+    ]
+    for other, said in others:
         with pytest.raises(ugpt.UgptError, match=said):
-            ugpt.train(NAMES, "virtual", path=tmp_path / "b", parent=run, **other)  # type: ignore[arg-type]
+            ugpt.train(NAMES, "virtual", path=tmp_path / "b", parent=run, **other)
     assert not (tmp_path / "b").exists()
 
 
