@@ -167,7 +167,9 @@ def test_an_exported_file_is_the_way_back(
     assert on_board(cli, port)[1] == first
     cli("reset", "--port", port)
     assert on_board(cli, port)[1] == first
-    said = cli("load", file, "--port", port)
+    done = cli.finished("load", file, "--port", port)
+    said = done.stdout
+    assert f"ugpt sample -n 20 --port {port}" in done.stderr
     assert f"{file} after 60 steps: " in said
     assert "holds it already" in said
     assert was in said

@@ -180,6 +180,10 @@ def test_the_best_of_those_that_were_evaluated_stays(cli: CommandLine, tmp_path:
     assert another["weights_sha256"] not in (loaded["weights_sha256"], digest(tmp_path / "R"))
     assert shown(cli, "--run", "R") == end
     assert "no checkpoint of step 500" in cli.refused("load", "R", "--step", "500")
+    # The advice is about what has been loaded, and --run would mean the newest.
+    said = cli.finished("load", "R", "--step", "900").stderr
+    assert "--run" not in said.split("Let it write:")[1]
+    assert "sample --run R -n 20" in cli.finished("load", "R").stderr
     # What was kept on the way is what a run of so many steps ends with.
     cli(
         "train", text, "--steps", str(best), "--run", "short", "--holdout", "2",
