@@ -68,7 +68,13 @@ async def find_members(
     Raises NoBoards if no board is left, and what `places` raises.
     """
     found = places(ports, boards_file, virtual=virtual, pace=pace, folder=folder)
-    answers = await ask_each(found, _hello)
+    return membership(found, await ask_each(found, _hello), any_firmware=any_firmware)
+
+
+def membership(
+    found: Sequence[Place], answers: Sequence[Hello | UgptError], *, any_firmware: bool = False
+) -> Membership:
+    """Who is there, by what was answered at each place. Raises NoBoards if nobody is."""
     members: dict[str | int, Member] = {}
     left_out: list[LeftOut] = []
     for place, answer in zip(found, answers, strict=True):
