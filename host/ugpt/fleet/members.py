@@ -86,8 +86,10 @@ def membership(
             member = Member(board_name(place, answer), place.target, answer)
             members.setdefault(board_key(place, answer), member)
     if not members:
-        raise _no_boards(left_out)
-    return Membership(tuple(sorted(members.values(), key=name_order)), tuple(left_out))
+        raise no_boards(left_out)
+    return Membership(
+        tuple(sorted(members.values(), key=lambda member: name_order(member.name))), tuple(left_out)
+    )
 
 
 def board_name(place: Place, hello: Hello) -> str:
@@ -104,11 +106,9 @@ def board_key(place: Place, hello: Hello) -> str | int:
     return place.where if place.target.flash is not None else hello.device_id or place.where
 
 
-def name_order(member: Member) -> tuple[str | int, ...]:
-    """Sorts by name, numbers in it by size."""
-    return tuple(
-        int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(member.name))
-    )
+def name_order(name: str) -> tuple[str | int, ...]:
+    """Sorts names, numbers in them by size."""
+    return tuple(int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(name)))
 
 
 async def _hello(device: Device) -> Hello:
@@ -127,7 +127,8 @@ def _other_firmware(place: Place, hello: Hello) -> str:
     )
 
 
-def _no_boards(left_out: Sequence[LeftOut]) -> NoBoards:
+def no_boards(left_out: Sequence[LeftOut]) -> NoBoards:
+    """There is nothing at all, or everything is left out."""
     if not left_out:
         return NoBoards(
             "No board is plugged in, and none is named.",

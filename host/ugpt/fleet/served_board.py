@@ -7,6 +7,7 @@ and one that is plugged in again is found wherever it is.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -67,8 +68,11 @@ class ServedBoard:
                 self._welcome, at.host, at.port, limit=2**14, backlog=_BACKLOG
             )
         except OSError as error:
+            # asyncio puts a sentence of its own in the place of the system's.
+            taken = error.errno == errno.EADDRINUSE
+            reason = "another program listens there" if taken else reason_of(error)
             raise CannotListen(
-                f"{self.name} cannot be offered at {at}: {reason_of(error)}.",
+                f"{self.name} cannot be offered at {at}: {reason}.",
                 "Choose other ports: --listen 127.0.0.1:PORT",
             ) from error
         return Address(at.host, self._server.sockets[0].getsockname()[1])
