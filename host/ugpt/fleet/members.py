@@ -17,7 +17,7 @@ from .asking import ask_each
 from .errors import NoBoards
 from .places import Place, places
 
-_DIGITS = re.compile(r"(\d+)")
+_NUMBERED = re.compile(r"(.*\D)([0-9]{1,4})")
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,10 @@ def board_key(place: Place, hello: Hello) -> str | int:
     return place.where if place.target.flash is not None else hello.device_id or place.where
 
 
-def name_order(name: str) -> tuple[str | int, ...]:
-    """Sorts names, numbers in them by size."""
-    return tuple(int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(name)))
+def name_order(name: str) -> tuple[str, int]:
+    """Sorts names, `virtual-2` before `virtual-10`."""
+    numbered = _NUMBERED.fullmatch(name)
+    return (numbered[1], int(numbered[2])) if numbered else (name, 0)
 
 
 async def _hello(device: Device) -> Hello:
