@@ -3,6 +3,7 @@
 UgptError
 |-- PortError               the bytes cannot flow
 |   |-- PortNotFound
+|   |   `-- BadAddress
 |   |-- PortBusy
 |   |-- PortPermission
 |   |-- PortLost
@@ -19,7 +20,9 @@ UgptError
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
 |   `-- DocumentGap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, RunMismatch, BadData,
 |       HandshakeRequired, NoStory, BadStory, LongPrompt
-|-- InvalidValue            a value that no device could accept
+|-- InvalidValue            a value that is wrong whatever files and devices there are
+|   |-- UnfitValue          not in itself, but for this file or this device
+|   `-- BadAddress, WrongDeviceOption
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
@@ -66,4 +69,8 @@ def reason_of(error: Exception) -> str:
 
 
 class InvalidValue(UgptError):
-    """A value lies outside the range of the protocol; nothing was sent."""
+    """A value cannot be, whatever files and devices there are; nothing was begun."""
+
+
+class UnfitValue(InvalidValue):
+    """A value that could be, but not with this file or this device."""

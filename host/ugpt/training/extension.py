@@ -20,7 +20,7 @@ from .session import Session
 def require_more(session: Session) -> None:
     """Raises RunError if the run is to end before a step that is done.
 
-    Raises InvalidValue if it cannot have so many steps.
+    Raises UnfitValue if it cannot have so many steps.
     """
     wanted, run = session.extend_to, session.run
     if wanted is None:

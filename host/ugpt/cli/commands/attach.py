@@ -7,7 +7,6 @@ board keeps training.
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -75,7 +74,7 @@ def command(
         ending = run(_attach(attachment, display))
     except typer.Exit:
         if followed := attachment.run_followed:
-            again = _attach_again(target)
+            again = command_line("attach", *target.option)
             say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
             _remark_on_virtual(target)
         raise
@@ -92,8 +91,8 @@ def say_detached(started: Detached, target: Target) -> None:
     out = console()
     out.tell(f"started on {started.device}")
     out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    folder = "" if started.remembered else f" --run {shlex.quote(str(started.run))}"
-    out.tell(pasteable(f"watch it: {_attach_again(target)}{folder}"))
+    folder = () if started.remembered else ("--run", started.run)
+    out.tell(pasteable(f"watch it: {command_line('attach', *target.option, *folder)}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
@@ -127,10 +126,6 @@ def _open(
         )
     dataset = load_dataset(run, data, "ugpt attach --data FILE")
     return Session(run, dataset, emit, may_move=may_move)
-
-
-def _attach_again(target: Target) -> str:
-    return command_line("attach", *target.option)
 
 
 def _remark_on_virtual(target: Target) -> None:
