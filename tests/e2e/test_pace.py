@@ -82,14 +82,14 @@ def test_a_board_keeps_its_own_pace(
     cli: CommandLine, tmp_path: Path, names: Path, command: tuple[str, ...]
 ) -> None:
     words = [str(names) if word == "FILE" else word for word in command]
-    said = cli.refused(*words, "--pace", "--port", "/dev/ttyUSB0")
+    said = cli.refused(*words, "--pace", "--port", "/dev/ttyUSB0", code=2)
     assert "--pace is for the virtual device, and --port /dev/ttyUSB0 names another one" in said
     assert not (tmp_path / "R").exists()
 
 
 def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
     for command in (("sim", "--pace"), ("plan",), ("data", "check", "names")):
-        said = cli.refused(*command, "--board", "pdp11")
+        said = cli.refused(*command, "--board", "pdp11", code=2)
         assert (
             said
             == "error: There is no board 'pdp11'; there are: esp32 esp32s3 esp32s3-psram esp32c3."
@@ -97,7 +97,8 @@ def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
 
 
 def test_a_board_of_unknown_speed_keeps_no_pace(cli: CommandLine, tmp_path: Path) -> None:
-    said = cli.refused("sim", "--pace", "--board", "esp32c3", "--flash", tmp_path / "flash")
+    command = ("sim", "--pace", "--board", "esp32c3", "--flash", tmp_path / "flash")
+    said = cli.refused(*command, code=2)
     assert "Nothing is known of the speed of a board 'esp32c3'" in said
 
 

@@ -127,8 +127,8 @@ SaveEvery = Annotated[
     SavePeriod,
     typer.Option(
         help="Save a checkpoint in the run folder and in the flash of the board this often: a "
-        "time, a number of steps, or `never` for the end only. A kill or a power cut costs what "
-        "came after it.",
+        "time, a number of steps, or `never` (also 0) for the end only. A kill or a power "
+        "cut costs what came after it.",
         parser=_save_period,
         metavar="30s|2m|5000|never",
     ),

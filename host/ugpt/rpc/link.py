@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from ..errors import InvalidValue, UgptError
+from ..errors import UgptError, UnfitValue
 from ..wording import counted
 from . import baud, codec, envelope, messages
 from .boot_log import BootLog
@@ -189,7 +189,7 @@ class Link:
         body = envelope.encode_request(number, call)
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
-            raise InvalidValue(
+            raise UnfitValue(
                 f"The request {call.method.name} takes {counted(len(body), 'byte')}, "
                 f"the device {limit}."
             )

@@ -16,7 +16,7 @@ from ...runs.errors import RunError
 from ...runs.folder import Run
 from ...runs.kept_checkpoints import best_step, kept_checkpoints
 from ...runs.metrics import STEPS_MAX
-from ...runs.naming import find_folder
+from ...runs.naming import address_of, find_folder
 from ...training.load import Loaded
 from ...training.stored_model import StoredModel, stored_model
 from ...view.output import console, pasteable, print_json, say
@@ -84,7 +84,9 @@ def command(
     console().tell(f"weights sha256 {loaded.weights_sha256}, as the device computes it")
     if not loaded.in_flash:
         say("It is in memory only, and gone when the device restarts.")
-    say(f"Let it write: {pasteable(command_line('sample', '-n', '20', *target.option))}")
+    # With --run it works also with a virtual device that forgets all when a command ends.
+    words = ("sample", "--run", address_of(run.path), "-n", "20", *target.option)
+    say(f"Let it write: {pasteable(command_line(*words))}")
 
 
 async def _load(target: Target, model: StoredModel, may_overwrite: bool) -> tuple[str, Loaded]:
