@@ -23,7 +23,7 @@ from .files import opened, read_file
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
 
-_MOMENTS = ("first_moment", "second_moment")
+MOMENTS = ("first_moment", "second_moment")
 _VALUE_BYTES = 4
 _LENGTH_BYTES = 8  # of the header, before it
 _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
@@ -56,7 +56,7 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
     So is a digest of the whole file, in which its own place counts as zeros.
     """
     tensors = dict(checkpoint.weights)
-    for kind in _MOMENTS:
+    for kind in MOMENTS:
         moments: Tensors = getattr(checkpoint, kind)
         tensors |= {f"{kind}.{name}": values for name, values in moments.items()}
     metadata = {
@@ -82,14 +82,15 @@ def read_checkpoint(
     content = read_file(file, 3 * _VALUE_BYTES * parameters + _HEADER_MAX_BYTES)
     if content is None:
         return None
-    metadata = _require_whole(file, content)
+    with _blamed(file):
+        metadata = require_whole(content)
     with _meaning(file, "it does not say its step and its characters"):
         step, vocabulary = int(metadata["step"]), str(metadata["vocabulary"])
     with _meaning(file, "it does not hold the tensors of the model"):
         tensors = safetensors.numpy.load(content)
         kinds = [
             {name: tensors[prefix + name] for name in matrices}
-            for prefix in ("", *(f"{kind}." for kind in _MOMENTS))
+            for prefix in ("", *(f"{kind}." for kind in MOMENTS))
         ]
     for kind in kinds:
         for name, values in kind.items():
@@ -111,34 +112,38 @@ def peek_checkpoint(file: Path) -> int | None:
             size = part.size_bytes
             content = part.read(0, size if size <= _PEEK_BYTES else _LENGTH_BYTES)
             if size <= _PEEK_BYTES:
-                metadata = _require_whole(file, content)
+                with _blamed(file):
+                    metadata = require_whole(content)
             else:
                 end = min(_header_end(content), _HEADER_MAX_BYTES)
                 content += part.read(_LENGTH_BYTES, end - _LENGTH_BYTES)
-                metadata = _read_metadata(file, content, size)
+                with _blamed(file):
+                    metadata = read_metadata(content, size)
     except FileNotFoundError:
         return None
     with _meaning(file, "it does not say its step"):
         return int(metadata["step"])
 
 
-def _read_metadata(file: Path, content: bytes, size_bytes: int) -> dict[str, Any]:
-    """Of a file of that size, whose header is in `content`. Raises DamagedCheckpoint."""
+def read_metadata(content: bytes, size_bytes: int) -> dict[str, str]:
+    """Of a safetensors file of that size, whose header is in `content`. Raises ValueError."""
     if not content:
-        raise _damaged(file, "it is empty")
+        raise ValueError("it is empty")
     end = _header_end(content)
-    with _meaning(file, "its header cannot be read"):
+    try:
         header = json.loads(content[_LENGTH_BYTES:end])
-        metadata: dict[str, Any] = dict(header.pop("__metadata__"))
+        metadata: dict[str, str] = dict(header.pop("__metadata__", {}))
         length_bytes = end + max(each["data_offsets"][1] for each in header.values())
+    except _NONSENSE:
+        raise ValueError("its header cannot be read") from None
     if length_bytes != size_bytes:
-        raise _damaged(file, f"it is {'cut off' if size_bytes < length_bytes else 'too long'}")
+        raise ValueError(f"it is {'cut off' if size_bytes < length_bytes else 'too long'}")
     return metadata
 
 
-def _require_whole(file: Path, content: bytes) -> dict[str, Any]:
-    """The metadata, if the digest is that of the content. Raises DamagedCheckpoint."""
-    metadata = _read_metadata(file, content, len(content))
+def require_whole(content: bytes) -> dict[str, str]:
+    """The metadata, if the digest is that of the content. Raises ValueError with the reason."""
+    metadata = read_metadata(content, len(content))
     end = _header_end(content)
     places = list(_DIGEST.finditer(content, 0, end))
     # Files of version 0.1.0 have none. They hold nothing else than these, so that one whose name
@@ -146,10 +151,10 @@ def _require_whole(file: Path, content: bytes) -> dict[str, Any]:
     if not places and metadata.keys() == _METADATA_OF_0_1_0:
         return metadata
     if len(places) != 1:
-        raise _damaged(file, "its digest is missing")
+        raise ValueError("its digest is missing")
     blank = _with_digest(content, places[0], _NO_DIGEST.encode())
     if hashlib.sha256(blank).hexdigest().encode() != places[0]["digest"]:
-        raise _damaged(file, "its digest is that of other values")
+        raise ValueError("its digest is that of other values")
     return metadata
 
 
@@ -167,6 +172,15 @@ def weights_digest(weights: Tensors) -> str:
     for values in weights.values():
         digest.update(values.astype("<f4").tobytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def _blamed(file: Path) -> Iterator[None]:
+    """Within the block a ValueError says what is wrong with the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise _damaged(file, str(error)) from None
 
 
 @contextmanager
