@@ -22,10 +22,8 @@ bool has_long_piece(const engine::Vocabulary& vocabulary) {
 
 }  // namespace
 
-Writer::Writer(port::Platform& platform, port::Flash& flash, port::Helper* helper)
-    : platform_(platform), flash_(flash), team_([&]() -> engine::Helper* {
-          return helper == nullptr ? nullptr : &helper_.emplace(*helper);
-      }()) {}
+Writer::Writer(port::Platform& platform, port::Flash& flash, engine::Team& team)
+    : platform_(platform), flash_(flash), team_(team) {}
 
 // Most of the time goes into the checksums of all of it.
 CallError Writer::open() {
