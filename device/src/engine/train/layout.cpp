@@ -31,7 +31,7 @@ std::uint16_t rows_of_piece(const Sizes& sizes, std::uint64_t rows, std::uint64_
 // Rows of a matrix whose gradient is computed and applied in a piece. Two cores never write to the
 // same word.
 std::size_t rows_of_update(const Sizes& sizes, std::size_t rows, std::size_t cols) {
-    constexpr std::size_t kLeastWeights = 64;
+    constexpr std::size_t kLeastWeights = 128;
     const std::size_t together = values_in_words(sizes.moments);
     const std::size_t unit = together / std::gcd(together, cols);
     const auto pieces = 2 * static_cast<std::size_t>(sizes.cores);

@@ -13,7 +13,7 @@ from ...rpc.address import parse_listen
 from ...rpc.transport import ended_error
 from ...view.output import console, say
 from ...view.streams import OutputLost
-from ..options import Board, Flash, Pace, run_until_interrupted
+from ..options import Board, Flash, Pace, Threads, run_until_interrupted
 
 EXAMPLES = [
     "ugpt sim",
@@ -36,6 +36,7 @@ def command(
     board: Board = "esp32",
     flash: Flash = None,
     pace: Pace = False,
+    threads: Threads = 1,
 ) -> None:
     if pty and listen is not None:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
@@ -45,7 +46,7 @@ def command(
         if remark:
             say(f"The device forgets all when it ends: {remark}.")
     # However this process ends, the device is not left behind, holding its port and its flash.
-    arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
+    arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace, threads)
     if listen and not virtual.is_loopback(listen.rpartition(":")[0]):
         say(f"Whoever reaches {listen} can use this device: it asks for no password.")
     run_until_interrupted(
