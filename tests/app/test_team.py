@@ -1,4 +1,4 @@
-"""The work of several cores without a data race: stories and training under the thread sanitizer."""
+"""Several cores without a data race: stories and training under the thread sanitizer."""
 
 from __future__ import annotations
 

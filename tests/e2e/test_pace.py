@@ -82,14 +82,14 @@ def test_a_board_keeps_its_own_pace(
     cli: CommandLine, tmp_path: Path, names: Path, command: tuple[str, ...]
 ) -> None:
     words = [str(names) if word == "FILE" else word for word in command]
-    said = cli.refused(*words, "--pace", "--port", "/dev/ttyUSB0")
+    said = cli.refused(*words, "--pace", "--port", "/dev/ttyUSB0", code=2)
     assert "--pace is for the virtual device, and --port /dev/ttyUSB0 names another one" in said
     assert not (tmp_path / "R").exists()
 
 
 def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
     for command in (("sim", "--pace"), ("plan",), ("data", "check", "names")):
-        said = cli.refused(*command, "--board", "pdp11")
+        said = cli.refused(*command, "--board", "pdp11", code=2)
         assert said == "error: There is no board 'pdp11'; there are: esp32."
 
 

@@ -48,6 +48,9 @@ TAKES_A_PATH = {
     "model info FILE": ["model", "info"],
     "model list_models FILE": ["model", "list"],
     "model push FILE": ["model", "push"],
+    "boards --boards": ["boards", "--boards"],
+    "serve --boards": ["serve", "--boards"],
+    "serve --port": ["serve", "--port"],
 }
 READ_AFTER_A_MODEL = {"model push --tokenizer", "model convert FILE", "model convert --tokenizer"}
 

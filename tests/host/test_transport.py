@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import pty
 import signal
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.virtual_time import push, pushed, settle
-from ugpt.device import Target, virtual
+from ugpt.device import virtual
+from ugpt.device.target import Target
 from ugpt.errors import InvalidValue
 from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
+from ugpt.rpc.holders import Holder
 from ugpt.rpc.transport import (
     CLOSE_TIMEOUT_S,
     Transport,
@@ -286,3 +289,11 @@ def test_a_flash_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DeviceProgramError, match=r"cannot be kept at .*--flash"):
         virtual.command("esp32", tmp_path / "file" / "board.flash")
+
+
+def test_a_virtual_device_does_not_hold_its_own_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Holder(7, "ugpt-device"), Holder(8, "miniterm")]
+    monkeypatch.setattr("ugpt.rpc.transport.holders_of", lambda port: found)
+    busy = open_error("/dev/pts/7", OSError(errno.EBUSY, "busy"))
+    assert isinstance(busy, PortBusy)
+    assert busy.holder == "miniterm (process 8)"

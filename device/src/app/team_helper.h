@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "engine/team.h"
+#include "engine/engine.h"
 #include "port/port.h"
 
 namespace ugpt::app {

@@ -223,6 +223,11 @@ base::Sha256::Digest Trainer::digest() {
     return weights_digest(model_, results_.values);
 }
 
+void Trainer::keep_run() {
+    // Any other model may be one that a host has not made whole yet.
+    if (run_.source == store::Source::flash && training() && !in_flash_) (void)save();
+}
+
 rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
     if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
     if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;

@@ -59,6 +59,8 @@ class Trainer {
                          bool gradient_norm);
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
+    // Before the end of a process: a run that needs no host goes on from here at the next start.
+    void keep_run();
     // A host has these weights in a run folder. Refused if they are not those in memory.
     rpc::ErrorCode weights_saved(std::uint32_t step, std::span<const std::uint8_t> digest);
     // To be told of every change that does not come through the methods here.

@@ -158,7 +158,7 @@ std::string_view Writer::text_of(std::uint32_t number, char& byte) const {
 
 std::uint32_t Writer::read(std::uint32_t first, std::span<char> out, std::size_t& size) const {
     size = 0;
-    std::uint32_t next = std::max(first, 1u);
+    std::uint32_t next = std::max<std::uint32_t>(first, 1u);
     for (; next < count_; ++next) {
         char byte = 0;
         const std::string_view text = text_of(next, byte);

@@ -124,6 +124,7 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     platform->stop();
     link.join();
     trainer.join();
+    if (!lives_again) device->keep_run();
     return lives_again;
 }
 

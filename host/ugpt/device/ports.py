@@ -11,7 +11,7 @@ from serial.tools import list_ports as pyserial_ports
 
 from ..errors import InvalidValue
 from ..rpc.address import parse_url, scheme_of
-from ..rpc.errors import PortNotFound, SeveralPorts
+from ..rpc.errors import BadAddress, SeveralPorts
 
 VIRTUAL = "virtual"
 """The name of the virtual device if a port is asked for."""
@@ -97,7 +97,7 @@ def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Ch
 
     A port is named by its path, by a link to it, by the serial number of its USB chip, or by an
     address. `ports` replaces the ports of this computer. Raises SeveralPorts if the choice is the
-    user's, and PortNotFound for an address that is none.
+    user's, and BadAddress for an address that is none.
     """
     if port is not None:
         return _named_port(port, ports)
@@ -112,7 +112,7 @@ def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Ch
 def _named_port(port: str, ports: Sequence[PortInfo] | None) -> Choice:
     if scheme := scheme_of(port):
         if scheme not in SCHEMES:
-            raise PortNotFound(
+            raise BadAddress(
                 port,
                 f"{scheme}:// is not supported",
                 f"A port elsewhere is {' or '.join(f'{name}://HOST:PORT' for name in SCHEMES)}.",

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, UnfitValue
 from ..rpc import messages
 from ..rpc.errors import BadParams, DoesNotFit
 from ..rpc.link import Link, LinkSession
@@ -101,10 +101,10 @@ async def begin_text(link: Link | LinkSession, wish: TextWish) -> StoryText:
     except BadParams as error:
         if not error.detail:
             raise
-        raise InvalidValue(
+        raise UnfitValue(
             f"The model was trained for texts of {counted(error.detail, 'token')}, not of "
             f"{wish.context:,}.",
             f"Give --context {error.detail} at most.",
         ) from error
     except DoesNotFit as error:
-        raise InvalidValue(error.message, "Give a smaller --context.") from error
+        raise UnfitValue(error.message, "Give a smaller --context.") from error

@@ -63,8 +63,7 @@ class Target:
     def choose(self) -> Choice:
         """The port to open.
 
-        Raises SeveralPorts if the choice is the user's, and PortNotFound for an address that is
-        none.
+        Raises SeveralPorts if the choice is the user's, and BadAddress for an address that is none.
         """
         choice = choose_port(VIRTUAL if self._needs_virtual else self.port)
         if choice.is_virtual and self.flash is None:

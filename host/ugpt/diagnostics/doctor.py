@@ -124,7 +124,7 @@ def _examine_holders(choice: Choice) -> Finding:
     listed = ", ".join(map(str, found))
     advice = "Close it, or stop the service: ModemManager and brltty take serial ports to try them."
     # A virtual device keeps the far end of its pseudo-terminal open too.
-    if all(holder.program == "ugpt-device" for holder in found):
+    if all(holder.program == holders.VIRTUAL_PROGRAM for holder in found):
         return Finding(name, State.OK, f"none but the virtual device itself, {listed}")
     return Finding(name, State.FAIL, f"the port is held by {listed}", advice)
 

@@ -74,6 +74,11 @@ class Attachment:
         """The run on the board, once it is known."""
         return self._follower.run if self._follower else None
 
+    @property
+    def step(self) -> int:
+        """How many steps the board had completed when it was looked at last."""
+        return self._follower.step if self._follower else 0
+
     async def run(self) -> Following:
         """Follows to the last step. Raises UgptError if that is not possible."""
         with contextlib.ExitStack() as self._held:
@@ -120,6 +125,7 @@ class _Follower:
         self._wishes = wishes
         self._total_steps = session.total_steps
         self._shown = False
+        self.step = 0
 
     async def follow(self, device: Device) -> Following:
         status = await self._look(device)
@@ -128,6 +134,7 @@ class _Follower:
                 f"The run on the board needs a host: it stands after step {status.step:,}.",
                 f"Go on with it: {command('train', '--resume', self.run.path, *device.option)}",
             )
+        self.run.metrics.cut_at_gap(max(status.first_loss_step, 1))
         await self._show(device, status)
         await self._catch_up(device, None)
         step = self.run.metrics.step
@@ -218,6 +225,7 @@ class _Follower:
                 "Attach again to follow that one.",
             )
         require_sound(status, self._total_steps)
+        self.step = status.step
         return status
 
 

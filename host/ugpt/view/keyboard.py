@@ -11,6 +11,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
+from .capability import in_foreground
+
 
 class Key(Enum):
     """What a key means, by its character."""
@@ -47,7 +49,10 @@ def _key_of(character: str) -> Key:
 
 
 class Keyboard(Protocol):
-    """Tells each key between `start` and `stop`; both may be repeated."""
+    """Tells each key between `start` and `stop`; both may be repeated.
+
+    A `start` more sets the modes again that another program may have changed.
+    """
 
     def start(self) -> None: ...
 
@@ -125,18 +130,20 @@ class TerminalKeyboard:
         import termios
         import tty
 
-        if self._file is not None or sys.__stdin__ is None or not sys.__stdin__.isatty():
+        if sys.__stdin__ is None or not sys.__stdin__.isatty():
             return
         file = sys.__stdin__.fileno()
         try:
-            self._before = termios.tcgetattr(file)
+            if self._file is None:
+                self._before = termios.tcgetattr(file)
             tty.setcbreak(file, termios.TCSADRAIN)
             changed: list[Any] = termios.tcgetattr(file)
             changed[0] &= ~termios.IXON  # Ctrl-S would stop the output, and so the training
             termios.tcsetattr(file, termios.TCSADRAIN, changed)
         except (termios.error, OSError):
             return
-        asyncio.get_running_loop().add_reader(file, self._read)
+        if self._file is None:
+            asyncio.get_running_loop().add_reader(file, self._read)
         self._file = file
 
     def stop(self) -> None:
@@ -146,12 +153,16 @@ class TerminalKeyboard:
 
         file, self._file = self._file, None
         self._unlisten(file)
+        if not in_foreground():
+            return  # a shell has the terminal, in modes of its own, and who changes them is stopped
         with contextlib.suppress(termios.error, OSError):  # the terminal is gone
             # What was typed for the dashboard is not meant for the shell.
             termios.tcsetattr(file, termios.TCSAFLUSH, self._before)
 
     def _read(self) -> None:
         assert self._file is not None
+        if not in_foreground():
+            return  # the key is for somebody else, and who reads it is stopped
         try:
             data = os.read(self._file, _READ_BYTES)
         except BlockingIOError:

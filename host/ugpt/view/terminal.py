@@ -99,6 +99,7 @@ class Takeover:
 
     def enter(self) -> None:
         if self._live is not None:
+            self._keyboard.start()  # a shell may have been here
             return
         atexit.register(self.leave)
         self._writes.divert()

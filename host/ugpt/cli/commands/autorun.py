@@ -1,13 +1,12 @@
 """Enable or disable autorun: the board writes texts from power-up.
 
-With `--console` it writes the stories whose beginning somebody types, with the pretrained model.
-`ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. The setting is stored in
-the flash of the board.
+`ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. With `--console` it
+writes the stories whose beginning somebody types at a serial terminal, with the pretrained model;
+`ugpt monitor` shows only. The setting is stored in the flash of the board.
 """
 
 from __future__ import annotations
 
-import shlex
 from enum import StrEnum
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from ...rpc.messages import FIRST_BAUD, METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
 from ...wording import command as command_line
+from ...wording import quoted
 from ..numbers import protocol_number
 from ..options import Baud, NoReset, Port, run
 
@@ -89,4 +89,4 @@ async def _autorun(
 def _terminal(device: Device) -> str:
     """pyserial, which comes with ugpt, brings one."""
     port = device.port if device.port != VIRTUAL else "PORT"
-    return f"python -m serial.tools.miniterm {shlex.quote(port)} {FIRST_BAUD}"
+    return f"python -m serial.tools.miniterm {quoted(port)} {FIRST_BAUD}"

@@ -1,6 +1,6 @@
 """Restart the board, as its reset button does.
 
-Anything that is not in a checkpoint is lost. A detached run continues from its checkpoint.
+A detached run is saved first and goes on. Of any other model, what is not in a checkpoint is lost.
 """
 
 from __future__ import annotations

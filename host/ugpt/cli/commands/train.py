@@ -57,6 +57,7 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    Threads,
     given_options,
 )
 from ..overwriting import Overwrite, run_asking
@@ -78,7 +79,6 @@ from ..recipe import (
     ScheduleOption,
     Seed,
     Steps,
-    Threads,
     Warmup,
     WeightDecay,
 )
@@ -219,6 +219,17 @@ def command(
         said = []
         extend_to = steps if "steps" in given_options(context) else None
     else:
+        chosen = recipe(
+            learning_rate=learning_rate,
+            steps=steps,
+            batch=batch,
+            schedule=Schedule[schedule.name],
+            warmup=warmup,
+            weight_decay=weight_decay,
+            clip=clip,
+            moments=MomentFormat[moments.name],
+            recompute=recompute,
+        )
         parent = _parent(context, begin_from)
         if parent:
             block_size = parent.shape.block_size
@@ -228,17 +239,7 @@ def command(
         prepared = new_run(
             dataset,
             child_shape(parent, shape.vocab_size) if parent else shape,
-            recipe(
-                learning_rate=learning_rate,
-                steps=steps,
-                batch=batch,
-                schedule=Schedule[schedule.name],
-                warmup=warmup,
-                weight_decay=weight_decay,
-                clip=clip,
-                moments=MomentFormat[moments.name],
-                recompute=recompute,
-            ),
+            chosen,
             path=run_folder,
             seed=seed,
             init=init,

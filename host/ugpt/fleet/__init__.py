@@ -1,0 +1,1 @@
+"""Many boards at once: who they are, and how others reach them."""
