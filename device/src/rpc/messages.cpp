@@ -26,13 +26,15 @@ std::string_view error_text(ErrorCode code) {
         case ErrorCode::no_model:
             return "The device holds no model.";
         case ErrorCode::does_not_fit:
-            return "The model needs more memory than the device has; detail carries the missing "
-                   "bytes.";
+            return
+                "The model needs more memory than the device has; detail carries the missing "
+                "bytes.";
         case ErrorCode::bad_shape:
             return "The numbers of the shape contradict each other.";
         case ErrorCode::gap:
-            return "These documents start after the next one the device needs; detail carries "
-                   "the wanted index.";
+            return
+                "These documents start after the next one the device needs; detail carries "
+                "the wanted index.";
         case ErrorCode::bad_token:
             return "A token lies outside the vocabulary of the model.";
         case ErrorCode::unknown_tensor:
@@ -42,8 +44,9 @@ std::string_view error_text(ErrorCode code) {
         case ErrorCode::no_room:
             return "The flash region is too small; detail carries the missing bytes.";
         case ErrorCode::not_finite:
-            return "The loss became infinite or not a number; training stopped before the "
-                   "weights were touched again.";
+            return
+                "The loss became infinite or not a number; training stopped before the "
+                "weights were touched again.";
         case ErrorCode::other_run:
             return "The device holds another run than the one named.";
         case ErrorCode::bad_data:
@@ -181,17 +184,23 @@ static constexpr Field kDataSetFields[]{
 constinit const Layout DataSet::kLayout{kDataSetFields, 4};
 
 static constexpr Field kModelInfoFields[]{
-    UGPT_FIELD(ModelInfo, run_id), UGPT_FIELD(ModelInfo, shape),
-    UGPT_FIELD(ModelInfo, recipe), UGPT_FIELD(ModelInfo, vocabulary_bytes),
+    UGPT_FIELD(ModelInfo, run_id),
+    UGPT_FIELD(ModelInfo, shape),
+    UGPT_FIELD(ModelInfo, recipe),
+    UGPT_FIELD(ModelInfo, vocabulary_bytes),
     UGPT_FIELD(ModelInfo, step),
 };
 constinit const Layout ModelInfo::kLayout{kModelInfoFields, 5};
 
 static constexpr Field kLlamaShapeFields[]{
-    UGPT_FIELD(LlamaShape, n_layer),  UGPT_FIELD(LlamaShape, n_embd),
-    UGPT_FIELD(LlamaShape, n_head),   UGPT_FIELD(LlamaShape, n_kv_head),
-    UGPT_FIELD(LlamaShape, n_hidden), UGPT_FIELD(LlamaShape, vocab_size),
-    UGPT_FIELD(LlamaShape, context),  UGPT_FIELD(LlamaShape, tied_classifier),
+    UGPT_FIELD(LlamaShape, n_layer),
+    UGPT_FIELD(LlamaShape, n_embd),
+    UGPT_FIELD(LlamaShape, n_head),
+    UGPT_FIELD(LlamaShape, n_kv_head),
+    UGPT_FIELD(LlamaShape, n_hidden),
+    UGPT_FIELD(LlamaShape, vocab_size),
+    UGPT_FIELD(LlamaShape, context),
+    UGPT_FIELD(LlamaShape, tied_classifier),
 };
 constinit const Layout LlamaShape::kLayout{kLlamaShapeFields, 8};
 
@@ -469,8 +478,10 @@ static constexpr Field kTextBeginParamsFields[]{
 constinit const Layout TextBeginParams::kLayout{kTextBeginParamsFields, 8};
 
 static constexpr Field kTextReadResultFields[]{
-    UGPT_FIELD(TextReadResult, next),        UGPT_FIELD(TextReadResult, text, max_bytes(512)),
-    UGPT_FIELD(TextReadResult, ended),       UGPT_FIELD(TextReadResult, computed),
+    UGPT_FIELD(TextReadResult, next),
+    UGPT_FIELD(TextReadResult, text, max_bytes(512)),
+    UGPT_FIELD(TextReadResult, ended),
+    UGPT_FIELD(TextReadResult, computed),
     UGPT_FIELD(TextReadResult, computed_us),
 };
 constinit const Layout TextReadResult::kLayout{kTextReadResultFields, 5};
