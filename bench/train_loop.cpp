@@ -61,6 +61,7 @@ class Marks : public PhaseObserver {
                 return mark_loss();
             case Phase::adam:
                 return mark_adam();
+            case Phase::choice:
             case Phase::outside:
                 return mark_outside();
         }

@@ -7,6 +7,7 @@ set(UGPT_ENGINE_SOURCES
     engine/infer/layout.cpp
     engine/infer/model.cpp
     engine/infer/placement.cpp
+    engine/infer/token_cost.cpp
     engine/infer/tokenizer.cpp
     engine/numeric/random.cpp
     engine/numeric/self_test.cpp

@@ -163,6 +163,7 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] const port::Chip& chip() const override { return chip_; }
     [[nodiscard]] port::Health health() override { return health_; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
+    [[nodiscard]] port::MemoryKind memory_kind(std::size_t) const override { return {"fake"}; }
     [[nodiscard]] std::uint64_t now_us() override { return clock_.now_us(); }
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }

@@ -339,11 +339,11 @@ def test_without_optuna_it_says_what_brings_it(
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("names",), 1, "something to vary"),
+        (("names",), 2, "something to vary"),
         ((), 2, "text file"),
         (("-",), 2, "save it as a file"),
         (("names", "--set", "n_embd=8"), 1, "No board"),
-        (("names", "--set", "clip=0:1", "--sampler", "grid"), 1, "interval"),
+        (("names", "--set", "clip=0:1", "--sampler", "grid"), 2, "interval"),
         (("--resume", "nowhere"), 1, "no folder of a sweep"),
         (("names", "--set", "n_embd=8", "--pace"), 2, "virtual"),
         (("--resume", "nowhere", "--trials", "3"), 2, "decides"),

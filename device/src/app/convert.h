@@ -125,7 +125,9 @@ inline rpc::Profile to_rpc(const StepProfile& in, std::uint32_t tick_hz) {
             .attention = in.ticks(engine::Phase::attention),
             .mlp = in.ticks(engine::Phase::mlp),
             .loss = in.ticks(engine::Phase::loss),
-            .adam = in.ticks(engine::Phase::adam)};
+            .adam = in.ticks(engine::Phase::adam),
+            .tokens = in.tokens(),
+            .choice = in.ticks(engine::Phase::choice)};
 }
 
 }  // namespace ugpt::app

@@ -40,6 +40,7 @@ CallError handle(LinkTask& link, const rpc::HelloParams& params, rpc::HelloResul
     static_assert(port::kRegionCount <= decltype(hello.regions)::capacity());
     for (std::size_t i = 0; i < port::kRegionCount; ++i)
         hello.regions.push_back(ports.flash.size_bytes(static_cast<port::Region>(i)));
+    hello.estimated = chip.estimated;
     hello.model_bytes = store::ModelStore::room_bytes(ports.flash);
     link.shared().handshake_done.store(true, std::memory_order_relaxed);
     return {};

@@ -23,15 +23,11 @@ engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
     return engine::Model::plan(shape, recipe, arena, cores);
 }
 
-namespace {
-
 std::uint64_t nanoseconds(std::uint64_t cycles, std::uint32_t clock_hz) {
     constexpr std::uint64_t kNsPerS = 1'000'000'000;
     if (clock_hz == 0) return 0;
     return cycles / clock_hz * kNsPerS + cycles % clock_hz * kNsPerS / clock_hz;
 }
-
-}  // namespace
 
 rpc::Plan describe_plan(port::Platform& platform, std::uint32_t cores, const rpc::Shape& rpc_shape,
                         const rpc::Recipe& rpc_recipe, std::uint32_t vocabulary_bytes,

@@ -33,6 +33,9 @@ using MemoryBlocks = std::span<const std::span<std::byte>>;
 [[nodiscard]] std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
                                       std::uint32_t positions);
 
+// How long cycles of a clock take; 0 if its rate is.
+[[nodiscard]] std::uint64_t nanoseconds(std::uint64_t cycles, std::uint32_t clock_hz);
+
 // As a u32 of the protocol; a number that is too large becomes the largest.
 [[nodiscard]] std::uint32_t saturated(std::uint64_t value);
 

@@ -276,6 +276,7 @@ void Trainer::set_profiling(bool enabled) {
     if (enabled) profile_.clear();
     profiling_ = enabled;
     model_.observe(enabled ? &profile_ : nullptr);
+    writer_.observe(enabled ? &profile_ : nullptr);
 }
 
 bool Trainer::draw_autorun_text(TextLine& line) {

@@ -91,6 +91,7 @@ class Trainer {
     // To be called before the pretrained model in flash changes.
     void forget_story();
     [[nodiscard]] const Writer& writer() const { return writer_; }
+    [[nodiscard]] Writer& writer() { return writer_; }
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
     [[nodiscard]] store::ModelStore& models() { return models_; }

@@ -41,6 +41,7 @@ class Team {
     Team& operator=(const Team&) = delete;
 
     [[nodiscard]] std::uint32_t cores() const { return cores_; }
+    [[nodiscard]] bool lone() const { return helper_ == nullptr; }
 
     void begin();
     void end();

@@ -19,7 +19,7 @@ const char* const kUsage =
     "  --stdio                 speak over standard input and output (default)\n"
     "  --pty                   open a pseudo-terminal and print its path\n"
     "  --listen HOST:PORT      accept TCP connections and print the address; port 0: any free\n"
-    "  --board NAME            the board to be: esp32 (default)\n"
+    "  --board NAME            the board to be: esp32 (default), esp32s3, esp32s3-psram, esp32c3\n"
     "  --frame-bytes N         largest frame body, 1280 to 8192 (default 2048)\n"
     "  --window N              requests in flight, 1 to 16 (default 4)\n"
     "  --pace                  take the time that the board is estimated to take\n"
@@ -128,6 +128,11 @@ bool parse_options(int argc, char** argv, Options& options, std::string& error) 
         } else if (!apply(name, argv[++i], options, error)) {
             return false;
         }
+    }
+    if (options.pace && options.board->clock_hz == 0) {
+        error = join({"nothing is known of the speed of a board ", quoted(options.board->name),
+                      ", so it can keep no pace; there is: --board esp32"});
+        return false;
     }
     return true;
 }

@@ -105,6 +105,8 @@ struct Chip {
     std::uint32_t cost_hz = 0;  // of a chip whose cycles engine/cost estimates; 0: not of this one
     std::uint32_t baud_max = 0;
     std::uint32_t flash_bytes = 0;
+    std::uint32_t flash_bytes_per_s = 0;    // read through the cache, an estimate; 0: not known
+    bool estimated = false;                 // the memory of a virtual device, and with it the rest
     std::uint32_t tick_hz = 1'000'000'000;  // of Platform::ticks
 };
 
@@ -115,6 +117,12 @@ struct Health {
     std::optional<float> temperature_c;       // if the chip has a sensor
 };
 
+// What a block of memory is.
+struct MemoryKind {
+    std::string_view name;          // as its maker calls it: "DRAM"
+    std::uint32_t bytes_per_s = 0;  // an estimate; 0: the core does not wait for it
+};
+
 class Platform {
   public:
     virtual ~Platform() = default;
@@ -123,6 +131,8 @@ class Platform {
     [[nodiscard]] virtual Health health() = 0;
     // The blocks of memory that tensors can use; taken once, at start.
     [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
+    // By their number there.
+    [[nodiscard]] virtual MemoryKind memory_kind(std::size_t block) const = 0;
     // More of it, of which the chip reads and writes whole words only; empty if there is none.
     [[nodiscard]] virtual std::span<std::byte> word_memory() { return {}; }
     [[nodiscard]] virtual std::uint64_t now_us() = 0;

@@ -135,7 +135,8 @@ def _describe(choice: Choice, hello: Hello) -> str:
     where = "" if choice.is_virtual else f" on {choice.port}"
     why = f"; {choice.reason}" if choice.reason else ""
     pace = f" at the pace of an {hello.chip.upper()} (estimated)" if _is_paced(hello) else ""
-    return f"{kind} (board {hello.board}){pace}{where}{why}"
+    estimated = ", its memory estimated" if hello.estimated else ""
+    return f"{kind} (board {hello.board}{estimated}){pace}{where}{why}"
 
 
 def _name(choice: Choice, hello: Hello) -> str:

@@ -145,6 +145,18 @@ void mlp(State& state, std::uint32_t layer) {
     multiply(state, state.hidden, {{&w2, state.residual}}, true);
 }
 
+std::optional<Token> picked(const State& state, const Choice& choice) {
+    const std::size_t count = state.weights.shape.vocab_size;
+    const Logits logits{state.logits, 1, count};
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!is_finite(logits[i])) {
+            return std::nullopt;
+        }
+    }
+    const Sampler sampler({choice.temperature, choice.top_k, choice.top_p});
+    return static_cast<Token>(sampler.draw(logits, choice.uniform));
+}
+
 }  // namespace
 
 float uniform_of(std::uint64_t seed, std::uint32_t drawn) {
@@ -183,15 +195,10 @@ std::span<const float> LanguageModel::forward(Token token, std::uint32_t positio
 }
 
 std::optional<Token> LanguageModel::pick(const Choice& choice) {
-    const std::size_t count = state_->weights.shape.vocab_size;
-    const Logits logits{state_->logits, 1, count};
-    for (std::size_t i = 0; i < count; ++i) {
-        if (!is_finite(logits[i])) {
-            return std::nullopt;
-        }
-    }
-    const Sampler sampler({choice.temperature, choice.top_k, choice.top_p});
-    return static_cast<Token>(sampler.draw(logits, choice.uniform));
+    enter(*state_, Phase::choice);
+    const std::optional<Token> token = picked(*state_, choice);
+    enter(*state_, Phase::outside);
+    return token;
 }
 
 const Kernels& LanguageModel::kernels() const {

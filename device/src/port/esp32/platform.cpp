@@ -14,6 +14,19 @@
 namespace ugpt::port::esp32 {
 namespace {
 
+// docs/performance.md: estimates for a plain ESP32, and what others have measured on an S3.
+#if CONFIG_IDF_TARGET_ESP32S3
+constexpr std::uint32_t kFlashBytesPerS = 29'900'000;
+#elif CONFIG_ESPTOOLPY_FLASHFREQ_80M
+#if CONFIG_ESPTOOLPY_FLASHMODE_QIO || CONFIG_ESPTOOLPY_FLASHMODE_QOUT
+constexpr std::uint32_t kFlashBytesPerS = 22'000'000;
+#else
+constexpr std::uint32_t kFlashBytesPerS = 14'000'000;
+#endif
+#else
+constexpr std::uint32_t kFlashBytesPerS = 8'000'000;
+#endif
+
 std::uint64_t mac_address() {
     std::array<std::uint8_t, 6> mac{};
     if (esp_efuse_mac_get_default(mac.data()) != ESP_OK) return 0;
@@ -34,9 +47,10 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     chip_.board = CONFIG_UGPT_BOARD;
     chip_.cores = SOC_CPU_CORES_NUM;
     chip_.clock_hz = CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ * 1'000'000u;
-#if CONFIG_IDF_TARGET_ESP32
+#if CONFIG_IDF_TARGET_ESP32 || CONFIG_IDF_TARGET_ESP32S3
     chip_.cost_hz = chip_.clock_hz;
 #endif
+    chip_.flash_bytes_per_s = kFlashBytesPerS;
     chip_.baud_max = CONFIG_UGPT_BAUD_MAX;
     chip_.tick_hz = chip_.clock_hz;
     chip_.device_id = mac_address();
@@ -66,6 +80,17 @@ std::optional<float> ChipPlatform::temperature_c() {
     return {};
 }
 #endif
+
+// The blocks of TensorMemory, in its order.
+MemoryKind ChipPlatform::memory_kind(std::size_t block) const {
+#if CONFIG_IDF_TARGET_ESP32
+    return {block == 0 ? "DRAM" : "D/IRAM"};
+#else
+    if (block == 0) return {"SRAM"};
+    constexpr std::uint32_t kPsramBytesPerS = 85'500'000;
+    return {"PSRAM", kPsramBytesPerS};
+#endif
+}
 
 Health ChipPlatform::health() {
     return {esp_get_free_heap_size(), esp_get_minimum_free_heap_size(), temperature_c()};
