@@ -95,10 +95,8 @@ engine::infer::ChipSpeed chip_speed(port::Platform& platform, bool alone) {
 
 }  // namespace
 
-Writer::Writer(port::Platform& platform, port::Flash& flash, port::Helper* helper)
-    : platform_(platform), flash_(flash), team_([&]() -> engine::Helper* {
-          return helper == nullptr ? nullptr : &helper_.emplace(*helper);
-      }()) {}
+Writer::Writer(port::Platform& platform, port::Flash& flash, engine::Team& team)
+    : platform_(platform), flash_(flash), team_(team) {}
 
 // Most of the time goes into the checksums of all of it.
 CallError Writer::open() {
@@ -168,8 +166,8 @@ CallError Writer::plan(std::uint32_t context, std::uint32_t first, std::span<std
     PlannedTensors tensors(image_, first, homes);
     plan.placement = place(image_.shape(), tensors, arena, word_arena);
     plan.home_count = tensors.noted();
-    plan.cores = team_.alone() ? 1 : 2;
-    const engine::infer::ChipSpeed chip = chip_speed(platform_, team_.alone());
+    plan.cores = team_.lone() ? 1 : 2;
+    const engine::infer::ChipSpeed chip = chip_speed(platform_, team_.lone());
     if (chip.clock_hz == 0) return {};
     const float positions = static_cast<float>(plan.context + 1) / 2.0f;
     plan.instructions =
@@ -246,7 +244,7 @@ void Writer::keep_pace(std::uint64_t begun_us) {
     const float instructions = engine::infer::token_instructions(image_.shape(), matrix_format(),
                                                                  static_cast<float>(computed_));
     platform_.spend(
-        engine::infer::token_cycles(instructions, placement_, chip_speed(platform_, team_.alone())),
+        engine::infer::token_cycles(instructions, placement_, chip_speed(platform_, team_.lone())),
         begun_us);
 }
 

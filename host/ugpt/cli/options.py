@@ -66,6 +66,17 @@ Pace = Annotated[
     ),
 ]
 
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=64,
+        help="Let the virtual device compute in so many threads. The results are the same.",
+        rich_help_panel=_CONNECTION,
+    ),
+]
+
 NLayer = Annotated[
     int,
     typer.Option(

@@ -57,6 +57,7 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    Threads,
     given_options,
 )
 from ..overwriting import Overwrite, run_asking
@@ -122,6 +123,7 @@ _ALLOWED_WITH_RESUME = frozenset(
         "baud",
         "no_reset",
         "pace",
+        "threads",
         "detached",
         "overwrite",
         "plain",
@@ -184,6 +186,7 @@ def command(
     baud: Baud = None,
     no_reset: NoReset = False,
     pace: Pace = False,
+    threads: Threads = 1,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -206,7 +209,7 @@ def command(
     dedupe: Dedupe = False,
 ) -> None:
     mode = output_mode(plain, json)
-    target = Target(port, baud, no_reset, pace=pace)
+    target = Target(port, baud, no_reset, pace=pace, threads=threads)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(find_folder(resume))
@@ -330,7 +333,8 @@ def _watch(
 
 def _say_kept(run: Run, target: Target) -> None:
     pace = ("--pace",) if target.pace else ()
-    again = command_line("train", "--resume", run.path, *target.option, *pace)
+    threads = ("--threads", str(target.threads)) if target.threads > 1 else ()
+    again = command_line("train", "--resume", run.path, *target.option, *pace, *threads)
     say(f"{describe_kept(run)} Go on with: {again}")
 
 
