@@ -16,7 +16,7 @@ from ..device.target import Target
 from ..device.virtual import IN_MEMORY
 from ..rpc.messages import METHODS, SHAPE
 from .ending import Status, ending
-from .numbers import protocol_number
+from .numbers import protocol_number, whole_number
 from .paths import path, port
 from .signals import cancelled_by_signals
 
@@ -70,10 +70,9 @@ Threads = Annotated[
     int,
     typer.Option(
         "--threads",
-        min=1,
-        max=64,
         help="Let the virtual device compute in so many threads. The results are the same.",
         rich_help_panel=_CONNECTION,
+        **whole_number(1, 64),
     ),
 ]
 
