@@ -1,9 +1,9 @@
 """The mean of what the workers of a round have come to: the same bits everywhere.
 
-docs/numerics.md has the contract. Every element is one chain of additions in binary64 over ascending
-workers, beginning with the value of worker 0, divided by the number of workers and rounded to
-binary32 once. NumPy does nothing but add and divide single elements here, which IEEE-754 fixes; its
-own sums and means add in an order that depends on the machine.
+docs/numerics.md has the contract. Every element is one chain of additions in binary64 over
+ascending workers, beginning with the value of worker 0, divided by the number of workers and
+rounded to binary32 once. NumPy does nothing but add and divide single elements here, which IEEE-754
+fixes; its own sums and means add in an order that depends on the machine.
 """
 
 from __future__ import annotations

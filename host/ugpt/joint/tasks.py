@@ -1,7 +1,7 @@
 """What a board is asked to do for a joint run, as values that can be sent to it.
 
-Each task brings all that it needs and leaves nothing behind that another one builds on, so any board
-can do it, at any time, as often as it takes: the same task gives the same bits.
+Each task brings all that it needs and leaves nothing behind that another one builds on, so any
+board can do it, at any time, as often as it takes: the same task gives the same bits.
 """
 
 from __future__ import annotations
@@ -147,9 +147,7 @@ class TrainPart:
         feeder = DocumentFeeder(device, feed, lambda _, more: losses.extend(more))
         await feeder.begin(self.begin.step)
         # Towards the last step of all: a board saves itself where its target is.
-        await feeder.advance(
-            self.until, model.recipe.total_steps, asyncio.Event(), lambda: None
-        )
+        await feeder.advance(self.until, model.recipe.total_steps, asyncio.Event(), lambda: None)
         if self.until == model.recipe.total_steps:
             await feeder.see_saved()
         await device.pause()

@@ -68,6 +68,10 @@ class Joint:
         """The first step after `step` at which the workers are averaged."""
         return min((step // self.sync + 1) * self.sync, total_steps)
 
+    def rounds(self, steps: int) -> int:
+        """How many rounds have so many steps; the last one may be shorter."""
+        return -(-steps // self.sync)
+
 
 @dataclass(frozen=True)
 class RunConfig:
