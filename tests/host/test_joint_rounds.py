@@ -325,7 +325,7 @@ async def test_two_boards_that_disagree_end_the_run(joined: Joined, tmp_path: Pa
     ):
         targets = {"board-a": VIRTUAL, "board-b": Target(line.address)}
         async with local_crew(targets) as crew:
-            with pytest.raises(JointError, match="board-[ab] and board-[ab] came to different"):
+            with pytest.raises(JointError, match=r"board-[ab] and board-[ab] came to different"):
                 await joined.train(crew, share=1.0)
 
 

@@ -137,7 +137,7 @@ class JointTraining:
         self._emit(describe_data(self._session))
         if run.metrics.step:
             self._emit(History(run.metrics.losses, run.metrics.val_losses))
-        if remark := _remark(parameters, self._joint.sync, abilities):
+        if remark := remark_on_wire(parameters, self._joint.sync, abilities):
             self._emit(Notice(remark))
 
     # A round
@@ -251,7 +251,7 @@ class JointTraining:
         return Outcome.STOPPED
 
 
-def _remark(parameters: int, sync: int, abilities: Sequence[Ability]) -> str:
+def remark_on_wire(parameters: int, sync: int, abilities: Sequence[Ability]) -> str:
     """That weights will travel for longer than they are trained, if so; on the slowest line."""
     known = [each for each in abilities if each.baud and each.step_s]
     if not known:
