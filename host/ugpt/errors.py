@@ -33,7 +33,8 @@ UgptError
 |-- ImageError              a firmware image
 |-- FleetError              many boards at once
 |   |-- NoBoards            none can be used
-|   `-- BadBoardsFile       a list of boards
+|   |-- BadBoardsFile       a list of boards
+|   `-- CannotListen        a board cannot be offered at an address
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 

@@ -35,7 +35,8 @@ _BAUD_BY_SPEED = {
     for baud in (115200, 230400, 460800, 921600, 1000000, 2000000)
 }
 _CFLAG, _OUTPUT_SPEED = 2, 5  # places in what tcgetattr returns
-_BAUD_MAX_FIELD = [field.name for field in dataclasses.fields(Hello)].index("baud_max")
+_HELLO = [field.name for field in dataclasses.fields(Hello)]
+_BAUD_MAX_FIELD, _VIRTUAL_FIELD = _HELLO.index("baud_max"), _HELLO.index("virtual_device")
 _RESTART_ID, _BAUD_ID = 0xF0000000, 0xF0000001  # of requests that no host has sent
 
 
@@ -48,6 +49,8 @@ class Board:
         self.path = os.ttyname(self._near)
         self.baud = FIRST_BAUD
         self.baud_max = baud_max
+        self.says_virtual = True
+        """What it says of itself; behind a socket, a virtual device keeps its rate by itself."""
         self.rates: list[int] = []
         """Rates agreed on, in their order."""
         self.methods: list[str] = []
@@ -56,6 +59,7 @@ class Board:
         self.said_times = 0
         self._text = b""
         self._trial_ends_s = 0.0
+        self._is_closed = False
         self._baud_request = 0, 0
         self._hello_ids: set[int] = set()
         self._reset_ids = {_RESTART_ID}
@@ -77,6 +81,10 @@ class Board:
         self._thread.start()
 
     def close(self) -> None:
+        """Pulls the cable for good; allowed more than once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         os.write(self._wake_writer, b"\0")
         self._thread.join(10.0)
         self._device.kill()
@@ -169,6 +177,7 @@ class Board:
             elif number != _RESTART_ID:
                 if number in self._hello_ids and message[3]:
                     message[3][0][_BAUD_MAX_FIELD] = self.baud_max
+                    message[3][0][_VIRTUAL_FIELD] = self.says_virtual
                 body = msgpack.packb(
                     message, use_single_float=True, unicode_errors="surrogateescape"
                 )

@@ -15,3 +15,7 @@ class NoBoards(FleetError):
 
 class BadBoardsFile(FleetError):
     """A list of boards cannot be read, or makes no sense."""
+
+
+class CannotListen(FleetError):
+    """A board cannot be offered at an address."""

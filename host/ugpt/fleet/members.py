@@ -17,7 +17,7 @@ from .asking import ask_each
 from .errors import NoBoards
 from .places import Place, places
 
-_DIGITS = re.compile(r"(\d+)")
+_NUMBERED = re.compile(r"(.*\D)([0-9]{1,4})")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,13 @@ async def find_members(
     Raises NoBoards if no board is left, and what `places` raises.
     """
     found = places(ports, boards_file, virtual=virtual, pace=pace, folder=folder)
-    answers = await ask_each(found, _hello)
+    return membership(found, await ask_each(found, _hello), any_firmware=any_firmware)
+
+
+def membership(
+    found: Sequence[Place], answers: Sequence[Hello | UgptError], *, any_firmware: bool = False
+) -> Membership:
+    """Who is there, by what was answered at each place. Raises NoBoards if nobody is."""
     members: dict[str | int, Member] = {}
     left_out: list[LeftOut] = []
     for place, answer in zip(found, answers, strict=True):
@@ -80,8 +86,10 @@ async def find_members(
             member = Member(board_name(place, answer), place.target, answer)
             members.setdefault(board_key(place, answer), member)
     if not members:
-        raise _no_boards(left_out)
-    return Membership(tuple(sorted(members.values(), key=name_order)), tuple(left_out))
+        raise no_boards(left_out)
+    return Membership(
+        tuple(sorted(members.values(), key=lambda member: name_order(member.name))), tuple(left_out)
+    )
 
 
 def board_name(place: Place, hello: Hello) -> str:
@@ -98,11 +106,10 @@ def board_key(place: Place, hello: Hello) -> str | int:
     return place.where if place.target.flash is not None else hello.device_id or place.where
 
 
-def name_order(member: Member) -> tuple[str | int, ...]:
-    """Sorts by name, numbers in it by size."""
-    return tuple(
-        int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(member.name))
-    )
+def name_order(name: str) -> tuple[str, int]:
+    """Sorts names, `virtual-2` before `virtual-10`."""
+    numbered = _NUMBERED.fullmatch(name)
+    return (numbered[1], int(numbered[2])) if numbered else (name, 0)
 
 
 async def _hello(device: Device) -> Hello:
@@ -121,7 +128,8 @@ def _other_firmware(place: Place, hello: Hello) -> str:
     )
 
 
-def _no_boards(left_out: Sequence[LeftOut]) -> NoBoards:
+def no_boards(left_out: Sequence[LeftOut]) -> NoBoards:
+    """There is nothing at all, or everything is left out."""
     if not left_out:
         return NoBoards(
             "No board is plugged in, and none is named.",

@@ -115,6 +115,11 @@ class Link:
         """What the device has printed since the last handshake."""
         return self._receiver.boot_log
 
+    @property
+    def heard_at_s(self) -> float:
+        """When the last whole frame came; 0 before the first."""
+        return self._receiver.heard_at_s
+
     async def close(self) -> None:
         """Ends the connection and every task of it; allowed more than once."""
         self._fail(LinkClosed(), LinkState.CLOSED)
@@ -236,7 +241,7 @@ class Link:
                 continue  # it reads nothing: what it is asked would only pile up
             # A link that is alive excuses a trainer that is busy, but nothing else.
             if by_trainer:
-                patience.heard(self._receiver.heard_at_s)
+                patience.heard(self.heard_at_s)
             if patience.is_over(now):
                 found = search and await self._found_again(asked_at_baud)
                 if pending.done():

@@ -31,7 +31,8 @@ from .errors import (
     PortPermission,
     WrongDeviceOption,
 )
-from .holders import holder_of_address, holders_of
+from .holders import holders_of
+from .refusal import MARK, refusal
 
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
@@ -114,17 +115,12 @@ class SocketTransport(StreamTransport):
 
     async def read(self) -> bytes:
         data = await super().read()
-        if self._is_first and data.startswith(_BUSY_MARK):
+        if self._is_first and data.startswith(MARK):
             while more := await super().read():
                 data += more
-            address = data.removeprefix(_BUSY_MARK).decode(errors="replace").strip()
-            holder = holder_of_address(address)
-            raise PortBusy(self.name, str(holder) if holder else address)
+            raise refusal(self.name, data)
         self._is_first = False
         return data
-
-
-_BUSY_MARK = b"ugpt-device: in use by "
 
 
 async def open_socket(url: str) -> SocketTransport:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import Annotated
 
 import typer
 
 from ...device import virtual
+from ...device.simulator import simulator
 from ...rpc.address import parse_listen
-from ...rpc.transport import ended_error
 from ...view.output import console, say
 from ...view.streams import OutputLost
 from ..options import Board, Flash, Pace, run_until_interrupted
@@ -21,8 +20,6 @@ EXAMPLES = [
     "ugpt sim --pace     # takes its time, as a board does",
     "ugpt train names --port socket://localhost:5555     # in another terminal",
 ]
-
-_STOP_TIMEOUT_S = 5.0
 
 
 def command(
@@ -44,8 +41,7 @@ def command(
         _, remark = virtual.kept_flash(board)
         if remark:
             say(f"The device forgets all when it ends: {remark}.")
-    # However this process ends, the device is not left behind, holding its port and its flash.
-    arguments = virtual.command(board, flash, [*extra, "--end-with-stdin"], pace)
+    arguments = virtual.command(board, flash, extra, pace)
     if listen and not virtual.is_loopback(listen.rpartition(":")[0]):
         say(f"Whoever reaches {listen} can use this device: it asks for no password.")
     run_until_interrupted(
@@ -55,40 +51,9 @@ def command(
 
 async def _simulate(arguments: list[str], name: str) -> None:
     """Until the device ends, or this is cancelled."""
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        await _watch(process, name)
-    finally:
-        await _end(process)
-
-
-async def _watch(process: asyncio.subprocess.Process, name: str) -> None:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    address = (await process.stdout.readline()).decode().strip()
-    if address:
-        with contextlib.suppress(OutputLost):  # the device is there all the same
-            console().tell(f"virtual device (board {name}) at {address}")
-        say(f"ugpt train FILE --port {address}     # Ctrl-C here ends the device")
-    await process.wait()
-    said = (await process.stderr.read()).decode(errors="replace").splitlines()
-    raise ended_error("virtual device", process.returncode, said[-1] if said else "")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()  # which ends it too, should it ignore signals
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
-    except (TimeoutError, asyncio.CancelledError):
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    async with simulator(arguments) as device:
+        if device.address:
+            with contextlib.suppress(OutputLost):  # the device is there all the same
+                console().tell(f"virtual device (board {name}) at {device.address}")
+            say(f"ugpt train FILE --port {device.address}     # Ctrl-C here ends the device")
+        await device.wait()
