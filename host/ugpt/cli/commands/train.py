@@ -32,6 +32,7 @@ from ...training.events import Notice
 from ...training.extension import require_more
 from ...training.fine_tune import child_shape, describe_mapping, require_same_shape
 from ...training.kept import describe_kept
+from ...training.kinds import require_single
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -61,7 +62,6 @@ from ..options import (
     given_options,
 )
 from ..overwriting import Overwrite, run_asking
-from ..paths import path
 from ..recipe import (
     Batch,
     Clip,
@@ -82,7 +82,7 @@ from ..recipe import (
     Warmup,
     WeightDecay,
 )
-from ..run_names import run_option
+from ..run_names import Resume, RunFolder, run_option
 from ..signals import on_end_signals
 from ..texts import (
     Column,
@@ -135,21 +135,6 @@ _SAVING_LIMIT_S = 300.0
 """How long a run that is asked to end may take to be saved."""
 _ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
 
-_RunFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--run",
-        help="Folder for the run. Default: a new folder in runs/.",
-        metavar="DIR",
-        parser=path,
-    ),
-]
-_Resume = Annotated[
-    Path | None,
-    run_option(
-        "--resume", help="Continue this run, by name or folder; with --steps up to another step."
-    ),
-]
 _From = Annotated[
     Path | None,
     run_option(
@@ -172,8 +157,8 @@ def command(
     files: OptionalFiles = None,
     steps: Steps = 1000,
     port: Port = None,
-    run_folder: _RunFolder = None,
-    resume: _Resume = None,
+    run_folder: RunFolder = None,
+    resume: Resume = None,
     detached: _Detached = False,
     begin_from: _From = None,
     save_every: SaveEvery = EVERY_MINUTE,
@@ -213,6 +198,7 @@ def command(
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(find_folder(resume))
+        require_single(prepared)
         dataset = load_dataset(
             prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
         )
