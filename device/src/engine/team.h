@@ -41,7 +41,6 @@ class Team {
     Team& operator=(const Team&) = delete;
 
     [[nodiscard]] std::uint32_t cores() const { return cores_; }
-    [[nodiscard]] bool lone() const { return helper_ == nullptr; }
 
     void begin();
     void end();
@@ -50,7 +49,7 @@ class Team {
     [[nodiscard]] bool divides() const { return divides_; }
 
     // Calls piece(i, core) once for every i below `pieces`, on any core and in any order; alone, in
-    // ascending order. Returns when all calls have returned.
+    // ascending order. Returns when all calls have returned. At most 0x7fff pieces.
     template <typename Piece>
     void share(std::uint32_t pieces, const Piece& piece) {
         const auto call = [](const void* context, std::uint32_t i, std::uint32_t core) {
@@ -58,7 +57,6 @@ class Team {
         };
         run(pieces, call, &piece);
     }
-    static constexpr std::uint32_t kMostPieces = 0x7fff;
 
   private:
     using Call = void (*)(const void* context, std::uint32_t i, std::uint32_t core);

@@ -28,10 +28,18 @@ void TaskHelper::wake(std::uint32_t /*count*/) {
     xSemaphoreGive(begin_);
 }
 
-// Each core waits on its own, so there is nobody to leave it to. The other one reaches memory more
-// easily while this one does not.
+// The other core reaches memory more easily while this one does not. A helper that has nothing to
+// do also lets the idle task run now and then, which the watchdog waits for; the trainer does
+// everything meanwhile.
 void TaskHelper::relax() {
     for (int i = 0; i < 8; ++i) asm volatile("nop");
+    if (esp_cpu_get_core_id() == core_) rest();
+}
+
+void TaskHelper::rest() {
+    if (xTaskGetTickCount() - rested_ < kMostTicksWithoutRest) return;
+    vTaskDelay(1);
+    rested_ = xTaskGetTickCount();
 }
 
 void TaskHelper::run(void* self) {
@@ -39,15 +47,11 @@ void TaskHelper::run(void* self) {
     // On the core of the trainer it would only take turns with it, and nobody would notice.
     if (esp_cpu_get_core_id() != helper.core_)
         esp_system_abort("ugpt: the helper runs on another core than it was pinned to");
-    TickType_t rested = xTaskGetTickCount();
+    helper.rested_ = xTaskGetTickCount();
     for (;;) {
         xSemaphoreTake(helper.begin_, portMAX_DELAY);
         helper.work_(helper.context_, 1);
-        // Between two steps there may be too little time for the idle task, which the watchdog
-        // waits for. The trainer does everything meanwhile.
-        if (xTaskGetTickCount() - rested < kMostTicksWithoutRest) continue;
-        vTaskDelay(1);
-        rested = xTaskGetTickCount();
+        helper.rest();  // between two steps there may be too little time for the idle task
     }
 }
 

@@ -30,6 +30,7 @@ class TaskHelper : public Helper {
 
   private:
     [[noreturn]] static void run(void* self);
+    void rest();
 
     StaticSemaphore_t begin_storage_;
     SemaphoreHandle_t begin_;  // given for each piece of work
@@ -37,6 +38,7 @@ class TaskHelper : public Helper {
     void (*work_)(void*, std::uint32_t) = nullptr;
     void* context_ = nullptr;
     StaticTask_t task_;
+    TickType_t rested_ = 0;
 };
 
 }  // namespace ugpt::port::esp32
