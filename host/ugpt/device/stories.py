@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import codecs
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..errors import InvalidValue, UnfitValue
@@ -96,14 +97,21 @@ async def begin_text(link: Link | LinkSession, wish: TextWish) -> StoryText:
         text_id, prompt, wish.seed, wish.temperature, wish.top_k, wish.top_p, wish.max_tokens,
         wish.context,
     )  # fmt: skip
-    try:
+    with context_blamed(wish.context):
         return StoryText(link, text_id, await link.call(call))
+
+
+@contextmanager
+def context_blamed(context: int) -> Iterator[None]:
+    """Raises UnfitValue if a device refuses what was asked because of this context."""
+    try:
+        yield
     except BadParams as error:
         if not error.detail:
             raise
         raise UnfitValue(
             f"The model was trained for texts of {counted(error.detail, 'token')}, not of "
-            f"{wish.context:,}.",
+            f"{context:,}.",
             f"Give --context {error.detail} at most.",
         ) from error
     except DoesNotFit as error:

@@ -27,15 +27,16 @@ from ..model_files import (
     json_of_file,
 )
 from ..model_on_board import fields_of_board, json_of_board, push_image
-from ..options import Baud, Json, NoReset, Port, run
+from ..options import Baud, Json, NoReset, Port, StoryContext, run
 from ..paths import path
+from ..text_plans import fields_of_plan, json_of_plan, plan_of, print_places
 
 EXAMPLES = [
     "ugpt model push stories260K.bin --tokenizer tok512.bin",
     "ugpt model push TinyStories-656K --format q8",
     "ugpt model convert stories260K.bin stories.ugpt --tokenizer tok512.bin --licence MIT",
     "ugpt model list models",
-    "ugpt model info",
+    "ugpt model info --context 128",
     "ugpt model remove",
 ]
 
@@ -116,14 +117,17 @@ def info(
     ] = None,
     port: Port = None,
     baud: Baud = None,
+    context: StoryContext = None,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Describe the pretrained model on the board, or in a file."""
-    if file is not None:
-        _show_file(read_image_file(file), json)
-    else:
-        run(_info(Target(port, baud, no_reset), json))
+    """Describe the pretrained model on the board, and how it would lie there; or one in a file."""
+    if file is None:
+        run(_info(Target(port, baud, no_reset), context, json))
+        return
+    if context is not None:
+        raise typer.BadParameter("only a board has memory", param_hint="--context")
+    _show_file(read_image_file(file), json)
 
 
 @app.command(cls=PlainCommand, epilog=examples(EXAMPLES[5:]))
@@ -185,14 +189,22 @@ def _show_file(image: ModelImage, json: bool) -> None:
         print_fields(fields_of_file(image))
 
 
-async def _info(target: Target, json: bool) -> None:
+async def _info(target: Target, context: int | None, json: bool) -> None:
     async with target.connect() as device:
         stored = await device.image_info()
+        plan = await plan_of(device, context) if stored.whole else None
         room = device.hello.model_bytes
         if json:
-            print_json({**json_of_board(stored), "room_bytes": room})
-        else:
-            print_fields(fields_of_board(stored, room))
+            described = None if plan is None else json_of_plan(plan, stored.shape)
+            print_json({**json_of_board(stored), "room_bytes": room, "plan": described})
+            return
+        fields = fields_of_board(stored, room)
+        if plan is None:
+            print_fields(fields)
+            return
+        print_fields({**fields, **fields_of_plan(plan)})
+        console().tell()
+        print_places(plan, stored.shape)
 
 
 async def _remove(target: Target, json: bool) -> None:
