@@ -59,9 +59,18 @@ class StoryText:
         return self._next - self.prompt_tokens
 
     @property
+    def computed_tokens(self) -> int:
+        """Those that went through the model, the prompt's too."""
+        return self._computed
+
+    @property
+    def computed_s(self) -> float:
+        """How long that took by the board's own clock."""
+        return self._computed_us / 1e6
+
+    @property
     def tokens_per_s(self) -> float:
-        """Tokens that went through the model, the prompt's too, by the board's own clock."""
-        return self._computed * 1e6 / self._computed_us if self._computed_us else 0.0
+        return self._computed / self.computed_s if self._computed_us else 0.0
 
     async def pieces(self) -> AsyncIterator[str]:
         """What follows the prompt, in whole characters, as it is written.
