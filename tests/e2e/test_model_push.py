@@ -324,6 +324,27 @@ def test_commands_say_that_a_push_was_interrupted(tmp_path: Path, ugpt: Program)
         assert "its push was interrupted" in ugpt("model", "list", "--port", port).out
 
 
+def test_a_push_says_that_it_erases(tmp_path: Path, ugpt: Program) -> None:
+    """But not if it goes on with what is there."""
+    (tmp_path / "new.ugpt").write_bytes(NEW.content)
+
+    def cut(done: int, total: int) -> None:
+        raise Cut
+
+    with device_process(tmp_path / "flash") as (_, port):
+        push = ("model", "push", "new.ugpt", "--port", port)
+        on(port, lambda device: device.image_store(OLD.content))
+        assert "Erasing the flash" in ugpt(*push).err
+        assert "Erasing the flash" not in ugpt(*push).err
+        with pytest.raises(Cut):
+            on(port, lambda device: device.image_store(OLD.content, cut))
+        assert "Erasing the flash" in ugpt(*push).err
+        on(port, Device.image_erase)
+        with pytest.raises(Cut):
+            on(port, lambda device: device.image_store(NEW.content, cut))
+        assert "Erasing the flash" not in ugpt(*push).err
+
+
 def test_a_list_with_images_of_no_use(tmp_path: Path, ugpt: Program) -> None:
     """All are listed: the damaged ones, those of a newer ugpt, and the others."""
     damaged = bytearray(OLD.content)

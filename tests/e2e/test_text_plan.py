@@ -53,6 +53,35 @@ async def test_a_model_of_more_tensors_than_an_answer_holds(tmp_path: Path) -> N
     assert len(plan.homes) == len(shape.tensors()) > 256
 
 
+async def test_the_longest_texts_that_fit(tmp_path: Path) -> None:
+    """A token more is refused with numbers, and the text that fits is written."""
+    shape = replace(SMALL, n_layer=4, n_kv_head=4, context=1000)
+    put_model(tmp_path / "flash", random_model(shape))
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
+
+        async def fits(context: int) -> bool:
+            try:
+                return (await device.text_plan(context)).context == context
+            except UnfitValue:
+                return False
+
+        fitting, refused = 1, shape.context
+        assert await fits(fitting)
+        assert not await fits(refused)
+        while refused - fitting > 1:
+            middle = (fitting + refused) // 2
+            fitting, refused = (middle, refused) if await fits(middle) else (fitting, middle)
+        there = sum(device.hello.memory_blocks)
+        said = rf"Texts of {refused} tokens need ([\d,]+) bytes? more than the {there:,} of memory"
+        for ask in (device.text_plan(refused), device.begin_text(TextWish("a", context=refused))):
+            with pytest.raises(UnfitValue, match=said):
+                await ask
+        text = await device.begin_text(TextWish("a", context=fitting, max_tokens=2))
+        async for _ in text.pieces():
+            pass
+        assert text.tokens > 0
+
+
 async def test_stories_take_the_time_of_the_board(tmp_path: Path) -> None:
     put_model(tmp_path / "flash", random_model(SMALL))
     target = ugpt.Target("virtual", flash=tmp_path / "flash", pace=True)

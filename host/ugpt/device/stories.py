@@ -106,12 +106,12 @@ async def begin_text(link: Link | LinkSession, wish: TextWish) -> StoryText:
         text_id, prompt, wish.seed, wish.temperature, wish.top_k, wish.top_p, wish.max_tokens,
         wish.context,
     )  # fmt: skip
-    with context_blamed(wish.context):
+    with context_blamed(link, wish.context):
         return StoryText(link, text_id, await link.call(call))
 
 
 @contextmanager
-def context_blamed(context: int) -> Iterator[None]:
+def context_blamed(link: Link | LinkSession, context: int) -> Iterator[None]:
     """Raises UnfitValue if a device refuses what was asked because of this context."""
     try:
         yield
@@ -124,4 +124,10 @@ def context_blamed(context: int) -> Iterator[None]:
             f"Give --context {error.detail} at most.",
         ) from error
     except DoesNotFit as error:
-        raise UnfitValue(error.message, "Give a smaller --context.") from error
+        blocks = link.hello.memory_blocks if link.hello else ()
+        texts = f"Texts of {context:,} tokens" if context else "Texts of the usual length"
+        raise UnfitValue(
+            f"{texts} need {counted(error.missing_bytes, 'byte')} more than the {sum(blocks):,} of "
+            "memory that the device has.",
+            "Give a smaller --context.",
+        ) from error

@@ -60,7 +60,7 @@ class TextPlan:
 
 async def text_plan(link: Link | LinkSession, context: int) -> TextPlan:
     """Raises DeviceError, UnfitValue for a context that cannot be, and ProtocolError."""
-    with context_blamed(context):
+    with context_blamed(link, context):
         told = await link.call(messages.text_plan(context))
         homes = part = told.homes
         while len(part) == _HOMES_PER_ANSWER and len(homes) < _MOST_TENSORS:
