@@ -326,12 +326,9 @@ def test_without_optuna_it_says_what_brings_it(
 ) -> None:
     from ugpt.fleet import extras
 
-    def missing(name: str) -> Any:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    monkeypatch.setattr(extras, "import_module", missing)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(FleetError):
-        extras.extra("optuna", "ugpt sweep")
+        SweepStudy.create(ugpt.folder, plan())
     said = ugpt("sweep", "names", "--set", "n_embd=8,16", status=1).err
     assert "pip install 'ugpt-esp32[fleet]'" in said
 

@@ -76,6 +76,16 @@ Pace = Annotated[
     ),
 ]
 
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads",
+        help="Let the virtual device compute in so many threads. The results are the same.",
+        rich_help_panel=_CONNECTION,
+        **whole_number(1, 64),
+    ),
+]
+
 NLayer = Annotated[
     int,
     typer.Option(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from ..fleet.extras import extra
+from ..fleet.extras import require_extra
 from ..runs.errors import RunError
 from .axes import Axis, Choices, Value, combinations
 from .plan import Sampler, SweepPlan
@@ -54,7 +54,7 @@ class SweepStudy:
     """What Optuna does for a sweep. All of it is quick, so that an event loop may call it."""
 
     def __init__(self, folder: Path, plan: SweepPlan, study: Any) -> None:
-        self._optuna = extra("optuna", "ugpt sweep")
+        self._optuna = _optuna()
         self._plan = plan
         self._study = study
         self._folder = folder
@@ -63,7 +63,7 @@ class SweepStudy:
     @classmethod
     def create(cls, folder: Path, plan: SweepPlan) -> Self:
         """A new study, whose file must not exist. Raises FleetError without Optuna, RunError."""
-        optuna = extra("optuna", "ugpt sweep")
+        optuna = _optuna()
         with _stored(folder):
             study = optuna.create_study(
                 study_name=NAME,
@@ -81,7 +81,7 @@ class SweepStudy:
     @classmethod
     def open(cls, folder: Path, plan: SweepPlan) -> Self:
         """The study that is there. Raises RunError if there is none, or that of another plan."""
-        optuna = extra("optuna", "ugpt sweep")
+        optuna = _optuna()
         if not (folder / FILE).is_file():
             raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
         with _stored(folder):
@@ -176,6 +176,14 @@ class SweepStudy:
             attributes.get(_BOARD, ""),
             attributes.get(_REASON, ""),
         )
+
+
+def _optuna() -> Any:
+    """Raises FleetError if it is not installed."""
+    require_extra("optuna", "ugpt sweep")
+    import optuna
+
+    return optuna
 
 
 _RESTORE = "Restore the file, or begin a new sweep."

@@ -16,7 +16,7 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...data.sources import STANDARD_INPUT
-from ...fleet.extras import extra
+from ...fleet.extras import require_extra
 from ...fleet.members import Membership, find_members
 from ...runs.errors import RunError
 from ...runs.files import write_atomically
@@ -151,7 +151,7 @@ def command(
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    extra("optuna", "ugpt sweep")
+    require_extra("optuna", "ugpt sweep")
     mode = output_mode(plain, json)
     check_pace(pace, virtual)
     if resume:
