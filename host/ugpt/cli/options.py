@@ -54,6 +54,16 @@ NoReset = Annotated[
         rich_help_panel=_CONNECTION,
     ),
 ]
+StoryContext = Annotated[
+    int | None,
+    typer.Option(
+        "--context",
+        help="Tokens that a story has room for, with its prompt. Fewer leave more memory to the "
+        "weights. Default: 256, or what the model was trained for if that is less.",
+        show_default=False,
+        **whole_number(2, METHODS["text_begin"].param("context").range[1]),
+    ),
+]
 Plain = Annotated[bool, typer.Option("--plain", help="Print text lines instead of the dashboard.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
