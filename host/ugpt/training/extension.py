@@ -33,7 +33,7 @@ def require_more(session: Session) -> None:
     if wanted < done:
         raise RunError(
             f"{run.path} has done {done:,} steps, and --steps {wanted} is fewer.",
-            f"Give more than that, or leave --steps out to end it at {session.total_steps:,}.",
+            f"Give more than {done:,}, or leave --steps out to end it at {session.total_steps:,}.",
         )
     with_steps(run.config.recipe, wanted)
 

@@ -13,7 +13,7 @@ from ..device.client import Device
 from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
-from ..runs.registry import forget
+from ..runs.registry import forget, note_stopped
 from ..wording import command
 from .belonging import record_device, require_last_device, require_own_device
 from .claims import require_losses, require_sound
@@ -40,7 +40,7 @@ class Following(Enum):
     """How following a run ended."""
 
     FINISHED = "finished"
-    PAUSED = "paused"  # before its last step, by somebody
+    STOPPED = "stopped"  # before its last step, by somebody
 
 
 class Attachment:
@@ -135,7 +135,8 @@ class _Follower:
                 f"Go on with it: {command('train', '--resume', self.run.path, *device.option)}",
             )
         self.run.metrics.cut_at_gap(max(status.first_loss_step, 1))
-        await self._show(device, status)
+        if status.state is not DeviceState.IDLE or status.step == self._total_steps:
+            await self._show(device, status)
         await self._catch_up(device, None)
         step = self.run.metrics.step
         throughput = Throughput(device, step, self._total_steps, self._started_s)
@@ -152,7 +153,8 @@ class _Follower:
             await asyncio.sleep(_pause_s(step - before, time.monotonic() - looked_s))
         reporter.report(step, status)
         if status.step < self._total_steps:
-            return Following.PAUSED
+            note_stopped(self.run)
+            return Following.STOPPED
         if missing := sum(map(math.isnan, self.run.metrics.losses)):
             self.emit(
                 Notice(

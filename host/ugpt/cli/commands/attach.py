@@ -79,9 +79,10 @@ def command(
             say(f"Left after step {attachment.step:,}; the board goes on. Again: {again}")
             _remark_on_virtual(target)
         raise
-    if ending is Following.PAUSED and (followed := attachment.run_followed):
+    if ending is Following.STOPPED and (followed := attachment.run_followed):
         raise RunError(
-            f"The run was paused after step {attachment.step:,}.",
+            f"The run was stopped after step {attachment.step:,}; its losses are in "
+            f"{followed.path}, and the board keeps the model.",
             "Go on with it: "
             + command_line("train", "--resume", followed.path, *target.option, "--detach"),
         )
