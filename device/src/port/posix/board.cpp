@@ -18,7 +18,7 @@ std::vector<Board> make_boards() {
                       .chip = "esp32",
                       .cores = 2,
                       .estimated = false,
-                      .memory = {{168 * kKiB, {"DRAM"}}, {109 * kKiB, {"D/IRAM"}}},
+                      .memory = {{168 * kKiB, {"DRAM"}}, {104 * kKiB, {"D/IRAM"}}},
                       .word_memory_bytes = 47 * kKiB,
                       .flash_bytes = 4 * kMiB,
                       .flash_bytes_per_s = kFlashOfEsp32,
