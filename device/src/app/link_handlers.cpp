@@ -41,6 +41,10 @@ CallError handle(LinkTask& link, const rpc::HelloParams& params, rpc::HelloResul
     for (std::size_t i = 0; i < port::kRegionCount; ++i)
         hello.regions.push_back(ports.flash.size_bytes(static_cast<port::Region>(i)));
     hello.estimated = chip.estimated;
+    hello.flash_mode = to_rpc(chip.flash_mode);
+    hello.flash_hz = chip.flash_hz;
+    if (chip.revision) hello.chip_revision = *chip.revision;
+    hello.image_sha256 = chip.image_sha256;
     hello.model_bytes = store::ModelStore::room_bytes(ports.flash);
     link.shared().handshake_done.store(true, std::memory_order_relaxed);
     return {};

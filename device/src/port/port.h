@@ -94,6 +94,9 @@ class Log {
     virtual bool read(LogLine& line) = 0;
 };
 
+// How the cache reads the flash, by the lines for data or for addresses and data.
+enum class FlashMode : std::uint8_t { unknown, single, dout, dio, qout, qio };
+
 // What the firmware runs on.
 struct Chip {
     std::string_view name;   // "esp32"
@@ -105,7 +108,11 @@ struct Chip {
     std::uint32_t cost_hz = 0;  // of a chip whose cycles engine/cost estimates; 0: not of this one
     std::uint32_t baud_max = 0;
     std::uint32_t flash_bytes = 0;
-    std::uint32_t flash_bytes_per_s = 0;    // read through the cache, an estimate; 0: not known
+    FlashMode flash_mode = FlashMode::unknown;
+    std::uint32_t flash_hz = 0;               // 0: not known
+    std::uint32_t flash_bytes_per_s = 0;      // read through the cache, an estimate; 0: not known
+    std::optional<std::uint16_t> revision{};  // 100 for v1.0
+    std::span<const std::uint8_t> image_sha256{};  // of the firmware's ELF file
     bool estimated = false;                 // the memory of a virtual device, and with it the rest
     std::uint32_t tick_hz = 1'000'000'000;  // of Platform::ticks
 };

@@ -118,6 +118,10 @@ static constexpr Field kHelloFields[]{
     UGPT_FIELD(Hello, regions, max_items(16)),
     UGPT_FIELD(Hello, model_bytes),
     UGPT_FIELD(Hello, estimated),
+    UGPT_FIELD(Hello, flash_mode),
+    UGPT_FIELD(Hello, flash_hz),
+    UGPT_FIELD(Hello, chip_revision),
+    UGPT_FIELD(Hello, image_sha256, max_bytes(32)),
 };
 constinit const Layout Hello::kLayout{kHelloFields, 14};
 

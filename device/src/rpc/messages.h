@@ -118,6 +118,24 @@ enum class MatrixFormat : std::uint8_t {
 template <>
 inline constexpr std::uint32_t kKnownValues<MatrixFormat> = 0xf;
 
+// How the chip reads its flash.
+enum class FlashMode : std::uint8_t {
+    // Not known.
+    unknown = 0,
+    // One data line.
+    single = 1,
+    // Two lines for data.
+    dout = 2,
+    // Two lines for addresses and data.
+    dio = 3,
+    // Four lines for data.
+    qout = 4,
+    // Four lines for addresses and data.
+    qio = 5,
+};
+template <>
+inline constexpr std::uint32_t kKnownValues<FlashMode> = 0x3f;
+
 // Which model has the memory. The other one lies in the flash, and is loaded when it is asked for.
 enum class Loaded : std::uint8_t {
     // None.
@@ -392,6 +410,15 @@ struct Hello {
     // Whether the sizes of its memory are estimates: a virtual device of a board that has not been
     // looked at.
     bool estimated = false;
+    // How the cache reads the flash; that of its board, if it is virtual.
+    FlashMode flash_mode = FlashMode::unknown;
+    // Clock of the flash; 0 if not known.
+    std::uint32_t flash_hz = 0;
+    // Of the chip, 100 for v1.0; nil if it has none.
+    Optional<std::uint16_t> chip_revision{};
+    // The digest of the firmware's ELF file, as `esp_app_desc` has it; empty if there is none. (At
+    // most 32 bytes.)
+    std::span<const std::uint8_t> image_sha256{};
 };
 
 // A snapshot of the trainer; reading it never waits for a training step.

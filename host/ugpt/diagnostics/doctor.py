@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..concurrency import run_together
 from ..device import virtual
+from ..device.chip_facts import flash_reading, slow_flash
 from ..device.compatibility import OWN_TABLE, Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
 from ..device.target import Target
@@ -190,6 +191,8 @@ async def examine_conversation(
                 return
         if hello.regions:  # older firmware does not tell
             yield _describe_regions(hello)
+        if flash_reading(hello):
+            yield _describe_flash(hello)
         yield await _examine_latency(link)
         async for finding in _examine_rates(link, hello):
             yield finding
@@ -237,6 +240,13 @@ def _describe_regions(hello: Hello) -> Finding:
             OWN_TABLE,
         )
     return Finding("flash regions", State.OK, f"all {len(hello.regions)} are there")
+
+
+def _describe_flash(hello: Hello) -> Finding:
+    slow = slow_flash(hello)
+    if slow is not None:
+        return Finding("flash speed", State.WARN, *slow)
+    return Finding("flash speed", State.OK, f"flash runs in {flash_reading(hello)}")
 
 
 async def _examine_latency(link: Link) -> Finding:

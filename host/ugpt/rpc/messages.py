@@ -113,6 +113,23 @@ class MatrixFormat(IntEnum):
     """Some one way, some another."""
 
 
+class FlashMode(IntEnum):
+    """How the chip reads its flash."""
+
+    UNKNOWN = 0
+    """Not known."""
+    SINGLE = 1
+    """One data line."""
+    DOUT = 2
+    """Two lines for data."""
+    DIO = 3
+    """Two lines for addresses and data."""
+    QOUT = 4
+    """Four lines for data."""
+    QIO = 5
+    """Four lines for addresses and data."""
+
+
 class Loaded(IntEnum):
     """Which model has the memory. The other one lies in the flash, and is loaded when it is asked
     for.
@@ -397,6 +414,14 @@ class Hello:
     """Whether the sizes of its memory are estimates: a virtual device of a board that has not been
     looked at.
     """
+    flash_mode: FlashMode = FlashMode.UNKNOWN
+    """How the cache reads the flash; that of its board, if it is virtual."""
+    flash_hz: int = 0
+    """Clock of the flash; 0 if not known."""
+    chip_revision: int | None = None
+    """Of the chip, 100 for v1.0; nil if it has none."""
+    image_sha256: bytes = b""
+    """The digest of the firmware's ELF file, as `esp_app_desc` has it; empty if there is none."""
 
 
 HELLO = Layout(
@@ -422,6 +447,10 @@ HELLO = Layout(
         Field("regions", "[u32]", items=16, default=(), since=1),
         Field("model_bytes", "u32", default=0, since=1),
         Field("estimated", "bool", default=False, since=1),
+        Field("flash_mode", FlashMode, default=FlashMode.UNKNOWN, since=1),
+        Field("flash_hz", "u32", default=0, since=1),
+        Field("chip_revision", "u16", default=None, optional=True, since=1),
+        Field("image_sha256", "bin", most=32, default=b"", since=1),
     ),
     Hello,
 )

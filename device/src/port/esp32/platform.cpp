@@ -3,29 +3,19 @@
 #include <array>
 
 #include "bootloader_random.h"
+#include "esp_app_desc.h"
+#include "esp_chip_info.h"
 #include "esp_cpu.h"
 #include "esp_flash.h"
 #include "esp_mac.h"
 #include "esp_random.h"
 #include "esp_system.h"
 #include "esp_timer.h"
+#include "port/esp32/flash_reading.h"
 #include "sdkconfig.h"
 
 namespace ugpt::port::esp32 {
 namespace {
-
-// docs/performance.md: estimates for a plain ESP32, and what others have measured on an S3.
-#if CONFIG_IDF_TARGET_ESP32S3
-constexpr std::uint32_t kFlashBytesPerS = 29'900'000;
-#elif CONFIG_ESPTOOLPY_FLASHFREQ_80M
-#if CONFIG_ESPTOOLPY_FLASHMODE_QIO || CONFIG_ESPTOOLPY_FLASHMODE_QOUT
-constexpr std::uint32_t kFlashBytesPerS = 22'000'000;
-#else
-constexpr std::uint32_t kFlashBytesPerS = 14'000'000;
-#endif
-#else
-constexpr std::uint32_t kFlashBytesPerS = 8'000'000;
-#endif
 
 std::uint64_t mac_address() {
     std::array<std::uint8_t, 6> mac{};
@@ -40,6 +30,12 @@ std::uint32_t flash_bytes() {
     return esp_flash_get_physical_size(nullptr, &size) == ESP_OK ? size : 0;
 }
 
+std::uint16_t revision() {
+    esp_chip_info_t info{};
+    esp_chip_info(&info);
+    return info.revision;
+}
+
 }  // namespace
 
 ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
@@ -50,7 +46,12 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
 #if CONFIG_IDF_TARGET_ESP32 || CONFIG_IDF_TARGET_ESP32S3
     chip_.cost_hz = chip_.clock_hz;
 #endif
-    chip_.flash_bytes_per_s = kFlashBytesPerS;
+    const FlashReading reading = flash_reading();
+    chip_.flash_mode = reading.mode;
+    chip_.flash_hz = reading.hz;
+    chip_.flash_bytes_per_s = reading.bytes_per_s();
+    chip_.revision = revision();
+    chip_.image_sha256 = esp_app_get_description()->app_elf_sha256;
     chip_.baud_max = CONFIG_UGPT_BAUD_MAX;
     chip_.tick_hz = chip_.clock_hz;
     chip_.device_id = mac_address();

@@ -7,9 +7,11 @@ constexpr std::size_t kKiB = 1024;
 constexpr std::uint32_t kMiB = 1 << 20;
 constexpr std::uint32_t kClockHz = 240'000'000;
 constexpr std::uint32_t kBaudMax = 921'600;
-// docs/performance.md has where these are from. The firmware sets no mode of the flash, which gives
-// a plain ESP32 DIO at 40 MHz.
-constexpr std::uint32_t kFlashOfEsp32 = 8'000'000;
+// What the firmware sets.
+constexpr FlashMode kFlashMode = FlashMode::qio;
+constexpr std::uint32_t kFlashHz = 80'000'000;
+// Estimates and measurements of others; docs/performance.md has where they are from.
+constexpr std::uint32_t kFlashOfEsp32 = 22'000'000;
 constexpr std::uint32_t kFlashOfS3 = 29'900'000;
 constexpr std::uint32_t kPsramOfS3 = 85'500'000;
 
@@ -18,9 +20,11 @@ std::vector<Board> make_boards() {
                       .chip = "esp32",
                       .cores = 2,
                       .estimated = false,
-                      .memory = {{168 * kKiB, {"DRAM"}}, {109 * kKiB, {"D/IRAM"}}},
+                      .memory = {{168 * kKiB, {"DRAM"}}, {104 * kKiB, {"D/IRAM"}}},
                       .word_memory_bytes = 47 * kKiB,
                       .flash_bytes = 4 * kMiB,
+                      .flash_mode = kFlashMode,
+                      .flash_hz = kFlashHz,
                       .flash_bytes_per_s = kFlashOfEsp32,
                       .clock_hz = kClockHz,
                       .baud_max = kBaudMax};

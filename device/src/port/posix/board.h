@@ -25,6 +25,8 @@ struct Board {
     std::vector<BoardMemory> memory;
     std::size_t word_memory_bytes;  // of memory that is read by whole words only
     std::uint32_t flash_bytes;
+    FlashMode flash_mode;
+    std::uint32_t flash_hz;
     std::uint32_t flash_bytes_per_s;
     std::uint32_t clock_hz;  // 0: nothing is known of its speed, and it can keep no pace
     std::uint32_t baud_max;  // at a board's pace only

@@ -54,6 +54,8 @@ HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id, bool pac
     chip_.cores = board.cores;
     chip_.device_id = device_id;
     chip_.flash_bytes = board.flash_bytes;
+    chip_.flash_mode = board.flash_mode;
+    chip_.flash_hz = board.flash_hz;
     chip_.flash_bytes_per_s = board.flash_bytes_per_s;
     chip_.estimated = board.estimated;
     chip_.cost_hz = board.clock_hz;

@@ -5,8 +5,7 @@ A detached run is saved first and goes on. Of any other model, what is not in a 
 
 from __future__ import annotations
 
-import dataclasses
-
+from ...device.chip_facts import hello_json
 from ...device.target import Target
 from ...diagnostics.reset import restart
 from ...rpc.messages import DeviceState, Hello, Status
@@ -27,7 +26,7 @@ def command(
 
     description, hello, status = run_asking(work, overwrite, json=json)
     if json:
-        print_json({"device": description, "hello": dataclasses.asdict(hello)})
+        print_json({"device": description, "hello": hello_json(hello)})
         return
     console().tell(f"{description} restarted: firmware {hello.build}")
     if status.state is DeviceState.EMPTY:
