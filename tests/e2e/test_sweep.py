@@ -32,6 +32,8 @@ def test_twenty_trials_on_three_boards(cli: CommandLine, tmp_path: Path, names: 
                 process.send_signal(signal.SIGINT)
                 break
         process.stdout.read()
+        assert process.stderr is not None
+        assert "sweep --resume S --virtual 3" in process.stderr.read()
         assert process.wait(60) == 130
     lines = cli("sweep", "--resume", "S", "--virtual", "3", "--json").splitlines()
     trials = json.loads(lines[-1])["trials"]

@@ -81,7 +81,7 @@ def test_a_name_counts_once() -> None:
 
 
 def test_a_grid_has_every_combination_and_no_interval() -> None:
-    grid = combinations(parse_axes(["n_embd=16,32", "clip=0,1,2"]))
+    grid = list(combinations(parse_axes(["n_embd=16,32", "clip=0,1,2"])))
     assert len(grid) == 6
     assert grid[1] == {"n_embd": 16, "clip": 1.0}
     with pytest.raises(InvalidValue, match="interval"):
@@ -145,11 +145,23 @@ def test_a_grid_makes_each_combination_once(tmp_path: Path) -> None:
     asked = []
     while (trial := study.ask()) is not None:
         asked.append(trial.values)
-    assert asked == combinations(made.axes)
+    assert asked == list(combinations(made.axes))
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_sweep_that_was_killed_at_its_birth_begins(tmp_path: Path, made: bool) -> None:
+    if made:
+        SweepStudy.create(tmp_path, plan())
+        with sqlite3.connect(tmp_path / "study.db") as database:
+            database.execute("delete from study_user_attributes")
+    study = SweepStudy.open(tmp_path, plan())
+    assert study.ask() is not None
+    assert len(SweepStudy.open(tmp_path, plan()).unfinished()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 99])
 def test_another_file_in_the_place_of_the_study(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "trial-000").mkdir()
     with pytest.raises(RunError, match="lost its study"):
         SweepStudy.open(tmp_path, plan())
     (tmp_path / "study.db").write_bytes(content)
@@ -326,12 +338,9 @@ def test_without_optuna_it_says_what_brings_it(
 ) -> None:
     from ugpt.fleet import extras
 
-    def missing(name: str) -> Any:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    monkeypatch.setattr(extras, "import_module", missing)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(FleetError):
-        extras.extra("optuna", "ugpt sweep")
+        SweepStudy.create(ugpt.folder, plan())
     said = ugpt("sweep", "names", "--set", "n_embd=8,16", status=1).err
     assert "pip install 'ugpt-esp32[fleet]'" in said
 

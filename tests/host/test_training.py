@@ -118,7 +118,7 @@ async def test_damaged_metrics_cost_no_checkpoint(
             lines[20:] = [b"\0" * 1000 + b"\n"]
             session.metrics.write_bytes(b"".join(lines))
     if flash == "lost":
-        (tmp_path / "flash").unlink()
+        session.erase_flash()
     session.events.clear()
     session.on_event = lambda event: None
     await session.train()
@@ -267,7 +267,7 @@ async def test_a_line_of_a_step_far_ahead_costs_no_losses(
     with session.metrics.open("ab") as file:
         file.write(b'{"step": 5500, "loss": 2.5, "tokens": 7}\n')
     if flash == "lost":
-        (tmp_path / "flash").unlink()
+        session.erase_flash()
     await session.train()
     assert not session.told(Notice)
     assert session.metrics.read_bytes() == straight.metrics.read_bytes()
@@ -280,7 +280,7 @@ async def test_losses_that_are_missing_come_back_if_their_steps_do(
     await stopped_after(session, 2000)
     lines = session.metrics.read_bytes().splitlines(keepends=True)
     session.metrics.write_bytes(b"".join(lines[:700] + lines[900:]))
-    (tmp_path / "flash").unlink()
+    session.erase_flash()
     (tmp_path / "run" / "checkpoint.safetensors").unlink()
     await session.train()
     assert not session.told(Notice)
@@ -292,7 +292,7 @@ async def test_other_loss_than_before_is_told(tmp_path: Path, straight: Session)
     training = session.training()
     session.on_event = once(600, training.request_stop)
     await training.run()
-    (tmp_path / "flash").unlink()
+    session.erase_flash()
     lines = session.metrics.read_text().splitlines(keepends=True)
     (tmp_path / "run" / "checkpoint.safetensors").unlink()
     lines[9] = '{"step": 10, "loss": 1.5, "tokens": 7}\n'

@@ -17,6 +17,8 @@ import pytest
 
 from tests.support.virtual_time import push, pushed, settle
 from ugpt.device import virtual
+from ugpt.device.target import Target
+from ugpt.errors import InvalidValue
 from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
 from ugpt.rpc.holders import Holder
 from ugpt.rpc.transport import (
@@ -263,6 +265,17 @@ def test_the_named_device_program_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv(virtual.PROGRAM_VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(DeviceProgramError, match="no program"):
         virtual.program()
+
+
+def test_threads_are_passed_on_to_the_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(virtual.PROGRAM_VARIABLE, sys.executable)
+    command = virtual.command("esp32", tmp_path / "board.flash", threads=3)
+    assert command[3:5] == ["--threads", "3"]
+    assert "--threads" not in virtual.command("esp32", tmp_path / "board.flash")
+    with pytest.raises(InvalidValue, match="--threads is for the virtual device"):
+        Target("/dev/ttyUSB0", threads=2)
 
 
 def test_an_installation_without_the_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@
 #include "app/handlers.h"
 #include "app/link_task.h"
 #include "app/planning.h"
+#include "app/team_helper.h"
 #include "app/version.h"
 #include "store/data_set.h"
 #include "store/model_store.h"
@@ -105,7 +106,9 @@ CallError handle(LinkTask& link, const rpc::LossesParams& params, rpc::LossesRes
 
 CallError handle(LinkTask& link, const rpc::PlanParams& params, rpc::PlanResult& result) {
     if (!to_engine(params.shape).valid()) return rpc::ErrorCode::bad_shape;
-    result.plan = describe_plan(link.ports().platform, params.shape, params.recipe,
+    const Ports& ports = link.ports();
+    const std::uint32_t cores = cores_with_memory(ports.platform.chip(), ports.helper);
+    result.plan = describe_plan(ports.platform, cores, params.shape, params.recipe,
                                 params.vocabulary_bytes, params.positions);
     return {};
 }

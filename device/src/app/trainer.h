@@ -9,6 +9,7 @@
 #include "app/autorun_sampler.h"
 #include "app/shared.h"
 #include "app/step_profile.h"
+#include "app/team_helper.h"
 #include "app/writer.h"
 #include "base/sha256.h"
 #include "engine/engine.h"
@@ -32,7 +33,7 @@ struct ResultBuffers {
 // a refused command has changed nothing.
 class Trainer {
   public:
-    // `helper` is another core that takes part, if there is one.
+    // `helper` are other cores that take part, if there are any.
     Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared,
             port::Helper* helper = nullptr);
 
@@ -101,6 +102,8 @@ class Trainer {
     [[nodiscard]] bool training() const { return run_.step < run_.target_step; }
 
     [[nodiscard]] port::Platform& platform() { return platform_; }
+    // For so many cores a model has memory.
+    [[nodiscard]] std::uint32_t cores() { return team_.team().cores(); }
     // Room for what a handler returns, until the response is encoded.
     [[nodiscard]] ResultBuffers& results() { return results_; }
 
@@ -137,6 +140,7 @@ class Trainer {
     store::ModelStore models_;
     store::SettingsStore settings_;
     AutorunSampler autorun_;
+    TaskTeam team_;
     StepProfile profile_;
     bool profiling_ = false;
     engine::Arena arena_;

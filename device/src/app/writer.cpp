@@ -81,11 +81,11 @@ class PlannedTensors final : public engine::infer::TensorList {
     std::span<std::uint8_t> homes_;
 };
 
-engine::infer::ChipSpeed chip_speed(port::Platform& platform, bool alone) {
+// Of the chip, however many threads a virtual device has.
+engine::infer::ChipSpeed chip_speed(port::Platform& platform) {
     const port::Chip& chip = platform.chip();
-    engine::infer::ChipSpeed speed{.clock_hz = chip.cost_hz,
-                                   .cores = alone ? 1u : 2u,
-                                   .flash_bytes_per_s = chip.flash_bytes_per_s};
+    engine::infer::ChipSpeed speed{
+        .clock_hz = chip.cost_hz, .cores = chip.cores, .flash_bytes_per_s = chip.flash_bytes_per_s};
     const std::size_t blocks =
         std::min(platform.memory_blocks().size(), speed.block_bytes_per_s.size());
     for (std::size_t i = 0; i < blocks; ++i)
@@ -95,10 +95,8 @@ engine::infer::ChipSpeed chip_speed(port::Platform& platform, bool alone) {
 
 }  // namespace
 
-Writer::Writer(port::Platform& platform, port::Flash& flash, port::Helper* helper)
-    : platform_(platform), flash_(flash), team_([&]() -> engine::Helper* {
-          return helper == nullptr ? nullptr : &helper_.emplace(*helper);
-      }()) {}
+Writer::Writer(port::Platform& platform, port::Flash& flash, engine::Team& team)
+    : platform_(platform), flash_(flash), team_(team) {}
 
 // Most of the time goes into the checksums of all of it.
 CallError Writer::open() {
@@ -168,8 +166,8 @@ CallError Writer::plan(std::uint32_t context, std::uint32_t first, std::span<std
     PlannedTensors tensors(image_, first, homes);
     plan.placement = place(image_.shape(), tensors, arena, word_arena);
     plan.home_count = tensors.noted();
-    plan.cores = team_.alone() ? 1 : 2;
-    const engine::infer::ChipSpeed chip = chip_speed(platform_, team_.alone());
+    const engine::infer::ChipSpeed chip = chip_speed(platform_);
+    plan.cores = chip.cores;
     if (chip.clock_hz == 0) return {};
     const float positions = static_cast<float>(plan.context + 1) / 2.0f;
     plan.instructions =
@@ -245,9 +243,8 @@ bool Writer::advance() {
 void Writer::keep_pace(std::uint64_t begun_us) {
     const float instructions = engine::infer::token_instructions(image_.shape(), matrix_format(),
                                                                  static_cast<float>(computed_));
-    platform_.spend(
-        engine::infer::token_cycles(instructions, placement_, chip_speed(platform_, team_.alone())),
-        begun_us);
+    platform_.spend(engine::infer::token_cycles(instructions, placement_, chip_speed(platform_)),
+                    begun_us);
 }
 
 void Writer::observe(engine::PhaseObserver* observer) {

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "app/call_error.h"
-#include "app/team_helper.h"
 #include "engine/infer.h"
 #include "port/port.h"
 #include "rpc/messages.h"
@@ -45,8 +44,7 @@ class Writer {
     static constexpr std::uint8_t kInWords = engine::Arena::kMaxBlocks;
     static constexpr std::uint8_t kInFlash = kInWords + 1;
 
-    // `helper` is another core that takes part, if there is one.
-    Writer(port::Platform& platform, port::Flash& flash, port::Helper* helper);
+    Writer(port::Platform& platform, port::Flash& flash, engine::Team& team);
 
     // Checks the model in flash, unless that has been done, and that it has room to write as is
     // asked for.
@@ -113,8 +111,7 @@ class Writer {
 
     port::Platform& platform_;
     port::Flash& flash_;
-    std::optional<TeamHelper> helper_;
-    engine::Team team_;
+    engine::Team& team_;
     store::ModelImage image_;
     bool opened_ = false;
     engine::infer::LanguageModel model_;

@@ -58,17 +58,19 @@ class Signal {
     virtual void wait(std::uint32_t timeout_ms) = 0;
 };
 
-// Another core that takes part in the trainer task's work: a task of its own there, which runs
-// below the link task and is blocked unless there is work. Used by the trainer task only, but for
-// `relax`.
+// Other cores that take part in the trainer task's work: a task on each, which runs below the link
+// task and is blocked unless there is work. Used by the trainer task only, but for `relax`.
 class Helper {
   public:
     virtual ~Helper() = default;
-    // Wakes the helper, which runs work(context) and blocks again.
-    virtual void start(void (*work)(void*), void* context) = 0;
-    // Returns when what was started has returned.
-    virtual void wait() = 0;
-    // Lets some moments pass; for both, while one waits for the other to end its part.
+    // How many there are.
+    [[nodiscard]] virtual std::uint32_t count() const = 0;
+    // What each of them runs when it is woken, with its own number from 1 on; then it blocks again.
+    // Called once, before all else.
+    virtual void employ(void (*work)(void* context, std::uint32_t core), void* context) = 0;
+    // Wakes `count` of those that are blocked, or about to be.
+    virtual void wake(std::uint32_t count) = 0;
+    // Lets some moments pass; for a core that waits for another one to end its part.
     virtual void relax() = 0;
 };
 

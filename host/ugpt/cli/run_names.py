@@ -42,3 +42,20 @@ RunArgument = Annotated[Path, run_argument("Name or folder of a run.")]
 def found(named: Path | None) -> Path | None:
     """The folder of the run that an option names, if it names one. Raises NoRun."""
     return None if named is None else find_folder(named)
+
+
+RunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        help="Folder for the run. Default: a new folder in runs/.",
+        metavar="DIR",
+        parser=path,
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    run_option(
+        "--resume", help="Continue this run, by name or folder; with --steps up to another step."
+    ),
+]

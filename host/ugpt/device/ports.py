@@ -83,12 +83,12 @@ def list_ports() -> list[PortInfo]:
     return sorted(found, key=lambda port: (not port.is_esp32, port.device))
 
 
-def check_pace(port: str | None) -> None:
-    """Raises InvalidValue for a port where no virtual device can be told to keep a board's pace."""
+def check_virtual(option: str, port: str | None) -> None:
+    """Raises InvalidValue for a port where no virtual device can be given this option."""
     if port not in (None, VIRTUAL):
         raise InvalidValue(
-            f"--pace is for the virtual device, and --port {port} names another one.",
-            "Leave one of them out; `ugpt sim --pace` starts a paced device for other programs.",
+            f"{option} is for the virtual device, and --port {port} names another one.",
+            f"Leave one of them out; `ugpt sim` takes {option} for a device that others use.",
         )
 
 

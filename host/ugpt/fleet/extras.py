@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from importlib.util import find_spec
 
 from .errors import FleetError
 
 
-def extra(module: str, purpose: str) -> Any:
-    """The module, which the extra `fleet` brings. Raises FleetError if it is not installed.
+def require_extra(module: str, purpose: str) -> None:
+    """Raises FleetError if the module, which the extra `fleet` brings, is not installed.
 
-    `purpose` is what needs it, such as `ugpt sweep`.
+    `purpose` is what needs it, such as `ugpt sweep`. Finding out imports nothing.
     """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
-            raise
+    if find_spec(module) is None:
         raise FleetError(
             f"{purpose} needs {module}, which is not installed.",
-            "pip install 'ugpt-esp32[fleet]' (in a checkout: pip install '.[fleet]')",
-        ) from None
+            "Install it: pip install 'ugpt-esp32[fleet]' (in a checkout: pip install '.[fleet]')",
+        )

@@ -57,6 +57,23 @@ class Parent:
 
 
 @dataclass(frozen=True)
+class Joint:
+    """The run is trained by several workers, whose weights are averaged."""
+
+    workers: int
+    sync: int
+    """Steps from one averaging to the next."""
+
+    def next_sync(self, step: int, total_steps: int) -> int:
+        """The first step after `step` at which the workers are averaged."""
+        return min((step // self.sync + 1) * self.sync, total_steps)
+
+    def rounds(self, steps: int) -> int:
+        """How many rounds have so many steps; the last one may be shorter."""
+        return -(-steps // self.sync)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """What decides the weights of a run, and for the reader where they came to be."""
 
@@ -90,6 +107,8 @@ class RunConfig:
     """How the number of steps has changed, in order."""
     parent: Parent | None = None
     """The run that this one begins from; None for weights that are drawn."""
+    joint: Joint | None = None
+    """How many workers train it; None for a run on one device."""
 
     @property
     def place(self) -> str:
@@ -158,6 +177,7 @@ class RunConfig:
                 "changes": tuple(values.get("changes", ())),
                 "extensions": tuple(Extension(**each) for each in values.get("extensions", ())),
                 "parent": _parent(values.get("parent")),
+                "joint": _joint(values.get("joint")),
             }
         )
         config._require_sense()
@@ -206,6 +226,17 @@ def _parent(values: object) -> Parent | None:
     except InvalidValue as error:
         raise ValueError(error.message.rstrip(".")) from None
     return parent
+
+
+def _joint(values: object) -> Joint | None:
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        raise TypeError("joint is no table")
+    joint = Joint(**values)
+    if not all(type(number) is int and number > 0 for number in (joint.workers, joint.sync)):
+        raise ValueError("joint has no whole numbers from 1 on")
+    return joint
 
 
 def _require_types(values: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -92,17 +92,25 @@ def parse_axis(text: str) -> Axis:
     return Choices(name, _distinct(name, [_value(name, each) for each in values.split(",")]))
 
 
-def combinations(axes: Sequence[Axis]) -> list[dict[str, Value]]:
+def count_combinations(axes: Sequence[Axis]) -> int:
+    """Raises InvalidValue if there is an interval among the axes."""
+    return math.prod(len(values) for values in _lists(axes))
+
+
+def combinations(axes: Sequence[Axis]) -> Iterator[dict[str, Value]]:
     """Every combination of the values, the last axis fastest. Raises InvalidValue of intervals."""
+    names = [axis.name for axis in axes]
+    return (dict(zip(names, values, strict=True)) for values in product(*_lists(axes)))
+
+
+def _lists(axes: Sequence[Axis]) -> list[tuple[Value, ...]]:
     for axis in axes:
         if isinstance(axis, Interval):
             raise InvalidValue(
                 f"A grid needs single values, and --set {axis} is an interval.",
                 f"List the values: --set {axis.name}={axis.low},{axis.high}",
             )
-    lists = [axis.values for axis in axes if isinstance(axis, Choices)]
-    names = [axis.name for axis in axes]
-    return [dict(zip(names, values, strict=True)) for values in product(*lists)]
+    return [axis.values for axis in axes if isinstance(axis, Choices)]
 
 
 def _name_of(written: str) -> str:

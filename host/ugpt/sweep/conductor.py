@@ -46,12 +46,10 @@ from .events import (
     TrialStarted,
 )
 from .plan import SweepPlan
-from .study import SweepStudy, Trial, TrialState
+from .study import REPORTS, SweepStudy, Trial, TrialState
 
 _MEAN_STEPS = 100
 """Over so many steps the loss of a trial is averaged: that of a single step says little."""
-_REPORTS = 20
-"""In a trial: so often it may be found to be worse than the others."""
 _AGAIN_S = 5.0
 """Between two looks at a board that is lost."""
 _BOARD_ERRORS = (PortError, LinkError, DeviceRestarted, OtherDevice)
@@ -83,6 +81,8 @@ class Conductor:
         self._members = members
         self._emit = emit
         self._may_overwrite = may_overwrite
+        # One for the whole sweep, so that a board is found again at whatever port it comes back.
+        self._targets = {member.name: FollowedTarget(member.target) for member in members}
         self._waiting: deque[Trial] = deque()
         self._refused: dict[int, set[str]] = {}
         """By trial, the boards whose memory its model does not fit."""
@@ -143,7 +143,7 @@ class Conductor:
                 async with asyncio.timeout(_AGAIN_S):
                     await self._wait_for_change()
             with contextlib.suppress(UgptError):
-                async with member.target.connect():
+                async with self._targets[member.name].connect():
                     pass
                 self._usable.add(member.name)
                 self._emit(BoardBack(member.name))
@@ -226,7 +226,7 @@ class Conductor:
         session = Session(
             run, self._dataset, watch.hear, may_move=True, may_overwrite=self._may_overwrite
         )
-        training = Training(FollowedTarget(member.target).connect, session)
+        training = Training(self._targets[member.name].connect, session)
         watch.training = self._running[member.name] = training
         self._study.assign(trial.number, member.name)
         self._emit(
@@ -243,9 +243,9 @@ class Conductor:
             return None, None
         return TrialState.COMPLETE, objective(run, run.config.recipe.total_steps)
 
-    def report(self, trial: Trial, step: int, loss: float) -> bool:
-        """Whether a trial with this loss should end."""
-        return self._study.report(trial.number, step, loss)
+    def report(self, trial: Trial, part: int, loss: float) -> bool:
+        """Whether a trial with this loss after `part` twentieths of its steps should end."""
+        return self._study.report(trial.number, part, loss)
 
     def tell(self, event: Event) -> None:
         self._emit(event)
@@ -278,9 +278,7 @@ class _Watch:
         self._board = board
         self._trial = trial
         self._run = run
-        total_steps = run.config.recipe.total_steps
-        self._every = max(total_steps // _REPORTS, 1)
-        self._next = (run.metrics.step // self._every + 1) * self._every
+        self._reported = self._parts(run.metrics.step)
 
     def hear(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -295,14 +293,25 @@ class _Watch:
                     event.steps_per_s,
                 )
             )
-        step = self._run.metrics.step
-        if self._next <= step < self._run.config.recipe.total_steps:
-            self._next = (step // self._every + 1) * self._every
-            loss = objective(self._run, step)
-            if loss is not None and not self.pruned:
-                self.pruned = self._conductor.report(self._trial, step, loss)
-                if self.pruned and self.training is not None:
-                    self.training.request_stop()
+        while not self.pruned and self._reported < min(
+            self._parts(self._run.metrics.step), REPORTS - 1
+        ):
+            self._reported += 1
+            self._report(self._reported)
+
+    def _parts(self, step: int) -> int:
+        """How many twentieths of the run are done."""
+        return step * REPORTS // self._run.config.recipe.total_steps
+
+    def _report(self, part: int) -> None:
+        """Trials are compared where each has done the same part of its own steps."""
+        total_steps = self._run.config.recipe.total_steps
+        loss = objective(self._run, -(-part * total_steps // REPORTS))
+        if loss is None:
+            return
+        self.pruned = self._conductor.report(self._trial, part, loss)
+        if self.pruned and self.training is not None:
+            self.training.request_stop()
 
 
 def objective(run: Run, step: int) -> float | None:

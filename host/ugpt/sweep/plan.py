@@ -15,11 +15,14 @@ from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
 from ..runs.errors import NoRun, RunError
 from ..runs.files import read_file, write_atomically
 from ..training.recipe import recipe
-from .axes import Axis, Value, combinations, parse_axes
+from .axes import Axis, Value, count_combinations, parse_axes
 
 FILE = "sweep.toml"
 FORMAT = 1
 _MAX_BYTES = 2**20
+
+TRIALS = 20
+"""If it is not said how many."""
 
 
 class Sampler(StrEnum):
@@ -79,7 +82,7 @@ class SweepPlan:
     data_sha256: str
     axes: tuple[Axis, ...]
     trials: int
-    """How many are made; a grid makes one of each combination at most."""
+    """How many are made."""
     settings: Settings = field(default_factory=Settings)
     """What does not vary."""
     reading: Reading = field(default_factory=Reading)
@@ -93,7 +96,7 @@ class SweepPlan:
                 "A sweep needs something to vary.", "Add such as --set n_embd=16,32,48."
             )
         if self.sampler is Sampler.GRID:
-            object.__setattr__(self, "trials", min(self.trials, len(combinations(self.axes))))
+            object.__setattr__(self, "trials", min(self.trials, count_combinations(self.axes)))
         varies_context = any(axis.name == "block_size" for axis in self.axes)
         if varies_context and self.reading.overlap is not None:
             raise InvalidValue(

@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from ..fleet.extras import extra
+from ..fleet.extras import require_extra
 from ..runs.errors import RunError
 from .axes import Axis, Choices, Value, combinations
 from .plan import Sampler, SweepPlan
@@ -22,8 +23,10 @@ NAME = "ugpt"
 
 _PLAN = "plan"
 _BOARD, _REASON = "board", "reason"
+REPORTS = 20
+"""Parts of a trial after which it may be found to be worse than the others."""
 _STARTUP_TRIALS = 4  # are never pruned: a median of fewer says little
-_WARMUP_PART = 5  # of the steps, the first: curves cross there
+_WARMUP_REPORTS = 4  # nor is any so early: curves cross there
 
 
 class TrialState(StrEnum):
@@ -54,7 +57,7 @@ class SweepStudy:
     """What Optuna does for a sweep. All of it is quick, so that an event loop may call it."""
 
     def __init__(self, folder: Path, plan: SweepPlan, study: Any) -> None:
-        self._optuna = extra("optuna", "ugpt sweep")
+        self._optuna = _optuna()
         self._plan = plan
         self._study = study
         self._folder = folder
@@ -63,7 +66,7 @@ class SweepStudy:
     @classmethod
     def create(cls, folder: Path, plan: SweepPlan) -> Self:
         """A new study, whose file must not exist. Raises FleetError without Optuna, RunError."""
-        optuna = extra("optuna", "ugpt sweep")
+        optuna = _optuna()
         with _stored(folder):
             study = optuna.create_study(
                 study_name=NAME,
@@ -72,18 +75,20 @@ class SweepStudy:
                 pruner=_pruner(optuna, plan),
                 direction="minimize",
             )
-            study.set_user_attr(_PLAN, _fingerprint(plan))
             if plan.sampler is Sampler.GRID:
-                for values in combinations(plan.axes)[: plan.trials]:
+                for values in islice(combinations(plan.axes), plan.trials):
                     study.enqueue_trial(values)
+            study.set_user_attr(_PLAN, _fingerprint(plan))
         return cls(folder, plan, study)
 
     @classmethod
     def open(cls, folder: Path, plan: SweepPlan) -> Self:
         """The study that is there. Raises RunError if there is none, or that of another plan."""
-        optuna = extra("optuna", "ugpt sweep")
+        optuna = _optuna()
         if not (folder / FILE).is_file():
-            raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
+            if any(folder.glob("trial-*")):
+                raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
+            return cls.create(folder, plan)  # it was killed before it had made one
         with _stored(folder):
             storage = _storage(optuna, folder)
             if NAME not in [each.study_name for each in storage.get_all_studies()]:
@@ -91,6 +96,9 @@ class SweepStudy:
             study = optuna.load_study(
                 study_name=NAME, storage=storage, pruner=_pruner(optuna, plan)
             )
+            if _PLAN not in study.user_attrs and not any(folder.glob("trial-*")):
+                (folder / FILE).unlink()  # it was killed while it made this
+                return cls.create(folder, plan)
             if study.user_attrs.get(_PLAN) != _fingerprint(plan):
                 raise RunError(f"{folder / FILE} holds the study of another sweep.", _RESTORE)
             # Another seed than the first time, which would choose the same values again.
@@ -113,13 +121,13 @@ class SweepStudy:
             found = self._study.get_trials(deepcopy=False, states=(running,))
             return [self._taken_up(each._trial_id) for each in found]
 
-    def report(self, number: int, step: int, loss: float) -> bool:
-        """Tells of the loss after `step` steps; returns whether the trial should end there."""
+    def report(self, number: int, part: int, loss: float) -> bool:
+        """Tells of the loss after `part` of REPORTS; returns whether the trial should end there."""
         if not self._plan.prune:
             return False
         trial = self._asked[number]
         with _stored(self._folder):
-            trial.report(loss, step)
+            trial.report(loss, part)
             return bool(trial.should_prune())
 
     def assign(self, number: int, board: str) -> None:
@@ -178,6 +186,14 @@ class SweepStudy:
         )
 
 
+def _optuna() -> Any:
+    """Raises FleetError if it is not installed."""
+    require_extra("optuna", "ugpt sweep")
+    import optuna
+
+    return optuna
+
+
 _RESTORE = "Restore the file, or begin a new sweep."
 
 
@@ -205,7 +221,7 @@ def _pruner(optuna: Any, plan: SweepPlan) -> Any:
     if not plan.prune:
         return optuna.pruners.NopPruner()
     return optuna.pruners.MedianPruner(
-        n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=plan.settings.steps // _WARMUP_PART
+        n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=_WARMUP_REPORTS
     )
 
 
@@ -243,5 +259,5 @@ def _stored(folder: Path) -> Iterator[None]:
         if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "optuna", "alembic")):
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
-        reason = str(getattr(cause, "orig", cause)).splitlines()[0]
+        reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
         raise RunError(f"{folder / FILE} cannot be used: {reason}.", _RESTORE) from None

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ..concurrency import run_together
 from ..device.client import Device
 from ..device.results import Losses
-from ..rpc.errors import DocumentGap, ProtocolError, RunMismatch
+from ..rpc.errors import DocumentGap, NoAnswer, ProtocolError, RunMismatch
 from ..rpc.messages import METHODS, DeviceState, ErrorCode, Status
 from .claims import Progress, require_losses, require_sound
-from .session import Session
 
 _LOSSES_HELD = 1024  # a device holds the losses of at least so many last steps
 _DOCUMENT_BYTES = 3  # of the header of a document, at most
@@ -21,6 +21,21 @@ _DOCUMENTS_MAX = METHODS["documents_write"].param("documents").items  # in one r
 _GRADIENT_NORM_MINOR = 1  # of the protocol, from which on devices compute it
 _IDLE_MAX_S = 0.2
 _PATIENCE = 0.4  # share of the documents on the device that may be used up between two looks
+_SAVING_LOOK_S = 0.02  # at a device that saves itself
+_SAVING_LOOKS = 10_000  # after which it is given up: minutes, where an emulator takes 19 s
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a device is trained on."""
+
+    run_id: int
+    total_steps: int
+    batch: int
+    document: Callable[[int], bytes]
+    """Document number i of the training order, as `encode_tokens` packs it."""
+    measures_gradient: bool = False
+    """Whether the device computes the norm of the gradient, if it can."""
 
 
 class DocumentFeeder:
@@ -29,16 +44,13 @@ class DocumentFeeder:
     def __init__(
         self,
         device: Device,
-        session: Session,
-        on_losses: Callable[[int, Sequence[float], Sequence[int]], None],
+        feed: Feed,
+        on_losses: Callable[[int, Sequence[float]], None],
     ) -> None:
-        """`on_losses` gets (first step, losses, tokens)."""
+        """`on_losses` gets (first step, losses)."""
         self._device = device
-        self._session = session
-        self._run = session.run
-        self._documents = session.split.training
-        self._tokens = session.token_counts
-        self._batch = session.run.config.recipe.batch
+        self._feed = feed
+        self._batch = feed.batch
         self._on_losses = on_losses
         self._room = 0
         self._next = 0
@@ -49,11 +61,11 @@ class DocumentFeeder:
         self.status: Status
         """Of the last look at the device."""
 
-    async def begin(self) -> None:
-        """Takes up the device as it is."""
+    async def begin(self, known_step: int) -> None:
+        """Takes up the device as it is; the losses up to `known_step` are known."""
         self.status = status = await self._device.status()
-        # A device that is ahead of the folder still holds the losses in between.
-        self.step = min(status.step, self._run.metrics.step)
+        # A device that is ahead of that still holds the losses in between.
+        self.step = min(status.step, known_step)
         self._next, self._room = status.documents_next, status.documents_free
 
     async def advance(
@@ -81,7 +93,7 @@ class DocumentFeeder:
             self._measure(self.step - before, time.monotonic() - looked_s)
 
     async def _train(self, target: int) -> None:
-        measures = self._session.watched and self._device.hello.minor >= _GRADIENT_NORM_MINOR
+        measures = self._feed.measures_gradient and self._device.hello.minor >= _GRADIENT_NORM_MINOR
         await self._device.train(target, gradient_norm=measures)
 
     async def drain(self) -> None:
@@ -94,6 +106,15 @@ class DocumentFeeder:
                     f"The device stands after step {status.step:,}, but has no loss of step "
                     f"{before + 1:,}."
                 )
+
+    async def see_saved(self) -> None:
+        """Waits while the device, which has reached its target, saves itself."""
+        for _ in range(_SAVING_LOOKS):
+            if self.status.step >= self.step and self.status.state is not DeviceState.SAVING:
+                return
+            await asyncio.sleep(_SAVING_LOOK_S)
+            self.status = await self._device.status()
+        raise NoAnswer("The device saves itself and comes to no end.", "Reset the board.")
 
     async def _exchange(self, feed: bool = True) -> Status:
         """One look at the device: documents out, losses and status in, all at once."""
@@ -119,9 +140,8 @@ class DocumentFeeder:
                     f"to {losses.first - 1:,}."
                 )
             steps = range(losses.first, losses.first + len(losses.values))
-            require_losses(steps, losses.values, self._session.total_steps)
-            tokens = self._tokens.of(losses.first, len(losses.values))
-            self._on_losses(losses.first, losses.values, tokens)
+            require_losses(steps, losses.values, self._feed.total_steps)
+            self._on_losses(losses.first, losses.values)
             self.step += len(losses.values)
         self._next, self._room = status.documents_next, status.documents_free
         return status
@@ -149,7 +169,7 @@ class DocumentFeeder:
         batches: list[tuple[int, list[bytes]]] = []
         space = 0
         for index in range(self._next, end):
-            document = self._encode(index)
+            document = self._feed.document(index)
             needed = len(document) + _DOCUMENT_BYTES
             if needed > space or len(batches[-1][1]) == _DOCUMENTS_MAX:
                 batches.append((index, []))
@@ -158,17 +178,14 @@ class DocumentFeeder:
             space -= needed
         return batches
 
-    def _encode(self, index: int) -> bytes:
-        return self._session.encode(self._documents[index % len(self._documents)])
-
     def _check(self, status: Status) -> None:
-        if status.run_id != self._run.config.run_id:
+        if status.run_id != self._feed.run_id:
             raise RunMismatch(
                 ErrorCode.OTHER_RUN,
                 "Another program has put another model on the device.",
                 advice="Let one program use the device at a time, then resume this run.",
             )
-        require_sound(status, self._session.total_steps)
+        require_sound(status, self._feed.total_steps)
 
     def _measure(self, steps: int, duration_s: float) -> None:
         rate = steps / max(duration_s, 1e-6)

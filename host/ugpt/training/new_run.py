@@ -11,7 +11,7 @@ from pathlib import Path
 from ..data.dataset import Dataset
 from ..errors import InvalidValue
 from ..rpc.messages import Recipe, Shape
-from ..runs.config import Init, RunConfig
+from ..runs.config import Init, Joint, RunConfig
 from ..runs.folder import Run, default_path
 from ..runs.save_period import EVERY_MINUTE, SavePeriod
 from .fine_tune import parent_of
@@ -35,6 +35,7 @@ def new_run(
     evaluation: EvaluationPlan = NO_EVALUATION,
     keep: int = 1,
     parent: StoredModel | None = None,
+    joint: Joint | None = None,
 ) -> Run:
     """A run whose folder is made once a device has taken the model.
 
@@ -69,6 +70,7 @@ def new_run(
         changes=dataset.changes,
         keep=keep,
         parent=parent_of(parent) if parent else None,
+        joint=joint,
     )
     folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
     return Run.new(

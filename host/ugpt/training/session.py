@@ -12,6 +12,7 @@ from ..data.vocabulary import Vocabulary
 from ..device.tensors import encode_tokens
 from ..runs.folder import Run
 from .events import OnEvent
+from .feeder import Feed
 from .loss_history import TokenCounts
 
 _KNOWN_MAX = 1_000_000
@@ -69,6 +70,18 @@ class Session:
     @property
     def total_steps(self) -> int:
         return self.run.config.recipe.total_steps
+
+    @property
+    def feed(self) -> Feed:
+        """What its device is trained on."""
+        config, documents = self.run.config, self.split.training
+        return Feed(
+            config.run_id,
+            self.total_steps,
+            config.recipe.batch,
+            lambda index: self.encode(documents[index % len(documents)]),
+            measures_gradient=self.watched,
+        )
 
     def encode(self, text: str) -> bytes:
         """A document as a device takes it: cut to the context."""

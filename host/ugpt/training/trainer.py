@@ -8,7 +8,6 @@ that is interrupted, restarted or resumed ends with the same bits as one that is
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -17,8 +16,8 @@ from enum import Enum
 from ..device.client import Device
 from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
-from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoAnswer, NoRoom
-from ..rpc.messages import DeviceState, Loaded, Status
+from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from ..rpc.messages import Loaded
 from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
@@ -48,8 +47,6 @@ from .validation import Validation
 from .wishes import Wish, Wishes
 
 _LOOK_S = 0.5  # at a device that stands still on request
-_SAVING_LOOK_S = 0.02  # at one that saves itself
-_SAVING_LOOKS = 10_000  # after which it is given up: minutes, where an emulator takes 19 s
 
 
 class Outcome(Enum):
@@ -170,14 +167,15 @@ class Training:
     async def _conduct(self, device: Device) -> Outcome:
         """Trains a placed run, in parts that end where an evaluation or a checkpoint is due."""
 
-        def on_losses(first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
+        def on_losses(first: int, losses: Sequence[float]) -> None:
+            tokens = self._session.token_counts.of(first, len(losses))
             self._record(first, losses, tokens)
             throughput.count(sum(tokens))
             self._emit(StepLosses(first, losses, tokens))
 
         total_steps = self._session.total_steps
-        feeder = DocumentFeeder(device, self._session, on_losses)
-        await feeder.begin()
+        feeder = DocumentFeeder(device, self._session.feed, on_losses)
+        await feeder.begin(self._run.metrics.step)
         throughput = Throughput(device, feeder.step, total_steps, self._started_s)
         reporter = ProgressReporter(device, self._session, feeder.step, throughput)
         await self._validation.after(device, feeder.step)  # which an interruption prevented
@@ -192,7 +190,8 @@ class Training:
             )
             if feeder.step == total_steps:
                 with throughput.standing_still():
-                    await self._see_saved(device, feeder)
+                    async with transfer_told(self._emit, Purpose.SAVE):
+                        await feeder.see_saved()
             ending = await self._attend(device, feeder, reporter, throughput)
             if await self._validation.after(device, feeder.step):
                 with throughput.standing_still():
@@ -257,16 +256,6 @@ class Training:
                 self._wishes.ask(Wish.PAUSE)  # it holds on the next connection as well
             raise
 
-    async def _see_saved(self, device: Device, feeder: DocumentFeeder) -> None:
-        """Waits while the device, which has reached its target, saves itself."""
-        async with transfer_told(self._emit, Purpose.SAVE):
-            for _ in range(_SAVING_LOOKS):
-                if feeder.status.step >= feeder.step and not _is_saving(feeder.status):
-                    return
-                await asyncio.sleep(_SAVING_LOOK_S)
-                feeder.status = await device.status()
-        raise NoAnswer("The device saves itself and comes to no end.", "Reset the board.")
-
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
         """Stops the device at a step boundary; the next `advance` lets it go on."""
         await device.pause()
@@ -312,7 +301,3 @@ class Training:
         with contextlib.suppress(UgptError):
             await device.pause()
             await device.save()
-
-
-def _is_saving(status: Status) -> bool:
-    return status.state is DeviceState.SAVING

@@ -25,6 +25,7 @@ from ..sweep.ranking import best, ranked, value_text, values_text
 from ..sweep.study import Trial, TrialState
 from ..training.events import Event
 from ..wording import counted
+from .capability import in_foreground
 from .cleaning import printable
 from .output import Output, console, say
 from .plain import JsonDisplay, Quiet
@@ -149,7 +150,7 @@ class LiveSweep(Quiet):
         now_s = time.monotonic()
         if now_s - self._drawn_s >= _FRAME_S or not isinstance(event, TrialProgress):
             self._drawn_s = now_s
-            self._live.update(Group(*self._state.lines()), refresh=True)
+            self._live.update(Group(*self._state.lines()), refresh=in_foreground())
 
     async def __aenter__(self) -> Self:
         self._live.start()

@@ -23,6 +23,7 @@ from ...runs.registry import find_run
 from ...training.detach import Detached
 from ...training.events import OnEvent
 from ...training.follow import Attachment, Following
+from ...training.kinds import require_single
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...view.display import Display, make_display
@@ -124,6 +125,7 @@ def _open(
             f"No run folder here belongs to the run on the board (number {run_id:08x}).",
             "Name it: ugpt attach --run RUN",
         )
+    require_single(run)
     dataset = load_dataset(run, data, "ugpt attach --data FILE")
     return Session(run, dataset, emit, may_move=may_move)
 

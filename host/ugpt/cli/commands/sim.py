@@ -12,7 +12,7 @@ from ...device.simulator import simulator
 from ...rpc.address import parse_listen
 from ...view.output import console, say
 from ...view.streams import OutputLost
-from ..options import Board, Flash, Pace, run_until_interrupted
+from ..options import Board, Flash, Pace, Threads, run_until_interrupted
 
 EXAMPLES = [
     "ugpt sim",
@@ -33,6 +33,7 @@ def command(
     board: Board = "esp32",
     flash: Flash = None,
     pace: Pace = False,
+    threads: Threads = 1,
 ) -> None:
     if pty and listen is not None:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
@@ -41,7 +42,7 @@ def command(
         _, remark = virtual.kept_flash(board)
         if remark:
             say(f"The device forgets all when it ends: {remark}.")
-    arguments = virtual.command(board, flash, extra, pace)
+    arguments = virtual.command(board, flash, extra, pace, threads)
     name = f"{board}, at its estimated pace" if pace else board
     warning = ""
     if listen and not virtual.is_loopback(listen.rpartition(":")[0]):

@@ -16,15 +16,16 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...data.sources import STANDARD_INPUT
-from ...fleet.extras import extra
+from ...fleet.boards_file import DEFAULT_FILE
+from ...fleet.extras import require_extra
 from ...fleet.members import Membership, find_members
 from ...runs.errors import RunError
 from ...runs.files import write_atomically
 from ...runs.folder import require_absent
-from ...sweep.axes import NAMES, parse_axes
+from ...sweep.axes import NAMES, count_combinations, parse_axes
 from ...sweep.conductor import Conductor, trial_folder
 from ...sweep.folder import PICTURE, alone_in, load_again, make_folder, new_folder
-from ...sweep.plan import Sampler, Settings, SweepPlan
+from ...sweep.plan import TRIALS, Sampler, Settings, SweepPlan
 from ...sweep.ranking import best, sweep_png
 from ...sweep.study import SweepStudy, Trial, TrialState
 from ...training.recipe import evaluation
@@ -93,7 +94,14 @@ def command(
             show_default=False,
         ),
     ] = None,
-    trials: Annotated[int, typer.Option(help="Number of trials.", **whole_number(1, 100_000))] = 20,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of trials. Default: 20, or every combination of a grid.",
+            show_default=False,
+            **whole_number(1, 100_000),
+        ),
+    ] = None,
     steps: Steps = 1000,
     folder: Annotated[
         Path | None,
@@ -151,7 +159,7 @@ def command(
     lower: Lower = False,
     dedupe: Dedupe = False,
 ) -> None:
-    extra("optuna", "ugpt sweep")
+    require_extra("optuna", "ugpt sweep")
     mode = output_mode(plain, json)
     check_pace(pace, virtual)
     if resume:
@@ -164,14 +172,26 @@ def command(
         dataset = _load(files, reading, block_size)
         evaluation(holdout, None, None, len(dataset.documents), steps)
         settings = Settings(
-            n_layer, n_embd, n_head, block_size, steps, learning_rate, batch, str(schedule),
-            warmup, weight_decay, clip, str(moments), recompute, seed,
-        )  # fmt: skip
+            n_layer=n_layer,
+            n_embd=n_embd,
+            n_head=n_head,
+            block_size=block_size,
+            steps=steps,
+            learning_rate=learning_rate,
+            batch=batch,
+            schedule=str(schedule),
+            warmup=warmup,
+            weight_decay=weight_decay,
+            clip=clip,
+            moments=str(moments),
+            recompute=recompute,
+            seed=seed,
+        )
         plan = SweepPlan(
             tuple(file.path for file in dataset.files),
             dataset.sha256,
             axes,
-            trials,
+            trials or (count_combinations(axes) if sampler is Sampler.GRID else TRIALS),
             settings,
             reading,
             sampler,
@@ -193,6 +213,14 @@ class Boards(NamedTuple):
     virtual: int
     pace: bool
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of a command line that name them."""
+        words = [word for port in self.ports for word in ("--port", port)]
+        words += ["--boards", str(self.file)] if self.file and self.file != DEFAULT_FILE else []
+        words += ["--virtual", str(self.virtual)] if self.virtual else []
+        return (*words, *(["--pace"] if self.pace else []))
+
     async def found(self) -> Membership:
         """Those that answer."""
         return await find_members(
@@ -212,7 +240,7 @@ async def _sweep(
 ) -> None:
     membership = await wanted.found()
     for each in membership.left_out:
-        say(f"Left out: {each.where}: {each.reason}")
+        say(f"Left out: {each.reason}")
     if not resumes:
         make_folder(folder, plan)
     with alone_in(folder):
@@ -232,13 +260,18 @@ async def _sweep(
                 with on_end_signals(conductor.request_stop):
                     await conductor.run()
         finally:
-            _show_result(folder, plan, dataset, study.trials(), mode)
+            _show_result(folder, plan, dataset, study.trials(), wanted, mode)
     if conductor.stopping:
         raise typer.Exit(Status.INTERRUPTED)
 
 
 def _show_result(
-    folder: Path, plan: SweepPlan, dataset: Dataset, trials: Sequence[Trial], mode: Mode
+    folder: Path,
+    plan: SweepPlan,
+    dataset: Dataset,
+    trials: Sequence[Trial],
+    wanted: Boards,
+    mode: Mode,
 ) -> None:
     """The ranking, the picture, and what to do next."""
     if trials and mode is not Mode.JSON:
@@ -252,7 +285,7 @@ def _show_result(
         run_folder = trial_folder(folder, found.number)
         say(f"Let the best one write: {command_line('sample', '--run', run_folder, '-n', '20')}")
     if sum(trial.state is not TrialState.RUNNING for trial in trials) < plan.trials:
-        say(f"Go on with: {command_line('sweep', '--resume', folder)}")
+        say(f"Go on with: {command_line('sweep', '--resume', folder, *wanted.options)}")
 
 
 def _display(mode: Mode) -> Display:

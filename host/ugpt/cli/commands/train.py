@@ -32,6 +32,7 @@ from ...training.events import Notice
 from ...training.extension import require_more
 from ...training.fine_tune import child_shape, describe_mapping, require_same_shape
 from ...training.kept import describe_kept
+from ...training.kinds import require_single
 from ...training.new_run import new_run
 from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
@@ -57,10 +58,10 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    Threads,
     given_options,
 )
 from ..overwriting import Overwrite, run_asking
-from ..paths import path
 from ..recipe import (
     Batch,
     Clip,
@@ -81,7 +82,7 @@ from ..recipe import (
     Warmup,
     WeightDecay,
 )
-from ..run_names import run_option
+from ..run_names import Resume, RunFolder, run_option
 from ..signals import on_end_signals
 from ..texts import (
     Column,
@@ -122,6 +123,7 @@ _ALLOWED_WITH_RESUME = frozenset(
         "baud",
         "no_reset",
         "pace",
+        "threads",
         "detached",
         "overwrite",
         "plain",
@@ -133,21 +135,6 @@ _SAVING_LIMIT_S = 300.0
 """How long a run that is asked to end may take to be saved."""
 _ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
 
-_RunFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--run",
-        help="Folder for the run. Default: a new folder in runs/.",
-        metavar="DIR",
-        parser=path,
-    ),
-]
-_Resume = Annotated[
-    Path | None,
-    run_option(
-        "--resume", help="Continue this run, by name or folder; with --steps up to another step."
-    ),
-]
 _From = Annotated[
     Path | None,
     run_option(
@@ -170,8 +157,8 @@ def command(
     files: OptionalFiles = None,
     steps: Steps = 1000,
     port: Port = None,
-    run_folder: _RunFolder = None,
-    resume: _Resume = None,
+    run_folder: RunFolder = None,
+    resume: Resume = None,
     detached: _Detached = False,
     begin_from: _From = None,
     save_every: SaveEvery = EVERY_MINUTE,
@@ -184,6 +171,7 @@ def command(
     baud: Baud = None,
     no_reset: NoReset = False,
     pace: Pace = False,
+    threads: Threads = 1,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -206,10 +194,11 @@ def command(
     dedupe: Dedupe = False,
 ) -> None:
     mode = output_mode(plain, json)
-    target = Target(port, baud, no_reset, pace=pace)
+    target = Target(port, baud, no_reset, pace=pace, threads=threads)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(find_folder(resume))
+        require_single(prepared)
         dataset = load_dataset(
             prepared, files or [], f"{command_line('train', '--resume', resume)} FILE"
         )
@@ -330,7 +319,8 @@ def _watch(
 
 def _say_kept(run: Run, target: Target) -> None:
     pace = ("--pace",) if target.pace else ()
-    again = command_line("train", "--resume", run.path, *target.option, *pace)
+    threads = ("--threads", str(target.threads)) if target.threads > 1 else ()
+    again = command_line("train", "--resume", run.path, *target.option, *pace, *threads)
     say(f"{describe_kept(run)} Go on with: {again}")
 
 

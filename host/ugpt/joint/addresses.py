@@ -1,0 +1,26 @@
+"""Which schedulers may be used: Dask unpickles, and so runs, whatever reaches it."""
+
+from __future__ import annotations
+
+from ..device.virtual import is_loopback
+from .errors import BadScheduler
+
+
+def require_safe(address: str) -> None:
+    """Raises BadScheduler for an address that others could send programs to."""
+    scheme, _, place = address.rpartition("://")
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal():
+        raise BadScheduler(
+            f"{address} is not the address of a scheduler.", "Such as tls://HOST:8786."
+        )
+    if scheme == "tls":
+        return
+    if scheme not in ("", "tcp"):
+        raise BadScheduler(f"A scheduler at {scheme}:// is not supported.", "Use tls://.")
+    if not is_loopback(host):
+        raise BadScheduler(
+            f"{address} is not encrypted, and whoever reaches it could run programs here.",
+            "Start the scheduler with TLS and name it tls://HOST:PORT, or reach it by ssh -L on "
+            "this computer's loopback.",
+        )

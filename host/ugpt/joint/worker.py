@@ -1,0 +1,63 @@
+"""The side of a Dask worker process: it owns the port of one board, and does its tasks.
+
+Tasks are coroutines, which Dask runs in the event loop of the process: the board is spoken to in
+the one loop there is. This module imports Dask, so nothing may import it before it is wanted.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import TypeVar, cast
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+from ..device.target import Target
+from ..errors import UgptError
+from .board import Board, Outcome
+from .errors import BoardLost
+from .tasks import Task
+
+T = TypeVar("T")
+
+_PLUGIN = "ugpt-board"
+
+
+class BoardPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is optional, and unknown to mypy
+    """Opens the board when its worker process starts, and closes it when that ends."""
+
+    name = _PLUGIN
+
+    def __init__(self, board: str, target: Target) -> None:
+        self._name = board
+        self._target = target
+        self.board: Board
+
+    async def setup(self, worker: Worker) -> None:
+        """Raises BoardLost if the board cannot be opened; then the process ends."""
+        logging.disable(logging.CRITICAL)  # whatever matters is told by the results of tasks
+        # Ctrl-C reaches the whole process group; the process that started this one decides.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.board = Board(self._name, self._target)
+        try:
+            await self.board.open()
+        except UgptError as error:
+            raise BoardLost(error.message, error.advice) from None
+
+    async def teardown(self, worker: Worker) -> None:
+        await self.board.close()
+
+
+async def run_on_board(task: Task[T]) -> Outcome[T]:
+    """Does a task on the board of this process.
+
+    If the board is gone this raises BoardLost, and the process ends, so that Dask gives the task to
+    another one.
+    """
+    worker = get_worker()
+    board = cast(BoardPlugin, worker.plugins[_PLUGIN]).board
+    try:
+        return await board.attempt(task)
+    except BoardLost as error:
+        worker.loop.add_callback(worker.close, reason=str(error))
+        raise

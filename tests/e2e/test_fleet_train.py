@@ -1,0 +1,168 @@
+"""`ugpt fleet train`: whatever becomes of boards and processes, the weights are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.commands import CommandLine, digest, losses
+from tests.support.devices import device_process
+
+ROUNDS = 30
+TRAIN = ("fleet", "train", "--n-embd", "8", "--n-head", "2", "--workers", "4", "--sync", "20")
+LONG = (*TRAIN, "--steps", str(20 * ROUNDS), "--run", "R", "--json")
+WORKER = "multiprocessing.spawn import spawn_main"
+DEVICE = "ugpt-device"
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of an undisturbed run on one board."""
+    folder = tmp_path_factory.mktemp("straight")
+    names = Path(__file__).parents[2] / "data" / "names.txt"
+    CommandLine(folder)(*LONG, names, "--virtual", "1")
+    return digest(folder / "R")
+
+
+def events_until_round(process: subprocess.Popen[str], number: int) -> list[dict[str, Any]]:
+    events = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        events.append(json.loads(line))
+        if events[-1]["event"] == "round_done" and events[-1]["round"] >= number:
+            return events
+    raise AssertionError(f"the run ended before round {number}: {process.stderr}")
+
+
+def rest_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def children(text: str, mark: str) -> list[int]:
+    return [pid for pid, words in processes.running(mark).items() if text in words]
+
+
+@pytest.mark.parametrize("boards", [2, 4])
+def test_any_number_of_boards_gives_the_same_bits(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: str, boards: int
+) -> None:
+    said = cli(*LONG, names, "--virtual", boards)
+    events = [json.loads(line) for line in said.splitlines()]
+    joined = [event["board"] for event in events if event["event"] == "board_joined"]
+    assert sorted(joined) == [f"virtual-{number + 1}" for number in range(boards)]
+    assert digest(tmp_path / "R") == straight
+    assert len(losses(tmp_path / "R")) == 20 * ROUNDS
+    busy = {event["board"] for event in events if event["event"] == "part_done"}
+    assert busy == set(joined)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("killed", [DEVICE, WORKER], ids=["board", "process"])
+def test_a_board_or_a_process_that_is_killed_changes_no_bit(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: str, killed: str, seed: int
+) -> None:
+    mark = f"UGPT_TEST_FLEET={tmp_path.name}-{seed}"
+    source = random.Random(seed)
+    environment = dict([mark.split("=")])
+    with cli.running(*LONG, names, "--virtual", "2", env=environment) as process:
+        events_until_round(process, source.randrange(1, ROUNDS // 2))
+        os.kill(source.choice(sorted(children(killed, mark))), signal.SIGKILL)
+        events = rest_of(process)
+    assert events[-1]["event"] == "finished"
+    assert digest(tmp_path / "R") == straight
+    assert len(losses(tmp_path / "R")) == 20 * ROUNDS
+
+
+def test_the_only_process_comes_back(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: str
+) -> None:
+    """Dask starts the process of a board again, which finds its port free."""
+    mark = f"UGPT_TEST_FLEET={tmp_path.name}"
+    with device_process(tmp_path / "flash") as (_, port):
+        environment = dict([mark.split("=")])
+        with cli.running(*LONG, names, "--port", port, env=environment) as process:
+            events_until_round(process, 3)
+            os.kill(children(WORKER, mark)[0], signal.SIGKILL)
+            events = rest_of(process)
+    kinds = [event["event"] for event in events]
+    assert kinds.index("board_left") < kinds.index("board_joined")
+    assert digest(tmp_path / "R") == straight
+
+
+def test_ctrl_c_keeps_what_was_averaged(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: str
+) -> None:
+    with cli.running(*LONG, names, "--virtual", "2") as process:
+        events_until_round(process, 4)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "ugpt fleet train --resume R" in err
+    stopped = json.loads(out.splitlines()[-2])
+    assert stopped["event"] == "stopped"
+    assert stopped["step"] == stopped["saved_step"] == len(losses(tmp_path / "R"))
+    refused = cli.refused("train", "--resume", "R")
+    assert "is a joint run of several workers. Go on with it:" in refused
+    cli("fleet", "train", "--resume", "R", "--virtual", "1", "--plain")
+    assert digest(tmp_path / "R") == straight
+
+
+def test_a_scheduler_that_exists(
+    cli: CommandLine, tmp_path: Path, names: Path, straight: str
+) -> None:
+    with dask_scheduler() as address:
+        cli(*LONG, names, "--virtual", "2", "--scheduler", address)
+    assert digest(tmp_path / "R") == straight
+
+
+@contextmanager
+def dask_scheduler() -> Iterator[str]:
+    """On the loopback, without encryption."""
+    program = (
+        "import asyncio, sys\n"
+        "from distributed import Scheduler\n"
+        "async def main():\n"
+        "    async with Scheduler(host='127.0.0.1', dashboard_address='127.0.0.1:0') as it:\n"
+        "        print(it.address, flush=True)\n"
+        "        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate(timeout=20)
+
+
+def test_bad_input(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    train = ("fleet", "train", names, "--run", "R")
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://127.0.0.1:1")
+    assert "The scheduler tcp://127.0.0.1:1 cannot be reached" in said
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://192.0.2.1:8786")
+    assert "is not encrypted, and whoever reaches it could run programs here" in said
+    said = cli.refused(*train, "--port", "socket://127.0.0.1:1")
+    assert "There is no board to use" in said
+    said = cli.refused(*train, "--virtual", "2", "--n-layer", "4", "--n-embd", "64")
+    assert "No board is left. virtual-1: The model needs" in said
+    said = cli.refused(*train, "--virtual", "1", "--verify", "10")
+    assert "--verify 10 is no share" in said
+    assert not (tmp_path / "R").exists()
