@@ -36,6 +36,7 @@ EXAMPLES = [
     example
     for file in sorted((ROOT / "host/ugpt/cli/commands").glob("[a-z]*.py"))
     for example in getattr(import_module(f"ugpt.cli.commands.{file.stem}"), "EXAMPLES", [])
+    if not example.startswith("ssh ")
 ]
 
 

@@ -51,6 +51,13 @@ async def test_program_that_holds_the_port(tmp_path: Path) -> None:
     assert "in use" in found["firmware"].text
 
 
+async def test_a_file_that_is_no_port(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = await gathered(examine(Target(str(tmp_path / "file"))))
+    assert found["port"].state is State.FAIL
+    assert "no serial port" in found["port"].text
+
+
 async def test_absent_ports() -> None:
     found = await gathered(examine(Target("/dev/does-not-exist")))
     assert found["permission"].state is State.FAIL
@@ -92,6 +99,7 @@ async def test_unreadable_port(
     found = await gathered(examine(Target(str(port))))
     assert found["permission"].state is State.FAIL
     assert advised in found["permission"].advice
+    assert found["port"].state is State.FAIL
     assert "group root" not in found["permission"].advice
 
 
@@ -100,6 +108,7 @@ async def test_a_port_that_cannot_be_looked_at(tmp_path: Path, name: str) -> Non
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     found = await gathered(examine(Target(str(tmp_path / name))))
+    assert found["port"].state is State.FAIL
     assert found["permission"].state is State.FAIL
     assert found["firmware"].state is State.FAIL
 

@@ -70,8 +70,9 @@ async def examine(target: Target | Choice) -> AsyncIterator[Finding]:
         yield _failed("port", error)
         return
     target = replace(target, port=choice.port)
-    yield Finding("port", State.OK, choice.port + (f": {choice.reason}" if choice.reason else ""))
-    yield _examine_permissions(choice)
+    permission = _examine_permissions(choice)
+    yield _examine_port(choice, permission)
+    yield permission
     yield _examine_holders(choice)
     yield await _examine_chip(choice, target)
     try:
@@ -86,6 +87,19 @@ async def examine(target: Target | Choice) -> AsyncIterator[Finding]:
             yield finding
     finally:
         await link.close()
+
+
+def _examine_port(choice: Choice, permission: Finding) -> Finding:
+    name, is_file = "port", not choice.is_virtual and "://" not in choice.port
+    if is_file and permission.state is State.FAIL:
+        return Finding(
+            name, State.FAIL, f"{choice.port} cannot be opened", "The next line says why."
+        )
+    if is_file and sys.platform != "win32" and not Path(choice.port).is_char_device():
+        advice = "`ugpt ports` lists the ports."
+        return Finding(name, State.FAIL, f"{choice.port} is no serial port", advice)
+    reason = f": {choice.reason}" if choice.reason else ""
+    return Finding(name, State.OK, f"{choice.port}{reason}")
 
 
 def _examine_permissions(choice: Choice) -> Finding:

@@ -43,17 +43,19 @@ def command(
         if remark:
             say(f"The device forgets all when it ends: {remark}.")
     arguments = virtual.command(board, flash, extra, pace, threads)
+    name = f"{board}, at its estimated pace" if pace else board
+    warning = ""
     if listen and not virtual.is_loopback(listen.rpartition(":")[0]):
-        say(f"Whoever reaches {listen} can use this device: it asks for no password.")
-    run_until_interrupted(
-        _simulate(arguments, f"{board}, at its estimated pace" if pace else board)
-    )
+        warning = f"Whoever reaches {listen} can use this device: it asks for no password."
+    run_until_interrupted(_simulate(arguments, name, warning))
 
 
-async def _simulate(arguments: list[str], name: str) -> None:
+async def _simulate(arguments: list[str], name: str, warning: str) -> None:
     """Until the device ends, or this is cancelled."""
     async with simulator(arguments) as device:
         if device.address:
+            if warning:
+                say(warning)
             with contextlib.suppress(OutputLost):  # the device is there all the same
                 console().tell(f"virtual device (board {name}) at {device.address}")
             say(f"ugpt train FILE --port {device.address}     # Ctrl-C here ends the device")
