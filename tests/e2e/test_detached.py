@@ -147,8 +147,9 @@ async def test_power_cut_while_attached(
 async def slow_run(cli: CommandLine, folder: Path, names: Path) -> AsyncIterator[str]:
     """The address of a device with a long run of its own."""
     async with listening_device("socket", folder / "flash") as port:
-        shape = ("--n-layer", "2", "--n-embd", "24", "--steps", "1000000", "--run", "R")
-        cli("train", names, *shape, "--detach", "--port", port)
+        # Slow enough that the board has kept every loss when somebody looks.
+        shape = ("--n-layer", "2", "--n-embd", "24", "--batch", "16")
+        cli("train", names, *shape, "--steps", "1000000", "--run", "R", "--detach", "--port", port)
         yield port
 
 
