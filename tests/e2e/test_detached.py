@@ -148,8 +148,8 @@ async def slow_run(cli: CommandLine, folder: Path, names: Path) -> AsyncIterator
     """The address of a device with a long run of its own."""
     async with listening_device("socket", folder / "flash") as port:
         # Slow enough that the board has kept every loss when somebody looks.
-        shape = ("--n-layer", "2", "--n-embd", "24", "--batch", "16")
-        cli("train", names, *shape, "--steps", "1000000", "--run", "R", "--detach", "--port", port)
+        long = ("--batch", "32", "--steps", "1000000", "--run", "R")
+        cli("train", names, *long, "--detach", "--port", port)
         yield port
 
 
