@@ -106,10 +106,11 @@ TEST(a_text_takes_the_memory_that_there_is_and_not_a_byte_more) {
     CHECK(push(flash, test::make_image("test", 0.25f)));
     app::TextRequest request;
     request.context = test::kImageShape.context;
+    engine::Team team;
     const auto refusal = [&](std::size_t memory_bytes) {
         test::ManualClock clock;
         test::FakePlatform platform(clock, {memory_bytes});
-        return app::Writer(platform, flash, nullptr).prepare(request);
+        return app::Writer(platform, flash, team).prepare(request);
     };
     std::size_t too_small = 1, enough = 64 * 1024;
     CHECK(refusal(too_small).refused() && !refusal(enough).refused());
@@ -121,7 +122,7 @@ TEST(a_text_takes_the_memory_that_there_is_and_not_a_byte_more) {
     CHECK(refusal(too_small).detail > 0);
     test::ManualClock clock;
     test::FakePlatform platform(clock, {enough});
-    app::Writer writer(platform, flash, nullptr);
+    app::Writer writer(platform, flash, team);
     engine::Arena arena(platform.memory_blocks());
     CHECK(!writer.prepare(request).refused());
     CHECK(!writer.load(request, arena).refused());
