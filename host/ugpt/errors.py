@@ -34,18 +34,23 @@ UgptError
 |-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
 |-- ModelFileError          a pretrained model
+|   `-- NewerImage          of a later version
 |-- ImageError              a firmware image
 |-- FleetError              many boards at once
 |   |-- NoBoards            none can be used
 |   |-- BadBoardsFile       a list of boards
-|   `-- CannotListen        a board cannot be offered at an address
+|   |-- CannotListen        a board cannot be offered at an address
+|   `-- JointError          one model trained by many boards
+|       |-- BoardLost       its task goes to another board
+|       |-- NoOtherBoard    and there is none
+|       `-- BadScheduler    of Dask
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ExportError in `export.errors`,
 ModelFileError in `models.errors`, ImageError and ToolError in `firmware.errors`, FleetError in
-`fleet.errors`, OutputLost in `view.streams`.
+`fleet.errors` and `joint.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations

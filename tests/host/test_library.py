@@ -85,7 +85,7 @@ SIGNATURES = {
     " -> 'AsyncIterator[SampledText]'",
     "Target": "(port: 'str | None' = None, baud: 'int | None' = None, no_reset: 'bool' = False, "
     "board: 'str' = 'esp32', flash: 'Path | None' = None, window: 'int | None' = None, "
-    "pace: 'bool' = False) -> None",
+    "pace: 'bool' = False, threads: 'int' = 1) -> None",
 }
 ATTRIBUTES_OF_A_RUN = """
     asample config export losses open path plot sample step val_losses weights

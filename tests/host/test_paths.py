@@ -55,8 +55,12 @@ TAKES_A_PATH = {
     "sweep --run": ["sweep", "names", "--set", "seed=1,2", "--virtual", "1", "--run"],
     "sweep --resume": ["sweep", "--resume"],
     "sweep --boards": ["sweep", "names", "--set", "seed=1,2", "--boards"],
+    "fleet train FILE": ["fleet", "train", "--virtual", "1"],
+    "fleet train --resume": ["fleet", "train", "--resume"],
+    "fleet train --boards": ["fleet", "train", "names", "--boards"],
 }
 READ_AFTER_A_MODEL = {"model push --tokenizer", "model convert FILE", "model convert --tokenizer"}
+MADE_AFTER_BOARDS = {"fleet train --run"}
 
 
 def path_parameters() -> Iterator[str]:
@@ -81,7 +85,7 @@ def path_parameters() -> Iterator[str]:
 def test_every_path_is_tried_here() -> None:
     found = set(path_parameters())
     assert found
-    assert found - READ_AFTER_A_MODEL <= set(TAKES_A_PATH)
+    assert found - READ_AFTER_A_MODEL - MADE_AFTER_BOARDS <= set(TAKES_A_PATH)
 
 
 def one_sentence(ugpt: Program, words: list[str], path: str) -> str:
