@@ -9,7 +9,7 @@ import pytest
 from engine_builds import ROOT, engine_sources, run
 from test_broken_contract import FUSED, OPTIONS
 
-NEEDED = {"adam_step", "soft_fma"}  # by test_aliasing.cpp
+NEEDED = {"adam_step", "soft_fma", "team"}  # by test_aliasing.cpp
 CONTRACT = ("-ffp-contract=off", *FUSED)
 
 

@@ -21,11 +21,13 @@ def compile_driver(folder: Path, compiler: str, *options: str, link: tuple[str, 
     """The engine's test driver, built without the options that keep the contract."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    sources = [*engine_sources(), str(ROOT / "tests" / "engine" / "driver.cpp")]
+    helper = ROOT / "device" / "src" / "port" / "posix" / "helper.cpp"
+    driver = ROOT / "tests" / "engine" / "driver.cpp"
+    sources = [*engine_sources(), str(helper), str(driver)]
     objects = [f"{number}.o" for number in range(len(sources))]  # several sources end alike
     for source, result in zip(sources, objects, strict=True):
         run(compiler, *OPTIONS, *options, "-c", source, "-o", result, cwd=folder)
-    run(compiler, *objects, *link, "-o", "driver", cwd=folder)
+    run(compiler, *objects, *link, "-pthread", "-o", "driver", cwd=folder)
     return folder / "driver"
 
 
