@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..concurrency import run_together
+from ..data.dataset import positions_of
 from ..device.tensors import tensor_shapes
 from ..runs.checkpoint import Checkpoint
 from ..runs.rounds_log import log_round
@@ -90,7 +91,12 @@ class JointTraining:
         """Trains to the last step. Raises UgptError if that is not possible."""
         started_s = time.monotonic()
         with self._run.alone():
-            abilities = await self._crew.examine(Examine(self._model))
+            positions = round(
+                float(
+                    positions_of(self._session.split.training, self._model.shape.block_size).mean()
+                )
+            )
+            abilities = await self._crew.examine(Examine(self._model, positions))
             checkpoint = await self._begin()
             self._describe(checkpoint.step, [each.value for each in abilities])
             await self._evaluate(checkpoint)  # which an interruption prevented

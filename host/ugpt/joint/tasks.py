@@ -74,12 +74,16 @@ class Examine:
     """Whether the model can be trained on a board."""
 
     model: Model
+    positions: int
+    """Of a document, in the middle."""
 
     async def on(self, device: Device) -> Ability:
         model = self.model
-        plan = await require_fit(device, model.shape, model.recipe, model.vocabulary_bytes)
+        needs = (model.shape, model.recipe, model.vocabulary_bytes)
+        await require_fit(device, *needs)
+        plan = await device.plan(*needs, positions=self.positions)
         await model.clear(device)
-        return Ability(plan.step_ns * model.recipe.batch / 1e9, device.stats.baud)
+        return Ability(plan.step_ns / 1e9, device.stats.baud)
 
 
 @dataclass(frozen=True)
