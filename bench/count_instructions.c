@@ -50,15 +50,67 @@ static void enter_mark(unsigned int cpu, void* mark) {
     current = mark;
 }
 
+// The work that a team of two shares, run by one core piece by piece (bench/train_loop.cpp): what
+// each of two cores would do of it. The first takes the pieces from the front, the second from the
+// back, each as soon as it has ended its last one. The second begins when it has seen the work,
+// which takes it a turn of its waiting loop and a claim: kSeen, an estimate.
+enum { kPiecesMost = 4096, kSeen = 60 };
+
+static struct {
+    uint64_t shares, pieces, taken, critical, first, second;
+    uint64_t costs[kPiecesMost];
+    size_t count;
+} team;
+
+// Called behind the last piece. Its cost is that of finding none left.
+static void end_share(void) {
+    uint64_t first = 0, second = kSeen;
+    size_t from = 0, to = team.count > 0 ? team.count - 1 : 0;
+    team.pieces += to;
+    ++team.shares;
+    while (from < to) {
+        if (first <= second) {
+            first += team.costs[from++];
+        } else {
+            second += team.costs[--to];
+            ++team.taken;
+            team.second += team.costs[to];
+        }
+    }
+    first += team.count > 0 ? team.costs[team.count - 1] : 0;
+    team.first += first;
+    team.critical += first > second ? first : second;
+    team.count = 0;
+}
+
+static void enter_team(unsigned int cpu, void* name) {
+    (void)cpu;
+    const char kind = *(const char*)name;
+    if (kind == 'p' && team.count < kPiecesMost) {
+        team.costs[team.count++] = 0;
+    } else if (kind == 'j') {
+        end_share();
+    }
+}
+
 static void run_block(unsigned int cpu, void* size) {
     (void)cpu;
     current->instructions += (uintptr_t)size;
+    if (team.count > 0) {
+        team.costs[team.count - 1] += (uintptr_t)size;
+    }
 }
 
 static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb* tb) {
     (void)id;
     for (size_t i = 1; i < mark_count; ++i) {
-        if (marks[i].address == qemu_plugin_tb_vaddr(tb)) {
+        if (marks[i].address != qemu_plugin_tb_vaddr(tb)) {
+            continue;
+        }
+        if (strncmp(marks[i].name, "team_", 5) == 0) {
+            qemu_plugin_register_vcpu_tb_exec_cb(tb, enter_team, QEMU_PLUGIN_CB_NO_REGS,
+                                                 marks[i].name + 5);
+        } else {
             qemu_plugin_register_vcpu_tb_exec_cb(tb, enter_mark, QEMU_PLUGIN_CB_NO_REGS, &marks[i]);
         }
     }
@@ -72,6 +124,10 @@ static void report(qemu_plugin_id_t id, void* unused) {
     for (size_t i = 0; i < mark_count; ++i) {
         fprintf(stderr, "count %s %" PRIu64 "\n", marks[i].name, marks[i].instructions);
     }
+    fprintf(stderr, "team shares %" PRIu64 " pieces %" PRIu64 " taken %" PRIu64, team.shares,
+            team.pieces, team.taken);
+    fprintf(stderr, " first %" PRIu64 " second %" PRIu64 " critical %" PRIu64 "\n", team.first,
+            team.second, team.critical);
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,

@@ -51,6 +51,7 @@ class Marks : public engine::PhaseObserver {
                 return mark_mlp();
             case engine::Phase::loss:
                 return mark_logits();
+            case engine::Phase::choice:
             case engine::Phase::adam:
             case engine::Phase::outside:
                 return mark_choice();

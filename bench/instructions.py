@@ -78,6 +78,10 @@ class Bench:
         self._objects = self._compile_engine()
         self._plugins = build_plugins(self._folder) if target.uses_plugin else []
 
+    @property
+    def uses_plugin(self) -> bool:
+        return self._target.uses_plugin
+
     def per_step(self, workload: Workload) -> float:
         """Instructions of one step, or of one text."""
         program = self._program(workload, mark_phases=False)
@@ -96,6 +100,23 @@ class Bench:
         program = self._program(workload, mark_phases=True)
         counts = _counts(self._run(program, marks=True).stderr)
         return {phase: counts[phase] / workload.count for phase in PHASES}
+
+    def on_two_cores(self, workload: Workload) -> dict[str, float]:
+        """What two cores do of a step, together and at the same time; with QEMU's plugin only."""
+        counts: dict[str, float] = {}
+        for count, sign in ((workload.count, 1), (0, -1)):
+            program = self._program(replace(workload, count=count), mark_phases=False, team=True)
+            done = self._run(program, marks=True).stderr
+            total = _counts(done).total()
+            found = {
+                name: int(number)
+                for name, number in re.findall(r"(\w+) (\d+)", done[done.index("team ") :])
+            }
+            alone = total - found["first"] - found["second"]
+            found |= {"critical": alone + found["critical"], "first": alone + found["first"]}
+            for name, number in found.items():
+                counts[name] = counts.get(name, 0) + sign * number / workload.count
+        return counts
 
     def by_function(self, workload: Workload) -> Counter[str]:
         """Instructions of one step in each function; callgrind only."""
@@ -126,7 +147,7 @@ class Bench:
             "-c", str(source), "-o", str(output),
         )  # fmt: skip
 
-    def _program(self, workload: Workload, mark_phases: bool) -> Path:
+    def _program(self, workload: Workload, mark_phases: bool, team: bool = False) -> Path:
         arguments = ",".join(f'"{argument}"' for argument in workload.arguments())
         definitions = [
             f"-DUGPT_ARGUMENTS={arguments}",
@@ -134,7 +155,10 @@ class Bench:
         ]
         if mark_phases:
             definitions.append("-DUGPT_MARK_PHASES")
-        name = "-".join([*workload.arguments(), *(["phases"] if mark_phases else [])])
+        if team:
+            definitions.append("-DUGPT_TEAM")
+        kinds = [*(["phases"] if mark_phases else []), *(["team"] if team else [])]
+        name = "-".join([*workload.arguments(), *kinds])
         loop = self._folder / f"loop-{name}.o"
         self._compile(ROOT / "bench" / "train_loop.cpp", loop, *definitions)
         program = self._folder / f"loop-{name}"
@@ -197,6 +221,9 @@ def _marks(program: Path, compiler: str) -> str:
     nm = re.sub(r"(g\+\+|clang\+\+|c\+\+)(-\d+)?$", "nm", compiler)
     symbols = _run_command(nm, str(program)).stdout
     found = re.findall(r"^([0-9a-f]+) [tT] mark_(\w+)$", symbols, re.MULTILINE)
+    for function, mark in (("claim_first", "team_piece"), ("join", "team_join")):
+        pattern = rf"^([0-9a-f]+) [tT] _ZN4ugpt6engine4Team\d+{function}E\w+$"
+        found += [(address, mark) for address in re.findall(pattern, symbols, re.MULTILINE)]
     return "".join(f",mark=0x{address}:{phase}" for address, phase in found)
 
 
@@ -233,6 +260,11 @@ def report_standard(bench: Bench, target: Target, steps: int) -> None:
     elif target.name == "native":
         for name, count in bench.by_function(workload).most_common(12):
             print(f"{count:12,}   {name}")
+    if bench.uses_plugin:
+        two = bench.on_two_cores(workload)
+        print(f"{two['critical']:12,.0f} critical path of two cores:", end=" ")
+        print(f"{two['first']:,.0f} and {two['second']:,.0f} instructions,", end=" ")
+        print(f"{two['taken']:.1f} of {two['pieces']:.1f} pieces, {two['shares']:.1f} hand-overs")
     per_token, tokens = bench.per_token()
     print(f"{per_token:12,.0f} instructions a token sampled ({tokens:.1f} tokens a text)")
 
@@ -244,6 +276,9 @@ def report_sweep(bench: Bench) -> None:
         for workload in workloads:
             macs = workload.shape.multiply_adds(workload.positions)
             count = bench.per_step(replace(workload, count=10))
+            if bench.uses_plugin:
+                critical = bench.on_two_cores(replace(workload, count=10))["critical"]
+                print(f"{critical / count:6.1%} on two cores: {critical:10,.0f}", end="  ")
             parameters = workload.shape.parameters
             print(f"{workload!s:66}{macs:14,}{parameters:12,}{count:14,.0f}{count / macs:8.2f}")
 

@@ -9,8 +9,9 @@
 // positions trained or tokens drawn, seconds spent in the loop, a digest of the losses or texts.
 //
 // To be counted without an operating system, it is built with -DUGPT_ARGUMENTS='"train","1",...' in
-// place of a command line, and leaves the clock alone. Built with -DUGPT_MARK_PHASES, it runs
-// through mark_<phase> wherever the engine enters a phase, so that a counter can tell them apart.
+// place of a command line, and leaves the clock alone. With -DUGPT_TEAM work is divided for two
+// cores. Built with -DUGPT_MARK_PHASES, it runs through mark_<phase> wherever the engine enters a
+// phase, so that a counter can tell them apart.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -60,10 +61,34 @@ class Marks : public PhaseObserver {
                 return mark_loss();
             case Phase::adam:
                 return mark_adam();
+            case Phase::choice:
             case Phase::outside:
                 return mark_outside();
         }
     }
+};
+#endif
+
+#if defined(UGPT_TEAM)
+// The second core of a team that never comes: one does all pieces, each with its claim, and a
+// counter tells what two would do.
+class AbsentHelper : public Helper {
+  public:
+    std::uint32_t count() const override { return 1; }
+    void employ(void (*work)(void*, std::uint32_t), void* context) override {
+        work_ = work;
+        context_ = context;
+    }
+    void wake(std::uint32_t) override { called_ = true; }
+    void relax() override {
+        if (called_) work_(context_, 1);
+        called_ = false;
+    }
+
+  private:
+    void (*work_)(void*, std::uint32_t) = nullptr;
+    void* context_ = nullptr;
+    bool called_ = false;
 };
 #endif
 
@@ -145,7 +170,14 @@ int run(const char* const* arguments) {
     const std::span<std::byte> block(memory);
     Arena arena(std::span(&block, 1));
     static Model model;
-    if (!model.create(shape, recipe, arena)) {
+#if defined(UGPT_TEAM)
+    AbsentHelper helper;
+    Team team(&helper);
+    Team* const used = &team;
+#else
+    Team* const used = nullptr;
+#endif
+    if (!model.create(shape, recipe, arena, used)) {
         std::puts("the shape is wrong or does not fit: try a larger --memory-bytes");
         return 2;
     }

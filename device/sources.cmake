@@ -7,6 +7,7 @@ set(UGPT_ENGINE_SOURCES
     engine/infer/layout.cpp
     engine/infer/model.cpp
     engine/infer/placement.cpp
+    engine/infer/token_cost.cpp
     engine/infer/tokenizer.cpp
     engine/numeric/random.cpp
     engine/numeric/self_test.cpp
@@ -92,6 +93,7 @@ set(UGPT_ESP32_SOURCES
     main/esp32.cpp
     main/esp32_memory.cpp
     port/esp32/flash.cpp
+    port/esp32/flash_reading.cpp
     port/esp32/helper.cpp
     port/esp32/log.cpp
     port/esp32/platform.cpp

@@ -20,14 +20,16 @@ PAGE = ROOT / "docs" / "boards.md"
 PHASES = ("embedding", "attention", "mlp", "loss", "adam")
 FORMAT = 1
 _NANOSECONDS = 1_000_000_000
+_IMAGE_DIGITS = 8
 
 _TOP = """\
 # Boards
 
 What people have measured with `ugpt bench --receipt FILE`: the standard model of 4,192 parameters,
 a document a step. Each row is a file in [bench/receipts](../bench/receipts). A receipt holds the
-speeds, the cycles of each phase, the versions, and a digest of the weights after 1,000 steps, which
-is the same on every board: a row that says "same" computes right. Nothing in it names its owner.
+speeds, the cycles of each phase, the versions, how the flash is read, and a digest of the weights
+after 1,000 steps, which is the same on every board: a row that says "same" computes right. "image"
+is how the digest of the firmware's ELF file begins. Nothing in a receipt names its owner.
 
 To add a board, open an issue with the form "A board that works, or does not", and paste the file.
 This page is written by `docs/boards.py`.
@@ -58,8 +60,8 @@ def read_receipts(folder: Path = RECEIPTS) -> list[Receipt]:
 
 def page(receipts: list[Receipt]) -> str:
     """The whole page."""
-    header = ("board", "chip", "clock", "steps/s", "tokens/s", "sampled tokens/s", "cycles a step")
-    columns = (*header, *PHASES, "weights", "firmware", "date")
+    header = ("board", "chip", "clock", "flash", "steps/s", "tokens/s", "sampled tokens/s")
+    columns = (*header, "cycles a step", *PHASES, "weights", "firmware", "image", "date")
     lines = [_line(columns), _line(["---"] * len(columns))]
     right = next((receipt.digest for receipt in receipts if receipt.values["virtual"]), "")
     lines += [_line(_row(receipt, right)) for receipt in receipts]
@@ -88,8 +90,9 @@ def _row(receipt: Receipt, right: str) -> list[str]:
     virtual = "virtual, " if values["virtual"] else ""
     return [
         f"[{virtual}{_plain(values['board'])}](../bench/receipts/{receipt.name})",
-        _plain(values["chip"]),
+        _plain(values["chip"] + _revision(values["chip_revision"])),
         clock,
+        _plain(_flash(values)),
         f"{values['steps_per_s']:,.0f}",
         f"{values['tokens_per_s']:,.0f}",
         f"{values['sampled_tokens_per_s']:,.0f}",
@@ -97,8 +100,18 @@ def _row(receipt: Receipt, right: str) -> list[str]:
         *(f"{ticks[name] / total:.0%}" for name in PHASES),
         "same" if receipt.digest == right else "different",
         _plain(values["firmware"]),
+        _plain(values["image_sha256"])[:_IMAGE_DIGITS] or "-",
         _plain(values["date"]),
     ]
+
+
+def _revision(number: int | None) -> str:
+    return "" if number is None else f" v{number // 100}.{number % 100}"
+
+
+def _flash(values: dict[str, Any]) -> str:
+    mode, hz = values["flash_mode"], values["flash_hz"]
+    return f"{mode} {hz / 1e6:.0f} MHz" if mode and hz else "-"
 
 
 def _plain(text: object) -> str:

@@ -34,6 +34,10 @@ REAL = {
     "board": "esp32 | <b>",
     "clock_hz": 240_000_000,
     "tick_hz": 240_000_000,
+    "chip_revision": 301,
+    "flash_mode": "DIO",
+    "flash_hz": 40_000_000,
+    "image_sha256": "0123456789abcdef" * 4,
     "steps_per_s": 671.4,
 }
 
@@ -65,7 +69,9 @@ def test_real_boards_come_first_and_are_compared(tmp_path: Path) -> None:
     assert "| same |" in right
     assert "| different |" in other
     assert "virtual" in virtual
-    assert "| 240 MHz | 671 |" in right
+    assert "| esp32 v3.1 | 240 MHz | DIO 40 MHz | 671 |" in right
+    assert "| 01234567 |" in right
+    assert "| esp32 | - | QIO 80 MHz |" in virtual
     assert f"| {sum(VIRTUAL['ticks_per_step'].values()):,} |" in right
     assert right.startswith("| [esp32  b](")  # nothing of a stranger acts in the page
 

@@ -20,6 +20,7 @@ import ugpt
 from tests.support.commands import losses
 from tests.support.devices import listening_device
 from tests.support.firmware import ESP32, ESP32_S3, merged
+from tests.support.pages import Shell
 from tests.support.processes import MARK
 from tests.support.rom import rom_loader
 from tests.support.tools import ROOT, project_files, run
@@ -183,6 +184,19 @@ def test_wheel_trains_and_samples_without_the_sources(installation: Installation
     (run_folder,) = (installation.folder / "runs").iterdir()
     assert losses(run_folder)[19:]
     assert len(installation("sample", "-n", "3").stdout.splitlines()) == 3
+
+
+def test_every_command_of_the_readme_without_the_sources(
+    installation: Installation, tmp_path: Path
+) -> None:
+    Shell(tmp_path, installation.environment / "bin" / "python").run_commands_of_the_readme()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
+def test_python_of_a_page_without_the_sources(
+    page: str, installation: Installation, tmp_path: Path
+) -> None:
+    Shell(tmp_path, installation.environment / "bin" / "python").run_programs_of(page)
 
 
 async def test_wheel_flashes_the_image_that_it_holds(

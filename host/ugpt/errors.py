@@ -3,6 +3,7 @@
 UgptError
 |-- PortError               the bytes cannot flow
 |   |-- PortNotFound
+|   |   `-- BadAddress
 |   |-- PortBusy
 |   |-- PortPermission
 |   |-- PortLost
@@ -19,29 +20,37 @@ UgptError
 |   |-- BadMessage, UnknownMethod, BadParams, WrongVersion, Busy, NoModel, DoesNotFit, BadShape,
 |   `-- DocumentGap, BadToken, UnknownTensor, FlashFailed, NoRoom, NotFinite, RunMismatch, BadData,
 |       HandshakeRequired, NoStory, BadStory, LongPrompt
-|-- InvalidValue            a value that no device could accept
+|-- InvalidValue            a value that is wrong whatever files and devices there are
+|   |-- UnfitValue          not in itself, but for this file or this device
+|   `-- BadAddress, WrongDeviceOption
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder
 |   |-- NoRun               is none, or is not there
 |   |-- NewerRun            of a later version
 |   |-- DiskFull            has no room for a file
+|   |-- DamagedCheckpoint   has a checkpoint that is not what was written
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
 |-- ModelFileError          a pretrained model
+|   `-- NewerImage          of a later version
 |-- ImageError              a firmware image
 |-- FleetError              many boards at once
 |   |-- NoBoards            none can be used
 |   |-- BadBoardsFile       a list of boards
-|   `-- CannotListen        a board cannot be offered at an address
+|   |-- CannotListen        a board cannot be offered at an address
+|   `-- JointError          one model trained by many boards
+|       |-- BoardLost       its task goes to another board
+|       |-- NoOtherBoard    and there is none
+|       `-- BadScheduler    of Dask
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 
 Each family is defined in the room that raises it: PortError, LinkError and DeviceError in
 `rpc.errors`, DataError in `data.errors`, RunError in `runs.errors`, ExportError in `export.errors`,
 ModelFileError in `models.errors`, ImageError and ToolError in `firmware.errors`, FleetError in
-`fleet.errors`, OutputLost in `view.streams`.
+`fleet.errors` and `joint.errors`, OutputLost in `view.streams`.
 """
 
 from __future__ import annotations
@@ -66,4 +75,8 @@ def reason_of(error: Exception) -> str:
 
 
 class InvalidValue(UgptError):
-    """A value lies outside the range of the protocol; nothing was sent."""
+    """A value cannot be, whatever files and devices there are; nothing was begun."""
+
+
+class UnfitValue(InvalidValue):
+    """A value that could be, but not with this file or this device."""

@@ -34,10 +34,19 @@ class Bench {
           link_([this] { device_.run_link(); }),
           trainer_([this] { device_.run_trainer(); }) {}
 
-    ~Bench() {
+    ~Bench() { stop(); }
+
+    // Ends the device as a power cut does.
+    void stop() {
+        if (!link_.joinable()) return;
         device_.stop();
         link_.join();
         trainer_.join();
+    }
+    // Ends it as a process that is asked to end.
+    void end_in_order() {
+        stop();
+        device_.keep_run();
     }
 
     // Sends a request and waits for its response; returns the error code.

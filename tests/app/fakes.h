@@ -163,6 +163,7 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] const port::Chip& chip() const override { return chip_; }
     [[nodiscard]] port::Health health() override { return health_; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
+    [[nodiscard]] port::MemoryKind memory_kind(std::size_t) const override { return {"fake"}; }
     [[nodiscard]] std::uint64_t now_us() override { return clock_.now_us(); }
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
@@ -183,13 +184,18 @@ class FakePlatform : public port::Platform {
     };
     const ManualClock& clock_;
     std::uint32_t ticks_ = UINT32_MAX - 1000;  // wraps round early
+    static constexpr std::array<std::uint8_t, 32> kImageDigest{1, 2, 3};
     port::Chip chip_{.name = "fake",
                      .board = "test",
                      .virtual_device = true,
                      .device_id = 0x020000000077,
                      .cores = 2,
                      .baud_max = 921600,
-                     .flash_bytes = 4 << 20};
+                     .flash_bytes = 4 << 20,
+                     .flash_mode = port::FlashMode::dio,
+                     .flash_hz = 40'000'000,
+                     .revision = 301,
+                     .image_sha256 = kImageDigest};
     port::Health health_{11'000, 10'900, 51.5f};
     std::vector<std::vector<Line>> memory_;
     std::vector<std::span<std::byte>> blocks_;

@@ -75,6 +75,17 @@ void start_run(Bench& bench) {
     CHECK(bench.call(rpc::TrainParams{kSteps, 7, rpc::Source::flash}) == rpc::ErrorCode::none);
 }
 
+constexpr std::uint32_t kManySteps = 1'000'000;
+
+void prepare_long_run(Bench& bench) {
+    bench.handshake();
+    rpc::Recipe recipe = test::kRecipe;
+    recipe.total_steps = kManySteps;
+    CHECK(bench.call(rpc::CreateParams{9, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
+    push_data(bench, 23);
+}
+
 // The losses that are stored with the checkpoints.
 std::vector<std::uint8_t> read_curve(Bench& bench) {
     rpc::CurveResult curve;
@@ -238,25 +249,58 @@ TEST(a_run_that_is_paused_on_its_way_stays_paused_after_a_start) {
     std::uint32_t step = 0;
     {
         Bench bench(flash);
-        bench.handshake();
-        rpc::Recipe recipe = test::kRecipe;
-        recipe.total_steps = 1'000'000;
-        CHECK(bench.call(rpc::CreateParams{9, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
-        CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
-        push_data(bench, 23);
-        CHECK(bench.call(rpc::TrainParams{1'000'000, 0, rpc::Source::flash}) ==
+        prepare_long_run(bench);
+        CHECK(bench.call(rpc::TrainParams{kManySteps, 0, rpc::Source::flash}) ==
               rpc::ErrorCode::none);
         CHECK(bench.reach([](const auto& s) { return s.step >= 20 && s.detached; }));
         rpc::PauseResult pause;
         CHECK(bench.call(rpc::PauseParams{}, pause) == rpc::ErrorCode::none);
         step = pause.step;
-        CHECK(step >= 20 && step < 1'000'000);
+        CHECK(step >= 20 && step < kManySteps);
         CHECK(bench.status().saved_step == step);
     }
     Bench bench(flash);
     bench.handshake();
     CHECK(bench.status().step == step && bench.status().state == rpc::DeviceState::idle);
     CHECK(bench.status().target_step == step && !bench.status().detached);
+}
+
+TEST(a_process_that_ends_in_order_keeps_a_run_that_needs_no_host) {
+    const FlashPtr flash = make_flash();
+    std::uint32_t told = 0;
+    for (int life = 0; life < 3; ++life) {
+        Bench bench(flash);
+        if (life == 0) {
+            prepare_long_run(bench);
+            CHECK(bench.call(rpc::TrainParams{kManySteps, 0, rpc::Source::flash}) ==
+                  rpc::ErrorCode::none);
+        } else {
+            bench.handshake();
+        }
+        CHECK(bench.status().step >= told && bench.status().saved_step >= told);
+        CHECK(bench.reach([&](const auto& s) { return s.step >= told + 30 && s.detached; }));
+        told = bench.status().step;
+        bench.end_in_order();
+    }
+}
+
+TEST(a_process_that_ends_in_order_keeps_no_model_that_a_host_is_about_to_make) {
+    const FlashPtr flash = make_flash();
+    {
+        Bench bench(flash);
+        prepare_long_run(bench);
+        rpc::DocumentsWriteResult written;
+        CHECK(bench.write_documents(0, 5, written) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::TrainParams{5, 0, rpc::Source::host}) == rpc::ErrorCode::none);
+        CHECK(bench.reach(idle));
+        rpc::Recipe recipe = test::kRecipe;
+        CHECK(bench.call(rpc::CreateParams{10, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::SeekParams{0}) == rpc::ErrorCode::none);
+        bench.end_in_order();
+    }
+    Bench bench(flash);
+    bench.handshake();
+    CHECK(bench.status().run_id == 9 && bench.status().step == 5);  // as it was saved at its end
 }
 
 TEST(settings_are_kept_and_written_only_when_they_change) {

@@ -71,6 +71,9 @@ TEST(hello_tells_what_the_board_has) {
     CHECK(hello.regions.count == port::kRegionCount);
     for (const std::uint32_t size_bytes : hello.regions.values()) CHECK(size_bytes == 256 * 1024);
     CHECK(hello.model_bytes == 252 * 1024);
+    CHECK(hello.flash_mode == rpc::FlashMode::dio && hello.flash_hz == 40'000'000);
+    CHECK(hello.chip_revision == rpc::Optional(std::uint16_t{301}));
+    CHECK(hello.image_sha256.size() == 32 && hello.image_sha256[2] == 3);
 }
 
 TEST(status_tells_how_the_chip_is_doing) {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "check.h"
@@ -160,14 +161,17 @@ TEST(a_file_of_0_1_0_keeps_its_content) {
     constexpr std::array sizes{448 * kKiB, 448 * kKiB, 4 * kKiB, 4 * kKiB, 128 * kKiB, 832 * kKiB};
     const Folder folder;
     std::vector<char> before;
-    for (std::size_t i = 0; i < sizes.size(); ++i)
-        before.insert(before.end(), sizes[i], static_cast<char>('a' + i));
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        constexpr std::string_view kMark = "uCP1";  // of a record, with which a region begins
+        before.insert(before.end(), kMark.begin(), kMark.end());
+        before.insert(before.end(), sizes[i] - kMark.size(), static_cast<char>('a' + i));
+    }
     std::ofstream(folder.file("flash"), std::ios::binary).write(before.data(), before.size());
     {
         const auto flash = open(folder.file("flash"));
         for (std::size_t i = 0; i < sizes.size(); ++i)
-            CHECK(read(*flash, static_cast<Region>(i), 0, sizes[i]) ==
-                  filled(sizes[i], static_cast<int>('a' + i)));
+            CHECK(read(*flash, static_cast<Region>(i), 4, sizes[i] - 4) ==
+                  filled(sizes[i] - 4, static_cast<int>('a' + i)));
         CHECK(read(*flash, Region::model, 0, 8) == filled(8, 0xFF));
         CHECK(flash->write(Region::model, 0, filled(8, 1)));
     }
@@ -175,6 +179,45 @@ TEST(a_file_of_0_1_0_keeps_its_content) {
     CHECK(after.size() > before.size());
     after.resize(before.size());
     CHECK(after == before);
+}
+
+TEST(a_file_that_is_no_flash_is_left_as_it_is) {
+    constexpr std::size_t kLargest = 3 * 1024 * 1024;
+    const Folder folder;
+    const std::string path = folder.file("novel.txt");
+    const std::string sentence = "It was a dark and stormy night. ";
+    const std::string zeros(kLargest, 0);
+    std::string novel;
+    while (novel.size() < 2 * kLargest) novel += sentence;
+    for (const std::string& written :
+         {sentence, std::string("u"), novel.substr(0, kLargest), novel, zeros, zeros.substr(0, 1),
+          "uCP1" + zeros, "uCP1" + novel.substr(0, kLargest / 2)}) {
+        std::ofstream(path, std::ios::binary) << written;
+        std::string error;
+        CHECK(FileFlash::open(path, error) == nullptr);
+        CHECK(error == "the file " + path +
+                           " is neither empty nor the flash of a virtual device, and is left as "
+                           "it is; name another file");
+        const std::vector<char> left = content(path);
+        CHECK(std::string(left.begin(), left.end()) == written);
+    }
+}
+
+// A number that was being written when the power went is drawn anew.
+TEST(a_file_whose_making_was_cut_off_is_finished) {
+    const Folder folder;
+    const std::string path = folder.file("flash");
+    open(path);
+    const std::vector<char> whole = content(path);
+    for (const std::size_t missing :
+         {whole.size(), whole.size() - 1, std::size_t{8}, std::size_t{5}, std::size_t{1}}) {
+        std::ofstream(path, std::ios::binary | std::ios::trunc)
+            .write(whole.data(), static_cast<std::streamsize>(whole.size() - missing));
+        const std::uint64_t number = open(path)->device_id();
+        CHECK(number >> 48 == 0 && (number >> 40 & 3) == 2);
+        CHECK(open(path)->device_id() == number);
+        CHECK(content(path).size() == whole.size());
+    }
 }
 
 TEST(two_devices_cannot_share_a_file) {

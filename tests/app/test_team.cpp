@@ -7,10 +7,9 @@
 #include <memory>
 #include <vector>
 
-#include "app/team_helper.h"
 #include "check.h"
 #include "engine/infer.h"
-#include "port/posix/helper.h"
+#include "engine/threads.h"
 
 using namespace ugpt;
 namespace infer = ugpt::engine::infer;
@@ -62,34 +61,39 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-// Runs nothing by itself: the helper that is never there in time.
+// The helper that is never there in time: it comes when everybody else has gone.
 class AbsentHelper : public engine::Helper {
   public:
-    void start(void (*work)(void*), void* context) override {
+    std::uint32_t count() const override { return 1; }
+    void employ(void (*work)(void*, std::uint32_t), void* context) override {
         work_ = work;
         context_ = context;
     }
-    void wait() override { work_(context_); }
-    void relax() override {}
+    void wake(std::uint32_t count) override { calls_ += count; }
+    // A team that has shared nothing waits for it at its end alone.
+    void relax() override {
+        for (; calls_ > 0; --calls_) work_(context_, 1);
+    }
+    std::uint32_t calls() const { return calls_; }
 
   private:
-    void (*work_)(void*) = nullptr;
+    void (*work_)(void*, std::uint32_t) = nullptr;
     void* context_ = nullptr;
+    std::uint32_t calls_ = 0;
 };
 
 }  // namespace
 
 TEST(every_part_is_done_once) {
-    port::posix::ThreadHelper thread;
-    app::TeamHelper helper(thread);
-    engine::Team team(&helper);
+    Threads threads(2);
+    engine::Team& team = threads.team;
     std::array<std::atomic<int>, 40> done{};
     std::array<int, 40> plain{};  // what one core wrote, the other reads
     int wrong = 0;
     team.begin();
     for (std::uint32_t round = 1; round <= 500; ++round) {
         const std::uint32_t parts = round % 41;
-        team.share(parts, [&](std::uint32_t part) {
+        team.share(parts, [&](std::uint32_t part, std::uint32_t) {
             ++done[part];
             ++plain[part];
         });
@@ -108,9 +112,9 @@ TEST(one_core_does_everything_in_order) {
     engine::Team team;
     std::vector<std::uint32_t> order;
     team.begin();
-    team.share(5, [&](std::uint32_t part) { order.push_back(part); });
+    team.share(5, [&](std::uint32_t part, std::uint32_t) { order.push_back(part); });
     team.end();
-    CHECK(team.alone());
+    CHECK(!team.divides());
     CHECK((order == std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
 }
 
@@ -120,10 +124,11 @@ TEST(a_helper_that_comes_too_late_holds_nobody_up) {
     int done = 0;
     for (int token = 0; token < 3; ++token) {
         team.begin();
-        team.share(9, [&](std::uint32_t) { ++done; });
+        team.share(9, [&](std::uint32_t, std::uint32_t core) { done += core == 0; });
         team.end();
     }
     CHECK(done == 27);
+    CHECK(helper.calls() == 1);  // whoever has not come yet is not called again
 }
 
 TEST(two_cores_write_the_same_text) {
@@ -131,13 +136,12 @@ TEST(two_cores_write_the_same_text) {
     const std::vector<float> alone = model.write(nullptr);
     for (const float logit : alone)
         if (!CHECK(std::isfinite(logit))) return;
-    port::posix::ThreadHelper thread;
-    app::TeamHelper helper(thread);
-    engine::Team team(&helper);
+    Threads threads(2);
+    engine::Team& team = threads.team;
     for (int text = 0; text < 20; ++text) CHECK(same_bits(model.write(&team), alone));
 }
 
 TEST(a_helper_ends_without_having_worked) {
-    const auto thread = std::make_unique<port::posix::ThreadHelper>();
+    const auto thread = std::make_unique<port::posix::ThreadHelper>(1);
     CHECK(thread != nullptr);
 }

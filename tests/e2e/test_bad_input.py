@@ -35,8 +35,17 @@ def test_folder_as_data(cli: CommandLine) -> None:
     assert "holds no texts" in cli.refused("train", ".")
 
 
+def test_a_file_of_the_user_as_flash(cli: CommandLine, tmp_path: Path) -> None:
+    novel = tmp_path / "novel.txt"
+    novel.write_text("It was a dark and stormy night.\n" * 100_000)
+    before = novel.read_bytes()
+    said = cli.refused("sim", "--flash", "novel.txt")
+    assert "novel.txt is neither empty nor the flash of a virtual device" in said
+    assert novel.read_bytes() == before
+
+
 def test_shape_that_does_not_divide(cli: CommandLine, names: Path, tmp_path: Path) -> None:
-    said = cli.refused("train", names, "--n-embd", "18", "--run", "R")
+    said = cli.refused("train", names, "--n-embd", "18", "--run", "R", code=2)
     assert "--n-embd 16 or 20" in said
     assert "--n-head 3" in said
     assert not (tmp_path / "R").exists()
@@ -119,8 +128,8 @@ def test_port_with_something_else(cli: CommandLine, names: Path) -> None:
 
 
 def test_unknown_board(cli: CommandLine) -> None:
-    assert "esp32" in cli.refused("plan", "--board", "pdp11")
-    assert "esp32" in cli.refused("sim", "--board", "pdp11")
+    assert "esp32" in cli.refused("plan", "--board", "pdp11", code=2)
+    assert "esp32" in cli.refused("sim", "--board", "pdp11", code=2)
 
 
 def test_full_disk(cli: CommandLine, names: Path, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -19,7 +21,7 @@ import ugpt
 from tests.support.commands import CommandLine, digest, events_until_step, losses
 from tests.support.devices import device_process, listening_device
 from tests.support.in_process import Program, program
-from tests.support.waiting import until
+from tests.support.waiting import happens, until
 from ugpt import DeviceState, Status
 from ugpt.device import virtual
 
@@ -145,8 +147,9 @@ async def test_power_cut_while_attached(
 async def slow_run(cli: CommandLine, folder: Path, names: Path) -> AsyncIterator[str]:
     """The address of a device with a long run of its own."""
     async with listening_device("socket", folder / "flash") as port:
-        shape = ("--n-layer", "2", "--n-embd", "24", "--steps", "1000000", "--run", "R")
-        cli("train", names, *shape, "--detach", "--port", port)
+        # Slow enough that the board has kept every loss when somebody looks.
+        long = ("--batch", "32", "--steps", "1000000", "--run", "R")
+        cli("train", names, *long, "--detach", "--port", port)
         yield port
 
 
@@ -167,6 +170,56 @@ async def test_leaving_does_not_stop_it(cli: CommandLine, tmp_path: Path, names:
         assert "trains by itself" in cli.refused(
             "data", "push", names, "--seed", "1", "--port", port
         )
+
+
+async def test_restart_that_saves_first(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    async with listening_device("socket", tmp_path / "flash") as port:
+        shape = ("--n-embd", "24", "--steps", "1000000", "--save-every", "never", "--run", "R")
+        cli("train", names, *shape, "--detach", "--port", port)
+        reached = await wait_for(port, 500)
+        cli("reset", "--port", port)
+        again = await wait_for(port, 1)
+        assert again.state is DeviceState.TRAINING
+        assert again.step >= again.saved_step >= reached.step > reached.saved_step
+
+
+def is_free(flash: Path) -> bool:
+    """Whether no device uses a flash file."""
+    with flash.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_own_virtual_device_never_goes_back(
+    cli: CommandLine, tmp_path: Path, names: Path, number: signal.Signals
+) -> None:
+    """It ends with each command, and goes on from where it stood with the next."""
+    shape = ("--steps", "16000000", "--save-every", "never", "--run", "R")
+    cli("train", names, *shape, "--detach")
+    told = 0
+    for _ in range(3):
+        with cli.running("attach", "--json") as attached:
+            assert attached.stdout is not None
+            assert attached.stderr is not None
+            started = json.loads(attached.stdout.readline())
+            assert started["step"] >= told
+            steps_until(attached, started["step"] + 1000)
+            attached.send_signal(number)
+            lines = [line for line in attached.stdout if line.endswith("\n")]
+            said = attached.stderr.read()
+        steps = [json.loads(line).get("step", 0) for line in lines]
+        told = max(steps, default=started["step"] + 1000)
+        if number != signal.SIGKILL:
+            found = re.search(r"Left after step ([\d,]+);", said)
+            assert found, said
+            told = int(found[1].replace(",", ""))
+        assert told > started["step"]
+        # After a kill it ends by itself, soon.
+        assert happens(lambda: is_free(tmp_path / "state" / "ugpt" / "virtual-esp32.flash"))
 
 
 def test_a_device_that_ends_before_the_first_step(

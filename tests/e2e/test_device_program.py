@@ -172,6 +172,10 @@ def test_killed_training_takes_its_device_along(
         (["--flash", "F", "--listen", "127.0.0.1:none"], "cannot listen on 127.0.0.1:none"),
         (["--flash", "F", "--listen", "127.0.0.1:99999"], "cannot listen on 127.0.0.1:99999"),
         (["--flash", "F", "--listen", "127.0.0.1:"], "cannot listen on 127.0.0.1:"),
+        (
+            ["--flash", "F", "--listen", "unknown.invalid:0"],
+            "cannot listen on unknown.invalid:0: no host is known by that name",
+        ),
         (["--flash", "F", "--region", "model"], "'--region model' is not understood"),
         (["--flash", "F", "--region", "heap=0"], "there is no region heap"),
         (

@@ -289,6 +289,8 @@ def test_npz(trained: Trained, tmp_path: Path) -> None:
     assert "".join(map(chr, arrays.pop("vocabulary"))) == trained.characters
     assert arrays.pop("n_head") == shape.n_head
     assert arrays.pop("step") == 150
+    assert arrays.pop("run") == "run"
+    assert json.loads(arrays.pop("recipe").item())["total_steps"] == 150
     assert {name: values.shape for name, values in arrays.items()} == tensor_shapes(shape)
     assert weights_digest(arrays) == (trained.run.path / "weights.sha256").read_text().strip()
 
@@ -299,6 +301,8 @@ def test_safetensors(trained: Trained, tmp_path: Path) -> None:
         metadata = opened.metadata()
     assert metadata["vocabulary"] == trained.characters
     assert metadata["step"] == "150"
+    assert metadata["run"] == "run"
+    assert json.loads(metadata["recipe"])["total_steps"] == 150
     assert json.loads(metadata["shape"])["n_layer"] == trained.run.config.shape.n_layer
     tensors = safetensors.numpy.load_file(file)
     ordered = {name: tensors[name] for name in tensor_shapes(trained.run.config.shape)}

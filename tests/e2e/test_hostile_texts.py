@@ -10,11 +10,21 @@ from typing import Any
 import pytest
 
 from tests.e2e.test_live import OnTerminal, started
+from tests.host.test_models import legacy_file, tokenizer_file
 from tests.support.commands import CommandLine
 from tests.support.peer import HELLO, Peer, Refused, serving
 from ugpt.cli.group import command_names
 from ugpt.rpc.codec import encode_record
-from ugpt.rpc.messages import DeviceState, ErrorCode, Status
+from ugpt.rpc.messages import (
+    DeviceState,
+    ErrorCode,
+    ImageInfo,
+    LlamaShape,
+    MatrixFormat,
+    Status,
+    Story,
+    TextEnd,
+)
 
 TITLE = "\x1b]0;owned\x07"
 OVERRIDE, CSI = "\u202e", "\u009b"
@@ -87,6 +97,70 @@ def test_names_of_files_and_what_is_in_them(cli: CommandLine, tmp_path: Path, te
     show(tmp_path, "monitor", until="\u3000")
 
 
+def test_runs_with_such_names(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
+    """Their folders, the texts that they wrote, and files that are named after them."""
+    shown = "run·]0;owned··"
+    for run in (f"runs/{RUN}", f"runs/2{RUN}"):
+        cli("train", texts, "--steps", "60", "--run", run, "--keep", "2", "--save-every", "20")
+    for more in ((), ("--sort", "loss"), ("--json",), ("runs",)):
+        show(tmp_path, "runs", *more, says="owned")
+    show(tmp_path, "runs", f"absent{RUN}", says=f"absent{shown}")
+    both = (RUN, f"2{RUN}")
+    show(tmp_path, "compare", *both, "--samples", says=shown)
+    show(tmp_path, "compare", *both, "--json", "--picture", f"{RUN}.png", says="owned")
+    show(tmp_path, "compare", *both, "--picture", f"absent/{RUN}.png", says=shown)
+    show(tmp_path, "compare", RUN, f"absent{RUN}", says=f"absent{shown}")
+    show(tmp_path, "load", f"2{RUN}", says=shown)
+    show(tmp_path, "load", RUN, "--json", says="owned")
+    show(tmp_path, "load", RUN, "--step", "7", says=shown)
+    show(tmp_path, "load", RUN, "--step", f"best{TITLE}", says="owned")
+    for to in ("c", "microgpt", "npz", "safetensors", "tensorboard"):
+        show(tmp_path, "export", RUN, "--to", to, says=shown)
+    show(tmp_path, "export", RUN, "--to", "c", says=shown)  # it is there already
+    show(tmp_path, "export", RUN, "--to", "c", "--json", "--overwrite", says="owned")
+    show(tmp_path, "export", RUN, "--to", f"c{TITLE}", says="owned")
+    damaged = tmp_path / "runs" / f"3{RUN}"
+    damaged.mkdir()
+    (damaged / "config.toml").write_text(f'data = "{TITLE}{OVERRIDE}\n')
+    show(tmp_path, "runs", says=f"3{shown}")
+    for command in (("load",), ("export", "--to", "c"), ("compare", RUN)):
+        show(tmp_path, *command, f"3{RUN}", says=f"3{shown}")
+
+
+def test_models_with_such_names(tmp_path: Path) -> None:
+    """Their files, what is written in them, and what they write themselves."""
+    shown = "model·]0;owned··"
+    model = f"model{TITLE}{OVERRIDE}"
+    folder = tmp_path / model
+    folder.mkdir()
+    source, tokenizer = folder / f"{model}.bin", folder / f"tok{TITLE}.bin"
+    source.write_bytes(legacy_file(True))
+    tokenizer.write_bytes(tokenizer_file())
+    make = (source, "--tokenizer", tokenizer)
+    for name in ("--name", "--licence"):
+        show(tmp_path, "model", "convert", *make, "x.ugpt", name, f"a{TITLE}", says="error: ")
+    show(tmp_path, "model", "convert", *make, folder / f"{model}.ugpt", says=shown)
+    show(tmp_path, "model", "convert", *make, f"absent/{model}.ugpt", says=shown)
+    show(tmp_path, "model", "push", f"absent{model}", says=f"absent{shown}")
+    show(tmp_path, "model", "push", source, says=shown)  # without its tokenizer
+    show(tmp_path, "model", "push", tokenizer, says="owned")
+    show(tmp_path, "model", "push", *make, says="is on the board now")
+    show(tmp_path, "model", "info", says="vocabulary")
+    show(tmp_path, "model", "info", folder / f"{model}.ugpt", says="vocabulary")
+    show(tmp_path, "model", "info", tokenizer, says="owned")
+    show(tmp_path, "model", "list", folder, says=shown)
+    show(tmp_path, "model", "list", folder, "--json", says="owned")
+    show(tmp_path, "model", "list", f"absent{model}", says=f"absent{shown}")
+    hot = ("--temperature", "10", "--max-tokens", "9")
+    for seed in map(str, range(5)):
+        show(
+            tmp_path, "write", f"a{TITLE}{OVERRIDE}{CSI}", "--seed", seed, *hot, says="a·]0;owned·"
+        )
+    show(tmp_path, "write", f"a{TITLE}", "--json", *hot, says="owned")
+    show(tmp_path, "write", f"a{TITLE}", "--stop", TITLE, *hot, says="owned")
+    show(tmp_path, "model", "remove", says="no longer on the board")
+
+
 def test_a_pipe_gets_the_exact_texts(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
     cli("train", texts, "--steps", "300", "--run", "R")
     drawn = cli("sample", "--temperature", "3", "-n", "60", "--seed", "1")
@@ -108,6 +182,15 @@ def test_a_device_that_tries(tmp_path: Path) -> None:
         peer.send([2, "log", [0, f"log{TITLE}{OVERRIDE}"]])
         return [encode_record(status)]
 
+    shape = LlamaShape(1, 8, 1, 1, 8, 300, 8, tied_classifier=True)
+    image = ImageInfo(True, f"im{TITLE}", f"li{TITLE}", 900, bytes(32), MatrixFormat.Q8, shape)
+    story = Story(f"st{TITLE}{OVERRIDE}", bytes(32), 8, 900, 0, 0, 0)
+    written = f"owned{TITLE}{OVERRIDE}{CSI}".encode()
+    peer.handlers["image_info"] = lambda params: [encode_record(image)]
+    peer.handlers["image_erase"] = lambda params: []
+    peer.handlers["text_begin"] = lambda params: [encode_record(story), 1]
+    peer.handlers["text_read"] = lambda params: [3, written, TextEnd.END_OF_TEXT, 3, 900]
+
     for method in ("plan", "create", "model_info", "sample", "data_info", "autorun", "stop",
                    "self_test", "data_begin", "profile", "save", "pause"):  # fmt: skip
         peer.handlers[method] = refuse
@@ -121,6 +204,9 @@ def test_a_device_that_tries(tmp_path: Path) -> None:
                 ["train", "names", "--run", "R"], ["train", "names", "--plain", "--run", "R"],
                 ["train", "names", "--json", "--run", "R"], ["attach"], ["attach", "--plain"],
                 ["bench"], ["train", "names", "--detach", "--run", "R"],
+                ["model", "info"], ["model", "info", "--json"], ["model", "list"],
+                ["model", "list", "--json"], ["model", "remove"], ["write", "a"],
+                ["write", "a", "--json"],
             ):  # fmt: skip
                 said = await asyncio.to_thread(show, tmp_path, *command, "--port", port)
                 # A run without a folder here is told by its number alone.

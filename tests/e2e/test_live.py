@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,13 +81,18 @@ class OnTerminal:
 
 @contextmanager
 def started(
-    folder: Path, *command: str, columns: int = 80, lines: int = 24, **environment: str
+    folder: Path,
+    *command: str,
+    columns: int = 80,
+    lines: int = 24,
+    program: Sequence[str] = (sys.executable, "-m", "ugpt"),
+    **environment: str,
 ) -> Iterator[OnTerminal]:
     master, slave = os.openpty()
     home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"}
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "ugpt", *command],
+        [*program, *command],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -188,6 +193,71 @@ def test_stopped_by_ctrl_z_and_gone_on(tmp_path: Path, names: Path) -> None:
         terminal.until(LEAVE)
         terminal.rest()
         assert terminal.process.returncode == 130
+
+
+SHELL = """
+import os, signal, subprocess, sys, termios
+job = subprocess.Popen(sys.argv[1:], preexec_fn=os.setpgrp)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+modes = termios.tcgetattr(0)
+def give(group, how):
+    os.tcsetpgrp(0, group)
+    if group == os.getpgrp():
+        termios.tcsetattr(0, termios.TCSADRAIN, modes)
+    if how:
+        os.killpg(job.pid, how)
+    print("<" + word + ">", flush=True)
+word = "begun"
+give(job.pid, 0)
+for word in open(os.environ["ORDERS"]):
+    word = word.strip()
+    if word == "stop":
+        os.killpg(job.pid, signal.SIGSTOP)
+        os.waitpid(job.pid, os.WUNTRACED)
+        give(os.getpgrp(), 0)
+    elif word == "bg":
+        give(os.getpgrp(), signal.SIGCONT)
+    elif word == "fg":
+        give(job.pid, signal.SIGCONT)
+    elif word == "foreground":
+        give(job.pid, 0)
+print("status", job.wait(), flush=True)
+"""
+"""What a shell does for a job; its orders come in a pipe with a name."""
+
+
+def test_stopped_from_outside_and_taken_back(tmp_path: Path, names: Path) -> None:
+    """A stop that no program hears of, a while in the background, and the foreground again."""
+    os.mkfifo(tmp_path / "orders")
+    command = [sys.executable, "-m", "ugpt", "train", str(names), *LONG]
+    shell = [sys.executable, "-c", SHELL, *command]
+    with (
+        started(tmp_path, program=shell, ORDERS=str(tmp_path / "orders")) as terminal,
+        (tmp_path / "orders").open("w", buffering=1) as orders,
+    ):
+        terminal.until("|g|")
+        orders.write("stop\n")
+        terminal.until("<stop>")
+        assert terminal.local_modes() & termios.ECHO
+        orders.write("fg\n")
+        terminal.until("<fg>")
+        terminal.until("|g|")
+        assert not terminal.local_modes() & (termios.ECHO | termios.ICANON)
+        terminal.press(" ")
+        terminal.until("paused after step")
+        orders.write("stop\n")
+        terminal.until("<stop>")
+        orders.write("bg\n")
+        terminal.until("<bg>")
+        terminal.until(LEAVE)
+        assert terminal.local_modes() & termios.ECHO
+        orders.write("foreground\n")
+        terminal.until(ENTER)
+        terminal.press(" ")
+        terminal.until("|g|")
+        terminal.press("q")
+        orders.close()
+        terminal.until("status 130")
 
 
 @pytest.mark.parametrize("columns", [1, 2, 7, 20, 65_535])

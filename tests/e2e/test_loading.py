@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -144,3 +145,64 @@ def test_a_model_that_does_not_fit_changes_nothing(
 def test_a_run_without_checkpoint(cli: CommandLine, tmp_path: Path) -> None:
     Run.new(tmp_path / "begun", CONFIG).begin("a board")
     assert "holds no checkpoint yet" in cli.refused("load", "begun")
+
+
+# Files of `ugpt export`
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "npz"])
+def test_an_exported_file_is_the_way_back(
+    cli: CommandLine, names: Path, text: Path, tmp_path: Path, port: str, ending: str
+) -> None:
+    cli("train", names, "--steps", "60", "--run", "runs/first", "--port", port)
+    _, first = on_board(cli, port)
+    cli("export", "first", "--to", ending)
+    was = digest(tmp_path / "runs" / "first")
+    cli("train", text, "--steps", "60", "--run", "runs/second", "--port", port)
+    shutil.rmtree(tmp_path / "runs" / "first")
+    file = f"first.{ending}"
+    loaded = json.loads(cli("load", file, "--port", port, "--json"))
+    assert loaded["weights_sha256"] == was
+    assert (loaded["step"], loaded["was_there"], loaded["in_flash"]) == (60, False, True)
+    assert on_board(cli, port)[1] == first
+    cli("reset", "--port", port)
+    assert on_board(cli, port)[1] == first
+    done = cli.finished("load", file, "--port", port)
+    said = done.stdout
+    assert f"ugpt sample -n 20 --port {port}" in done.stderr
+    assert f"{file} after 60 steps: " in said
+    assert "holds it already" in said
+    assert was in said
+
+
+def test_a_file_takes_the_place_of_nothing_that_is_only_there(
+    cli: CommandLine, text: Path, names: Path, port: str
+) -> None:
+    cli("train", names, "--steps", "5", "--run", "R")
+    cli("export", "R", "--to", "npz")
+    arguments = ("train", text, "--steps", "16000000", "--run", "lost", "--port", port)
+    with cli.running(*arguments, "--json") as process:
+        events_until_step(process, 100)
+        process.kill()
+    before, _ = on_board(cli, port)
+    said = cli.refused("load", "R.npz", "--port", port)
+    assert "saved in no run folder" in said
+    assert on_board(cli, port)[0] == before
+    cli("load", "R.npz", "--port", port, "--overwrite")
+    assert on_board(cli, port)[0] != before
+
+
+def test_a_file_that_is_no_model_changes_nothing(
+    cli: CommandLine, text: Path, tmp_path: Path, port: str
+) -> None:
+    cli("train", text, "--steps", "5", "--run", "R", "--port", port)
+    before = on_board(cli, port)
+    cli("export", "R", "--to", "safetensors")
+    file = tmp_path / "R.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert "R.safetensors holds no model to load" in cli.refused("load", file, "--port", port)
+    assert "There is no file" in cli.refused("load", "absent.npz", "--port", port)
+    assert "it is a file" in cli.refused("load", text, "--port", port)
+    said = cli.finished("load", file, "--step", "5", "--port", port, code=2).stderr
+    assert "a file holds one model" in said
+    assert on_board(cli, port) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import struct
 import zlib
@@ -321,6 +322,58 @@ def test_commands_say_that_a_push_was_interrupted(tmp_path: Path, ugpt: Program)
             on(port, lambda device: device.image_store(NEW.content, cut))
         assert "its push was interrupted" in ugpt("model", "info", "--port", port).out
         assert "its push was interrupted" in ugpt("model", "list", "--port", port).out
+
+
+def test_a_push_says_that_it_erases(tmp_path: Path, ugpt: Program) -> None:
+    """But not if it goes on with what is there."""
+    (tmp_path / "new.ugpt").write_bytes(NEW.content)
+
+    def cut(done: int, total: int) -> None:
+        raise Cut
+
+    with device_process(tmp_path / "flash") as (_, port):
+        push = ("model", "push", "new.ugpt", "--port", port)
+        on(port, lambda device: device.image_store(OLD.content))
+        assert "Erasing the flash" in ugpt(*push).err
+        assert "Erasing the flash" not in ugpt(*push).err
+        with pytest.raises(Cut):
+            on(port, lambda device: device.image_store(OLD.content, cut))
+        assert "Erasing the flash" in ugpt(*push).err
+        on(port, Device.image_erase)
+        with pytest.raises(Cut):
+            on(port, lambda device: device.image_store(NEW.content, cut))
+        assert "Erasing the flash" not in ugpt(*push).err
+
+
+def test_a_list_with_images_of_no_use(tmp_path: Path, ugpt: Program) -> None:
+    """All are listed: the damaged ones, those of a newer ugpt, and the others."""
+    damaged = bytearray(OLD.content)
+    damaged[-5] ^= 1
+    images = {"bad.ugpt": bytes(damaged), "cut.ugpt": OLD.content[:600], "good.ugpt": NEW.content,
+              "newer.ugpt": _newer(NEW.content)}  # fmt: skip
+    for name, content in images.items():
+        (tmp_path / name).write_bytes(content)
+    flash = tmp_path / "flash"
+    with device_process(flash) as (_, port):
+        on(port, lambda device: device.image_store(OLD.content))
+    content = bytearray(flash.read_bytes())
+    content[content.index(b"uGPTmodl") + len(OLD.content) - 5] ^= 1
+    flash.write_bytes(content)
+    with device_process(flash) as (_, port):
+        said = ugpt("model", "list", "--port", port)
+        told = json.loads(ugpt("model", "list", "--json", "--port", port).out)
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in said.out.splitlines())
+    assert "damaged: a tensor" in lines.pop("on the board")
+    assert lines.pop("good.ugpt").startswith("new, ")
+    assert lines == {
+        "bad.ugpt": "damaged", "cut.ugpt": "damaged", "newer.ugpt": "of a newer ugpt"
+    }  # fmt: skip
+    assert "bad.ugpt: " in said.err
+    assert "ugpt model push" in said.err
+    assert "damaged" in told["board"]["problem"]
+    problems = {file["file"]: file["problem"] for file in told["files"]}
+    assert list(problems) == list(images)
+    assert [name for name, problem in problems.items() if not problem] == ["good.ugpt"]
 
 
 def test_stories_in_both_formats(cli: CommandLine) -> None:

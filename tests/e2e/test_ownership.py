@@ -87,6 +87,15 @@ def test_run_of_a_board_is_not_resumed_elsewhere(
         assert "The run moves" not in cli("train", "--resume", "R")
 
 
+def test_run_that_goes_on_on_another_virtual_device(
+    cli: CommandLine, text: Path, port: str
+) -> None:
+    cli("train", text, "--steps", "5", "--run", "R", "--port", port)
+    again = ("train", "--resume", "R", "--steps", "8", "--plain")
+    assert "goes on, on another virtual device than before: virtual device" in cli(*again)
+    assert "another virtual device" not in cli(*again)
+
+
 def test_samples_are_those_of_the_last_device(cli: CommandLine, text: Path) -> None:
     cli("train", text, "--steps", "5", "--run", "R")
     with pretended_board(cli, "R"):

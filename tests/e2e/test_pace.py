@@ -82,15 +82,34 @@ def test_a_board_keeps_its_own_pace(
     cli: CommandLine, tmp_path: Path, names: Path, command: tuple[str, ...]
 ) -> None:
     words = [str(names) if word == "FILE" else word for word in command]
-    said = cli.refused(*words, "--pace", "--port", "/dev/ttyUSB0")
+    said = cli.refused(*words, "--pace", "--port", "/dev/ttyUSB0", code=2)
     assert "--pace is for the virtual device, and --port /dev/ttyUSB0 names another one" in said
     assert not (tmp_path / "R").exists()
 
 
 def test_the_pace_of_an_unknown_board(cli: CommandLine) -> None:
     for command in (("sim", "--pace"), ("plan",), ("data", "check", "names")):
-        said = cli.refused(*command, "--board", "pdp11")
-        assert said == "error: There is no board 'pdp11'; there are: esp32."
+        said = cli.refused(*command, "--board", "pdp11", code=2)
+        assert (
+            said
+            == "error: There is no board 'pdp11'; there are: esp32 esp32s3 esp32s3-psram esp32c3."
+        )
+
+
+def test_a_board_of_unknown_speed_keeps_no_pace(cli: CommandLine, tmp_path: Path) -> None:
+    command = ("sim", "--pace", "--board", "esp32c3", "--flash", tmp_path / "flash")
+    said = cli.refused(*command, code=2)
+    assert "Nothing is known of the speed of a board 'esp32c3'" in said
+
+
+def test_boards_that_were_not_looked_at_say_so(tmp_path: Path) -> None:
+    async def described(board: str) -> str:
+        async with Target("virtual", board=board, flash=tmp_path / board).connect() as device:
+            return device.description
+
+    for board in ("esp32s3", "esp32s3-psram", "esp32c3"):
+        said = asyncio.run(described(board))
+        assert said == f"virtual device (board {board}, its memory estimated)"
 
 
 async def test_a_rate_that_is_left_over_is_not_taken_for_the_first(

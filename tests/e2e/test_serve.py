@@ -38,7 +38,7 @@ def test_runs_behind_a_server_and_its_end(cli: CommandLine, end: signal.Signals)
 
 def test_an_address_that_others_reach_is_refused(cli: CommandLine) -> None:
     for listen in ("0.0.0.0:5600", ":5600", "[::]:5600", "192.168.1.2:5600"):
-        said = cli.refused("serve", "--virtual", "1", "--listen", listen)
+        said = cli.refused("serve", "--virtual", "1", "--listen", listen, code=2)
         assert "can be reached from others" in said
         assert "ssh -L" in said
 

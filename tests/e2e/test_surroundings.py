@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -58,6 +59,11 @@ def test_a_device_of_the_moment(
     assert digest(tmp_path / "R")
     assert "holds no" in cli.refused("sample", env=unusable)
     assert "its flash is not kept" in cli("info", env=unusable)
+    # What is advised works with a device that forgets all.
+    loaded = cli.finished("load", "R", env=unusable).stderr
+    advised = re.search(r"ugpt (sample .*)", loaded)
+    assert advised is not None, loaded
+    assert cli(*shlex.split(advised[1]), env=unusable)
 
 
 @pytest.mark.parametrize("unusable", ["file", "no such file system"], indirect=True)

@@ -11,7 +11,14 @@ import pytest
 from tests.support.commands import CommandLine
 from tests.support.peer import HELLO, Peer, Refused, serving
 from ugpt.rpc.codec import encode_record
-from ugpt.rpc.messages import PROTOCOL_MINOR, DeviceState, ErrorCode, Hello, Status
+from ugpt.rpc.messages import (
+    PROTOCOL_MINOR,
+    DeviceState,
+    ErrorCode,
+    FlashMode,
+    Hello,
+    Status,
+)
 
 
 def board(hello: Hello) -> Peer:
@@ -42,6 +49,23 @@ async def test_older_firmware(cli: CommandLine) -> None:
     assert described["firmware"]["age"] == "older"
     assert "ugpt flash" in described["firmware"]["advice"]
     assert "older than this program" in await told(cli, older, "doctor")
+
+
+async def test_what_a_board_tells_of_its_chip(cli: CommandLine) -> None:
+    hello = replace(
+        HELLO,
+        flash_bytes=4 << 20,
+        flash_mode=FlashMode.DIO,
+        flash_hz=40_000_000,
+        chip_revision=301,
+        image_sha256=bytes(range(32)),
+    )
+    said = await told(cli, hello)
+    assert "esp32 v3.1, 2 cores" in said
+    assert "4.0 MiB, read in DIO at 40 MHz, two checkpoints" in said
+    described = json.loads(await told(cli, hello, "info", "--json"))["hello"]
+    assert described["flash_mode"] == "DIO"
+    assert described["image_sha256"] == bytes(range(32)).hex()
 
 
 async def test_newer_firmware(cli: CommandLine) -> None:

@@ -254,12 +254,12 @@ async def test_what_cannot_be_written(cli: CommandLine, tmp_path: Path, flash: P
         assert "ugpt model push" in cli.refused("write", "a", "--port", port)
         assert "no pretrained model" in cli.refused("autorun", "on", "--console", "--port", port)
     async with listening_device("tcp", flash) as port:
-        for arguments, words in {
-            ("a" * 60,): "fills the context",
-            ("a" * 1100,): "1,024 at most",
-            ("a", "--context", "49"): "texts of 48 tokens, not of 49",
-        }.items():
-            assert words in cli.refused("write", *arguments, "--port", port)
+        for arguments, words, code in (
+            (("a" * 60,), "fills the context", 1),
+            (("a" * 1100,), "1,024 at most", 2),
+            (("a", "--context", "49"), "texts of 48 tokens, not of 49", 1),
+        ):
+            assert words in cli.refused("write", *arguments, "--port", port, code=code)
         assert cli("write", "a" * 40, *GREEDY, "--port", port).startswith("a" * 40)
         # No text at all, and bytes that are no UTF-8.
         assert cli("write", "", *GREEDY, "--port", port)

@@ -1,15 +1,20 @@
-// Runs the engine on what it reads (driver_io.h), for tests written in Python.
+// Runs the engine on what it reads (driver_io.h), for tests written in Python; with the arguments
+// `threads N` in so many.
 //
 // With the argument `kernels`, it prints the names of available_kernels instead; with `self-test`,
 // the names of the operations whose results are wrong.
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "driver_io.h"
 #include "engine/engine.h"
 #include "engine/train/kernels.h"
+#include "threads.h"
 
+using ugpt::Threads;
 using namespace ugpt::engine;
 using namespace ugpt::driver;
 
@@ -43,13 +48,17 @@ int main(int argc, char** argv) {
         print_failed_operations();
         return 0;
     }
+    std::optional<Threads> threads;
+    if (argc == 3 && argv[1] == std::string_view("threads")) {
+        threads.emplace(static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)));
+    }
     const Request asked = take_request();
 
     static std::byte memory[64 << 20];
     const std::span<std::byte> block(memory);
     Arena arena(std::span(&block, 1));
     Model model;
-    if (!model.create(asked.shape, asked.recipe, arena)) {
+    if (!model.create(asked.shape, asked.recipe, arena, threads ? &threads->team : nullptr)) {
         fail("the shape is wrong or does not fit");
     }
     if (asked.kernels != kModelsChoice) {

@@ -28,6 +28,19 @@ def test_this_computer(
     check(command, documents, name, available.index(kernels))
 
 
+@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_several_threads(
+    builds: Workshop, documents: list[list[int]], threads: int, name: str
+) -> None:
+    build = NATIVE[1]
+    if missing := build.missing():
+        pytest.skip(missing)
+    command = builds.command(build)
+    for kernels in range(len(run(*command, "kernels").split())):
+        check([*command, "threads", str(threads)], documents, name, kernels)
+
+
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.name)
 def test_every_operation(builds: Workshop, build: Build) -> None:
     """The self-test, which every set of kernels in the build takes, finds nothing wrong."""

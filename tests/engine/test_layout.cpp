@@ -118,7 +118,7 @@ TEST(parts_do_not_overlap) {
             std::vector<std::byte> memory(4u << 20);
             const std::span<std::byte> block(memory);
             Arena arena(std::span(&block, 1));
-            const Layout layout = lay_out(shape, recipe, arena);
+            const Layout layout = lay_out(shape, recipe, arena, 2);
             CHECK(layout.state != nullptr);
             std::vector<Range> ranges = Parts(*layout.state).ranges();
             std::ranges::sort(ranges, {}, &Range::begin);
@@ -145,7 +145,7 @@ TEST(stacked_weights_are_one_matrix) {
     std::vector<std::byte> memory(4u << 20);
     const std::span<std::byte> block(memory);
     Arena arena(std::span(&block, 1));
-    const Layout layout = lay_out({2, 12, 2, 8, 11}, {}, arena);
+    const Layout layout = lay_out({2, 12, 2, 8, 11}, {}, arena, 2);
     for (const Layer& layer : layout.state->network.layers) {
         CHECK(layer.wqkv.weights == layer.wq.weights && layer.wqkv.rows == 36);
         CHECK(layer.wk.weights == layer.wq.weights + layer.wq.size());

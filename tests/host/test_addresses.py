@@ -92,7 +92,7 @@ def test_every_command_refuses_it_at_once(
     ugpt: Program, command: tuple[str, ...], text: str
 ) -> None:
     scheme = "" if command[0] == "sim" else "socket://"
-    said = ugpt(*command, scheme + text, status=1).err
+    said = ugpt(*command, scheme + text, status=2).err
     assert said.startswith(f"error: Port {scheme}{text} cannot be opened: ")
     assert len(said.split(". ")) == 2, said
     assert not (ugpt.folder / "runs").exists()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import ugpt
 from tests.support.waiting import until
 from ugpt import Device, Recipe, Shape, Source
 from ugpt.diagnostics import benchmark
+from ugpt.diagnostics.receipt import receipt, receipt_text
 from ugpt.rpc.errors import DoesNotFit
 from ugpt.training.guard import WouldOverwrite
 
@@ -106,3 +110,20 @@ def test_documents_are_as_long_as_names() -> None:
     assert sum(len(document) + 1 for document in documents) / 250 == pytest.approx(7.12)
     short = Shape(n_layer=1, n_embd=16, n_head=4, block_size=4, vocab_size=27)
     assert max(map(len, itertools.islice(benchmark._documents(short), 250))) == 4
+
+
+async def test_a_receipt_tells_chip_flash_and_image(tmp_path: Path) -> None:
+    async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
+        measured = replace(
+            await measure(device), standard_run=benchmark.StandardRun(1000, "ab" * 32)
+        )
+        virtual = device.hello
+    today = date(2026, 11, 1)
+    told = receipt(measured, virtual, "0.2.0", today)
+    assert (told["flash_mode"], told["flash_hz"]) == ("QIO", 80_000_000)
+    assert told["chip_revision"] is None
+    assert told["image_sha256"] == ""
+    board = replace(virtual, chip_revision=301, image_sha256=bytes(range(32)))
+    told = json.loads(receipt_text(receipt(measured, board, "0.2.0", today)))
+    assert told["chip_revision"] == 301
+    assert told["image_sha256"] == bytes(range(32)).hex()

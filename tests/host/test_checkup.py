@@ -18,6 +18,7 @@ from ugpt.diagnostics import doctor as checkup
 from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversation
 from ugpt.rpc.holders import holders_of
 from ugpt.rpc.link import Link
+from ugpt.rpc.messages import FlashMode
 from ugpt.rpc.transport import open_serial
 
 
@@ -32,7 +33,7 @@ async def test_healthy_device(tmp_path: Path, form: str) -> None:
     async with listening_device(form, tmp_path / "flash") as port:
         found = await gathered(examine(Target(port)))
     assert {name for name, it in found.items() if it.state is State.OK} >= {
-        "port", "firmware", "flash regions", "echo", "link rate", "arithmetic",
+        "port", "firmware", "flash regions", "flash speed", "echo", "link rate", "arithmetic",
     }  # fmt: skip
     assert not [it for it in found.values() if it.state in (State.WARN, State.FAIL)]
     assert found["chip"].state is State.SKIPPED
@@ -48,6 +49,13 @@ async def test_program_that_holds_the_port(tmp_path: Path) -> None:
             await held.close()
     assert found["firmware"].state is State.FAIL
     assert "in use" in found["firmware"].text
+
+
+async def test_a_file_that_is_no_port(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = await gathered(examine(Target(str(tmp_path / "file"))))
+    assert found["port"].state is State.FAIL
+    assert "no serial port" in found["port"].text
 
 
 async def test_absent_ports() -> None:
@@ -91,6 +99,7 @@ async def test_unreadable_port(
     found = await gathered(examine(Target(str(port))))
     assert found["permission"].state is State.FAIL
     assert advised in found["permission"].advice
+    assert found["port"].state is State.FAIL
     assert "group root" not in found["permission"].advice
 
 
@@ -99,6 +108,7 @@ async def test_a_port_that_cannot_be_looked_at(tmp_path: Path, name: str) -> Non
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     found = await gathered(examine(Target(str(tmp_path / name))))
+    assert found["port"].state is State.FAIL
     assert found["permission"].state is State.FAIL
     assert found["firmware"].state is State.FAIL
 
@@ -186,6 +196,40 @@ async def test_a_region_that_is_missing(peer: Peer) -> None:
     assert found.state is State.WARN
     assert "lacks 1 of the 2" in found.text
     assert "ugpt flash" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("mode", "hz", "state", "text", "advice"),
+    [
+        (FlashMode.QIO, 80_000_000, State.OK, "flash runs in QIO at 80 MHz", ""),
+        (FlashMode.QOUT, 120_000_000, State.OK, "flash runs in QOUT at 120 MHz", ""),
+        (
+            FlashMode.DIO, 40_000_000, State.WARN,
+            "flash runs in DIO at 40 MHz, so stories are slower than they could be: "
+            "bootloader and firmware were built so",
+            "`ugpt flash`",
+        ),
+        (FlashMode.QIO, 40_000_000, State.WARN, "flash runs in QIO at 40 MHz", "`ugpt flash`"),
+        (
+            FlashMode.DIO, 80_000_000, State.WARN,
+            "flash runs in DIO at 80 MHz, so stories are slower than they could be: "
+            "the bootloader knows no quad mode of this flash chip",
+            "cannot be set faster",
+        ),
+    ],
+)  # fmt: skip
+async def test_how_the_flash_is_read(
+    peer: Peer, mode: FlashMode, hz: int, state: State, text: str, advice: str
+) -> None:
+    peer.hello = replace(peer.hello, flash_mode=mode, flash_hz=hz)
+    found = (await examine_peer(peer))["flash speed"]
+    assert found.state is state
+    assert text in found.text
+    assert advice in found.advice
+
+
+async def test_firmware_that_does_not_tell_how_the_flash_is_read(peer: Peer) -> None:
+    assert "flash speed" not in await examine_peer(peer)
 
 
 async def test_board_in_download_mode(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:

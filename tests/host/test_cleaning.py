@@ -140,11 +140,17 @@ def _value(kind: Any) -> Any:
         return Path(f"runs/{HOSTILE}")
     arguments = typing.get_args(kind)
     origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _hostile(typing.cast(type[Any], kind))
     if origin is Sequence:
         return [_value(arguments[0])]
-    if origin is Mapping:
+    if origin is tuple:
+        return (_value(arguments[0]),)
+    if origin in (Mapping, dict):
         return {_value(arguments[0]): _value(arguments[1])}
-    assert type(None) in arguments, f"a value for {kind} is missing here"
+    assert arguments, f"a value for {kind} is missing here"
+    if str in arguments:
+        return HOSTILE
     return _value(next(argument for argument in arguments if argument is not type(None)))
 
 

@@ -17,6 +17,7 @@ from ugpt.runs.compare_plot import comparison_png
 from ugpt.runs.comparison import differences, open_compared
 from ugpt.runs.config import Extension, RunConfig
 from ugpt.runs.folder import Run
+from ugpt.runs.glance import glance
 from ugpt.runs.samples import format_samples, parse_samples
 
 
@@ -76,7 +77,7 @@ def test_tables_and_json(ugpt: Program) -> None:
     assert ["setting", "first", "second"] in lines
     assert ["recipe.total_steps", "100", "50"] in lines
     assert ["loss", "after", "10", "3.000", "2.500"] in lines
-    assert ["loss", "after", "100", "2.000", "-"] in lines
+    assert ["loss", "after", "100", "2.200", "-"] in lines
     assert ["steps", "done", "100", "10"] in lines
     assert ["bella"] in lines
     assert "second has written nothing yet" in done.err
@@ -86,7 +87,7 @@ def test_tables_and_json(ugpt: Program) -> None:
     )
     assert Path("x.png").exists()
     assert [run["samples"] for run in told["runs"]] == [["anna", "bella"], []]
-    assert told["runs"][0]["losses"] == {"10": 3.0, "100": 2.0}
+    assert told["runs"][0]["losses"] == pytest.approx({"10": 3.0, "100": 2.2})
     assert told["differences"]["recipe.total_steps"] == ["100", "50"]
 
 
@@ -97,3 +98,15 @@ def test_what_cannot_be_compared(ugpt: Program) -> None:
     assert not Path("comparison.png").exists()
     Path("runs/first/samples.txt").write_bytes(b"\xff")
     assert "no UTF-8" in ugpt("compare", "first", "first", "--samples", status=1).err
+
+
+@pytest.mark.parametrize("steps", [0, 1, 40, 100, 700])
+def test_the_same_losses_as_in_the_list_of_runs(tmp_path: Path, steps: int) -> None:
+    losses = [3.0 - 0.002 * step + (step % 7) / 10 for step in range(steps)]
+    if steps > 50:
+        losses[30] = math.nan
+    run = made(tmp_path / "R", losses)
+    (compared,) = open_compared([run.path])
+    listed = glance(run.path / "metrics.jsonl")
+    assert compared.last_loss == pytest.approx(listed.loss)
+    assert compared.best_loss == pytest.approx(listed.best_loss)

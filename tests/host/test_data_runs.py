@@ -286,7 +286,7 @@ def test_a_file_that_looks_like_an_option(ugpt: Program) -> None:
 def test_an_empty_name_of_a_column(ugpt: Program) -> None:
     (ugpt.folder / "t.csv").write_text("id,name\n1,Anna\n")
     for command in (["train"], ["plan"], ["data", "check"], ["data", "push"]):
-        said = ugpt(*command, "t.csv", "--column", " ", status=1).err
+        said = ugpt(*command, "t.csv", "--column", " ", status=2).err
         assert said.startswith("error: --column needs the name of a column.")
 
 

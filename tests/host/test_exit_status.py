@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -127,3 +128,103 @@ def test_the_protocol_bounds_an_option(field: Field, shown: str, within: str, be
     assert option["parser"](within) == float(within)
     with pytest.raises(typer.BadParameter, match=r"not in the range"):
         option["parser"](beyond)
+
+
+WRONG_IN_THEMSELVES = [
+    "train names --holdout x",
+    "train names --holdout 0",
+    "train names --holdout 100%",
+    "train names --eval-every 5",
+    "train names --eval-documents 5",
+    "train names --window 16",
+    "train names --text --column a",
+    "train names --text --dedupe",
+    "train names --n-head 3",
+    "train names --warmup 1000",
+    "train names --steps 5 --warmup 5",
+    "train names --steps 16777216 --batch 1024",
+    "train names --save-every x",
+    "train names --port socket://h",
+    "train names --port ftp://h:1",
+    "train names --port rfc2217://[::x]:1",
+    "train names --pace --port /dev/ttyUSB0",
+    "train names --plain --json",
+    "train absent.txt --warmup 1000",
+    "info --port socket://h",
+    "write a --port socket://h:70000",
+    "monitor --port socket://board..local:1",
+    "sample --start -1",
+    "sim --listen x",
+    "sim --listen :99999",
+    "sim --board x",
+    "plan --board x",
+    "plan --n-head 3",
+    "bench --n-head 3",
+    "data check names --board x",
+    "data check names --window 16",
+    "data push names --window 16",
+    "load R --step x",
+    "compare R",
+]
+
+WRONG_HERE = [
+    "train absent.txt",
+    "train names --holdout 0.0001%",
+    "train names --holdout 99999999",
+    "train names --column a",
+    "train --resume R",
+    "train names --from R",
+    "sample --run R",
+    "info --port /dev/absent",
+    "info --port socket://127.0.0.1:1",
+    "sim --listen 192.0.2.1:9",
+    "flash",
+]
+
+EMPTY = [
+    ("train", ""),
+    ("train", "names", "--run", ""),
+    ("train", "names", "--port="),
+    ("train", "names", "-p", ""),
+    ("train", "names", "--column", ""),
+    ("train", "names", "--holdout", ""),
+    ("train", "--resume", ""),
+    ("train", "names", "--from", ""),
+    ("attach", "--data", ""),
+    ("compare", "R", ""),
+    ("data", "push", "names", ""),
+    ("export", "", "--to", "c"),
+    ("model", "convert", "a", ""),
+    ("model", "push", "a", "--name", ""),
+    ("runs", ""),
+    ("sim", "--listen", ""),
+    ("sim", "--board", ""),
+    ("sim", "--flash", ""),
+    ("write", "a", "--stop", ""),
+]
+
+
+@pytest.mark.parametrize("line", WRONG_IN_THEMSELVES)
+def test_arguments_that_are_wrong_in_themselves(ugpt: Program, line: str) -> None:
+    said = ugpt(*line.split(), status=2)
+    assert "Traceback" not in said.err
+    assert re.search(r"error:|Error", said.err)
+    as_json = ugpt(*line.split(), "--json", status=2)
+    if not line.startswith(("sim", "monitor")):
+        assert json.loads(as_json.out.splitlines()[-1])["exit_status"] == 2
+    assert not list(Path().glob("runs/*"))
+
+
+@pytest.mark.parametrize("line", WRONG_HERE)
+def test_arguments_that_are_wrong_with_the_files_and_boards_here(ugpt: Program, line: str) -> None:
+    assert ugpt(*line.split(), status=1).err.count("error: ") == 1
+
+
+@pytest.mark.parametrize("line", EMPTY, ids=" ".join)
+def test_an_empty_text_is_no_argument(ugpt: Program, line: tuple[str, ...]) -> None:
+    assert "it is empty" in " ".join(ugpt(*line, status=2).err.split())
+
+
+def test_an_empty_text_may_be_a_prompt(ugpt: Program) -> None:
+    for command in (("sample", "--prompt", ""), ("write", "")):
+        assert "absent" in ugpt(*command, "--port", "/dev/absent", status=1).err

@@ -14,6 +14,7 @@ from ugpt.rpc.frames import (
     Text,
     cobs_decode,
     cobs_encode,
+    decode_frame,
     encode_frame,
 )
 
@@ -128,6 +129,37 @@ def test_a_line_is_given_as_soon_as_it_ends() -> None:
     ]
     assert decoder.flush() == [Text("Backtr")]
     assert decoder.flush() == []
+
+
+def test_a_line_that_has_begun_stays_pending() -> None:
+    decoder = FrameDecoder()
+    decoder.feed(encode_frame(RESPONSE) + b"> ")
+    assert decoder.begun(at_rest=False) is None  # two bytes may be those of a frame
+    assert decoder.begun(at_rest=True) == "> "
+    decoder.feed(b"Onze")
+    assert decoder.begun(at_rest=False) == "> Onze"
+    decoder.feed(b"\b \b\b \b\b \b")
+    assert decoder.begun(at_rest=False) == "> O"
+    decoder.feed("é".encode()[:1])
+    assert decoder.begun(at_rest=True) is None
+    assert decoder.feed("é".encode()[1:] + b"\r\n") == [Text("> Oé")]
+
+
+@pytest.mark.parametrize("body", [REQUEST, RESPONSE, LOG])
+def test_a_frame_that_comes_in_pieces_is_no_line_that_has_begun(body: bytes) -> None:
+    frame = encode_frame(body + b"looks like text, but is the middle of a frame" * 3)
+    for cut in range(1, len(frame)):
+        decoder = FrameDecoder()
+        assert decoder.feed(frame[:cut]) == []
+        assert decoder.begun(at_rest=False) is None
+        decoder.begun(at_rest=True)
+        assert decoder.feed(frame[cut:]) == ([Frame(body_of(frame))] if cut < len(frame) else [])
+
+
+def body_of(frame: bytes) -> bytes:
+    body = decode_frame(frame[1:-1])
+    assert body is not None
+    return body
 
 
 def test_a_panic_inside_a_frame_is_readable() -> None:

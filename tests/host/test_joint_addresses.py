@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.in_process import Program
-from ugpt.joint import optional
+from ugpt.fleet import extras
 from ugpt.joint.addresses import require_safe
 from ugpt.joint.cost import wire_s
 from ugpt.joint.errors import BadScheduler
@@ -49,9 +49,10 @@ def test_schedulers_that_are_refused(address: str, reason: str) -> None:
 def test_without_dask_the_command_says_what_to_install(
     ugpt: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(optional, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     said = ugpt("fleet", "train", "names", "--virtual", "1", status=1).err
-    assert "needs Dask, which is not installed. Install it: pip install 'ugpt-esp32[fleet]'" in said
+    assert "needs distributed, which is not installed" in said
+    assert "pip install 'ugpt-esp32[fleet]'" in said
     assert "--workers" in ugpt("fleet", "train", "--help").out
 
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -51,13 +52,15 @@ TRAIN = (
     "(data: 'Dataset | Path | str', target: 'Target | str | None' = None, *, "
     "path: 'Path | str | None' = None, on_step: 'OnStep | None' = None, "
     "on_event: 'OnEvent | None' = None, seed: 'int' = 42, init: 'Init' = <Init.DEVICE: 'device'>, "
-    "n_layer: 'int' = 1, n_embd: 'int' = 16, n_head: 'int' = 4, block_size: 'int' = 16, "
+    "n_layer: 'int | None' = None, n_embd: 'int | None' = None, n_head: 'int | None' = None, "
+    "block_size: 'int | None' = None, "
     "steps: 'int' = 1000, learning_rate: 'float' = 0.01, batch: 'int' = 1, "
     "schedule: 'Schedule' = <Schedule.LINEAR: 0>, warmup: 'int' = 0, "
     "weight_decay: 'float' = 0.0, clip: 'float' = 0.0, "
     "moments: 'MomentFormat' = <MomentFormat.F32: 0>, recompute: 'bool' = False, "
     "holdout: 'str | None' = None, eval_every: 'int | None' = None, "
-    "eval_documents: 'int | None' = None, save_every: 'str' = '1m', overwrite: 'bool' = False)"
+    "eval_documents: 'int | None' = None, save_every: 'str' = '1m', keep: 'int' = 1, "
+    "parent: 'Run | Path | str | None' = None, overwrite: 'bool' = False)"
     " -> 'Run'"
 )
 SAMPLE = (
@@ -82,7 +85,7 @@ SIGNATURES = {
     " -> 'AsyncIterator[SampledText]'",
     "Target": "(port: 'str | None' = None, baud: 'int | None' = None, no_reset: 'bool' = False, "
     "board: 'str' = 'esp32', flash: 'Path | None' = None, window: 'int | None' = None, "
-    "pace: 'bool' = False) -> None",
+    "pace: 'bool' = False, threads: 'int' = 1) -> None",
 }
 ATTRIBUTES_OF_A_RUN = """
     asample config export losses open path plot sample step val_losses weights
@@ -210,6 +213,52 @@ async def test_a_run_can_be_cancelled(target: ugpt.Target, tmp_path: Path) -> No
     with pytest.raises(asyncio.CancelledError):
         await training
     assert 0 < ugpt.Run.open(tmp_path / "run").step < 1_000_000
+
+
+# Checkpoints on the way, and the weights of another run
+
+
+def test_checkpoints_are_kept(target: ugpt.Target, tmp_path: Path) -> None:
+    run = ugpt.train(NAMES, target, path=tmp_path / "run", steps=40, save_every="10", keep=3)
+    kept = {file.name for file in run.path.glob("checkpoint*.safetensors")}
+    older = {f"checkpoint-{step}.safetensors" for step in (20, 30)}
+    assert kept == older | {"checkpoint.safetensors"}
+    with pytest.raises(ugpt.UgptError, match="keep is 0; it must be from 1 to 1,000"):
+        ugpt.train(NAMES, target, path=tmp_path / "none", keep=0)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("named", ["run", "folder", "text"])
+def test_a_run_begins_with_the_weights_of_another(
+    run: ugpt.Run, target: ugpt.Target, tmp_path: Path, named: str
+) -> None:
+    forms: dict[str, ugpt.Run | Path | str]
+    forms = {"run": run, "folder": run.path, "text": str(run.path)}
+    events: list[ugpt.events.Event] = []
+    begun = ugpt.train(
+        NAMES, target, path=tmp_path / "run", steps=5, parent=forms[named], on_event=events.append
+    )
+    assert begun.config.parent is not None
+    assert begun.config.parent.run_id == run.config.run_id
+    assert begun.config.shape == run.config.shape
+    fresh = ugpt.train(NAMES, target, path=tmp_path / "fresh", steps=5)
+    assert begun.losses[0] < fresh.losses[0]
+    said = [event.text for event in events if isinstance(event, ugpt.events.Notice)]
+    assert "It begins with the weights of run after 40 steps, and fresh moments." in said
+
+
+def test_other_shapes_than_that_of_the_parent(run: ugpt.Run, tmp_path: Path) -> None:
+    same = ugpt.train(NAMES, "virtual", path=tmp_path / "a", steps=1, parent=run, n_embd=16)
+    assert same.config.shape == run.config.shape
+    others: list[tuple[dict[str, Any], str]] = [
+        ({"n_embd": 8}, "The width of run is 16"),
+        ({"block_size": 8}, "The context of run is 16"),
+        ({"init": ugpt.Init.MICROGPT}, "The weights come from run"),
+    ]
+    for other, said in others:
+        with pytest.raises(ugpt.UgptError, match=said):
+            ugpt.train(NAMES, "virtual", path=tmp_path / "b", parent=run, **other)
+    assert not (tmp_path / "b").exists()
 
 
 # Waiting for a coroutine

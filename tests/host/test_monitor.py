@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.peer import HELLO, MemoryLine, Peer
+from tests.support.peer import HELLO, MemoryLine, Peer, Refused
 from tests.support.virtual_time import leaping
 from ugpt.device import followed_target
 from ugpt.device.ports import PortInfo
@@ -17,10 +17,19 @@ from ugpt.device.target import Target
 from ugpt.diagnostics import monitor
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import PortNotFound
-from ugpt.rpc.messages import DeviceState, Status
+from ugpt.rpc.messages import DeviceState, ErrorCode, ImageInfo, LlamaShape, MatrixFormat, Status
 from ugpt.rpc.receiver import LogLine
 
 IDLE = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
+PRETRAINED = ImageInfo(
+    True,
+    "tiny",
+    "MIT",
+    1000,
+    bytes(32),
+    MatrixFormat.Q8,
+    LlamaShape(1, 32, 8, 1, 64, 300, 64, False),
+)
 TARGET = Target("/dev/ttyUSB0")
 GREETED = "esp32 (board esp32dev), firmware test"
 FELL = LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None)
@@ -29,9 +38,11 @@ FELL = LogLine("rst:0x1 (POWERON_RESET),boot:0x13", None)
 class Watched:
     """A board in the hands of a monitor."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, stored: ImageInfo | None) -> None:
         self.peer = Peer(HELLO)
         self.peer.handlers["status"] = lambda params: [encode_record(status)]
+        self.peer.handlers["image_info"] = lambda params: [encode_record(self._stored())]
+        self.stored = stored
         self.lines: list[LogLine] = []
         self.remarks: list[str] = []
         self.absent_times = 0
@@ -42,6 +53,11 @@ class Watched:
     @property
     def methods(self) -> list[str]:
         return [method for _, method in self.peer.requests]
+
+    def _stored(self) -> ImageInfo:
+        if self.stored is None:
+            raise Refused(ErrorCode.NO_STORY, "")
+        return self.stored
 
     async def open_transport(self, target: Target) -> MemoryLine:
         self.opened.append(target.port)
@@ -59,8 +75,9 @@ async def watched(
     *,
     listen_only: bool = False,
     ports: Sequence[PortInfo] = (),
+    stored: ImageInfo | None = None,
 ) -> AsyncIterator[Watched]:
-    board = Watched(status)
+    board = Watched(status, stored)
     board.ports = list(ports)
     monkeypatch.setattr(Target, "open_transport", lambda target: board.open_transport(target))
     monkeypatch.setattr(followed_target, "list_ports", lambda: board.ports)
@@ -123,6 +140,20 @@ async def test_a_board_that_is_to_write_is_restarted_and_left_alone(
             "It is to write by itself: it is restarted and left alone.",
         ]
         assert LogLine("kamon", None) in board.lines
+
+
+@leaping
+@pytest.mark.parametrize(
+    ("stored", "restarted"),
+    [(PRETRAINED, True), (replace(PRETRAINED, whole=False), False), (None, False)],
+)
+async def test_a_board_without_a_run_may_have_stories_to_write(
+    monkeypatch: pytest.MonkeyPatch, stored: ImageInfo | None, restarted: bool
+) -> None:
+    status = replace(IDLE, autorun=True, state=DeviceState.EMPTY)
+    async with watched(monkeypatch, status, stored=stored) as board:
+        await asyncio.sleep(5.0)
+        assert board.methods == ["hello", "status", "image_info"] + ["reset"] * restarted
 
 
 @leaping

@@ -14,10 +14,14 @@ from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import Device, DeviceState, ModelInfo, TensorKind
 from ugpt.data.dataset import Dataset
+from ugpt.device.results import Losses
 from ugpt.runs.checkpoint import weights_digest
-from ugpt.runs.config import Init
+from ugpt.runs.config import Extension, Init
+from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
-from ugpt.training.events import Event, Saved
+from ugpt.training.events import Event, Notice, Saved
+from ugpt.training.extension import extend
+from ugpt.training.guard import WouldOverwrite
 from ugpt.training.lifecycle import save_run
 from ugpt.training.restore import ResumePoint, place
 from ugpt.training.session import Session
@@ -42,7 +46,7 @@ def session(tmp_path: Path, events: list[Event]) -> Session:
 
 def device(**status: object) -> AsyncMock:
     made = AsyncMock(spec=Device)
-    made.status.return_value = replace(IDLE, run_id=1, **status)
+    made.status.return_value = replace(IDLE, **{"run_id": 1, **status})  # type: ignore[arg-type]
     return made
 
 
@@ -73,12 +77,13 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
     [
         ({"step": 20, "first_loss_step": 1}, "the memory of the device"),
         ({"step": 20, "first_loss_step": 11}, "the memory of the device"),
-        ({"step": 20, "first_loss_step": 12}, "the start"),  # the loss of step 11 is lost
+        ({"step": 20, "first_loss_step": 12}, "the memory of the device"),  # with a gap
+        ({"step": 20, "first_loss_step": 21}, "the memory of the device"),
         ({"step": 0, "first_loss_step": 1}, "the start"),  # it has no whole model
         ({"step": 20, "first_loss_step": 1, "run_id": 5}, "the start"),
     ],
 )
-async def test_what_the_device_holds_is_used_if_nothing_is_lost(
+async def test_what_the_device_holds_is_used_if_it_is_whole_and_of_this_run(
     session: Session, status: dict[str, int], source: str
 ) -> None:
     session.run.metrics.record(1, [2.0] * 10, [5] * 10)
@@ -88,13 +93,102 @@ async def test_what_the_device_holds_is_used_if_nothing_is_lost(
     assert (await place(board, session)).source == source
 
 
-async def test_a_device_that_follows_another_plan_is_left_for_the_folder(session: Session) -> None:
+def ahead(model: ModelInfo, step: int = 20, **status: object) -> AsyncMock:
+    """A device with a later step of the run than its folder."""
+    board = device(step=step, first_loss_step=1, **{"run_id": CONFIG.run_id, **status})
+    board.model_info.return_value = model
+    return board
+
+
+OWN = ModelInfo(CONFIG.run_id, SHAPE, CONFIG.recipe, 5, 20)
+OTHERS = [
+    replace(OWN, recipe=replace(CONFIG.recipe, total_steps=CONFIG.recipe.total_steps // 2)),
+    replace(OWN, recipe=replace(CONFIG.recipe, learning_rate=0.5)),
+    replace(OWN, shape=replace(SHAPE, n_layer=SHAPE.n_layer + 1)),
+    replace(OWN, vocabulary_bytes=6),
+]
+
+
+@pytest.mark.parametrize("model", OTHERS)
+async def test_a_device_that_follows_another_plan_is_left_for_the_folder(
+    session: Session, model: ModelInfo
+) -> None:
     session.run.metrics.record(1, [2.0] * 20, [5] * 20)
-    board = AsyncMock(spec=Device)
-    board.status.return_value = replace(IDLE, run_id=CONFIG.run_id, step=20, first_loss_step=1)
-    before = replace(CONFIG.recipe, total_steps=CONFIG.recipe.total_steps // 2)
-    board.model_info.return_value = ModelInfo(CONFIG.run_id, SHAPE, before, 5, 20)
-    assert (await place(board, session)).source == "the start"
+    assert (await place(ahead(model), session)).source == "the start"
+
+
+@pytest.mark.parametrize("model", OTHERS)
+async def test_later_steps_that_the_folder_lacks_are_not_lost_without_a_word(
+    session: Session, model: ModelInfo
+) -> None:
+    board = ahead(model, unsaved=True)
+    with pytest.raises(WouldOverwrite, match=r"holds step 20 of .* and the folder only step 0"):
+        await place(board, session)
+    board.create.assert_not_awaited()
+    point = await place(board, replace(session, may_overwrite=True))
+    assert point == ResumePoint(0, "the start")
+
+
+async def test_numbers_are_compared_as_a_device_has_them(session: Session) -> None:
+    rounded = float(np.float32(CONFIG.recipe.learning_rate))
+    assert rounded != CONFIG.recipe.learning_rate
+    board = ahead(replace(OWN, recipe=replace(CONFIG.recipe, learning_rate=rounded)))
+    assert (await place(board, session)).step == 20
+
+
+async def test_what_a_device_is_ahead_is_kept_with_its_losses_before_an_extension(
+    session: Session, events: list[Event]
+) -> None:
+    board = ahead(OWN, saved_step=20)
+    board.losses.side_effect = lambda first: Losses(first, (2.5,) * min(21 - first, 8))
+    board.read_tensors.side_effect = lambda kind, progress: {
+        name: values.tobytes() for name, values in checkpoint(20).weights.items()
+    }
+    await extend(board, replace(session, extend_to=2 * CONFIG.recipe.total_steps))
+    assert session.run.metrics.losses.tolist() == [2.5] * 20
+    assert session.run.config.extensions == (Extension(20, CONFIG.recipe.total_steps),)
+    assert events[0] == Saved(20, on_device=True)
+
+
+async def test_a_missed_validation_is_told(session: Session, events: list[Event]) -> None:
+    session.run.config = replace(CONFIG, validation_documents=1, eval_every=15, eval_documents=1)
+    assert (await place(ahead(OWN), session)).step == 20
+    assert events == [Notice("The validation after step 15 was missed.")]
+
+
+async def damaged_advice(session: Session, board: AsyncMock) -> str:
+    session.run.write_checkpoint(checkpoint(30), "abcde")
+    (session.run.path / "checkpoint.safetensors").write_bytes(b"")
+    with pytest.raises(RunError) as caught:
+        await place(board, session)
+    assert caught.value.message.endswith("is damaged: it is empty.")
+    board.create.assert_not_awaited()
+    return caught.value.advice
+
+
+async def test_a_damaged_checkpoint_of_a_run_that_the_device_holds(session: Session) -> None:
+    advice = await damaged_advice(session, ahead(OWN))
+    assert advice.startswith("The device holds the run after step 20. To go on from there, move ")
+    (session.run.path / "checkpoint.safetensors").unlink()
+    assert (await place(ahead(OWN), session)).step == 20
+
+
+async def test_a_damaged_checkpoint_of_a_run_that_keeps_several(session: Session) -> None:
+    session.run.config = replace(CONFIG, keep=2)
+    session.run.write_checkpoint(checkpoint(10), "abcde")
+    advice = await damaged_advice(session, device())
+    assert "from step 10, put checkpoint-10.safetensors in its place" in advice
+    (session.run.path / "checkpoint-10.safetensors").replace(
+        session.run.path / "checkpoint.safetensors"
+    )
+    assert (await place(device(), session)).step == 10
+
+
+async def test_a_damaged_checkpoint_of_a_run_that_nothing_else_holds(session: Session) -> None:
+    advice = await damaged_advice(session, device(step=20))
+    assert "Nothing else is left of the run" in advice
+    (session.run.path / "checkpoint.safetensors").unlink()
+    assert (await place(device(), session)).source == "the start"
 
 
 @pytest.mark.parametrize("state", [DeviceState.TRAINING, DeviceState.WAITING])

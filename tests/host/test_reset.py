@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import pytest
 
+from tests.host.test_monitor import IDLE
 from tests.support.peer import HELLO, Peer, device_of
 from tests.support.virtual_time import leaping
-from ugpt import Device
+from ugpt import Device, DeviceState
 from ugpt.device.target import Target
 from ugpt.diagnostics import reset
-from ugpt.rpc.errors import NoAnswer
+from ugpt.rpc.errors import FlashFailed, NoAnswer
+from ugpt.rpc.messages import ErrorCode, Source
+from ugpt.training.guard import WouldOverwrite
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3, 4.0])
@@ -57,6 +63,46 @@ async def test_a_device_that_does_not_restart_is_given_up() -> None:
         with pytest.raises(NoAnswer, match=r"did not restart\. Press its reset button"):
             await device.reset()
         assert 9.0 < asyncio.get_running_loop().time() - started_s < 15.0
+
+
+DETACHED = replace(
+    IDLE, state=DeviceState.TRAINING, run_id=9, step=70, target_step=100, saved_step=50,
+    source=Source.FLASH, unsaved=True,
+)  # fmt: skip
+
+
+class Connected(Target):
+    """A target whose device is already there."""
+
+    @asynccontextmanager
+    async def connect(self, **options: object) -> AsyncIterator[AsyncMock]:  # type: ignore[override]
+        yield DEVICES[self.port]
+
+
+DEVICES: dict[str | None, AsyncMock] = {}
+
+
+@pytest.fixture
+def detached() -> AsyncMock:
+    DEVICES["board"] = board = AsyncMock(spec=Device)
+    board.status.return_value = DETACHED
+    board.option, board.description = ("--port", "board"), "a board"
+    return board
+
+
+async def test_a_detached_run_is_saved_first(detached: AsyncMock) -> None:
+    await reset.restart(Connected("board"))
+    names = [name for name, *_ in detached.mock_calls]
+    assert names.index("save") < names.index("reset")
+
+
+async def test_a_detached_run_that_cannot_be_saved_is_asked_for(detached: AsyncMock) -> None:
+    detached.save.side_effect = FlashFailed(ErrorCode.FLASH_FAILED, "The flash is worn.")
+    with pytest.raises(WouldOverwrite, match=r"after step 70, .* saved: The flash .* step 50"):
+        await reset.restart(Connected("board"))
+    detached.reset.assert_not_awaited()
+    await reset.restart(Connected("board"), may_overwrite=True)
+    detached.reset.assert_awaited_once()
 
 
 @pytest.mark.parametrize(("has_lines", "attempts"), [(True, 2), (False, 1)])

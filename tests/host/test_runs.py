@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import tomli_w
 from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.runs.checkpoint import Checkpoint, Tensors
 from ugpt.runs.config import Init, RunConfig
-from ugpt.runs.errors import DiskFull, RunError
+from ugpt.runs.errors import DamagedCheckpoint, DiskFull, RunError
 from ugpt.runs.folder import Run, default_path
 from ugpt.runs.identity import Identity
 from ugpt.runs.metrics import Metrics
@@ -265,6 +266,44 @@ def test_altered_value_in_a_checkpoint_is_told(run: Run, place: int) -> None:
     file.write_bytes(content)
     with pytest.raises(RunError, match="is damaged: its digest is that of other values"):
         run.read_checkpoint(tensor_shapes(SHAPE))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\x01", "its header cannot be read"),
+        (b"not a checkpoint at all, but a text", "its header cannot be read"),
+        (b"\x02" + bytes(7) + b"{}", "its header cannot be read"),
+        (b"\x02" + bytes(7) + b"[]", "its header cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("padding", [0, 2**21])  # a large file is judged by its header
+def test_what_is_damaged_is_said_in_words(
+    run: Run, content: bytes, reason: str, padding: int
+) -> None:
+    file = run.path / "checkpoint.safetensors"
+    file.write_bytes(content + bytes(padding if content else 0))
+    expected = f"{file} is damaged: {reason}."
+    for read in (lambda: run.read_checkpoint(tensor_shapes(SHAPE)), lambda: run.saved_step):
+        with pytest.raises(DamagedCheckpoint) as caught:
+            read()
+        assert caught.value.message == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(lambda c: c[:-9], "it is cut off"), (lambda c: c + b"more", "it is too long")],
+)
+def test_a_checkpoint_of_another_length_is_told(
+    run: Run, change: Callable[[bytes], bytes], reason: str
+) -> None:
+    run.write_checkpoint(checkpoint(30), "abcde")
+    file = run.path / "checkpoint.safetensors"
+    file.write_bytes(change(file.read_bytes()))
+    for read in (lambda: run.read_checkpoint(tensor_shapes(SHAPE)), lambda: run.saved_step):
+        with pytest.raises(DamagedCheckpoint, match=reason):
+            read()
 
 
 def test_another_step_in_a_checkpoint_is_told(run: Run) -> None:

@@ -118,7 +118,7 @@ async def test_damaged_metrics_cost_no_checkpoint(
             lines[20:] = [b"\0" * 1000 + b"\n"]
             session.metrics.write_bytes(b"".join(lines))
     if flash == "lost":
-        (tmp_path / "flash").unlink()
+        session.erase_flash()
     session.events.clear()
     session.on_event = lambda event: None
     await session.train()
@@ -197,9 +197,94 @@ async def test_a_disk_that_stays_full_ends_a_run_that_the_board_has_kept(
     session.on_event = once(1500, lambda: setattr(disk, "full", errno.ENOSPC))
     with pytest.raises(DiskFull):
         await session.train()
+    session.events.clear()
     session.on_event, disk.full = lambda event: None, 0
     assert await session.train() is Outcome.FINISHED
+    (started,) = session.told(Started)
+    assert isinstance(started, Started)
+    assert (started.step, started.source) == (STEPS, "the memory of the device")
+    (told,) = session.told(Notice)
+    assert isinstance(told, Notice)
+    assert "a gap is left" in told.text
     assert session.digest == straight.digest
+
+
+async def stopped_after(session: Session, step: int) -> int:
+    training = session.training()
+    session.on_event = once(step, training.request_stop)
+    await training.run()
+    (stopped,) = session.told(Stopped)
+    assert isinstance(stopped, Stopped)
+    session.events.clear()
+    session.on_event = lambda event: None
+    return stopped.step
+
+
+async def test_a_device_goes_on_though_the_folder_has_lost_its_checkpoint(
+    tmp_path: Path, straight: Session
+) -> None:
+    session = Session(tmp_path)
+    step = await stopped_after(session, 2000)
+    lines = session.metrics.read_bytes().splitlines(keepends=True)
+    session.metrics.write_bytes(b"".join(lines[:500]))
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    await session.train()
+    (started,) = session.told(Started)
+    assert isinstance(started, Started)
+    assert started.step == step
+    missing = f"The losses of {step - 500:,} steps are missing from metrics.jsonl; a gap is left."
+    assert session.told(Notice) == [Notice(missing)]
+    assert session.digest == straight.digest
+
+
+@pytest.mark.parametrize(
+    ("gap", "text"),
+    [
+        (range(700, 900), "The losses of 200 steps are missing from metrics.jsonl; a gap is left."),
+        (range(700, 701), "The loss of 1 step is missing from metrics.jsonl; a gap is left."),
+    ],
+)
+async def test_losses_missing_in_the_middle_are_told_once(
+    tmp_path: Path, straight: Session, gap: range, text: str
+) -> None:
+    session = Session(tmp_path, save_every=SavePeriod(steps=1000))
+    await stopped_after(session, 2000)
+    lines = session.metrics.read_bytes().splitlines(keepends=True)
+    session.metrics.write_bytes(b"".join(lines[: gap.start] + lines[gap.stop :]))
+    session.on_event = once(4000, session.restart_device)
+    await session.train()
+    assert len(session.told(Restored)) == 1
+    assert session.told(Notice) == [Notice(text)]
+    assert session.digest == straight.digest
+
+
+@pytest.mark.parametrize("flash", ["kept", "lost"])
+async def test_a_line_of_a_step_far_ahead_costs_no_losses(
+    tmp_path: Path, straight: Session, flash: str
+) -> None:
+    session = Session(tmp_path)
+    await stopped_after(session, 2000)
+    with session.metrics.open("ab") as file:
+        file.write(b'{"step": 5500, "loss": 2.5, "tokens": 7}\n')
+    if flash == "lost":
+        session.erase_flash()
+    await session.train()
+    assert not session.told(Notice)
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+async def test_losses_that_are_missing_come_back_if_their_steps_do(
+    tmp_path: Path, straight: Session
+) -> None:
+    session = Session(tmp_path)
+    await stopped_after(session, 2000)
+    lines = session.metrics.read_bytes().splitlines(keepends=True)
+    session.metrics.write_bytes(b"".join(lines[:700] + lines[900:]))
+    session.erase_flash()
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    await session.train()
+    assert not session.told(Notice)
+    assert session.metrics.read_bytes() == straight.metrics.read_bytes()
 
 
 async def test_other_loss_than_before_is_told(tmp_path: Path, straight: Session) -> None:
@@ -207,7 +292,7 @@ async def test_other_loss_than_before_is_told(tmp_path: Path, straight: Session)
     training = session.training()
     session.on_event = once(600, training.request_stop)
     await training.run()
-    (tmp_path / "flash").unlink()
+    session.erase_flash()
     lines = session.metrics.read_text().splitlines(keepends=True)
     (tmp_path / "run" / "checkpoint.safetensors").unlink()
     lines[9] = '{"step": 10, "loss": 1.5, "tokens": 7}\n'

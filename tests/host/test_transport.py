@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import pty
 import signal
@@ -16,7 +17,10 @@ import pytest
 
 from tests.support.virtual_time import push, pushed, settle
 from ugpt.device import virtual
+from ugpt.device.target import Target
+from ugpt.errors import InvalidValue
 from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
+from ugpt.rpc.holders import Holder
 from ugpt.rpc.transport import (
     CLOSE_TIMEOUT_S,
     Transport,
@@ -263,6 +267,17 @@ def test_the_named_device_program_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_
         virtual.program()
 
 
+def test_threads_are_passed_on_to_the_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(virtual.PROGRAM_VARIABLE, sys.executable)
+    command = virtual.command("esp32", tmp_path / "board.flash", threads=3)
+    assert command[3:5] == ["--threads", "3"]
+    assert "--threads" not in virtual.command("esp32", tmp_path / "board.flash")
+    with pytest.raises(InvalidValue, match="--threads is for the virtual device"):
+        Target("/dev/ttyUSB0", threads=2)
+
+
 def test_an_installation_without_the_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(virtual.PROGRAM_VARIABLE, raising=False)
     monkeypatch.setattr(virtual, "_places", lambda: iter(()))
@@ -274,3 +289,11 @@ def test_a_flash_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DeviceProgramError, match=r"cannot be kept at .*--flash"):
         virtual.command("esp32", tmp_path / "file" / "board.flash")
+
+
+def test_a_virtual_device_does_not_hold_its_own_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Holder(7, "ugpt-device"), Holder(8, "miniterm")]
+    monkeypatch.setattr("ugpt.rpc.transport.holders_of", lambda port: found)
+    busy = open_error("/dev/pts/7", OSError(errno.EBUSY, "busy"))
+    assert isinstance(busy, PortBusy)
+    assert busy.holder == "miniterm (process 8)"

@@ -1,14 +1,20 @@
-"""Numbers in sentences."""
+"""Numbers and commands in sentences."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.in_process import Program
-from ugpt.wording import counted
+from ugpt.view.cleaning import printable
+from ugpt.view.style import byte_count
+from ugpt.wording import argument, command, counted, size_in_bytes
 
 
 @pytest.mark.parametrize(
@@ -37,3 +43,52 @@ def test_one_of_everything(ugpt: Program, tmp_path: Path) -> None:
     ]
     for each in said:
         assert not re.search(r"(?<![\d.,-])1 [a-z]+s\b", each.out + each.err), each.out + each.err
+
+
+HOSTILE = [
+    "a\nb",
+    "a\n",
+    "\n",
+    "-\x1b]0;owned\x07",
+    "~\x1b",
+    "50%\\n\x07'\"$HOME`",
+    "n\udcffm",
+    "a\u202eb",
+    "c\u009bd",
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("name", [*HOSTILE, "plain", "two words", "é\u200c", "'$x'"])
+def test_an_advised_command_runs_when_it_is_pasted(shell: str, name: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    advised = command("train", "--resume", Path(name), "--port", f"p{name}x")
+    assert printable(advised) == advised
+    script = f"ugpt() {{ '{sys.executable}' -c '{ECHO}' \"$@\"; }}\n{advised}"
+    done = subprocess.run([shell, "-c", script], capture_output=True, check=True, cwd=tmp_path)
+    *_, path, option, port = done.stdout.split(b"\0")[:-1]
+    assert Path(os.fsdecode(path)) == Path(argument(Path(name)))
+    assert (option, os.fsdecode(port)) == (b"--port", f"p{name}x")
+
+
+ECHO = "import os, sys; [sys.stdout.buffer.write(os.fsencode(a) + bytes(1)) for a in sys.argv[1:]]"
+
+
+def test_a_size_beyond_what_a_device_can_tell() -> None:
+    assert [size_in_bytes(size) for size in (1, 2**32 - 2)] == ["1 byte", "4,294,967,294 bytes"]
+    assert size_in_bytes(2**32 - 1) == "at least 4 GiB"
+    assert byte_count(2**32 - 1) == ">= 4 GiB"
+
+
+def test_more_texts_than_a_seed_has(ugpt: Program) -> None:
+    start = ("--start", "4294967295")
+    said = ugpt("sample", *start, "-n", "2", "--port", "/dev/absent", status=2).err
+    assert "--start 4294967295" in " ".join(said.split())
+    assert "/dev/absent" in ugpt("sample", *start, "-n", "1", "--port", "/dev/absent", status=1).err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
+def test_a_file_that_is_no_port(ugpt: Program) -> None:
+    assert "this is no serial port" in ugpt("info", "--port", "/dev/null", status=1).err

@@ -15,7 +15,7 @@ from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import ProtocolError, UnknownMethod
 from ugpt.rpc.frames import decode_frame
 from ugpt.rpc.line_quality import LineQuality
-from ugpt.rpc.messages import ModelInfo
+from ugpt.rpc.messages import ModelInfo, TextPlan
 
 SHAPE = Shape(1, 4, 2, 8, 27)
 MODEL = ModelInfo(7, SHAPE, Recipe(0.01, 0.85, 0.99, 1e-8, 100), 26, 0)
@@ -128,3 +128,35 @@ async def test_older_firmware_draws_texts_but_none_in_a_new_way() -> None:
             with pytest.raises(UnknownMethod, match=f"does not know {what}"):
                 await device.sample(1, 0, **limits)  # type: ignore[arg-type]
         assert len(board.requests) == asked
+
+
+PLAN = TextPlan(
+    40, 1000, 500, "DRAM,flash", (5000, 9000), (1, 2), (1, 2), bytes([0, 1]), 2, 0, 0, 0
+)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        replace(PLAN, sizes=(5000,)),
+        replace(PLAN, places="DRAM"),
+        replace(PLAN, read=()),
+        replace(PLAN, homes=bytes([0, 2])),
+    ],
+    ids=["sizes", "places", "read", "homes"],
+)
+@leaping
+async def test_places_of_weights_that_cannot_be(told: TextPlan) -> None:
+    board = peer()
+    board.handlers["text_plan"] = lambda params: [encode_record(told)]
+    async with device_of(board) as device:
+        with pytest.raises(ProtocolError, match="weights"):
+            await device.text_plan()
+
+
+@leaping
+async def test_places_of_weights_without_end() -> None:
+    board = peer()
+    board.handlers["text_plan"] = lambda params: [encode_record(replace(PLAN, homes=bytes(256)))]
+    async with device_of(board) as device:
+        assert set((await device.text_plan()).homes) == {0}

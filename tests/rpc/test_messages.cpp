@@ -13,6 +13,9 @@
 namespace ugpt::rpc {
 namespace {
 
+// Whichever of the two std::uint32_t is: on the LX6 it is unsigned long.
+static_assert(Bound(7u).bits == 7 && Bound(7ul).bits == 7);
+
 // The error of decoding hex as a message; empty where it is valid.
 template <typename Message>
 std::string refusal(std::string_view hex) {

@@ -26,6 +26,8 @@ EventT = TypeVar("EventT", bound=Event)
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 6000
+_NUMBER_AT = (448 + 448 + 4 + 4 + 128 + 832) * 1024  # behind the regions of version 0.1.0
+_NUMBER_BYTES = 8
 
 
 @dataclass
@@ -74,6 +76,12 @@ class Session:
     async def train(self) -> Outcome:
         async with asyncio.timeout(60.0):
             return await self.training().run()
+
+    def erase_flash(self) -> None:
+        """The device forgets all but its own number, as a board does."""
+        file = self.folder / "flash"
+        number = file.read_bytes()[_NUMBER_AT : _NUMBER_AT + _NUMBER_BYTES]
+        file.write_bytes(b"\xff" * _NUMBER_AT + number)
 
     def restart_device(self) -> None:
         """Starts the device anew, as a power cut would; whoever trains must notice."""

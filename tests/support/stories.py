@@ -13,6 +13,7 @@ from ugpt.models.layouts import TensorFormat
 from ugpt.models.model import LanguageModel, LlamaShape
 
 _IDENTITY_BYTES = 4096
+_DEVICE_NUMBER = 0x020000000007
 _BEFORE_IDENTITY = 6
 
 LONG = LlamaShape(1, 32, 8, 1, 2400, 300, 3400, tied_classifier=False)
@@ -24,8 +25,12 @@ def put_model(flash: Path, model: LanguageModel, layout: TensorFormat = TensorFo
     own = sorted((r for r in read_regions() if r.own), key=lambda region: int(region.subtype, 16))
     number = [region.label for region in own].index("model")
     at = sum(region.size_bytes for region in own[:number])
-    at += _IDENTITY_BYTES if number >= _BEFORE_IDENTITY else 0
     before = flash.read_bytes() if flash.exists() else b""
+    if number >= _BEFORE_IDENTITY:
+        identity = sum(region.size_bytes for region in own[:_BEFORE_IDENTITY])
+        if len(before) <= identity:
+            before = before.ljust(identity, b"\xff") + _DEVICE_NUMBER.to_bytes(8, "little")
+        at += _IDENTITY_BYTES
     content = write_image(model, layout, "test").content
     flash.write_bytes(before[:at].ljust(at, b"\xff") + content)
 

@@ -78,6 +78,18 @@ constexpr rpc::LogLevel to_rpc(port::LogLevel in) {
     return static_cast<rpc::LogLevel>(in);
 }
 
+static_assert(same_values<rpc::FlashMode, port::FlashMode>({
+    {rpc::FlashMode::unknown, port::FlashMode::unknown},
+    {rpc::FlashMode::single, port::FlashMode::single},
+    {rpc::FlashMode::dout, port::FlashMode::dout},
+    {rpc::FlashMode::dio, port::FlashMode::dio},
+    {rpc::FlashMode::qout, port::FlashMode::qout},
+    {rpc::FlashMode::qio, port::FlashMode::qio},
+}));
+constexpr rpc::FlashMode to_rpc(port::FlashMode in) {
+    return static_cast<rpc::FlashMode>(in);
+}
+
 constexpr engine::Shape to_engine(const rpc::Shape& in) {
     return {in.n_layer, in.n_embd, in.n_head, in.block_size, in.vocab_size};
 }
@@ -125,7 +137,9 @@ inline rpc::Profile to_rpc(const StepProfile& in, std::uint32_t tick_hz) {
             .attention = in.ticks(engine::Phase::attention),
             .mlp = in.ticks(engine::Phase::mlp),
             .loss = in.ticks(engine::Phase::loss),
-            .adam = in.ticks(engine::Phase::adam)};
+            .adam = in.ticks(engine::Phase::adam),
+            .tokens = in.tokens(),
+            .choice = in.ticks(engine::Phase::choice)};
 }
 
 }  // namespace ugpt::app

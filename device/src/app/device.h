@@ -36,7 +36,12 @@ class Device {
 
     void run_link() { link_.run(); }        // the body of the link task
     void run_trainer() { trainer_.run(); }  // the body of the trainer task
-    void stop();                            // ends both; for a process, not for a chip
+
+    // For a process, not for a chip: ends both.
+    void stop();
+    // When both have ended, and the process is about to: a run that needs no host is saved, as a
+    // host can ask for at any time, and goes on from there at the next start.
+    void keep_run() { trainer_.keep_run(); }
 
   private:
     static constexpr std::size_t kMaxCalls = rpc::kWindowMax + 2;

@@ -31,6 +31,7 @@ constinit const std::array<Route, rpc::kMethods.size()> kRoutes{{
     {.trainer = answer<Trainer, rpc::SaveParams>},
     {.trainer = answer<Trainer, rpc::SampleParams>},
     {.trainer = answer<Trainer, rpc::TextBeginParams>},
+    {.trainer = answer<Trainer, rpc::TextPlanParams>},
     {.trainer = answer<Trainer, rpc::TextReadParams>},
     {.trainer = answer<Trainer, rpc::TextStopParams>},
     {.trainer = answer<Trainer, rpc::DataBeginParams>},

@@ -62,6 +62,8 @@ CallError handle(Trainer& owner, const rpc::SampleParams& params,
                  rpc::SampleResult& result);
 CallError handle(Trainer& owner, const rpc::TextBeginParams& params,
                  rpc::TextBeginResult& result);
+CallError handle(Trainer& owner, const rpc::TextPlanParams& params,
+                 rpc::TextPlanResult& result);
 CallError handle(Trainer& owner, const rpc::TextReadParams& params,
                  rpc::TextReadResult& result);
 CallError handle(Trainer& owner, const rpc::TextStopParams& params,

@@ -6,6 +6,7 @@
 #include "app/handlers.h"
 #include "app/link_task.h"
 #include "app/planning.h"
+#include "app/team_helper.h"
 #include "app/version.h"
 #include "store/data_set.h"
 #include "store/model_store.h"
@@ -39,6 +40,11 @@ CallError handle(LinkTask& link, const rpc::HelloParams& params, rpc::HelloResul
     static_assert(port::kRegionCount <= decltype(hello.regions)::capacity());
     for (std::size_t i = 0; i < port::kRegionCount; ++i)
         hello.regions.push_back(ports.flash.size_bytes(static_cast<port::Region>(i)));
+    hello.estimated = chip.estimated;
+    hello.flash_mode = to_rpc(chip.flash_mode);
+    hello.flash_hz = chip.flash_hz;
+    if (chip.revision) hello.chip_revision = *chip.revision;
+    hello.image_sha256 = chip.image_sha256;
     hello.model_bytes = store::ModelStore::room_bytes(ports.flash);
     link.shared().handshake_done.store(true, std::memory_order_relaxed);
     return {};
@@ -104,7 +110,9 @@ CallError handle(LinkTask& link, const rpc::LossesParams& params, rpc::LossesRes
 
 CallError handle(LinkTask& link, const rpc::PlanParams& params, rpc::PlanResult& result) {
     if (!to_engine(params.shape).valid()) return rpc::ErrorCode::bad_shape;
-    result.plan = describe_plan(link.ports().platform, params.shape, params.recipe,
+    const Ports& ports = link.ports();
+    const std::uint32_t cores = cores_with_memory(ports.platform.chip(), ports.helper);
+    result.plan = describe_plan(ports.platform, cores, params.shape, params.recipe,
                                 params.vocabulary_bytes, params.positions);
     return {};
 }

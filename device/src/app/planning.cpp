@@ -16,13 +16,12 @@ engine::Arena measuring_arena(MemoryBlocks blocks) {
 }
 
 engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
-                        const engine::Recipe& recipe, std::uint32_t vocabulary_bytes) {
+                        const engine::Recipe& recipe, std::uint32_t vocabulary_bytes,
+                        std::uint32_t cores) {
     engine::Arena arena = measuring_arena(blocks);
     (void)arena.take(vocabulary_bytes);
-    return engine::Model::plan(shape, recipe, arena);
+    return engine::Model::plan(shape, recipe, arena, cores);
 }
-
-namespace {
 
 std::uint64_t nanoseconds(std::uint64_t cycles, std::uint32_t clock_hz) {
     constexpr std::uint64_t kNsPerS = 1'000'000'000;
@@ -30,9 +29,7 @@ std::uint64_t nanoseconds(std::uint64_t cycles, std::uint32_t clock_hz) {
     return cycles / clock_hz * kNsPerS + cycles % clock_hz * kNsPerS / clock_hz;
 }
 
-}  // namespace
-
-rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
+rpc::Plan describe_plan(port::Platform& platform, std::uint32_t cores, const rpc::Shape& rpc_shape,
                         const rpc::Recipe& rpc_recipe, std::uint32_t vocabulary_bytes,
                         std::uint16_t positions) {
     const engine::Shape shape = to_engine(rpc_shape);
@@ -43,7 +40,7 @@ rpc::Plan describe_plan(port::Platform& platform, const rpc::Shape& rpc_shape,
     const auto blocks = platform.memory_blocks();
     std::uint64_t available = 0;
     for (const auto& block : blocks) available += block.size();
-    const engine::Plan plan = plan_model(blocks, shape, recipe, vocabulary_bytes);
+    const engine::Plan plan = plan_model(blocks, shape, recipe, vocabulary_bytes, cores);
     return {
         .parameters = saturated(plan.parameters),
         .weights_bytes = saturated(plan.weights_bytes),

@@ -1,4 +1,4 @@
-// Where the time of training goes, counted in ticks of the platform.
+// Where the time of training and of stories goes, counted in ticks of the platform.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ class StepProfile final : public engine::PhaseObserver {
 
     void clear() {
         ticks_ = {};
-        steps_ = 0;
+        steps_ = tokens_ = 0;
         phase_ = engine::Phase::outside;
     }
 
@@ -29,7 +29,9 @@ class StepProfile final : public engine::PhaseObserver {
     }
 
     void count_step() { ++steps_; }
+    void count_token() { ++tokens_; }
     [[nodiscard]] std::uint32_t steps() const { return steps_; }
+    [[nodiscard]] std::uint32_t tokens() const { return tokens_; }  // of stories
     [[nodiscard]] std::uint64_t ticks(engine::Phase phase) const {
         return ticks_[static_cast<std::size_t>(phase)];
     }
@@ -38,6 +40,7 @@ class StepProfile final : public engine::PhaseObserver {
     port::Platform& platform_;
     std::array<std::uint64_t, engine::kPhaseCount> ticks_{};
     std::uint32_t steps_ = 0;
+    std::uint32_t tokens_ = 0;
     engine::Phase phase_ = engine::Phase::outside;
     std::uint32_t since_ = 0;
 };

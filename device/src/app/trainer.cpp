@@ -33,9 +33,10 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       models_(flash),
       settings_(flash),
       autorun_(settings_, platform.entropy()),
+      team_(platform.chip(), helper),
       profile_(platform),
       arena_(platform.memory_blocks()),
-      writer_(platform, flash, helper) {}
+      writer_(platform, flash, team_.team()) {}
 
 void Trainer::boot() {
     autorun_.load();
@@ -73,8 +74,8 @@ bool Trainer::allocate(const store::CheckpointInfo& run) {
     arena_.clear();
     model_ = {};
     vocabulary_ = arena_.take_array<std::byte>(run.vocabulary_bytes);
-    const bool fits =
-        vocabulary_.size() == run.vocabulary_bytes && model_.create(run.shape, run.recipe, arena_);
+    const bool fits = vocabulary_.size() == run.vocabulary_bytes &&
+                      model_.create(run.shape, run.recipe, arena_, &team_.team());
     model_.observe(profiling_ ? &profile_ : nullptr);
     return fits;
 }
@@ -135,7 +136,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
     if (has_run() && present == run) return need_run();
 
     const engine::Plan plan =
-        plan_model(platform_.memory_blocks(), shape, recipe, vocabulary_bytes);
+        plan_model(platform_.memory_blocks(), shape, recipe, vocabulary_bytes, cores());
     missing_bytes_ = static_cast<std::uint32_t>(plan.missing_bytes);
     if (!plan.fits()) return rpc::ErrorCode::does_not_fit;
     writer_.unload();
@@ -222,6 +223,11 @@ base::Sha256::Digest Trainer::digest() {
     return weights_digest(model_, results_.values);
 }
 
+void Trainer::keep_run() {
+    // Any other model may be one that a host has not made whole yet.
+    if (run_.source == store::Source::flash && training() && !in_flash_) (void)save();
+}
+
 rpc::ErrorCode Trainer::weights_saved(std::uint32_t step, std::span<const std::uint8_t> saved) {
     if (const auto error = need_run(); error != rpc::ErrorCode::none) return error;
     if (step != run_.step || !std::ranges::equal(saved, digest())) return rpc::ErrorCode::other_run;
@@ -270,6 +276,7 @@ void Trainer::set_profiling(bool enabled) {
     if (enabled) profile_.clear();
     profiling_ = enabled;
     model_.observe(enabled ? &profile_ : nullptr);
+    writer_.observe(enabled ? &profile_ : nullptr);
 }
 
 bool Trainer::draw_autorun_text(TextLine& line) {

@@ -9,6 +9,7 @@
 #include "app/autorun_sampler.h"
 #include "app/shared.h"
 #include "app/step_profile.h"
+#include "app/team_helper.h"
 #include "app/writer.h"
 #include "base/sha256.h"
 #include "engine/engine.h"
@@ -32,7 +33,7 @@ struct ResultBuffers {
 // a refused command has changed nothing.
 class Trainer {
   public:
-    // `helper` is another core that takes part, if there is one.
+    // `helper` are other cores that take part, if there are any.
     Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, Shared& shared,
             port::Helper* helper = nullptr);
 
@@ -58,6 +59,8 @@ class Trainer {
                          bool gradient_norm);
     rpc::ErrorCode pause();
     rpc::ErrorCode save();
+    // Before the end of a process: a run that needs no host goes on from here at the next start.
+    void keep_run();
     // A host has these weights in a run folder. Refused if they are not those in memory.
     rpc::ErrorCode weights_saved(std::uint32_t step, std::span<const std::uint8_t> digest);
     // To be told of every change that does not come through the methods here.
@@ -88,6 +91,7 @@ class Trainer {
     // To be called before the pretrained model in flash changes.
     void forget_story();
     [[nodiscard]] const Writer& writer() const { return writer_; }
+    [[nodiscard]] Writer& writer() { return writer_; }
 
     [[nodiscard]] store::DataSetStore& documents() { return documents_; }
     [[nodiscard]] store::ModelStore& models() { return models_; }
@@ -98,6 +102,8 @@ class Trainer {
     [[nodiscard]] bool training() const { return run_.step < run_.target_step; }
 
     [[nodiscard]] port::Platform& platform() { return platform_; }
+    // For so many cores a model has memory.
+    [[nodiscard]] std::uint32_t cores() { return team_.team().cores(); }
     // Room for what a handler returns, until the response is encoded.
     [[nodiscard]] ResultBuffers& results() { return results_; }
 
@@ -134,6 +140,7 @@ class Trainer {
     store::ModelStore models_;
     store::SettingsStore settings_;
     AutorunSampler autorun_;
+    TaskTeam team_;
     StepProfile profile_;
     bool profiling_ = false;
     engine::Arena arena_;

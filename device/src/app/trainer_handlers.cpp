@@ -43,8 +43,8 @@ CallError handle(Trainer& trainer, const rpc::CreateParams& params, rpc::CreateR
                                                 to_engine(params.recipe), params.vocabulary_bytes);
     if (error == rpc::ErrorCode::does_not_fit) return {error, trainer.missing_bytes()};
     if (error != rpc::ErrorCode::none) return error;
-    result.plan =
-        describe_plan(trainer.platform(), params.shape, params.recipe, params.vocabulary_bytes);
+    result.plan = describe_plan(trainer.platform(), trainer.cores(), params.shape, params.recipe,
+                                params.vocabulary_bytes);
     return {};
 }
 

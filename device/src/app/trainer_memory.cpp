@@ -74,6 +74,7 @@ void Trainer::forget_story() {
 
 bool Trainer::write_token() {
     if (!writer_.advance()) return false;
+    if (profiling_) profile_.count_token();
     if (!writer_.writing()) publish(resting_state());
     return true;
 }

@@ -20,6 +20,8 @@ class TrainerTask {
 
     // Returns when `shared.stop` is set.
     void run();
+    // After `run`: leaves in flash where a run stands that needs no host.
+    void keep_run() { trainer_.keep_run(); }
 
   private:
     void answer_next(std::uint8_t index);

@@ -20,12 +20,83 @@ bool has_long_piece(const engine::Vocabulary& vocabulary) {
     return false;
 }
 
+// Weights that get their place in memory.
+class LoadedTensors final : public engine::infer::TensorList {
+  public:
+    explicit LoadedTensors(std::span<engine::infer::Tensor> tensors) : tensors_(tensors) {}
+
+    [[nodiscard]] std::uint32_t count() const override {
+        return static_cast<std::uint32_t>(tensors_.size());
+    }
+    [[nodiscard]] engine::infer::Tensor tensor(std::uint32_t index) const override {
+        return tensors_[index];
+    }
+    void moved(std::uint32_t index, engine::infer::Home,
+               const engine::infer::Tensor& tensor) override {
+        tensors_[index] = tensor;
+    }
+
+  private:
+    std::span<engine::infer::Tensor> tensors_;
+};
+
+// Weights that stay where they are, while it is noted where some of them would go.
+class PlannedTensors final : public engine::infer::TensorList {
+  public:
+    PlannedTensors(const store::ModelImage& image, std::uint32_t first,
+                   std::span<std::uint8_t> homes)
+        : image_(image), first_(first), homes_(homes) {}
+
+    [[nodiscard]] std::uint32_t count() const override { return image_.shape().tensor_count(); }
+    [[nodiscard]] engine::infer::Tensor tensor(std::uint32_t index) const override {
+        return image_.tensor(index);
+    }
+    void moved(std::uint32_t index, engine::infer::Home home,
+               const engine::infer::Tensor&) override {
+        if (index >= first_ && index - first_ < homes_.size())
+            homes_[index - first_] = number_of(home);
+    }
+
+    // How many homes have been noted.
+    [[nodiscard]] std::uint32_t noted() const {
+        const std::uint32_t rest = count() > first_ ? count() - first_ : 0;
+        return std::min(rest, static_cast<std::uint32_t>(homes_.size()));
+    }
+
+  private:
+    static std::uint8_t number_of(engine::infer::Home home) {
+        switch (home.kind) {
+            case engine::infer::Home::Kind::memory:
+                return home.block;
+            case engine::infer::Home::Kind::word_memory:
+                return Writer::kInWords;
+            case engine::infer::Home::Kind::flash:
+                break;
+        }
+        return Writer::kInFlash;
+    }
+
+    const store::ModelImage& image_;
+    std::uint32_t first_;
+    std::span<std::uint8_t> homes_;
+};
+
+// Of the chip, however many threads a virtual device has.
+engine::infer::ChipSpeed chip_speed(port::Platform& platform) {
+    const port::Chip& chip = platform.chip();
+    engine::infer::ChipSpeed speed{
+        .clock_hz = chip.cost_hz, .cores = chip.cores, .flash_bytes_per_s = chip.flash_bytes_per_s};
+    const std::size_t blocks =
+        std::min(platform.memory_blocks().size(), speed.block_bytes_per_s.size());
+    for (std::size_t i = 0; i < blocks; ++i)
+        speed.block_bytes_per_s[i] = platform.memory_kind(i).bytes_per_s;
+    return speed;
+}
+
 }  // namespace
 
-Writer::Writer(port::Platform& platform, port::Flash& flash, port::Helper* helper)
-    : platform_(platform), flash_(flash), team_([&]() -> engine::Helper* {
-          return helper == nullptr ? nullptr : &helper_.emplace(*helper);
-      }()) {}
+Writer::Writer(port::Platform& platform, port::Flash& flash, engine::Team& team)
+    : platform_(platform), flash_(flash), team_(team) {}
 
 // Most of the time goes into the checksums of all of it.
 CallError Writer::open() {
@@ -45,43 +116,73 @@ void Writer::forget() {
     opened_ = false;
 }
 
-std::uint32_t Writer::context_of(const TextRequest& request) const {
-    return request.context != 0 ? request.context
-                                : std::min(kDefaultContext, image_.shape().context);
+std::uint32_t Writer::context_of(std::uint32_t wanted) const {
+    return wanted != 0 ? wanted : std::min(kDefaultContext, image_.shape().context);
 }
 
 bool Writer::loaded_for(const TextRequest& request) const {
-    return loaded() && model_.context() == context_of(request);
+    return loaded() && model_.context() == context_of(request.context);
 }
 
 Writer::Parts Writer::take_parts(std::uint32_t context, engine::Arena& arena) const {
     const std::uint32_t tensors = image_.shape().tensor_count();
     constexpr std::size_t kMostTokens = kMostPromptBytes + engine::most_tokens({});
     return {.tensors = arena.take_array<engine::infer::Tensor>(tensors),
-            .homes = arena.take_array<engine::infer::Home>(tensors),
             .tokens = arena.take_array<engine::Token>(std::max<std::size_t>(context, kMostTokens)),
             .merged = arena.take_array<engine::Token>(kMostTokens)};
 }
 
-CallError Writer::prepare(const TextRequest& request) {
-    if (const CallError error = open(); error.refused()) return error;
+// Takes from a measuring arena what a text takes from a real one.
+CallError Writer::fit(std::uint32_t context, engine::Arena& arena,
+                      engine::infer::Plan& plan) const {
     const engine::infer::Shape& shape = image_.shape();
-    const std::uint32_t context = context_of(request);
     if (context > shape.context)
         return {rpc::ErrorCode::bad_params, shape.context,
                 "context: longer than the texts that the model was trained for"};
-    engine::Arena arena = measuring_arena(platform_.memory_blocks());
     (void)take_parts(context, arena);
-    const auto plan = engine::infer::LanguageModel::plan(shape, context, arena);
+    plan = engine::infer::LanguageModel::plan(shape, context, arena);
     if (!plan.fits())
         return {rpc::ErrorCode::does_not_fit, saturated(plan.missing_bytes),
                 "The context needs more memory than the device has"};
     return {};
 }
 
+CallError Writer::prepare(const TextRequest& request) {
+    if (const CallError error = open(); error.refused()) return error;
+    engine::Arena arena = measuring_arena(platform_.memory_blocks());
+    engine::infer::Plan plan;
+    return fit(context_of(request.context), arena, plan);
+}
+
+CallError Writer::plan(std::uint32_t context, std::uint32_t first, std::span<std::uint8_t> homes,
+                       TextPlan& plan) {
+    if (const CallError error = open(); error.refused()) return error;
+    plan.context = context_of(context);
+    engine::Arena arena = measuring_arena(platform_.memory_blocks());
+    if (const CallError error = fit(plan.context, arena, plan.memory); error.refused())
+        return error;
+    const std::span<std::byte> words = platform_.word_memory();
+    engine::Arena word_arena = measuring_arena(std::span(&words, 1));
+    PlannedTensors tensors(image_, first, homes);
+    plan.placement = place(image_.shape(), tensors, arena, word_arena);
+    plan.home_count = tensors.noted();
+    const engine::infer::ChipSpeed chip = chip_speed(platform_);
+    plan.cores = chip.cores;
+    if (chip.clock_hz == 0) return {};
+    const float positions = static_cast<float>(plan.context + 1) / 2.0f;
+    plan.instructions =
+        engine::infer::token_instructions(image_.shape(), matrix_format(), positions);
+    plan.cycles = engine::infer::token_cycles(plan.instructions, plan.placement, chip);
+    return {};
+}
+
+engine::infer::Format Writer::matrix_format() const {
+    return image_.tensor(engine::infer::classifier_tensor(image_.shape())).format;
+}
+
 // The weights come last: what the text needs has to lie in memory, and they have not.
 CallError Writer::load(const TextRequest& request, engine::Arena& arena) {
-    const std::uint32_t context = context_of(request);
+    const std::uint32_t context = context_of(request.context);
     unload();
     arena.clear();
     parts_ = take_parts(context, arena);
@@ -93,7 +194,9 @@ CallError Writer::load(const TextRequest& request, engine::Arena& arena) {
     if (!model_.create(weights, context, arena, &team_)) return rpc::ErrorCode::does_not_fit;
     const std::span<std::byte> words = platform_.word_memory();
     engine::Arena word_arena(std::span(&words, 1));
-    placement_ = place(image_.shape(), parts_.tensors, arena, word_arena, parts_.homes);
+    LoadedTensors loaded(parts_.tensors);
+    placement_ = place(image_.shape(), loaded, arena, word_arena);
+    model_.observe(observer_);
     return {};
 }
 
@@ -132,8 +235,21 @@ bool Writer::advance() {
     model_.forward(parts_.tokens[computed_], computed_);
     ++computed_;
     if (computed_ == count_) draw();
+    if (platform_.paced()) keep_pace(begun_us);
     computed_us_ += platform_.now_us() - begun_us;
     return true;
+}
+
+void Writer::keep_pace(std::uint64_t begun_us) {
+    const float instructions = engine::infer::token_instructions(image_.shape(), matrix_format(),
+                                                                 static_cast<float>(computed_));
+    platform_.spend(engine::infer::token_cycles(instructions, placement_, chip_speed(platform_)),
+                    begun_us);
+}
+
+void Writer::observe(engine::PhaseObserver* observer) {
+    observer_ = observer;
+    model_.observe(observer);
 }
 
 // Picks the token behind those that have been computed.
@@ -160,7 +276,7 @@ std::string_view Writer::text_of(std::uint32_t number, char& byte) const {
 
 std::uint32_t Writer::read(std::uint32_t first, std::span<char> out, std::size_t& size) const {
     size = 0;
-    std::uint32_t next = std::max(first, 1u);
+    std::uint32_t next = std::max<std::uint32_t>(first, 1u);
     for (; next < count_; ++next) {
         char byte = 0;
         const std::string_view text = text_of(next, byte);

@@ -2,6 +2,14 @@
 
 namespace ugpt::engine {
 
+namespace {
+
+std::uint64_t rounded_up(std::uint64_t size) {
+    return (size + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
+}
+
+}  // namespace
+
 Arena::Arena(std::span<const std::span<std::byte>> blocks) {
     for (const std::span<std::byte>& block : blocks) {
         if (count_ == kMaxBlocks) {
@@ -27,19 +35,26 @@ Arena Arena::measuring(std::span<const std::size_t> block_sizes) {
 }
 
 std::byte* Arena::take(std::uint64_t size) {
-    const std::uint64_t rounded = (size + kAlignment - 1) / kAlignment * kAlignment;
+    std::byte* part = nullptr;
+    if (!try_take(size, part)) {
+        missing_ += rounded_up(size);
+    }
+    return part;
+}
+
+std::optional<std::size_t> Arena::try_take(std::uint64_t size, std::byte*& part) {
     for (std::size_t i = 0; i < count_; ++i) {
         Block& block = blocks_[i];
-        // The last part of a block need not be rounded up.
-        if (size <= block.size - block.used) {
-            std::byte* part = block.base == nullptr ? nullptr : block.base + block.used;
-            const std::size_t left = block.size - block.used;
+        const std::size_t left = block.size - block.used;
+        if (size <= left) {
+            part = block.base == nullptr ? nullptr : block.base + block.used;
+            // The last part of a block need not be rounded up.
+            const std::uint64_t rounded = rounded_up(size);
             block.used += rounded < left ? static_cast<std::size_t>(rounded) : left;
-            return part;
+            return i;
         }
     }
-    missing_ += rounded;
-    return nullptr;
+    return std::nullopt;
 }
 
 std::size_t Arena::skip_to_cache_line() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -26,6 +27,9 @@ class Arena {
     // Takes `size` bytes. Returns nullptr if no block has room, and always while measuring; what
     // did not fit adds up in `missing_bytes`.
     [[nodiscard]] std::byte* take(std::uint64_t size);
+    // The same for what can do without: returns the block that it lies in, and nothing is missing
+    // if none has room. `part` stays nullptr while measuring.
+    [[nodiscard]] std::optional<std::size_t> try_take(std::uint64_t size, std::byte*& part);
     // Takes room for `count` values and constructs them: T{} each. Empty if no block has room, and
     // always while measuring.
     template <typename T>

@@ -12,6 +12,7 @@
 #include "engine/cost.h"
 #include "engine/numeric/self_test.h"
 #include "engine/phase.h"
+#include "engine/team.h"
 
 namespace ugpt::engine {
 
@@ -69,13 +70,15 @@ struct StepOptions {
 class Model {
   public:
     // The bytes of every part, and whether they fit into what `arena` has left. A measuring arena
-    // will do; a real one is changed as by `create`.
-    static Plan plan(const Shape& shape, const Recipe& recipe, Arena arena);
+    // will do; a real one is changed as by `create`. `cores` are those of the team.
+    static Plan plan(const Shape& shape, const Recipe& recipe, Arena arena,
+                     std::uint32_t cores = 1);
 
     // Makes a model with zero weights and moments at step 0. False if the shape is not valid or the
     // model does not fit: then it is empty, and what was taken stays taken until the arena is
-    // cleared.
-    bool create(const Shape& shape, const Recipe& recipe, Arena& arena);
+    // cleared. The team, if any, outlives the model and takes part in its steps; the results do not
+    // depend on it.
+    bool create(const Shape& shape, const Recipe& recipe, Arena& arena, Team* team = nullptr);
     [[nodiscard]] bool empty() const { return state_ == nullptr; }
 
     [[nodiscard]] const Shape& shape() const;

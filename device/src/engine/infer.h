@@ -13,6 +13,7 @@
 #include "engine/phase.h"
 #include "engine/placement.h"
 #include "engine/team.h"
+#include "engine/token_cost.h"
 #include "engine/tokenizer.h"
 
 namespace ugpt::engine::infer {

@@ -1,4 +1,4 @@
-// Work shared by two cores. Whichever core computes a part, it computes the same bits.
+// Work shared by several cores. Whichever core computes a piece, it computes the same bits.
 #pragma once
 
 #include <atomic>
@@ -7,64 +7,88 @@
 
 namespace ugpt::engine {
 
-// Another core, or a thread that stands for it.
+// The other cores, or threads that stand for them.
 class Helper {
   public:
-    // Lets the helper run work(context), which the caller need not wait for.
-    virtual void start(void (*work)(void*), void* context) = 0;
-    // Returns when what was started has returned.
-    virtual void wait() = 0;
-    // Called over and over by who waits for the other for a moment.
+    // How many there are.
+    [[nodiscard]] virtual std::uint32_t count() const = 0;
+    // What each of them runs when it is woken, with its own number from 1 on; then it blocks again.
+    // Called once, before all else.
+    virtual void employ(void (*work)(void* context, std::uint32_t core), void* context) = 0;
+    // Wakes `count` of those that are blocked, or about to be. The caller goes on at once.
+    virtual void wake(std::uint32_t count) = 0;
+    // Called over and over by a core that waits for another one for a moment.
     virtual void relax() = 0;
 
   protected:
     ~Helper() = default;
 };
 
-// The caller and its helper, if there is one. Between `begin` and `end` the helper takes part in
-// all that is shared; otherwise it is blocked and costs nothing.
+// The caller, core 0, and its helpers. Between `begin` and `end` they take part in all that is
+// shared; otherwise they are blocked and cost nothing.
+//
+// Nobody waits for a helper that its core has been taken from, but for the end of a piece that it
+// is in the middle of: what it has not claimed, the others do.
 class Team {
   public:
-    explicit Team(Helper* helper = nullptr) : helper_(helper) {}
+    // A team of one.
+    constexpr Team() = default;
+    // Memory for each core of its own is laid out for `cores`, or for as many as take part.
+    explicit Team(Helper* helper, std::uint32_t cores = 1);
+    // Waits for helpers that are still on their way out.
+    ~Team();
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;
 
-    [[nodiscard]] bool alone() const { return helper_ == nullptr; }
+    [[nodiscard]] std::uint32_t cores() const { return cores_; }
 
     void begin();
     void end();
 
-    // Calls part(i) once for every i below `parts`, in any order and on either core. Returns when
-    // all calls have returned. Only between `begin` and `end`.
-    template <typename Part>
-    void share(std::uint32_t parts, const Part& part) {
-        const auto call = [](const void* context, std::uint32_t i) {
-            (*static_cast<const Part*>(context))(i);
+    // Whether helpers take part now.
+    [[nodiscard]] bool divides() const { return divides_; }
+
+    // Calls piece(i, core) once for every i below `pieces`, on any core and in any order; alone, in
+    // ascending order. Returns when all calls have returned. At most 0x7fff pieces.
+    template <typename Piece>
+    void share(std::uint32_t pieces, const Piece& piece) {
+        const auto call = [](const void* context, std::uint32_t i, std::uint32_t core) {
+            (*static_cast<const Piece*>(context))(i, core);
         };
-        if (helper_ == nullptr) {
-            for (std::uint32_t i = 0; i < parts; ++i) part(i);
-        } else {
-            share_with_helper(parts, call, &part);
-        }
+        run(pieces, call, &piece);
     }
 
   private:
-    using Call = void (*)(const void* context, std::uint32_t i);
+    using Call = void (*)(const void* context, std::uint32_t i, std::uint32_t core);
 
-    static void help(void* team);
-    bool claim(std::uint32_t& part);
-    void share_with_helper(std::uint32_t parts, Call call, const void* context);
+    static void help(void* team, std::uint32_t core);
+    bool claim_first(std::uint32_t& piece);
+    bool claim_last(std::uint32_t& piece);
+    bool leave(std::uint32_t seen);
+    void run(std::uint32_t pieces, Call call, const void* context);
+    void share_out(std::uint32_t pieces, Call call, const void* context);
+    void join(std::uint32_t helped);
 
-    static constexpr std::uint32_t kEnded = 0xffffffff;
-
-    Helper* helper_;
-    // Parts of the work that nobody has claimed yet. Who takes one down owns the part of that
-    // number, and then `call_` and `context_` stay as they are until it is done: the caller waits
-    // for `done_` before it shares anything else.
-    std::atomic<std::uint32_t> unclaimed_{0};
-    std::atomic<std::uint32_t> done_{0};
+    Helper* helper_ = nullptr;
+    std::uint32_t cores_ = 1;
+    bool divides_ = false;
+    // The pieces that nobody has claimed yet: the first of them in the lower half, the one behind
+    // the last in the upper half. The caller takes the first, helpers the last, so that in each
+    // core's cache is what it had before. Who claims a piece owns it, and then `call_` and
+    // `context_` stay as they are until it is done: the caller waits for `done_` before it shares
+    // anything else.
+    //
+    // From kEnded on, nothing is shared: kEnded + n if n helpers have left.
+    std::atomic<std::uint32_t> unclaimed_{kEnded};
+    std::atomic<std::uint32_t> done_{0};  // by helpers
     Call call_ = nullptr;
     const void* context_ = nullptr;
+
+    static constexpr std::uint32_t kEnded = 0x80000000;
+    static constexpr std::uint32_t kOneLast = 0x10000;
 };
+
+// A team of one for whoever has no other.
+extern constinit Team lone_core;
 
 }  // namespace ugpt::engine

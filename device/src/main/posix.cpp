@@ -112,7 +112,7 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     std::vector<std::uint8_t> scratch(app::DeviceMemory::scratch_bytes(options.limits));
     const auto queues = std::make_unique<app::QueueMemory>();
     std::optional<port::posix::ThreadHelper> helper;
-    if (options.board->cores > 1) helper.emplace();
+    if (options.threads > 1) helper.emplace(options.threads - 1);
     auto device = std::make_unique<app::Device>(
         app::Ports{*platform, serial, used_flash, trainer_signal, log, helper ? &*helper : nullptr},
         options.limits, app::DeviceMemory{calls, scratch, *queues});
@@ -124,6 +124,7 @@ bool live(const Options& options, port::posix::StreamSerial& serial,
     platform->stop();
     link.join();
     trainer.join();
+    if (!lives_again) device->keep_run();
     return lives_again;
 }
 

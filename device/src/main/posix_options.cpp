@@ -19,10 +19,12 @@ const char* const kUsage =
     "  --stdio                 speak over standard input and output (default)\n"
     "  --pty                   open a pseudo-terminal and print its path\n"
     "  --listen HOST:PORT      accept TCP connections and print the address; port 0: any free\n"
-    "  --board NAME            the board to be: esp32 (default)\n"
+    "  --board NAME            the board to be: esp32 (default), esp32s3, esp32s3-psram, esp32c3\n"
     "  --frame-bytes N         largest frame body, 1280 to 8192 (default 2048)\n"
     "  --window N              requests in flight, 1 to 16 (default 4)\n"
     "  --pace                  take the time that the board is estimated to take\n"
+    "  --threads N             compute in N threads, 1 to 64 (default 1); the results are the "
+    "same\n"
     "  --end-with-stdin        end when standard input does, which --stdio always implies\n"
     "  --power-cut-after N     end at once after N bytes written to flash\n"
     "  --flash-log FILE        append a line to FILE for each write to flash and each erasure\n"
@@ -31,6 +33,8 @@ const char* const kUsage =
     "                          more than once\n";
 
 namespace {
+
+constexpr std::uint64_t kMostThreads = 64;
 
 // Appended piece by piece: GCC 12 warns of overlapping copies in sums that begin with a literal.
 std::string join(std::initializer_list<std::string_view> pieces) {
@@ -87,6 +91,8 @@ bool apply(std::string_view name, std::string_view value, Options& options, std:
         options.limits.frame_bytes = static_cast<std::uint16_t>(number);
     } else if (name == "--window" && parse_number(value, 1, rpc::kWindowMax, number)) {
         options.limits.window = static_cast<std::uint8_t>(number);
+    } else if (name == "--threads" && parse_number(value, 1, kMostThreads, number)) {
+        options.threads = static_cast<std::uint32_t>(number);
     } else if (name == "--power-cut-after" && parse_number(value, 1, UINT64_MAX, number)) {
         options.power_cut_bytes = number;
     } else if (name == "--region" && parse_region(value, options)) {
@@ -122,6 +128,11 @@ bool parse_options(int argc, char** argv, Options& options, std::string& error) 
         } else if (!apply(name, argv[++i], options, error)) {
             return false;
         }
+    }
+    if (options.pace && options.board->clock_hz == 0) {
+        error = join({"nothing is known of the speed of a board ", quoted(options.board->name),
+                      ", so it can keep no pace; there is: --board esp32"});
+        return false;
     }
     return true;
 }

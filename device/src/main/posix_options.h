@@ -26,6 +26,7 @@ struct Options {
     std::vector<Region> regions;
     const port::posix::Board* board = nullptr;
     app::LinkLimits limits;
+    std::uint32_t threads = 1;          // that compute
     std::uint64_t power_cut_bytes = 0;  // 0: the power stays
     bool end_with_stdin = false;
     bool pace = false;

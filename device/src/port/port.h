@@ -58,17 +58,19 @@ class Signal {
     virtual void wait(std::uint32_t timeout_ms) = 0;
 };
 
-// Another core that takes part in the trainer task's work: a task of its own there, which runs
-// below the link task and is blocked unless there is work. Used by the trainer task only, but for
-// `relax`.
+// Other cores that take part in the trainer task's work: a task on each, which runs below the link
+// task and is blocked unless there is work. Used by the trainer task only, but for `relax`.
 class Helper {
   public:
     virtual ~Helper() = default;
-    // Wakes the helper, which runs work(context) and blocks again.
-    virtual void start(void (*work)(void*), void* context) = 0;
-    // Returns when what was started has returned.
-    virtual void wait() = 0;
-    // Lets some moments pass; for both, while one waits for the other to end its part.
+    // How many there are.
+    [[nodiscard]] virtual std::uint32_t count() const = 0;
+    // What each of them runs when it is woken, with its own number from 1 on; then it blocks again.
+    // Called once, before all else.
+    virtual void employ(void (*work)(void* context, std::uint32_t core), void* context) = 0;
+    // Wakes `count` of those that are blocked, or about to be.
+    virtual void wake(std::uint32_t count) = 0;
+    // Lets some moments pass; for a core that waits for another one to end its part.
     virtual void relax() = 0;
 };
 
@@ -92,6 +94,9 @@ class Log {
     virtual bool read(LogLine& line) = 0;
 };
 
+// How the cache reads the flash, by the lines for data or for addresses and data.
+enum class FlashMode : std::uint8_t { unknown, single, dout, dio, qout, qio };
+
 // What the firmware runs on.
 struct Chip {
     std::string_view name;   // "esp32"
@@ -103,6 +108,12 @@ struct Chip {
     std::uint32_t cost_hz = 0;  // of a chip whose cycles engine/cost estimates; 0: not of this one
     std::uint32_t baud_max = 0;
     std::uint32_t flash_bytes = 0;
+    FlashMode flash_mode = FlashMode::unknown;
+    std::uint32_t flash_hz = 0;               // 0: not known
+    std::uint32_t flash_bytes_per_s = 0;      // read through the cache, an estimate; 0: not known
+    std::optional<std::uint16_t> revision{};  // 100 for v1.0
+    std::span<const std::uint8_t> image_sha256{};  // of the firmware's ELF file
+    bool estimated = false;                 // the memory of a virtual device, and with it the rest
     std::uint32_t tick_hz = 1'000'000'000;  // of Platform::ticks
 };
 
@@ -113,6 +124,12 @@ struct Health {
     std::optional<float> temperature_c;       // if the chip has a sensor
 };
 
+// What a block of memory is.
+struct MemoryKind {
+    std::string_view name;          // as its maker calls it: "DRAM"
+    std::uint32_t bytes_per_s = 0;  // an estimate; 0: the core does not wait for it
+};
+
 class Platform {
   public:
     virtual ~Platform() = default;
@@ -121,6 +138,8 @@ class Platform {
     [[nodiscard]] virtual Health health() = 0;
     // The blocks of memory that tensors can use; taken once, at start.
     [[nodiscard]] virtual std::span<const std::span<std::byte>> memory_blocks() = 0;
+    // By their number there.
+    [[nodiscard]] virtual MemoryKind memory_kind(std::size_t block) const = 0;
     // More of it, of which the chip reads and writes whole words only; empty if there is none.
     [[nodiscard]] virtual std::span<std::byte> word_memory() { return {}; }
     [[nodiscard]] virtual std::uint64_t now_us() = 0;

@@ -38,7 +38,8 @@ struct Bound {
     std::uint32_t bits = 0;
 
     constexpr Bound() = default;
-    constexpr Bound(std::uint32_t value) : bits(value) {}
+    // std::uint32_t is another type than that of 1u on some chips.
+    constexpr Bound(std::unsigned_integral auto value) : bits(static_cast<std::uint32_t>(value)) {}
     constexpr Bound(float value) : bits(std::bit_cast<std::uint32_t>(value)) {}
     [[nodiscard]] constexpr float real() const { return std::bit_cast<float>(bits); }
 };

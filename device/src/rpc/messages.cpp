@@ -117,6 +117,11 @@ static constexpr Field kHelloFields[]{
     UGPT_FIELD(Hello, flash_bytes),
     UGPT_FIELD(Hello, regions, max_items(16)),
     UGPT_FIELD(Hello, model_bytes),
+    UGPT_FIELD(Hello, estimated),
+    UGPT_FIELD(Hello, flash_mode),
+    UGPT_FIELD(Hello, flash_hz),
+    UGPT_FIELD(Hello, chip_revision),
+    UGPT_FIELD(Hello, image_sha256, max_bytes(32)),
 };
 constinit const Layout Hello::kLayout{kHelloFields, 14};
 
@@ -157,6 +162,22 @@ static constexpr Field kStoryFields[]{
     UGPT_FIELD(Story, flash_bytes_per_token),
 };
 constinit const Layout Story::kLayout{kStoryFields, 7};
+
+static constexpr Field kTextPlanFields[]{
+    UGPT_FIELD(TextPlan, context),
+    UGPT_FIELD(TextPlan, cache_bytes),
+    UGPT_FIELD(TextPlan, activations_bytes),
+    UGPT_FIELD(TextPlan, places, max_bytes(64)),
+    UGPT_FIELD(TextPlan, sizes, max_items(6)),
+    UGPT_FIELD(TextPlan, weights, max_items(6)),
+    UGPT_FIELD(TextPlan, read, max_items(6)),
+    UGPT_FIELD(TextPlan, homes, max_bytes(256)),
+    UGPT_FIELD(TextPlan, cores),
+    UGPT_FIELD(TextPlan, flash_bytes_per_s),
+    UGPT_FIELD(TextPlan, instructions),
+    UGPT_FIELD(TextPlan, token_ns),
+};
+constinit const Layout TextPlan::kLayout{kTextPlanFields, 12};
 
 static constexpr Field kPlanFields[]{
     UGPT_FIELD(Plan, parameters),
@@ -223,6 +244,8 @@ static constexpr Field kProfileFields[]{
     UGPT_FIELD(Profile, mlp),
     UGPT_FIELD(Profile, loss),
     UGPT_FIELD(Profile, adam),
+    UGPT_FIELD(Profile, tokens),
+    UGPT_FIELD(Profile, choice),
 };
 constinit const Layout Profile::kLayout{kProfileFields, 7};
 
@@ -476,6 +499,17 @@ static constexpr Field kTextBeginParamsFields[]{
     UGPT_FIELD(TextBeginParams, context),
 };
 constinit const Layout TextBeginParams::kLayout{kTextBeginParamsFields, 8};
+
+static constexpr Field kTextPlanResultFields[]{
+    UGPT_FIELD(TextPlanResult, plan),
+};
+constinit const Layout TextPlanResult::kLayout{kTextPlanResultFields, 1};
+
+static constexpr Field kTextPlanParamsFields[]{
+    UGPT_FIELD(TextPlanParams, context),
+    UGPT_FIELD(TextPlanParams, first),
+};
+constinit const Layout TextPlanParams::kLayout{kTextPlanParamsFields, 1};
 
 static constexpr Field kTextReadResultFields[]{
     UGPT_FIELD(TextReadResult, next),

@@ -118,6 +118,24 @@ enum class MatrixFormat : std::uint8_t {
 template <>
 inline constexpr std::uint32_t kKnownValues<MatrixFormat> = 0xf;
 
+// How the chip reads its flash.
+enum class FlashMode : std::uint8_t {
+    // Not known.
+    unknown = 0,
+    // One data line.
+    single = 1,
+    // Two lines for data.
+    dout = 2,
+    // Two lines for addresses and data.
+    dio = 3,
+    // Four lines for data.
+    qout = 4,
+    // Four lines for addresses and data.
+    qio = 5,
+};
+template <>
+inline constexpr std::uint32_t kKnownValues<FlashMode> = 0x3f;
+
 // Which model has the memory. The other one lies in the flash, and is loaded when it is asked for.
 enum class Loaded : std::uint8_t {
     // None.
@@ -224,6 +242,7 @@ enum class Method : std::uint8_t {
     save,
     sample,
     text_begin,
+    text_plan,
     text_read,
     text_stop,
     data_begin,
@@ -241,7 +260,7 @@ enum class Method : std::uint8_t {
     self_test,
     profile,
 };
-inline constexpr std::array<std::string_view, 41> kMethods{
+inline constexpr std::array<std::string_view, 42> kMethods{
     "hello",
     "ping",
     "set_baud",
@@ -267,6 +286,7 @@ inline constexpr std::array<std::string_view, 41> kMethods{
     "save",
     "sample",
     "text_begin",
+    "text_plan",
     "text_read",
     "text_stop",
     "data_begin",
@@ -387,6 +407,18 @@ struct Hello {
     SmallArray<std::uint32_t, 16> regions{};
     // Room in flash for the image of a pretrained model.
     std::uint32_t model_bytes = 0;
+    // Whether the sizes of its memory are estimates: a virtual device of a board that has not been
+    // looked at.
+    bool estimated = false;
+    // How the cache reads the flash; that of its board, if it is virtual.
+    FlashMode flash_mode = FlashMode::unknown;
+    // Clock of the flash; 0 if not known.
+    std::uint32_t flash_hz = 0;
+    // Of the chip, 100 for v1.0; nil if it has none.
+    Optional<std::uint16_t> chip_revision{};
+    // The digest of the firmware's ELF file, as `esp_app_desc` has it; empty if there is none. (At
+    // most 32 bytes.)
+    std::span<const std::uint8_t> image_sha256{};
 };
 
 // A snapshot of the trainer; reading it never waits for a training step.
@@ -463,6 +495,40 @@ struct Story {
     std::uint32_t flash_bytes = 0;
     // What is read from there for each token.
     std::uint32_t flash_bytes_per_token = 0;
+};
+
+// Where the pretrained model lies while it writes, and what a token takes.
+struct TextPlan {
+    static const Layout kLayout;
+
+    // Tokens that a text has room for, BOS and the prompt included.
+    std::uint16_t context = 0;
+    // Keys and values of such a text.
+    std::uint32_t cache_bytes = 0;
+    // What computing a token needs.
+    std::uint32_t activations_bytes = 0;
+    // The blocks of memory as the maker of the chip calls them, memory that is read by whole words
+    // only if there is any, and `flash`, between commas. The next three have a number for each. (At
+    // most 64 bytes.)
+    std::string_view places{};
+    // Bytes of it that such models can use. (At most 6.)
+    SmallArray<std::uint32_t, 6> sizes{};
+    // Bytes of the weights that lie there. (At most 6.)
+    SmallArray<std::uint32_t, 6> weights{};
+    // Bytes of them that are read for each token. (At most 6.)
+    SmallArray<std::uint32_t, 6> read{};
+    // For each tensor from the one asked for on, the number of its place. Less than 256 end with
+    // the last tensor. (At most 256 bytes.)
+    std::span<const std::uint8_t> homes{};
+    // Cores that share the work.
+    std::uint8_t cores = 0;
+    // The estimated rate of the flash; 0 if nothing is known of this chip.
+    std::uint32_t flash_bytes_per_s = 0;
+    // Estimated instructions of a token, on average over a text that fills the context; 0 as
+    // before.
+    std::uint32_t instructions = 0;
+    // Its estimated time in nanoseconds; 0 as before.
+    std::uint64_t token_ns = 0;
 };
 
 // What a model costs in bytes, and in time.
@@ -581,7 +647,7 @@ struct ImageInfo {
 };
 
 // Where the time of training goes: ticks of a counter in each part of a step, forward and backward
-// pass together.
+// pass together; or that of tokens of the pretrained model.
 struct Profile {
     static const Layout kLayout;
 
@@ -599,6 +665,10 @@ struct Profile {
     std::uint64_t loss = 0;
     // On the updates of the weights.
     std::uint64_t adam = 0;
+    // Tokens of the pretrained model counted, those of prompts too.
+    std::uint32_t tokens = 0;
+    // Ticks spent on the choice of such tokens.
+    std::uint64_t choice = 0;
 
     bool operator==(const Profile&) const = default;
 };
@@ -1157,6 +1227,30 @@ struct TextBeginParams {
     std::uint16_t context = 0;
 };
 
+// What `text_plan` returns.
+struct TextPlanResult {
+    static const Layout kLayout;
+
+    // The places, and the time.
+    TextPlan plan{};
+};
+
+// Says where the weights of the pretrained model lie while it writes texts of a length, and how
+// long a token takes by an estimate. Nothing is loaded; what `text_begin` would refuse for its
+// context is refused.
+struct TextPlanParams {
+    static constexpr Method kMethod = Method::text_plan;
+    using Result = TextPlanResult;
+    static const Layout kLayout;
+
+    // As in `text_begin`.
+    std::uint16_t context = 0;
+    // The first tensor whose place is wanted, in the order of docs/model-image.md.
+    std::uint32_t first = 0;
+
+    bool operator==(const TextPlanParams&) const = default;
+};
+
 // What `text_read` returns.
 struct TextReadResult {
     static const Layout kLayout;
@@ -1454,9 +1548,9 @@ struct ProfileResult {
     bool operator==(const ProfileResult&) const = default;
 };
 
-// Switches the profile of training steps on or off, and reads it. It starts from zero when it is
-// switched on, and keeps its counts when it is switched off; switching it to what it is changes
-// nothing.
+// Switches the profile of training steps and of stories on or off, and reads it. It starts from
+// zero when it is switched on, and keeps its counts when it is switched off; switching it to what
+// it is changes nothing.
 struct ProfileParams {
     static constexpr Method kMethod = Method::profile;
     using Result = ProfileResult;

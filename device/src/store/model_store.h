@@ -33,6 +33,7 @@ class ModelStore {
 
     // Room for an image.
     [[nodiscard]] static std::uint32_t room_bytes(const port::Flash& flash);
+    [[nodiscard]] std::uint32_t room_bytes() const { return room_bytes(flash_); }
 
     // Opens the image in flash: `absent` if none is there. It stays where it is.
     [[nodiscard]] ImageFault open(ModelImage& image);
@@ -56,7 +57,7 @@ class ModelStore {
   private:
     static constexpr port::Region kRegion = port::Region::model;
 
-    [[nodiscard]] std::uint32_t announcement() const { return room_bytes(flash_); }
+    [[nodiscard]] std::uint32_t announcement() const { return room_bytes(); }
     bool holds(std::span<const std::byte> header);
     bool write_header(std::span<const std::byte> header);
 

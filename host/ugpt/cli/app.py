@@ -73,8 +73,7 @@ def _run_command() -> int:
     except OutputLost:
         raise
     except UgptError as error:
-        show_error(error)
-        return Status.FAILED
+        return show_error(error)
     except Exception as error:
         if "UGPT_TRACEBACK" in os.environ:
             raise

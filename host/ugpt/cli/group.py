@@ -60,13 +60,27 @@ class PlainCommand(_PlainTypes, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         given = list(args)
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+            if not ctx.resilient_parsing:
+                self._refuse_empty(ctx, given)
+            return rest
         except _UsageError as error:
             if file := _file_like_an_option(given):
                 error.message = (  # type: ignore[attr-defined]
                     f"{file} is taken for an option; write {pasted(file)} for the file."
                 )
             raise
+
+    def _refuse_empty(self, ctx: Any, arguments: list[str]) -> None:
+        """An empty text says something only if it is the default; as a path it is this folder."""
+        values, _, _ = self.make_parser(ctx).parse_args(args=list(arguments))
+        for parameter in self.get_params(ctx):
+            value = values.get(parameter.name)
+            texts = value if isinstance(value, list | tuple) else [value]
+            if "" in texts and parameter.default != "":
+                raise typer.BadParameter(
+                    "it is empty; give one or leave it out", ctx=ctx, param=parameter
+                )
 
 
 def _file_like_an_option(arguments: Sequence[str]) -> Path | None:

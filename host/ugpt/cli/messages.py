@@ -9,15 +9,19 @@ import contextlib
 
 import typer
 
-from ..errors import UgptError
+from ..errors import InvalidValue, UgptError, UnfitValue
 from ..view.output import error_console, pasteable, print_json
 from ..view.streams import OutputLost
 from .ending import Status, ending, wants_json
 
 
-def show_error(error: UgptError) -> None:
+def show_error(error: UgptError) -> Status:
+    """Says it; returns the exit status, which tells wrong arguments from all else."""
+    in_itself = isinstance(error, InvalidValue) and not isinstance(error, UnfitValue)
+    status = Status.USAGE if in_itself else Status.FAILED
     error_console().tell(("error: ", "bold red"), pasteable(str(error)))
-    _to_program(error.message, pasteable(error.advice), Status.FAILED)
+    _to_program(error.message, pasteable(error.advice), status)
+    return status
 
 
 def show_failure(error: Exception) -> None:

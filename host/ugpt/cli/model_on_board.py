@@ -29,6 +29,8 @@ async def push_image(device: Device, image: ModelImage, progress: Progress) -> b
     before = await _present(device)
     if before is not None and before.whole and before.sha256.hex() == image.digest:
         return True
+    if before is None or before.whole or before.sha256.hex() != image.digest:
+        say("Erasing the flash for it; a board takes up to 15 seconds.")
     begun = False
 
     def note(done: int, total: int) -> None:

@@ -16,7 +16,7 @@ from ..device.target import Target
 from ..device.virtual import IN_MEMORY
 from ..rpc.messages import METHODS, SHAPE
 from .ending import Status, ending
-from .numbers import protocol_number
+from .numbers import protocol_number, whole_number
 from .paths import path, port
 from .signals import cancelled_by_signals
 
@@ -54,6 +54,16 @@ NoReset = Annotated[
         rich_help_panel=_CONNECTION,
     ),
 ]
+StoryContext = Annotated[
+    int | None,
+    typer.Option(
+        "--context",
+        help="Tokens that a story has room for, with its prompt. Fewer leave more memory to the "
+        "weights. Default: 256, or what the model was trained for if that is less.",
+        show_default=False,
+        **whole_number(2, METHODS["text_begin"].param("context").range[1]),
+    ),
+]
 Plain = Annotated[bool, typer.Option("--plain", help="Print text lines instead of the dashboard.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
@@ -63,6 +73,16 @@ Pace = Annotated[
         "--pace",
         help="Slow the virtual device down to the estimated speed of the board.",
         rich_help_panel=_CONNECTION,
+    ),
+]
+
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads",
+        help="Let the virtual device compute in so many threads. The results are the same.",
+        rich_help_panel=_CONNECTION,
+        **whole_number(1, 64),
     ),
 ]
 

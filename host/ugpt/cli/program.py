@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
+
+from ..wording import quoted
 
 NAME = "ugpt"
 
@@ -41,7 +42,7 @@ def _path(program: Path) -> str:
     """Below the current folder if it lies there."""
     folder = Path.cwd()
     if not program.is_relative_to(folder):
-        return shlex.quote(str(program))
+        return quoted(str(program))
     inside = program.relative_to(folder)
     # A shell looks for a name without a folder elsewhere.
-    return shlex.quote(str(inside) if len(inside.parts) > 1 else f"./{inside}")
+    return quoted(str(inside) if len(inside.parts) > 1 else f"./{inside}")

@@ -10,6 +10,7 @@ import typer
 from ..rpc.messages import METHODS, RECIPE
 from ..runs.config import Init
 from ..runs.save_period import SavePeriod
+from ..training.new_run import KEEP_MAX
 from ..training.recipe import EVAL_DOCUMENTS
 from .numbers import protocol_number, whole_number
 
@@ -127,8 +128,8 @@ SaveEvery = Annotated[
     SavePeriod,
     typer.Option(
         help="Save a checkpoint in the run folder and in the flash of the board this often: a "
-        "time, a number of steps, or `never` for the end only. A kill or a power cut costs what "
-        "came after it.",
+        "time, a number of steps, or `never` (also 0) for the end only. A kill or a power "
+        "cut costs what came after it.",
         parser=_save_period,
         metavar="30s|2m|5000|never",
     ),
@@ -138,7 +139,7 @@ Keep = Annotated[
     typer.Option(
         help="How many of the newest checkpoints the run folder keeps. If more than one, it also "
         "keeps the one with the best validation loss.",
-        **whole_number(1, 1000),
+        **whole_number(1, KEEP_MAX),
     ),
 ]
 Holdout = Annotated[

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from itertools import count
 from pathlib import Path
 
-from ..wording import argument
+from ..wording import argument, quoted
 
 
 def converting(command: str, file: Path | None, suffix: str = ".txt") -> str:
@@ -26,7 +25,7 @@ def converting(command: str, file: Path | None, suffix: str = ".txt") -> str:
 
 def pasted(path: Path) -> str:
     """A path as an argument in a shell."""
-    return shlex.quote(argument(path))
+    return quoted(argument(path))
 
 
 def unused(path: Path) -> Path:

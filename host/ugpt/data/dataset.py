@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, UnfitValue
 from ..wording import counted
 from .documents import Documents, lengths_of
 from .errors import DataError
@@ -139,25 +139,24 @@ def split_documents(documents: Sequence[str], seed: int, validation_documents: i
 
 
 def count_validation(wanted: str, documents: int) -> int:
-    """How many of so many documents `10%` or `500` are. Raises InvalidValue in words."""
+    """How many of so many documents `10%` or `500` are.
+
+    Raises InvalidValue in words, UnfitValue if it is the number of documents that forbids it.
+    """
     advice = "Give a share such as 10%, or a number of documents."
+    is_share = wanted.endswith("%")
     try:
-        count = (
-            round(documents * float(wanted.removesuffix("%")) / 100)
-            if wanted.endswith("%")
-            else int(wanted)
-        )
+        part = float(wanted.removesuffix("%")) if is_share else int(wanted)
+        count = round(documents * part / 100) if is_share else int(part)
     except (ValueError, OverflowError):
         raise InvalidValue(f"--holdout {wanted} is no part of a file.", advice) from None
+    held = f"--holdout {wanted}"
     if count < 1:
-        raise InvalidValue(
-            f"--holdout {wanted} of {counted(documents, 'document')} is none.", advice
-        )
+        error = UnfitValue if part > 0 else InvalidValue
+        raise error(f"{held} of {counted(documents, 'document')} is none.", advice)
     if count >= documents:
-        raise InvalidValue(
-            f"--holdout {wanted} leaves none of {counted(documents, 'document')} to train on.",
-            advice,
-        )
+        error = InvalidValue if is_share and part >= 100 else UnfitValue
+        raise error(f"{held} leaves none of {counted(documents, 'document')} to train on.", advice)
     return count
 
 

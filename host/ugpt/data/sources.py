@@ -6,7 +6,6 @@ import gzip
 import io
 import os
 import re
-import shlex
 import stat
 import sys
 import zlib
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import reason_of
-from ..wording import counted
+from ..wording import counted, quoted
 from .advice import pasted, unused
 from .errors import DataError, ReadOnce
 
@@ -262,5 +261,5 @@ def _require_no_address(path: Path) -> None:
         name = unused(Path(last or "text.txt"))
         raise DataError(
             f"{address} is an address, and ugpt reads files.",
-            f"Fetch it first: curl -L -o {pasted(name)} {shlex.quote(address)}",
+            f"Fetch it first: curl -L -o {pasted(name)} {quoted(address)}",
         )

@@ -55,6 +55,7 @@ from .tensors import (
     encode_floats,
     tensor_shapes,
 )
+from .text_plan import TextPlan, text_plan
 
 ResultT = TypeVar("ResultT")
 
@@ -374,6 +375,14 @@ class Device:
         while it is trained.
         """
         return await stories.begin_text(self._link, wish)
+
+    async def text_plan(self, context: int = 0) -> TextPlan:
+        """Where the pretrained model would lie for texts of `context` tokens, and what one takes.
+
+        0 stands for the context that `begin_text` takes. Nothing is loaded. Raises NoStory if there
+        is no model on the board, UnfitValue if such texts have no room.
+        """
+        return await text_plan(self._link, context)
 
     # Without a host
 

@@ -11,7 +11,7 @@ from serial.tools import list_ports as pyserial_ports
 
 from ..errors import InvalidValue
 from ..rpc.address import parse_url, scheme_of
-from ..rpc.errors import PortNotFound, SeveralPorts
+from ..rpc.errors import BadAddress, SeveralPorts
 
 VIRTUAL = "virtual"
 """The name of the virtual device if a port is asked for."""
@@ -83,12 +83,12 @@ def list_ports() -> list[PortInfo]:
     return sorted(found, key=lambda port: (not port.is_esp32, port.device))
 
 
-def check_pace(port: str | None) -> None:
-    """Raises InvalidValue for a port where no virtual device can be told to keep a board's pace."""
+def check_virtual(option: str, port: str | None) -> None:
+    """Raises InvalidValue for a port where no virtual device can be given this option."""
     if port not in (None, VIRTUAL):
         raise InvalidValue(
-            f"--pace is for the virtual device, and --port {port} names another one.",
-            "Leave one of them out; `ugpt sim --pace` starts a paced device for other programs.",
+            f"{option} is for the virtual device, and --port {port} names another one.",
+            f"Leave one of them out; `ugpt sim` takes {option} for a device that others use.",
         )
 
 
@@ -97,7 +97,7 @@ def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Ch
 
     A port is named by its path, by a link to it, by the serial number of its USB chip, or by an
     address. `ports` replaces the ports of this computer. Raises SeveralPorts if the choice is the
-    user's, and PortNotFound for an address that is none.
+    user's, and BadAddress for an address that is none.
     """
     if port is not None:
         return _named_port(port, ports)
@@ -112,7 +112,7 @@ def choose_port(port: str | None, ports: Sequence[PortInfo] | None = None) -> Ch
 def _named_port(port: str, ports: Sequence[PortInfo] | None) -> Choice:
     if scheme := scheme_of(port):
         if scheme not in SCHEMES:
-            raise PortNotFound(
+            raise BadAddress(
                 port,
                 f"{scheme}:// is not supported",
                 f"A port elsewhere is {' or '.join(f'{name}://HOST:PORT' for name in SCHEMES)}.",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import codecs
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, UnfitValue
 from ..rpc import messages
 from ..rpc.errors import BadParams, DoesNotFit
 from ..rpc.link import Link, LinkSession
@@ -58,9 +59,18 @@ class StoryText:
         return self._next - self.prompt_tokens
 
     @property
+    def computed_tokens(self) -> int:
+        """Those that went through the model, the prompt's too."""
+        return self._computed
+
+    @property
+    def computed_s(self) -> float:
+        """How long that took by the board's own clock."""
+        return self._computed_us / 1e6
+
+    @property
     def tokens_per_s(self) -> float:
-        """Tokens that went through the model, the prompt's too, by the board's own clock."""
-        return self._computed * 1e6 / self._computed_us if self._computed_us else 0.0
+        return self._computed / self.computed_s if self._computed_us else 0.0
 
     async def pieces(self) -> AsyncIterator[str]:
         """What follows the prompt, in whole characters, as it is written.
@@ -96,15 +106,28 @@ async def begin_text(link: Link | LinkSession, wish: TextWish) -> StoryText:
         text_id, prompt, wish.seed, wish.temperature, wish.top_k, wish.top_p, wish.max_tokens,
         wish.context,
     )  # fmt: skip
-    try:
+    with context_blamed(link, wish.context):
         return StoryText(link, text_id, await link.call(call))
+
+
+@contextmanager
+def context_blamed(link: Link | LinkSession, context: int) -> Iterator[None]:
+    """Raises UnfitValue if a device refuses what was asked because of this context."""
+    try:
+        yield
     except BadParams as error:
         if not error.detail:
             raise
-        raise InvalidValue(
+        raise UnfitValue(
             f"The model was trained for texts of {counted(error.detail, 'token')}, not of "
-            f"{wish.context:,}.",
+            f"{context:,}.",
             f"Give --context {error.detail} at most.",
         ) from error
     except DoesNotFit as error:
-        raise InvalidValue(error.message, "Give a smaller --context.") from error
+        blocks = link.hello.memory_blocks if link.hello else ()
+        texts = f"Texts of {context:,} tokens" if context else "Texts of the usual length"
+        raise UnfitValue(
+            f"{texts} need {counted(error.missing_bytes, 'byte')} more than the {sum(blocks):,} of "
+            "memory that the device has.",
+            "Give a smaller --context.",
+        ) from error

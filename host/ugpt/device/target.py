@@ -15,7 +15,7 @@ from ..rpc.rfc2217 import open_rfc2217
 from ..rpc.transport import Transport, open_serial, open_socket
 from . import virtual
 from .client import Device
-from .ports import VIRTUAL, Choice, check_pace, choose_port
+from .ports import VIRTUAL, Choice, check_virtual, choose_port
 
 OPEN_TIMEOUT_S = 4.0
 """How long a device may take for the first handshake."""
@@ -23,7 +23,10 @@ OPEN_TIMEOUT_S = 4.0
 
 @dataclass(frozen=True)
 class Target:
-    """A port, and how to open it. Raises InvalidValue for `pace` beside a port of a board."""
+    """A port, and how to open it.
+
+    Raises InvalidValue for `pace` or `threads` beside a port of a board.
+    """
 
     port: str | None = None
     """A serial port, a link to one or the serial number of its USB chip, a pseudo-terminal,
@@ -44,17 +47,25 @@ class Target:
     pace: bool = False
     """Takes the virtual device, which then needs the time that the board is estimated to need."""
 
+    threads: int = 1
+    """More than one takes the virtual device, which then computes in so many."""
+
     def __post_init__(self) -> None:
         if self.pace:
-            check_pace(self.port)
+            check_virtual("--pace", self.port)
+        if self.threads > 1:
+            check_virtual("--threads", self.port)
+
+    @property
+    def _needs_virtual(self) -> bool:
+        return self.pace or self.threads > 1
 
     def choose(self) -> Choice:
         """The port to open.
 
-        Raises SeveralPorts if the choice is the user's, and PortNotFound for an address that is
-        none.
+        Raises SeveralPorts if the choice is the user's, and BadAddress for an address that is none.
         """
-        choice = choose_port(VIRTUAL if self.pace else self.port)
+        choice = choose_port(VIRTUAL if self._needs_virtual else self.port)
         if choice.is_virtual and self.flash is None:
             _, remark = virtual.kept_flash(self.board)
             choice = Choice(choice.port, "; ".join(filter(None, (choice.reason, remark))))
@@ -64,7 +75,7 @@ class Target:
         """Opens the port for its bytes alone; `at` is one that has been chosen already."""
         choice = at or self.choose()
         if choice.is_virtual:
-            return await virtual.start(self.board, self.flash, pace=self.pace)
+            return await virtual.start(self.board, self.flash, pace=self.pace, threads=self.threads)
         match scheme_of(choice.port):
             case "socket":
                 return await open_socket(choice.port)
@@ -124,7 +135,8 @@ def _describe(choice: Choice, hello: Hello) -> str:
     where = "" if choice.is_virtual else f" on {choice.port}"
     why = f"; {choice.reason}" if choice.reason else ""
     pace = f" at the pace of an {hello.chip.upper()} (estimated)" if _is_paced(hello) else ""
-    return f"{kind} (board {hello.board}){pace}{where}{why}"
+    estimated = ", its memory estimated" if hello.estimated else ""
+    return f"{kind} (board {hello.board}{estimated}){pace}{where}{why}"
 
 
 def _name(choice: Choice, hello: Hello) -> str:

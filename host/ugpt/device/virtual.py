@@ -94,16 +94,23 @@ def is_loopback(host: str) -> bool:
 
 
 def command(
-    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
+    board: str = "esp32",
+    flash: Path | None = None,
+    extra: Sequence[str] = (),
+    pace: bool = False,
+    threads: int = 1,
 ) -> list[str]:
     """The command line of a virtual device; creates the folder of its flash file.
 
     Without `flash` that is the default file, or none if it cannot be used. With `pace` the device
-    takes the time that the board is estimated to take.
+    takes the time that the board is estimated to take; it computes in so many `threads`.
     """
+    options = ["--board", board, *(["--pace"] if pace else [])]
+    if threads > 1:
+        options += ["--threads", str(threads)]
     file = kept_flash(board)[0] if flash is None else flash
     if file == IN_MEMORY:
-        return [str(program()), "--board", board, *(["--pace"] if pace else []), *extra]
+        return [str(program()), *options, *extra]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -111,16 +118,19 @@ def command(
             f"The flash of the virtual device cannot be kept at {file}: {reason_of(error)}.",
             "Name another file with --flash.",
         ) from error
-    options = ["--board", board, "--flash", str(file), *(["--pace"] if pace else [])]
-    return [str(program()), *options, *extra]
+    return [str(program()), *options, "--flash", str(file), *extra]
 
 
 async def start(
-    board: str = "esp32", flash: Path | None = None, extra: Sequence[str] = (), pace: bool = False
+    board: str = "esp32",
+    flash: Path | None = None,
+    extra: Sequence[str] = (),
+    pace: bool = False,
+    threads: int = 1,
 ) -> ProcessTransport:
     """Starts a virtual device that speaks on its standard streams."""
     return await spawn(
-        "virtual device", [*command(board, flash, extra, pace), "--stdio"], _advice_for
+        "virtual device", [*command(board, flash, extra, pace, threads), "--stdio"], _advice_for
     )
 
 

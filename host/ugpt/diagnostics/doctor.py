@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..concurrency import run_together
 from ..device import virtual
+from ..device.chip_facts import flash_reading, slow_flash
 from ..device.compatibility import OWN_TABLE, Age, compare_firmware, missing_regions
 from ..device.ports import Choice, list_ports
 from ..device.target import Target
@@ -69,8 +70,9 @@ async def examine(target: Target | Choice) -> AsyncIterator[Finding]:
         yield _failed("port", error)
         return
     target = replace(target, port=choice.port)
-    yield Finding("port", State.OK, choice.port + (f": {choice.reason}" if choice.reason else ""))
-    yield _examine_permissions(choice)
+    permission = _examine_permissions(choice)
+    yield _examine_port(choice, permission)
+    yield permission
     yield _examine_holders(choice)
     yield await _examine_chip(choice, target)
     try:
@@ -85,6 +87,19 @@ async def examine(target: Target | Choice) -> AsyncIterator[Finding]:
             yield finding
     finally:
         await link.close()
+
+
+def _examine_port(choice: Choice, permission: Finding) -> Finding:
+    name, is_file = "port", not choice.is_virtual and "://" not in choice.port
+    if is_file and permission.state is State.FAIL:
+        return Finding(
+            name, State.FAIL, f"{choice.port} cannot be opened", "The next line says why."
+        )
+    if is_file and sys.platform != "win32" and not Path(choice.port).is_char_device():
+        advice = "`ugpt ports` lists the ports."
+        return Finding(name, State.FAIL, f"{choice.port} is no serial port", advice)
+    reason = f": {choice.reason}" if choice.reason else ""
+    return Finding(name, State.OK, f"{choice.port}{reason}")
 
 
 def _examine_permissions(choice: Choice) -> Finding:
@@ -124,7 +139,7 @@ def _examine_holders(choice: Choice) -> Finding:
     listed = ", ".join(map(str, found))
     advice = "Close it, or stop the service: ModemManager and brltty take serial ports to try them."
     # A virtual device keeps the far end of its pseudo-terminal open too.
-    if all(holder.program == "ugpt-device" for holder in found):
+    if all(holder.program == holders.VIRTUAL_PROGRAM for holder in found):
         return Finding(name, State.OK, f"none but the virtual device itself, {listed}")
     return Finding(name, State.FAIL, f"the port is held by {listed}", advice)
 
@@ -190,6 +205,8 @@ async def examine_conversation(
                 return
         if hello.regions:  # older firmware does not tell
             yield _describe_regions(hello)
+        if flash_reading(hello):
+            yield _describe_flash(hello)
         yield await _examine_latency(link)
         async for finding in _examine_rates(link, hello):
             yield finding
@@ -237,6 +254,13 @@ def _describe_regions(hello: Hello) -> Finding:
             OWN_TABLE,
         )
     return Finding("flash regions", State.OK, f"all {len(hello.regions)} are there")
+
+
+def _describe_flash(hello: Hello) -> Finding:
+    slow = slow_flash(hello)
+    if slow is not None:
+        return Finding("flash speed", State.WARN, *slow)
+    return Finding("flash speed", State.OK, f"flash runs in {flash_reading(hello)}")
 
 
 async def _examine_latency(link: Link) -> Finding:

@@ -10,7 +10,7 @@ from ..device.followed_target import FollowedTarget
 from ..device.target import Target
 from ..rpc import messages
 from ..rpc.boot_log import BootLog
-from ..rpc.errors import DeviceRestarted, LinkError, NoAnswer, PortError
+from ..rpc.errors import DeviceError, DeviceRestarted, LinkError, NoAnswer, PortError
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, DeviceState, Hello
 from ..rpc.receiver import LogLine
@@ -20,6 +20,10 @@ _FALL_S = 10.0
 """How long a board that has crashed may take to start again before it is greeted."""
 _REOPEN_S = 0.5
 _HANDSHAKE_S = 3.0
+_SEND_S = 3.0
+_INTERRUPT = "\x03"  # what Ctrl-C sends in a serial terminal
+STOP_KEY = "\x18"
+"""What is typed to interrupt the board, Ctrl-X: Ctrl-C ends the monitor itself."""
 
 
 class Monitor:
@@ -37,15 +41,19 @@ class Monitor:
         on_line: Callable[[LogLine], None],
         on_remark: Callable[[str], None],
         *,
+        on_begun: Callable[[str], None] | None = None,
         listen_only: bool = False,
     ) -> None:
         """`on_line` gets what the board says, `on_remark` what the user should know besides.
 
-        `listen_only` sends nothing to the board.
+        `on_begun` gets a line that has not ended, as far as it has come. `listen_only` sends
+        nothing to the board.
         """
         self._followed = FollowedTarget(target)
         self._on_line = on_line
         self._on_remark = on_remark
+        self._on_begun = on_begun
+        self._link: Link | None = None
         self._listen_only = listen_only
         self._left_alone = listen_only
         self._asked_at_start: int | None = None
@@ -70,7 +78,15 @@ class Monitor:
     async def _open(self, target: Target) -> Link:
         transport = await target.open_transport()
         # The rate stays the first one: a board that falls speaks at no other.
-        return Link(transport, baud_limit=FIRST_BAUD, on_log=self._hear)
+        return Link(transport, baud_limit=FIRST_BAUD, on_log=self._hear, on_begun=self._on_begun)
+
+    async def send(self, typed: str) -> None:
+        """Passes on what a person types; what the port does not take is lost, as with a cable."""
+        # A zero would begin a frame.
+        text = typed.replace(STOP_KEY, _INTERRUPT).replace("\0", "")
+        if self._link is not None and text:
+            with contextlib.suppress(LinkError, PortError):
+                await self._link.send_plain(text.encode("utf-8", "replace"), _SEND_S)
 
     async def _reopen(self) -> Link:
         while True:
@@ -82,6 +98,7 @@ class Monitor:
         """Returns when the port is gone."""
         self._left_alone, self._asked_at_start = self._listen_only, None
         link.start()
+        self._link = link
         while link.state is not LinkState.LOST:
             if self._is_to_be_asked(link):
                 await self._ask(link)
@@ -111,7 +128,7 @@ class Monitor:
         status = await link.call(messages.status())
         kind = "virtual device" if hello.virtual_device else hello.chip
         self._on_remark(f"{kind} (board {hello.board}), firmware {hello.build}")
-        if not status.autorun or status.state is not DeviceState.IDLE:
+        if not status.autorun or not await _has_something_to_write(link, status.state):
             return
         self._on_remark("It is to write by itself: it is restarted and left alone.")
         self._left_alone = True
@@ -138,3 +155,13 @@ class Monitor:
         if remark != self._told:
             self._told = remark
             self._on_remark(remark)
+
+
+async def _has_something_to_write(link: Link, state: DeviceState) -> bool:
+    """Whether the board has a model, trained or pretrained, and nothing else to do."""
+    if state is not DeviceState.EMPTY:
+        return state is DeviceState.IDLE
+    try:
+        return (await link.call(messages.image_info())).whole
+    except DeviceError:  # there is none, or the firmware knows of none
+        return False

@@ -6,6 +6,7 @@ import json
 from datetime import date
 from typing import Any
 
+from ..device.chip_facts import flash_mode
 from ..rpc.messages import Hello
 from .benchmark import Measurement
 
@@ -22,12 +23,16 @@ def receipt(measured: Measurement, hello: Hello, program: str, today: date) -> d
         "date": today.isoformat(),
         "board": hello.board,
         "chip": hello.chip,
+        "chip_revision": hello.chip_revision,
         "virtual": hello.virtual_device,
         "cores": hello.cores,
         "clock_hz": hello.clock_hz,
         "flash_bytes": hello.flash_bytes,
+        "flash_mode": flash_mode(hello),
+        "flash_hz": hello.flash_hz,
         "memory_blocks": list(hello.memory_blocks),
         "firmware": hello.build,
+        "image_sha256": hello.image_sha256.hex(),
         "protocol": f"{hello.major}.{hello.minor}",
         "program": program,
         "standard_run": {"steps": run.steps, "weights_sha256": run.weights_sha256},

@@ -7,7 +7,7 @@ import asyncio
 from ..device.client import Device
 from ..device.target import Target
 from ..rpc.address import scheme_of
-from ..rpc.errors import NoAnswer
+from ..rpc.errors import FlashFailed, NoAnswer, NoRoom
 from ..rpc.messages import Hello, Status
 from ..rpc.rfc2217 import open_rfc2217
 from ..training.guard import WouldOverwrite, is_detached
@@ -19,13 +19,13 @@ _RESET_S = 0.1
 async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, Hello, Status]:
     """Returns the description of the device, its hello and its status afterwards.
 
-    Raises WouldOverwrite if steps would be lost that are saved nowhere, and NoAnswer if no ugpt
-    firmware answers even after a reset by the control lines.
+    A run that the device does by itself is saved first. Raises WouldOverwrite if steps would be
+    lost that are saved nowhere, and NoAnswer if no ugpt firmware answers even after a reset by the
+    control lines.
     """
     try:
         async with target.connect() as device:
-            if not may_overwrite:
-                _require_saved(device, await device.status())
+            await _keep(device, may_overwrite)
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
@@ -35,9 +35,28 @@ async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, 
         return device.description, device.hello, await device.status()
 
 
+async def _keep(device: Device, may_overwrite: bool) -> None:
+    """Raises WouldOverwrite if what would be lost may not be."""
+    status = await device.status()
+    if not is_detached(status):
+        if not may_overwrite:
+            _require_saved(device, status)
+        return
+    try:
+        await device.save()
+    except (FlashFailed, NoRoom) as error:
+        if may_overwrite:
+            return
+        raise WouldOverwrite(
+            f"The device trains by itself (run {status.run_id:08x}) and stands after step "
+            f"{status.step:,}, but it cannot be saved: {error.message}",
+            f"To go back to step {status.saved_step:,}: "
+            f"{command('reset', *device.option, '--overwrite')}",
+        ) from None
+
+
 def _require_saved(device: Device, status: Status) -> None:
-    """A run that the board does by itself goes on from its checkpoint, and runs the rest again."""
-    if status.unsaved and status.step != status.saved_step and not is_detached(status):
+    if status.unsaved and status.step != status.saved_step:
         raise WouldOverwrite(
             f"The device holds a model of step {status.step:,} (run {status.run_id:08x}), and "
             f"{f'only step {status.saved_step:,}' if status.saved_step else 'nothing'} of it is in "

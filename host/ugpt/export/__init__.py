@@ -1,1 +1,1 @@
-"""A trained model as something other programs read."""
+"""A trained model as something other programs read, and the way back."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..device.tensors import tensor_shapes
-from ..rpc.messages import Shape
+from ..rpc.messages import Recipe, Shape
 from ..runs.checkpoint import Checkpoint, Tensors
 from ..runs.folder import Run
 from ..wording import command
@@ -19,7 +19,10 @@ from .errors import ExportError
 class TrainedModel:
     """Weights between two steps of a run."""
 
+    name: str
+    """Of the run."""
     shape: Shape
+    recipe: Recipe
     seed: int
     """Of the run, which draws the texts at its end with it."""
     checkpoint: Checkpoint
@@ -28,15 +31,16 @@ class TrainedModel:
     def of(cls, run: Run) -> Self:
         """The newest checkpoint of a run. Raises RunError if it is damaged,
         ExportError if there is none."""
-        shape = run.config.shape
-        checkpoint = run.read_checkpoint(tensor_shapes(shape))
+        config = run.config
+        checkpoint = run.read_checkpoint(tensor_shapes(config.shape))
         if checkpoint is None:
             raise ExportError(
                 f"{run.path} holds no weights: the run was not saved yet.",
                 f"Go on with it: {command('train', '--resume', run.path)}",
             )
         run.require_own_vocabulary(checkpoint)
-        return cls(shape, run.config.seed, checkpoint)
+        name = run.path.absolute().name
+        return cls(name, config.shape, config.recipe, config.seed, checkpoint)
 
     @property
     def characters(self) -> str:

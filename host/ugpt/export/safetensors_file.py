@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import safetensors
 import safetensors.numpy
+from numpy.typing import NDArray
 
+from ..rpc.messages import Recipe, Shape
+from ..runs.checkpoint import read_metadata, require_whole
+from ..runs.config import RunConfig, recipe_of, recipe_values
 from ..runs.folder import Run
+from .loose import LooseModel, loose_model, require_f32
 from .model import TrainedModel
 
 
@@ -20,6 +27,39 @@ def encode(model: TrainedModel) -> bytes:
         "shape": json.dumps(model.shape_values()),
         "vocabulary": model.characters,
         "step": str(model.step),
+        "recipe": json.dumps(recipe_values(model.recipe)),
+        "run": model.name,
     }
     content: bytes = safetensors.numpy.save(model.weights, metadata)
     return content
+
+
+def decode(content: bytes) -> LooseModel:
+    """The model of a file that `encode` made, or of a checkpoint. Raises ValueError."""
+    try:
+        entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+        metadata = read_metadata(content, len(content))
+    except (safetensors.SafetensorError, RecursionError) as error:
+        raise ValueError(f"it is damaged, or no safetensors file ({error})") from None
+    if missing := {"shape", "vocabulary", "step"} - metadata.keys():
+        raise ValueError(f"its metadata has no {sorted(missing)[0]}")
+    if "sha256" in metadata:
+        require_whole(content)
+    try:
+        shape, step = Shape(**json.loads(metadata["shape"])), int(metadata["step"])
+        recipe = _recipe(metadata)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"its metadata makes no sense ({error})") from None
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for name, entry in entries:
+        require_f32(name, entry["dtype"], entry["dtype"] == "F32")
+        arrays[name] = np.frombuffer(entry["data"], "<f4").reshape(entry["shape"])
+    return loose_model(shape, recipe, step, metadata["vocabulary"], arrays)
+
+
+def _recipe(metadata: dict[str, str]) -> Recipe | None:
+    if "recipe" in metadata:
+        return recipe_of(json.loads(metadata["recipe"]))
+    if "config" in metadata:  # of a checkpoint
+        return RunConfig.from_toml(metadata["config"]).recipe
+    return None

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InvalidValue
+from ..errors import UnfitValue
 from .errors import ToolError
 
 _FILE = "platformio.ini"
@@ -54,10 +54,10 @@ def environments(project: Path) -> list[str]:
 
 
 def require_environment(project: Path, environment: str) -> None:
-    """Raises InvalidValue if the project has no such environment."""
+    """Raises UnfitValue if the project has no such environment."""
     known = environments(project)
     if environment not in known:
-        raise InvalidValue(
+        raise UnfitValue(
             f"There is no environment {environment}.", f"Choose one of {', '.join(known)}."
         )
 

@@ -34,7 +34,7 @@ def places(
     """Every place once, those with a name first.
 
     `virtual` is the number of virtual boards; each has its flash in a file in `folder`, or forgets
-    it if that is None. Raises BadBoardsFile, PortNotFound for an address that is none, and
+    it if that is None. Raises BadBoardsFile, BadAddress for an address that is none, and
     SeveralPorts for a serial number that several ports have.
     """
     listed = list(read_boards_file(boards_file)) if boards_file is not None else []

@@ -11,7 +11,7 @@ from ..device import virtual
 from ..device.client import Device
 from ..device.simulator import simulator
 from ..device.target import Target
-from ..errors import UgptError
+from ..errors import InvalidValue, UgptError
 from ..rpc.address import PORT_MAX, Address
 from ..rpc.messages import Hello
 from .asking import ask_each
@@ -44,9 +44,9 @@ class Offers:
 
 
 def check_address(listen: Address) -> None:
-    """Raises CannotListen unless only programs of this computer reach the address."""
+    """Raises InvalidValue unless only programs of this computer reach the address."""
     if not virtual.is_loopback(listen.host):
-        raise CannotListen(
+        raise InvalidValue(
             f"Boards are offered on this computer alone, and {listen} can be reached from others.",
             f"Listen at {_DEFAULT_HOST}:{listen.port}, and let others in with ssh -L, which "
             "docs/fleet.md shows.",
@@ -66,7 +66,7 @@ async def serving(
     """Offers all boards that are found within the block.
 
     The ports count up from that of `listen` in the order of the boards' names; port 0 takes free
-    ones. Raises CannotListen, NoBoards, and what `places` raises.
+    ones. Raises what `check_address` raises, CannotListen, NoBoards, and what `places` raises.
     """
     check_address(listen)
     async with AsyncExitStack() as stack:

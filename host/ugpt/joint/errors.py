@@ -13,10 +13,6 @@ class BoardLost(JointError):
     """A board does not answer any more; another one does its task."""
 
 
-class NoDask(JointError):
-    """Dask is not installed."""
-
-
 class BadScheduler(JointError):
     """Dask's scheduler cannot be used, or not safely."""
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..data.dataset import Dataset
 from ..device.followed_target import FollowedTarget
 from ..device.target import Target
 from ..rpc.messages import MomentFormat, Schedule, Shape
+from ..runs import folder
 from ..runs.config import Init
-from ..training.events import Event, OnEvent, Step, StepLosses
+from ..runs.naming import find_folder
+from ..training.events import Event, Notice, OnEvent, Step, StepLosses
+from ..training.fine_tune import child_shape, describe_mapping, require_same_shape
 from ..training.new_run import new_run
 from ..training.recipe import evaluation, recipe, save_period
 from ..training.session import Session
+from ..training.stored_model import StoredModel, stored_model
 from ..training.trainer import Training
 from .blocking import blocking
 from .run import Run
 
 OnStep = Callable[[Step], None]
 """Hears of each step, once and in order."""
+
+_SHAPE = {"n_layer": 1, "n_embd": 16, "n_head": 4, "block_size": 16}
+"""Of microgpt."""
 
 
 async def atrain(
@@ -31,10 +38,10 @@ async def atrain(
     on_event: OnEvent | None = None,
     seed: int = 42,
     init: Init = Init.DEVICE,
-    n_layer: int = 1,
-    n_embd: int = 16,
-    n_head: int = 4,
-    block_size: int = 16,
+    n_layer: int | None = None,
+    n_embd: int | None = None,
+    n_head: int | None = None,
+    block_size: int | None = None,
     steps: int = 1000,
     learning_rate: float = 0.01,
     batch: int = 1,
@@ -48,6 +55,8 @@ async def atrain(
     eval_every: int | None = None,
     eval_documents: int | None = None,
     save_every: str = "1m",
+    keep: int = 1,
+    parent: Run | Path | str | None = None,
     overwrite: bool = False,
 ) -> Run:
     """Trains a new model to its last step, as `ugpt train` does with the options of these names.
@@ -58,14 +67,19 @@ async def atrain(
     of everything that happens, as values of `ugpt.events`. `overwrite` allows to lose what is on
     the device and nowhere else; without it, WouldOverwrite is raised.
 
+    `parent` is a run whose weights the new one begins with, as `--from` says; the shape is then its
+    own. Otherwise `n_layer` is 1, `n_embd` 16, `n_head` 4 and `block_size` 16 by default.
+
     Raises UgptError if the run cannot be brought to its end. `train` waits for the end, `atrain` is
     awaited. If one is cancelled, or `train` interrupted by Ctrl-C, `ugpt train --resume` goes on
     with the run.
     """
     dataset = data if isinstance(data, Dataset) else Dataset.load(Path(data))
+    begun_from = _stored(parent)
+    chosen = {"n_layer": n_layer, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
     run = new_run(
         dataset,
-        Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
+        _shape(chosen, dataset.vocabulary.size, begun_from),
         recipe(
             learning_rate=learning_rate,
             steps=steps,
@@ -82,14 +96,35 @@ async def atrain(
         init=init,
         save_every=save_period(save_every),
         evaluation=evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
+        keep=keep,
+        parent=begun_from,
     )
     device = target if isinstance(target, Target) else Target(target)
-    session = Session(run, dataset, _listener(on_step, on_event), may_overwrite=overwrite)
+    hear = _listener(on_step, on_event)
+    for remark in describe_mapping(begun_from, dataset.vocabulary) if begun_from else ():
+        hear(Notice(remark))
+    session = Session(run, dataset, hear, may_overwrite=overwrite)
     await Training(FollowedTarget(device).connect, session).run()
     return Run(run)
 
 
 train = blocking(atrain)
+
+
+def _stored(parent: Run | Path | str | None) -> StoredModel | None:
+    if parent is None:
+        return None
+    path = parent.path if isinstance(parent, Run) else parent
+    return stored_model(folder.Run.open(find_folder(path)))
+
+
+def _shape(chosen: Mapping[str, int | None], vocab_size: int, parent: StoredModel | None) -> Shape:
+    """That of `parent`, from which `chosen` may not differ, or of the numbers that are chosen."""
+    if parent:
+        require_same_shape(parent, chosen)
+        return child_shape(parent, vocab_size)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return Shape(**{**_SHAPE, **given}, vocab_size=vocab_size)
 
 
 def _listener(on_step: OnStep | None, on_event: OnEvent | None) -> OnEvent:

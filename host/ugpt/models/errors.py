@@ -7,3 +7,7 @@ from ..errors import UgptError
 
 class ModelFileError(UgptError):
     """A file is no pretrained model, or one that no board can read."""
+
+
+class NewerImage(ModelFileError):
+    """An image of a later version of the format."""

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .errors import ModelFileError
+from .errors import ModelFileError, NewerImage
 from .layouts import TensorFormat, pack, packed_size, unpack
 from .model import Floats, LanguageModel, LlamaShape, TokenPieces
 from .rope import rope_steps
@@ -114,7 +114,8 @@ def read_image(content: bytes) -> ModelImage:
     (crc,) = struct.unpack_from("<I", content, CRC_OFFSET)
     _require(crc == zlib.crc32(content[:CRC_OFFSET]), "its header is damaged")
     if version != VERSION:
-        raise ModelFileError(
+        kind = NewerImage if version > VERSION else ModelFileError
+        raise kind(
             f"The image of the model has version {version} of the format, this program reads "
             f"version {VERSION}.",
             "Install a newer ugpt." if version > VERSION else "",

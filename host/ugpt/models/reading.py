@@ -36,7 +36,7 @@ def read_image_file(path: Path) -> ModelImage:
     try:
         return read_image(content)
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error.message}", error.advice) from None
+        raise type(error)(f"{path}: {error.message}", error.advice) from None
 
 
 def write_image_file(image: ModelImage, path: Path) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from .errors import PortNotFound
+from .errors import BadAddress
 
 PORT_MAX = 65535
 _HOST_MAX = 253
@@ -32,7 +32,7 @@ def scheme_of(port: str) -> str:
 
 
 def parse_url(url: str) -> Address:
-    """The address in SCHEME://HOST:PORT; raises PortNotFound if there is none.
+    """The address in SCHEME://HOST:PORT; raises BadAddress if there is none.
 
     What may follow a question mark is meant for other programs, such as esptool's ign_set_control.
     """
@@ -49,16 +49,16 @@ def _parse(text: str, whole: str, prefix: str, *, listening: bool) -> Address:
     host, colon, port = text.rpartition(":")
     advice = f"Write it as {prefix}HOST:PORT, such as {prefix}localhost:5555."
     if not colon or (not host and not listening):
-        raise PortNotFound(whole, "this is no address", advice)
+        raise BadAddress(whole, "this is no address", advice)
     least = 0 if listening else 1
     is_number = port.isascii() and port.isdecimal() and len(port) <= len(str(PORT_MAX))
     if not (is_number and least <= int(port) <= PORT_MAX):
         shown = port if len(port) <= 20 else f"{port[:17]}..."
         reason = f"{shown!r} is no port number, which is from {least} to {PORT_MAX}"
-        raise PortNotFound(whole, reason, advice)
+        raise BadAddress(whole, reason, advice)
     reason, advice = _problem(host, port, prefix) if host else ("", "")
     if reason:
-        raise PortNotFound(whole, reason, advice)
+        raise BadAddress(whole, reason, advice)
     return Address(host.strip("[]"), int(port))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ..errors import UgptError
-from ..wording import counted
+from ..errors import InvalidValue, UgptError
+from ..wording import counted, size_in_bytes
 from .boot_log import BootLog
 from .messages import ERRORS, ErrorCode
 
@@ -29,6 +29,10 @@ class PortNotFound(PortError):
     def __init__(self, port: str, reason: str, advice: str) -> None:
         super().__init__(f"Port {port} cannot be opened: {reason}.", advice)
         self.port = port
+
+
+class BadAddress(PortNotFound, InvalidValue):
+    """No port can have such an address."""
 
 
 class PortBusy(PortError):
@@ -83,7 +87,7 @@ class DeviceProgramError(PortError):
     """The program that runs as the virtual device is missing or ended on its own."""
 
 
-class WrongDeviceOption(DeviceProgramError):
+class WrongDeviceOption(DeviceProgramError, InvalidValue):
     """The virtual device cannot be what it was told to be."""
 
 
@@ -177,7 +181,7 @@ class DeviceError(UgptError):
 
     def __init__(self, code: int, message: str, detail: int = 0, advice: str = "") -> None:
         if detail and self.TEXT:
-            message = self.TEXT.format(size=counted(detail, "byte"))
+            message = self.TEXT.format(size=size_in_bytes(detail))
         super().__init__(message if message.endswith(".") else f"{message}.", advice)
         self.code = code
         self.detail = detail

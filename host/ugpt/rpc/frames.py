@@ -17,6 +17,7 @@ LONGEST_BLOCK = 254
 _HEAD_BYTES = 3  # enough of a frame to tell it from text
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ERASED = re.compile("[^\b]\b \b")  # a character that a console has rubbed out on its terminal
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _CONTROLS_LEAST_APART = 4  # characters, on average, in what a model wrote; noise has more of them
 # A readable end of a line whose start was garbled. Random bytes rarely form eight in a row.
@@ -123,6 +124,15 @@ class FrameDecoder:
             self._pending.clear()
         return found
 
+    def begun(self, *, at_rest: bool) -> str | None:
+        """The line of text that has begun and not ended; None if it may be something else.
+
+        It stays pending. `at_rest`: nothing has come for a while, so that few bytes tell too.
+        """
+        if not self._pending or not (self._is_no_frame() or (at_rest and not self._has_head())):
+            return None
+        return readable(bytes(self._pending))
+
     def flush(self) -> list[Frame | Text]:
         """Gives up what has begun and not ended, for a stream that has fallen silent."""
         found: list[Frame | Text] = []
@@ -139,14 +149,8 @@ class FrameDecoder:
             found.append(Frame(body))
 
     def _take_lines(self, found: list[Frame | Text]) -> None:
-        """Takes whole readable lines off the front of what is pending.
-
-        That never takes a frame apart: each has one of the bytes 1 and 2, the type of its message
-        or the block before it, among its first three. The first may be a line feed, so that they
-        must be there before anything is taken.
-        """
-        head = self._pending[:_HEAD_BYTES]
-        if not self._is_text and (len(head) < _HEAD_BYTES or 1 in head or 2 in head):
+        """Takes whole readable lines off the front of what is pending."""
+        if not self._is_no_frame():
             return
         while (end := self._pending.find(b"\n")) >= 0:
             text = readable(bytes(self._pending[:end]))
@@ -156,6 +160,18 @@ class FrameDecoder:
             self._is_text = True
             if text:
                 found.append(Text(text))
+
+    def _is_no_frame(self) -> bool:
+        """Whether what is pending cannot become a frame.
+
+        Each has one of the bytes 1 and 2, the type of its message or the block before it, among
+        its first three. The first may be a line feed, so that they must be there to tell.
+        """
+        head = self._pending[:_HEAD_BYTES]
+        return self._is_text or (self._has_head() and 1 not in head and 2 not in head)
+
+    def _has_head(self) -> bool:
+        return len(self._pending) >= _HEAD_BYTES
 
     def _salvage(self, stretch: bytes, found: list[Frame | Text]) -> None:
         """Finds the readable lines in what is not a frame."""
@@ -181,5 +197,8 @@ def readable(raw: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     text = COLOUR.sub("", text).rstrip("\r").replace("\t", " ")
+    rubbed_out = 1
+    while rubbed_out:
+        text, rubbed_out = _ERASED.subn("", text)
     controls = len(CONTROL.findall(text))
     return text if controls * _CONTROLS_LEAST_APART <= len(text) else None

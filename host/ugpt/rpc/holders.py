@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+VIRTUAL_PROGRAM = "ugpt-device"
+"""The program of the virtual device."""
+
 _PROC = Path("/proc")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from ..errors import InvalidValue, UgptError
+from ..errors import UgptError, UnfitValue
 from ..wording import counted
 from . import baud, codec, envelope, messages
 from .boot_log import BootLog
@@ -75,8 +75,12 @@ class Link:
         window_limit: int | None = None,
         baud_limit: int | None = None,
         on_log: Callable[[LogLine], None] | None = None,
+        on_begun: Callable[[str], None] | None = None,
     ) -> None:
-        """`window_limit` and `baud_limit` stay below what the device offers; None: no limit."""
+        """`window_limit` and `baud_limit` stay below what the device offers; None: no limit.
+
+        `on_begun` gets a line of text that has not ended, as far as it has come.
+        """
         self.state = LinkState.CLOSED
         self.stats = LinkStats(baud=FIRST_BAUD if transport.can_set_baud else 0)
         self.hello: Hello | None = None
@@ -88,6 +92,7 @@ class Link:
             on_answer=self._take_answer,
             on_restart=self.expect_restart,
             on_log=on_log,
+            on_begun=on_begun,
         )
         self._reader: asyncio.Task[None] | None = None
         self._error: UgptError = LinkClosed()
@@ -181,6 +186,10 @@ class Link:
         """Sends a frame that has no response."""
         await self._send(encode_frame(body), timeout_s)
 
+    async def send_plain(self, data: bytes, timeout_s: float) -> None:
+        """Sends bytes without a zero, outside all frames."""
+        await self._send(data, timeout_s)
+
     async def ask(self, call: Call[ResultT], timeout_s: float) -> ResultT:
         """Asks, outside the window; for the handshake and the agreement on a rate."""
         return await self._ask(call, timeout_s, search=False)
@@ -194,7 +203,7 @@ class Link:
         body = envelope.encode_request(number, call)
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:
-            raise InvalidValue(
+            raise UnfitValue(
                 f"The request {call.method.name} takes {counted(len(body), 'byte')}, "
                 f"the device {limit}."
             )

@@ -113,6 +113,23 @@ class MatrixFormat(IntEnum):
     """Some one way, some another."""
 
 
+class FlashMode(IntEnum):
+    """How the chip reads its flash."""
+
+    UNKNOWN = 0
+    """Not known."""
+    SINGLE = 1
+    """One data line."""
+    DOUT = 2
+    """Two lines for data."""
+    DIO = 3
+    """Two lines for addresses and data."""
+    QOUT = 4
+    """Four lines for data."""
+    QIO = 5
+    """Four lines for addresses and data."""
+
+
 class Loaded(IntEnum):
     """Which model has the memory. The other one lies in the flash, and is loaded when it is asked
     for.
@@ -393,6 +410,18 @@ class Hello:
     """
     model_bytes: int = 0
     """Room in flash for the image of a pretrained model."""
+    estimated: bool = False
+    """Whether the sizes of its memory are estimates: a virtual device of a board that has not been
+    looked at.
+    """
+    flash_mode: FlashMode = FlashMode.UNKNOWN
+    """How the cache reads the flash; that of its board, if it is virtual."""
+    flash_hz: int = 0
+    """Clock of the flash; 0 if not known."""
+    chip_revision: int | None = None
+    """Of the chip, 100 for v1.0; nil if it has none."""
+    image_sha256: bytes = b""
+    """The digest of the firmware's ELF file, as `esp_app_desc` has it; empty if there is none."""
 
 
 HELLO = Layout(
@@ -417,6 +446,11 @@ HELLO = Layout(
         Field("flash_bytes", "u32", default=0, since=1),
         Field("regions", "[u32]", items=16, default=(), since=1),
         Field("model_bytes", "u32", default=0, since=1),
+        Field("estimated", "bool", default=False, since=1),
+        Field("flash_mode", FlashMode, default=FlashMode.UNKNOWN, since=1),
+        Field("flash_hz", "u32", default=0, since=1),
+        Field("chip_revision", "u16", default=None, optional=True, since=1),
+        Field("image_sha256", "bin", most=32, default=b"", since=1),
     ),
     Hello,
 )
@@ -541,6 +575,62 @@ STORY = Layout(
         Field("flash_bytes_per_token", "u32"),
     ),
     Story,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlan:
+    """Where the pretrained model lies while it writes, and what a token takes."""
+
+    context: int
+    """Tokens that a text has room for, BOS and the prompt included."""
+    cache_bytes: int
+    """Keys and values of such a text."""
+    activations_bytes: int
+    """What computing a token needs."""
+    places: str
+    """The blocks of memory as the maker of the chip calls them, memory that is read by whole words
+    only if there is any, and `flash`, between commas. The next three have a number for each.
+    """
+    sizes: tuple[int, ...]
+    """Bytes of it that such models can use."""
+    weights: tuple[int, ...]
+    """Bytes of the weights that lie there."""
+    read: tuple[int, ...]
+    """Bytes of them that are read for each token."""
+    homes: bytes
+    """For each tensor from the one asked for on, the number of its place. Less than 256 end with
+    the last tensor.
+    """
+    cores: int
+    """Cores that share the work."""
+    flash_bytes_per_s: int
+    """The estimated rate of the flash; 0 if nothing is known of this chip."""
+    instructions: int
+    """Estimated instructions of a token, on average over a text that fills the context; 0 as
+    before.
+    """
+    token_ns: int
+    """Its estimated time in nanoseconds; 0 as before."""
+
+
+TEXT_PLAN = Layout(
+    "TextPlan",
+    (
+        Field("context", "u16"),
+        Field("cache_bytes", "u32"),
+        Field("activations_bytes", "u32"),
+        Field("places", "str", most=64),
+        Field("sizes", "[u32]", items=6),
+        Field("weights", "[u32]", items=6),
+        Field("read", "[u32]", items=6),
+        Field("homes", "bin", most=256),
+        Field("cores", "u8"),
+        Field("flash_bytes_per_s", "u32"),
+        Field("instructions", "u32"),
+        Field("token_ns", "u64"),
+    ),
+    TextPlan,
 )
 
 
@@ -734,7 +824,7 @@ IMAGE_INFO = Layout(
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Where the time of training goes: ticks of a counter in each part of a step, forward and
-    backward pass together.
+    backward pass together; or that of tokens of the pretrained model.
     """
 
     tick_hz: int
@@ -751,6 +841,10 @@ class Profile:
     """On the logits and the loss."""
     adam: int
     """On the updates of the weights."""
+    tokens: int = 0
+    """Tokens of the pretrained model counted, those of prompts too."""
+    choice: int = 0
+    """Ticks spent on the choice of such tokens."""
 
 
 PROFILE = Layout(
@@ -763,6 +857,8 @@ PROFILE = Layout(
         Field("mlp", "u64"),
         Field("loss", "u64"),
         Field("adam", "u64"),
+        Field("tokens", "u32", default=0, since=1),
+        Field("choice", "u64", default=0, since=1),
     ),
     Profile,
 )
@@ -889,6 +985,7 @@ RECORDS: dict[type, Layout] = {
     Hello: HELLO,
     Status: STATUS,
     Story: STORY,
+    TextPlan: TEXT_PLAN,
     Plan: PLAN,
     DataSet: DATA_SET,
     ModelInfo: MODEL_INFO,
@@ -1065,6 +1162,13 @@ METHODS = table(
         ),
         (Field("story", STORY), Field("prompt_tokens", "u16")),
         make=TextBeginResult,
+        since=1,
+    ),
+    method(
+        "text_plan",
+        Task.TRAINER,
+        (Field("context", "u16"), Field("first", "u32", default=0)),
+        (Field("plan", TEXT_PLAN),),
         since=1,
     ),
     method(
@@ -1330,6 +1434,14 @@ def text_begin(
     )
 
 
+def text_plan(context: int, first: int = 0) -> Call[TextPlan]:
+    """Says where the weights of the pretrained model lie while it writes texts of a length, and how
+    long a token takes by an estimate. Nothing is loaded; what `text_begin` would refuse for its
+    context is refused.
+    """
+    return Call(METHODS["text_plan"], (context, first))
+
+
 def text_read(text_id: int, first: int) -> Call[TextReadResult]:
     """Reads what has been written of a text; it can be read again for as long as no other one is
     begun.
@@ -1420,8 +1532,8 @@ def self_test() -> Call[SelfTestResult]:
 
 
 def profile(enabled: bool) -> Call[Profile]:
-    """Switches the profile of training steps on or off, and reads it. It starts from zero when it
-    is switched on, and keeps its counts when it is switched off; switching it to what it is
-    changes nothing.
+    """Switches the profile of training steps and of stories on or off, and reads it. It starts from
+    zero when it is switched on, and keeps its counts when it is switched off; switching it to
+    what it is changes nothing.
     """
     return Call(METHODS["profile"], (enabled,))

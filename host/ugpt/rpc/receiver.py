@@ -35,7 +35,10 @@ class Receiver:
         on_answer: Callable[[Response | Failure], None],
         on_restart: Callable[[], None],
         on_log: Callable[[LogLine], None] | None,
+        on_begun: Callable[[str], None] | None = None,
     ) -> None:
+        """With `on_begun`, which gets a line of text as far as it has come, only its end ends it;
+        without, a short silence does too."""
         self.heard_at_s = 0.0
         """When the last whole frame came."""
         self.boot_log = BootLog()
@@ -44,6 +47,7 @@ class Receiver:
         self._on_answer = on_answer
         self._on_restart = on_restart
         self._on_log = on_log
+        self._on_begun = on_begun
         self._decoder = FrameDecoder(FRAME_MAX_BYTES)
         self._silence: asyncio.TimerHandle | None = None
 
@@ -53,7 +57,7 @@ class Receiver:
         loop = asyncio.get_running_loop()
         self.close()
         # A board that falls may leave half a frame and its last words in one stretch.
-        self._silence = loop.call_later(_SILENCE_S, self.flush)
+        self._silence = loop.call_later(_SILENCE_S, self._fall_silent)
         for piece in self._decoder.feed(data):
             if isinstance(piece, Text):
                 self._take_text(piece.line)
@@ -68,9 +72,14 @@ class Receiver:
                 self._take_notification(message)
             else:
                 self._take_answer(message)
+        self._tell_begun(at_rest=False)
         bad_frames = self._decoder.counters.bad_frames
         self._stats.quality.damaged(bad_frames - self._stats.bad_frames)
         self._stats.bad_frames = bad_frames
+
+    def _fall_silent(self) -> None:
+        if not self._tell_begun(at_rest=True):
+            self.flush()
 
     def flush(self) -> None:
         """Takes the text of a line that has not ended."""
@@ -105,6 +114,13 @@ class Receiver:
         self._log(LogLine(text, None))
         if restarts:
             self._on_restart()
+
+    def _tell_begun(self, *, at_rest: bool) -> bool:
+        """Whether there is a line that has begun, and somebody to hear of it."""
+        if self._on_begun is None or (text := self._decoder.begun(at_rest=at_rest)) is None:
+            return False
+        asyncio.get_running_loop().call_soon(self._on_begun, text)
+        return True
 
     def _log(self, line: LogLine) -> None:
         if self._on_log is not None:

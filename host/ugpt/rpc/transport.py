@@ -31,7 +31,7 @@ from .errors import (
     PortPermission,
     WrongDeviceOption,
 )
-from .holders import holders_of
+from .holders import VIRTUAL_PROGRAM, holders_of
 from .refusal import MARK, refusal
 
 FIRST_BAUD = 115200
@@ -324,13 +324,18 @@ def open_error(path: str, error: OSError | ValueError) -> PortError:
     if number in (errno.EACCES, errno.EPERM):
         return PortPermission(path, port_group(path))
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        return PortBusy(path, ", ".join(map(str, holders_of(Path(path)))))
+        found = holders_of(Path(path))
+        # A virtual device keeps the far end of its pseudo-terminal open, and holds nothing.
+        others = [holder for holder in found if holder.program != VIRTUAL_PROGRAM]
+        return PortBusy(path, ", ".join(map(str, others)))
     if number == errno.ENOENT:
         return PortNotFound(path, "there is no such port", _PORTS_ADVICE)
     if number in (errno.ENXIO, errno.ENODEV, errno.EIO):
         return PortNotFound(path, "no device is behind it", _PORTS_ADVICE)
     with contextlib.suppress(OSError, ValueError):  # of a name that is none
-        if Path(path).exists() and not Path(path).is_char_device():
+        # Of a file without the calls of a port, such as /dev/null, pyserial tells no number.
+        no_calls = number == errno.ENOTTY or os.strerror(errno.ENOTTY) in str(error)
+        if Path(path).exists() and (no_calls or not Path(path).is_char_device()):
             return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
     return PortNotFound(path, _reason(error), _PORTS_ADVICE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +16,13 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from .config import RunConfig
-from .errors import RunError
+from .errors import DamagedCheckpoint
 from .files import opened, read_file
 
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
 
-_MOMENTS = ("first_moment", "second_moment")
+MOMENTS = ("first_moment", "second_moment")
 _VALUE_BYTES = 4
 _LENGTH_BYTES = 8  # of the header, before it
 _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
@@ -30,7 +31,10 @@ _NO_DIGEST = 64 * "0"
 # Within a text of the header the quotes would have backslashes.
 _DIGEST = re.compile(rb'"sha256":"(?P<digest>[0-9a-f]{64})"')
 _METADATA_OF_0_1_0 = {"step", "config", "shape", "vocabulary"}
-_NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_NONSENSE = (
+    AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
+    safetensors.SafetensorError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
     So is a digest of the whole file, in which its own place counts as zeros.
     """
     tensors = dict(checkpoint.weights)
-    for kind in _MOMENTS:
+    for kind in MOMENTS:
         moments: Tensors = getattr(checkpoint, kind)
         tensors |= {f"{kind}.{name}": values for name, values in moments.items()}
     metadata = {
@@ -69,7 +73,7 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
 def read_checkpoint(
     file: Path, matrices: Mapping[str, tuple[int, int]], total_steps: int
 ) -> Checkpoint | None:
-    """Reads the file, or returns None if there is none. Raises RunError if it is damaged.
+    """Reads the file, or returns None if there is none. Raises DamagedCheckpoint.
 
     `matrices` holds rows and columns of the parameter matrices in canonical order.
     """
@@ -77,16 +81,16 @@ def read_checkpoint(
     content = read_file(file, 3 * _VALUE_BYTES * parameters + _HEADER_MAX_BYTES)
     if content is None:
         return None
-    try:
-        metadata = _require_whole(content)
+    with _blamed(file):
+        metadata = require_whole(content)
+    with _meaning(file, "it does not say its step and its characters"):
         step, vocabulary = int(metadata["step"]), str(metadata["vocabulary"])
+    with _meaning(file, "it does not hold the tensors of the model"):
         tensors = safetensors.numpy.load(content)
         kinds = [
             {name: tensors[prefix + name] for name in matrices}
-            for prefix in ("", *(f"{kind}." for kind in _MOMENTS))
+            for prefix in ("", *(f"{kind}." for kind in MOMENTS))
         ]
-    except (safetensors.SafetensorError, RecursionError, *_NONSENSE) as error:
-        raise _damaged(file, str(error)) from None
     for kind in kinds:
         for name, values in kind.items():
             if values.shape != matrices[name] or values.dtype != np.float32:
@@ -98,7 +102,7 @@ def read_checkpoint(
 
 
 def peek_checkpoint(file: Path) -> int | None:
-    """The step of a checkpoint, or None if there is none. Raises RunError if it is damaged.
+    """The step of a checkpoint, or None if there is none. Raises DamagedCheckpoint.
 
     A file that is not small is judged by its header and its length.
     """
@@ -107,25 +111,39 @@ def peek_checkpoint(file: Path) -> int | None:
             size = part.size_bytes
             content = part.read(0, size if size <= _PEEK_BYTES else _LENGTH_BYTES)
             if size <= _PEEK_BYTES:
-                return int(_require_whole(content)["step"])
-            end = _header_end(content)
-            header = json.loads(
-                part.read(_LENGTH_BYTES, min(end, _HEADER_MAX_BYTES) - _LENGTH_BYTES)
-            )
-        metadata = header.pop("__metadata__")
-        if end + max(each["data_offsets"][1] for each in header.values()) != size:
-            raise ValueError("it is not of the length that it says")
-        return int(metadata["step"])
+                with _blamed(file):
+                    metadata = require_whole(content)
+            else:
+                end = min(_header_end(content), _HEADER_MAX_BYTES)
+                content += part.read(_LENGTH_BYTES, end - _LENGTH_BYTES)
+                with _blamed(file):
+                    metadata = read_metadata(content, size)
     except FileNotFoundError:
         return None
-    except (RecursionError, *_NONSENSE) as error:
-        raise _damaged(file, str(error)) from None
+    with _meaning(file, "it does not say its step"):
+        return int(metadata["step"])
 
 
-def _require_whole(content: bytes) -> dict[str, str]:
-    """The metadata, if the digest is that of the content. Raises ValueError or such, else."""
+def read_metadata(content: bytes, size_bytes: int) -> dict[str, str]:
+    """Of a safetensors file of that size, whose header is in `content`. Raises ValueError."""
+    if not content:
+        raise ValueError("it is empty")
     end = _header_end(content)
-    metadata: dict[str, str] = json.loads(content[_LENGTH_BYTES:end])["__metadata__"]
+    try:
+        header = json.loads(content[_LENGTH_BYTES:end])
+        metadata: dict[str, str] = dict(header.pop("__metadata__", {}))
+        length_bytes = end + max(each["data_offsets"][1] for each in header.values())
+    except _NONSENSE:
+        raise ValueError("its header cannot be read") from None
+    if length_bytes != size_bytes:
+        raise ValueError(f"it is {'cut off' if size_bytes < length_bytes else 'too long'}")
+    return metadata
+
+
+def require_whole(content: bytes) -> dict[str, str]:
+    """The metadata, if the digest is that of the content. Raises ValueError with the reason."""
+    metadata = read_metadata(content, len(content))
+    end = _header_end(content)
     places = list(_DIGEST.finditer(content, 0, end))
     # Files of version 0.1.0 have none. They hold nothing else than these, so that one whose name
     # was altered is no file of that version.
@@ -155,7 +173,23 @@ def weights_digest(weights: Tensors) -> str:
     return digest.hexdigest()
 
 
-def _damaged(file: Path, reason: str) -> RunError:
-    return RunError(
-        f"{file} is damaged: {reason}.", "Remove it to train again from the start of the run."
-    )
+@contextmanager
+def _blamed(file: Path) -> Iterator[None]:
+    """Within the block a ValueError says what is wrong with the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise _damaged(file, str(error)) from None
+
+
+@contextmanager
+def _meaning(file: Path, reason: str) -> Iterator[None]:
+    """What it means for whoever has the file that its content makes no sense within the block."""
+    try:
+        yield
+    except _NONSENSE:
+        raise _damaged(file, reason) from None
+
+
+def _damaged(file: Path, reason: str) -> DamagedCheckpoint:
+    return DamagedCheckpoint(f"{file} is damaged: {reason}.", "Restore the file from a copy.")

@@ -12,8 +12,9 @@ import numpy as np
 
 from .config import RunConfig
 from .folder import Run
+from .glance import MEAN_STEPS, lowest_mean
 from .naming import address_of
-from .smoothing import Floats, trailing_mean, windows
+from .smoothing import Floats, trailing_mean
 
 _NO_SETTINGS = {"run_id", "identity", "ugpt", "save_every", "keep", "changes", "files"}
 """What decides no weight. Of several files, data_sha256 tells whether they are the same."""
@@ -21,7 +22,7 @@ _NO_SETTINGS = {"run_id", "identity", "ugpt", "save_every", "keep", "changes", "
 
 @dataclass(frozen=True)
 class Compared:
-    """A run and its losses, averaged as in its picture."""
+    """A run and its losses, averaged as in the list of runs."""
 
     name: str
     run: Run
@@ -34,7 +35,7 @@ class Compared:
 
     @property
     def best_loss(self) -> float | None:
-        return None if np.isnan(self.means).all() else float(np.nanmin(self.means))
+        return lowest_mean(self.means)
 
     @property
     def val_loss(self) -> float | None:
@@ -74,9 +75,7 @@ def steps_to_show(runs: Sequence[Compared]) -> list[int]:
 def _compared(run: Run) -> Compared:
     losses = np.asarray(run.metrics.losses, dtype=np.float64)
     losses = np.where(np.isfinite(losses), losses, np.nan)
-    steps = np.arange(1, len(losses) + 1)
-    means = trailing_mean(losses, windows(steps, run.config.recipe.total_steps))
-    return Compared(address_of(run.path), run, means)
+    return Compared(address_of(run.path), run, trailing_mean(losses, MEAN_STEPS))
 
 
 def _flat(config: RunConfig) -> dict[str, str]:

@@ -150,11 +150,7 @@ class RunConfig:
                 "files": [{"path": str(file.path), "sha256": file.sha256} for file in self.files],
                 "init": str(self.init),
                 "save_every": str(self.save_every),
-                "recipe": {
-                    **asdict(self.recipe),
-                    "schedule": self.recipe.schedule.name.lower(),
-                    "moments": self.recipe.moments.name.lower(),
-                },
+                "recipe": recipe_values(self.recipe),
             }
         )
 
@@ -170,7 +166,7 @@ class RunConfig:
                 **values,
                 "data": Path(values["data"]),
                 "shape": Shape(**values["shape"]),
-                "recipe": _recipe(values["recipe"]),
+                "recipe": recipe_of(values["recipe"]),
                 "init": Init(values["init"]),
                 "save_every": _save_period(values["save_every"]),
                 "reading": _reading(values.get("reading")),
@@ -292,8 +288,20 @@ def _identity(values: object) -> Identity | None:
     return None if values is None else Identity.from_values(values)
 
 
-def _recipe(values: object) -> Recipe:
-    """Whatever is absent was written by a version that knew only the default."""
+def recipe_values(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as a file has it, with words for its choices."""
+    return {
+        **asdict(recipe),
+        "schedule": recipe.schedule.name.lower(),
+        "moments": recipe.moments.name.lower(),
+    }
+
+
+def recipe_of(values: object) -> Recipe:
+    """The inverse of `recipe_values`. Raises KeyError, TypeError or ValueError for no recipe.
+
+    Whatever is absent was written by a version that knew only the default.
+    """
     if not isinstance(values, dict):
         raise TypeError("recipe is no table")
     named = {

@@ -21,5 +21,9 @@ class DiskFull(RunError):
     """There is no room for a file of a run folder; there may be later."""
 
 
+class DamagedCheckpoint(RunError):
+    """A checkpoint is not what was written."""
+
+
 class OtherDevice(RunError):
     """A run belongs to another device than the one that answers."""

@@ -174,5 +174,13 @@ def exists(path: Path) -> bool:
     return True
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is at `path`; False if nobody can tell."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 _LINK = "it is a symbolic link"
 _NO_FILE = "it is no plain file"

@@ -41,8 +41,8 @@ from .checkpoint import (
     weights_digest,
 )
 from .config import NewerFormat, RunConfig
-from .errors import NewerRun, NoRun, RunError
-from .files import exists, read_file, write_atomically, write_error
+from .errors import DamagedCheckpoint, NewerRun, NoRun, RunError
+from .files import exists, is_file, read_file, write_atomically, write_error
 from .identity import Identity
 from .kept_checkpoints import NEWEST, checkpoint_file, drop_older, keep_newest
 from .lock import FolderLock
@@ -54,6 +54,7 @@ from .samples import format_samples, parse_samples
 _NAME_BYTES = 200
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 _PARENT = "parent.safetensors"
+_PARENT_ADVICE = "Restore it from a copy: the run cannot begin without it."
 _CONFIG_MAX_BYTES = 2**24
 _REASON_LENGTH = 200
 _SAMPLES = "samples.txt"
@@ -192,7 +193,7 @@ class Run:
 
     @property
     def saved_step(self) -> int | None:
-        """Of the newest checkpoint. Raises RunError if it is damaged."""
+        """Of the newest checkpoint. Raises DamagedCheckpoint."""
         return peek_checkpoint(self.path / NEWEST)
 
     @property
@@ -242,7 +243,7 @@ class Run:
     def read_checkpoint(
         self, matrices: Mapping[str, tuple[int, int]], step: int | None = None
     ) -> Checkpoint | None:
-        """The newest checkpoint, or None if there is none yet. Raises RunError if it is damaged.
+        """The newest checkpoint, or None if there is none yet. Raises DamagedCheckpoint.
 
         `matrices` holds rows and columns of the parameter matrices in canonical order. With `step`
         it is the checkpoint of that step; RunError names those that there are if it is none of
@@ -262,13 +263,14 @@ class Run:
     def read_parent(self, matrices: Mapping[str, tuple[int, int]]) -> Checkpoint:
         """The checkpoint that this run began from. Raises RunError if it cannot be had."""
         file, parent = self.path / _PARENT, self.config.parent
-        checkpoint = read_checkpoint(file, matrices, STEPS_MAX) if parent else None
+        try:
+            checkpoint = read_checkpoint(file, matrices, STEPS_MAX) if parent else None
+        except DamagedCheckpoint as error:
+            raise RunError(error.message, _PARENT_ADVICE) from None
         if checkpoint is None or parent is None:
-            raise RunError(f"{file} is missing.", "Restore it: the run cannot begin without it.")
+            raise RunError(f"{file} is missing.", _PARENT_ADVICE)
         if weights_digest(checkpoint.weights) != parent.weights_sha256:
-            raise RunError(
-                f"{file} holds other weights than the run began with.", "Restore the file."
-            )
+            raise RunError(f"{file} holds other weights than the run began with.", _PARENT_ADVICE)
         return checkpoint
 
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
@@ -293,11 +295,11 @@ class Run:
 def read_config(path: Path) -> RunConfig:
     """Of the run in a folder. Raises NoRun, NewerRun or RunError if it cannot be had."""
     file = path / CONFIG_FILE
-    content = read_file(file, _CONFIG_MAX_BYTES)
+    content = None if is_file(path) else read_file(file, _CONFIG_MAX_BYTES)
     if content is None:
+        reason = "it is a file" if is_file(path) else f"there is no {file.name} in it"
         raise NoRun(
-            f"{path} is not a run folder: there is no {file.name} in it.",
-            "Give the folder that `ugpt train` made.",
+            f"{path} is not a run folder: {reason}.", "Give the folder that `ugpt train` made."
         )
     try:
         return RunConfig.from_toml(content.decode())

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .files import PartialFile, opened
-from .smoothing import trailing_mean
+from .smoothing import Floats, trailing_mean
 
 MEAN_STEPS = 100
 """Over so many steps a loss is averaged: that of a single step says little."""
@@ -93,9 +93,14 @@ def _piece(content: bytes) -> _Piece | None:
         return None
     losses = np.array([_number(loss) for _, loss, _ in entries], dtype=np.float64)
     means = trailing_mean(losses, MEAN_STEPS)
+    lowest = lowest_mean(means)
+    return _Piece(int(entries[-1][0]), (float(means[-1]), math.nan if lowest is None else lowest))
+
+
+def lowest_mean(means: Floats) -> float | None:
+    """The lowest over MEAN_STEPS whole steps, or the last one of fewer steps."""
     whole = means[MEAN_STEPS - 1 :] if len(means) >= MEAN_STEPS else means[-1:]
-    lowest = float(np.nanmin(whole)) if not np.isnan(whole).all() else math.nan
-    return _Piece(int(entries[-1][0]), (float(means[-1]), lowest))
+    return None if np.isnan(whole).all() else float(np.nanmin(whole))
 
 
 def _number(text: bytes) -> float:

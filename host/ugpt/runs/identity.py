@@ -39,6 +39,11 @@ class Identity:
             return (self.virtual, self.board) == (other.virtual, other.board)
         return self.number == other.number
 
+    def is_another_virtual(self, other: Identity) -> bool:
+        """Whether both are virtual devices, known to be two."""
+        numbers = {self.number, other.number}
+        return self.virtual and other.virtual and len(numbers) == 2 and "" not in numbers
+
     def __str__(self) -> str:
         if self.virtual:
             return f"a virtual device (board {self.board})"

@@ -25,7 +25,7 @@ _MOST_BYTES = 2**31
 
 def kept_checkpoints(folder: Path) -> dict[int, Path]:
     """All checkpoints by step, in ascending order. Raises RunError if the newest is damaged."""
-    found = _older(folder)
+    found = older_checkpoints(folder)
     newest = peek_checkpoint(folder / NEWEST)
     if newest is not None:
         found[newest] = folder / NEWEST
@@ -74,7 +74,7 @@ def drop_older(folder: Path, keep: int, val_losses: Mapping[int, float]) -> None
 
     What cannot be removed stays.
     """
-    older = _older(folder)
+    older = older_checkpoints(folder)
     newest = peek_checkpoint(folder / NEWEST)
     steps = sorted({*older} | ({newest} if newest is not None else set()))
     best = best_step(steps, val_losses)
@@ -90,7 +90,8 @@ def best_step(steps: list[int], val_losses: Mapping[int, float]) -> int | None:
     return min(known, key=lambda step: val_losses[step], default=None)
 
 
-def _older(folder: Path) -> dict[int, Path]:
+def older_checkpoints(folder: Path) -> dict[int, Path]:
+    """Those beside the newest one, by step."""
     found = {}
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

@@ -21,7 +21,7 @@ from .glance import Glance, glance, val_loss_at
 from .kept_checkpoints import NEWEST
 from .lock import is_held
 from .naming import CONFIG_FILE, HOME, folders_in, subfolders
-from .registry import is_remembered
+from .registry import goes_on_alone
 
 _METRICS_FILE = "metrics.jsonl"
 
@@ -164,7 +164,7 @@ def _state(path: Path, config: RunConfig, checkpoint_step: int | None) -> RunSta
         return RunState.RUNNING
     if checkpoint_step is not None and checkpoint_step >= config.recipe.total_steps:
         return RunState.DONE
-    return RunState.DETACHED if is_remembered(config.run_id, path) else RunState.INTERRUPTED
+    return RunState.DETACHED if goes_on_alone(config.run_id, path) else RunState.INTERRUPTED
 
 
 def _val_loss(path: Path, config: RunConfig, step: int) -> float | None:

@@ -38,6 +38,7 @@ class Metrics:
         """Validation loss by the number of steps completed."""
         self.damaged = False
         """Whether something in the file is no entry: what was lost there is not known."""
+        self._told_missing = 0
         self._unwritten = b""
 
     @classmethod
@@ -69,6 +70,13 @@ class Metrics:
         """Leaves out the losses up to `step` that are not recorded yet."""
         _skip(self.losses, step)
 
+    def newly_missing(self) -> int:
+        """How many of the steps have no loss; 0 if that is no news since the last call."""
+        missing = sum(map(math.isnan, self.losses))
+        news = missing if missing != self._told_missing else 0
+        self._told_missing = missing
+        return news
+
     def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
         """Appends the losses of steps `first`.. (1-based), each with its number of tokens.
 
@@ -95,6 +103,14 @@ class Metrics:
         """Drops the entries of later steps."""
         if step < self.step:
             self._cut(step + 1)
+
+    def cut_at_gap(self, step: int) -> None:
+        """Drops the entries behind the first gap from `step` on, all of which come again.
+
+        Entries ahead of a gap would keep those that are missing from being recorded.
+        """
+        gaps = (at for at in range(step, self.step + 1) if math.isnan(self.losses[at - 1]))
+        self.cut_after(next(gaps, self.step + 1) - 1)
 
     def record_validation(self, val_loss: float) -> None:
         """Adds the validation loss to the entry of the last step.

@@ -24,15 +24,24 @@ def remember(run: Run) -> bool:
         note = _note(run.config.run_id)
         note.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(note, f"{run.path.absolute()}\n".encode())
+        _stopped(run.config.run_id).unlink(missing_ok=True)
     except (OSError, RunError):
         return False
     return True
+
+
+def note_stopped(run: Run) -> None:
+    """For a run that its board no longer does by itself, and that is not complete."""
+    with contextlib.suppress(OSError):
+        if _note(run.config.run_id).exists():
+            _stopped(run.config.run_id).touch()
 
 
 def forget(run: Run) -> None:
     """For a run that is complete."""
     with contextlib.suppress(OSError):
         _note(run.config.run_id).unlink(missing_ok=True)
+        _stopped(run.config.run_id).unlink(missing_ok=True)
 
 
 def find_run(run_id: int) -> Run | None:
@@ -46,9 +55,11 @@ def find_run(run_id: int) -> Run | None:
     return None
 
 
-def is_remembered(run_id: int, path: Path) -> bool:
-    """Whether the run in `path` is known to be on a board that does it by itself."""
-    return _remembered(run_id) == path.absolute()
+def goes_on_alone(run_id: int, path: Path) -> bool:
+    """Whether a board does the run in `path` by itself, as far as this computer knows."""
+    with contextlib.suppress(OSError):
+        return _remembered(run_id) == path.absolute() and not _stopped(run_id).exists()
+    return False
 
 
 def _candidates(run_id: int) -> Iterator[Path]:
@@ -69,3 +80,8 @@ def _remembered(run_id: int) -> Path | None:
 
 def _note(run_id: int) -> Path:
     return state_folder() / "runs" / f"{run_id:08x}"
+
+
+def _stopped(run_id: int) -> Path:
+    """A file that is there if the run was stopped."""
+    return _note(run_id).with_suffix(".stopped")

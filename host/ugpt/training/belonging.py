@@ -34,6 +34,11 @@ def record_device(device: Device, session: Session) -> None:
         run.move_to(device.description, found)
         if home is not None:
             session.emit(Notice(f"The run moves from {home} to {found}."))
+    elif found.is_another_virtual(home):
+        run.move_to(device.description, found)
+        session.emit(
+            Notice(f"The run goes on, on another virtual device than before: {device.description}.")
+        )
     LastDevice(found, run.path.absolute()).remember()
 
 

@@ -24,6 +24,7 @@ from .session import Session
 from .transfers import transfer_told
 
 _FIRST_STEP_TIMEOUT_S = 10.0
+_MEASURED_S = 1.0
 _LOOK_S = 0.05
 
 
@@ -75,7 +76,8 @@ async def _detach(device: Device, session: Session) -> Detached:
     await device.train(total_steps, every, Source.FLASH)
     status = await _see_it_go(device, point.step, total_steps)
     if config.save_every.seconds:
-        every = min(_steps_in(config.save_every.seconds, status), total_steps)
+        step_s = await measure_step_s(device, status, total_steps)
+        every = min(max(round(config.save_every.seconds / step_s), 1), total_steps)
         await device.train(total_steps, every, Source.FLASH)
     remembered = remember(run)
     return Detached(run.path, device.description, status.step, total_steps, every, remembered)
@@ -107,7 +109,18 @@ async def _see_it_go(device: Device, step: int, total_steps: int) -> Status:
         await asyncio.sleep(_LOOK_S)
 
 
-def _steps_in(duration_s: float, status: Status) -> int:
-    """Steps, because a device that counted time would save at another step each time."""
-    step_s = status.step_us / 1e6 or _FIRST_STEP_TIMEOUT_S
-    return max(round(duration_s / step_s), 1)
+async def measure_step_s(device: Device, first: Status, total_steps: int) -> float:
+    """How long a step takes, from `first` on and over so many that one of them does not matter.
+
+    The first steps of all take longer, and each takes as long as its documents.
+    """
+    loop = asyncio.get_running_loop()
+    begun_s, status = loop.time(), first
+    while loop.time() < begun_s + _MEASURED_S and status.step < status.target_step:
+        await asyncio.sleep(_LOOK_S)
+        status = await device.status()
+        require_sound(status, total_steps)
+    steps = status.step - first.step
+    if steps > 0:
+        return (loop.time() - begun_s) / steps
+    return status.step_us / 1e6 or _FIRST_STEP_TIMEOUT_S

@@ -7,29 +7,33 @@ folder before the plan changes.
 
 from __future__ import annotations
 
+import contextlib
+
 from ..device.client import Device
-from ..device.tensors import tensor_shapes
-from ..runs.errors import RunError
+from ..runs.errors import DamagedCheckpoint, RunError
 from .events import Notice
 from .lifecycle import save_run
+from .loss_history import pull_held_losses
 from .recipe import with_steps
-from .restore import place
+from .restore import held_step, place, read_newest
 from .session import Session
 
 
 def require_more(session: Session) -> None:
     """Raises RunError if the run is to end before a step that is done.
 
-    Raises InvalidValue if it cannot have so many steps.
+    Raises UnfitValue if it cannot have so many steps.
     """
     wanted, run = session.extend_to, session.run
     if wanted is None:
         return
-    done = max(run.metrics.step, run.saved_step or 0)
+    done = run.metrics.step
+    with contextlib.suppress(DamagedCheckpoint):  # what to do then depends on the device
+        done = max(done, run.saved_step or 0)
     if wanted < done:
         raise RunError(
             f"{run.path} has done {done:,} steps, and --steps {wanted} is fewer.",
-            f"Give more than that, or leave --steps out to end it at {session.total_steps:,}.",
+            f"Give more than {done:,}, or leave --steps out to end it at {session.total_steps:,}.",
         )
     with_steps(run.config.recipe, wanted)
 
@@ -42,13 +46,14 @@ async def extend(device: Device, session: Session) -> None:
     run = session.run
     if session.extend_to in (None, session.total_steps):
         return
-    checkpoint = run.read_checkpoint(tensor_shapes(run.config.shape))
+    held = await held_step(device, session)
+    checkpoint = read_newest(run, held)
     step = checkpoint.step if checkpoint else 0
-    status = await device.status()
-    if status.run_id == run.config.run_id and status.step > step:
+    if held > step:
         point = await place(device, session)
         if point.step > step:
             step = point.step
+            await pull_held_losses(device, run, session.token_counts, step)
             await save_run(device, session, step)
     require_more(session)
     assert session.extend_to is not None

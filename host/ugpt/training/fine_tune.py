@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..data.vocabulary import Vocabulary
-from ..errors import InvalidValue
+from ..errors import UnfitValue
 from ..rpc.messages import Shape
 from ..runs.checkpoint import Tensors, weights_digest
 from ..runs.config import Parent
@@ -27,11 +27,11 @@ _NAMES = {
 
 
 def require_same_shape(model: StoredModel, chosen: Mapping[str, object]) -> None:
-    """Raises InvalidValue if the user has chosen another shape than that of `model`."""
+    """Raises UnfitValue if the user has chosen another shape than that of `model`."""
     for field in _NAMES:
         has, value = getattr(model.shape, field), chosen.get(field)
         if value not in (None, has):
-            raise InvalidValue(
+            raise UnfitValue(
                 f"The {_NAMES[field]} of {model.origin.name} is {has}, and its weights fit no "
                 f"other: --{field.replace('_', '-')} {value} cannot go with --from.",
                 "Leave it out, or train a new model without --from.",

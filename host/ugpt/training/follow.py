@@ -13,7 +13,7 @@ from ..device.client import Device
 from ..rpc.messages import DeviceState, Source, Status
 from ..runs.errors import RunError
 from ..runs.folder import Run
-from ..runs.registry import forget
+from ..runs.registry import forget, note_stopped
 from ..wording import command
 from .belonging import record_device, require_last_device, require_own_device
 from .claims import require_losses, require_sound
@@ -40,7 +40,7 @@ class Following(Enum):
     """How following a run ended."""
 
     FINISHED = "finished"
-    PAUSED = "paused"  # before its last step, by somebody
+    STOPPED = "stopped"  # before its last step, by somebody
 
 
 class Attachment:
@@ -73,6 +73,11 @@ class Attachment:
     def run_followed(self) -> Run | None:
         """The run on the board, once it is known."""
         return self._follower.run if self._follower else None
+
+    @property
+    def step(self) -> int:
+        """How many steps the board had completed when it was looked at last."""
+        return self._follower.step if self._follower else 0
 
     async def run(self) -> Following:
         """Follows to the last step. Raises UgptError if that is not possible."""
@@ -120,6 +125,7 @@ class _Follower:
         self._wishes = wishes
         self._total_steps = session.total_steps
         self._shown = False
+        self.step = 0
 
     async def follow(self, device: Device) -> Following:
         status = await self._look(device)
@@ -128,7 +134,9 @@ class _Follower:
                 f"The run on the board needs a host: it stands after step {status.step:,}.",
                 f"Go on with it: {command('train', '--resume', self.run.path, *device.option)}",
             )
-        await self._show(device, status)
+        self.run.metrics.cut_at_gap(max(status.first_loss_step, 1))
+        if status.state is not DeviceState.IDLE or status.step == self._total_steps:
+            await self._show(device, status)
         await self._catch_up(device, None)
         step = self.run.metrics.step
         throughput = Throughput(device, step, self._total_steps, self._started_s)
@@ -145,7 +153,8 @@ class _Follower:
             await asyncio.sleep(_pause_s(step - before, time.monotonic() - looked_s))
         reporter.report(step, status)
         if status.step < self._total_steps:
-            return Following.PAUSED
+            note_stopped(self.run)
+            return Following.STOPPED
         if missing := sum(map(math.isnan, self.run.metrics.losses)):
             self.emit(
                 Notice(
@@ -218,6 +227,7 @@ class _Follower:
                 "Attach again to follow that one.",
             )
         require_sound(status, self._total_steps)
+        self.step = status.step
         return status
 
 

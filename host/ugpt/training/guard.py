@@ -7,6 +7,7 @@ from ..errors import UgptError
 from ..rpc.messages import Source, Status
 from ..runs.registry import find_run
 from ..wording import command
+from .session import Session
 
 
 class WouldOverwrite(UgptError):
@@ -47,6 +48,23 @@ def require_no_detached_run(device: Device, status: Status) -> None:
         f"{status.target_step:,}), and this would end that run.",
         f"To follow it: {command('attach', *device.option)}. To overwrite it: --overwrite.",
     )
+
+
+def require_known_steps(status: Status, session: Session, known_step: int) -> None:
+    """Raises WouldOverwrite if the device is ahead of the run folder with steps of the same run.
+
+    They were trained with other settings, or the run would go on with them. Weights that a folder
+    has had, as those before an extension, are none of these.
+    """
+    if status.run_id != session.run.config.run_id or session.may_overwrite:
+        return
+    if status.unsaved and status.step > known_step:
+        raise WouldOverwrite(
+            f"The device holds step {status.step:,} of {session.run.path}, and the folder only "
+            f"step {known_step:,}, but with other settings than those in config.toml (such as "
+            "--steps), so that the run cannot go on from there.",
+            "Restore config.toml to keep those steps. To overwrite them: --overwrite.",
+        )
 
 
 def _keep(device: Device, status: Status) -> str:

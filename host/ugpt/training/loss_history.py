@@ -38,6 +38,17 @@ class TokenCounts:
         return rounds * int(self._sums[-1]) + (int(self._sums[rest - 1]) if rest else 0)
 
 
+async def pull_held_losses(device: Device, run: Run, tokens: TokenCounts, step: int) -> None:
+    """Records the losses up to `step` that the device holds in memory and the folder lacks."""
+    while (first := run.metrics.step + 1) <= step:
+        held = await device.losses(first)
+        if not held.values or held.first > first:
+            return
+        steps = range(held.first, held.first + len(held.values))
+        require_losses(steps, held.values, run.config.recipe.total_steps)
+        run.metrics.record(held.first, held.values, tokens.of(held.first, len(held.values)))
+
+
 async def pull_loss_history(
     device: Device, run: Run, tokens: TokenCounts, held_from: int = STEPS_MAX + 1
 ) -> AsyncIterator[StepLosses]:

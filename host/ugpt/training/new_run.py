@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..data.dataset import Dataset
+from ..errors import InvalidValue
 from ..rpc.messages import Recipe, Shape
 from ..runs.config import Init, Joint, RunConfig
 from ..runs.folder import Run, default_path
@@ -17,6 +18,9 @@ from .fine_tune import parent_of
 from .fit import check_shape
 from .recipe import NO_EVALUATION, EvaluationPlan
 from .stored_model import StoredModel
+
+KEEP_MAX = 1000
+"""The most checkpoints that a run can be told to keep."""
 
 
 def new_run(
@@ -37,9 +41,16 @@ def new_run(
 
     `path` is that folder, by default a new one in runs/. It keeps the newest `keep` checkpoints.
     With `parent` it begins with those weights, which `shape` must fit: see `child_shape`. Raises
-    InvalidValue for a shape that cannot be, RunError if something is at `path` already.
+    InvalidValue for values that cannot be, RunError if something is at `path` already.
     """
     check_shape(shape)
+    if not 1 <= keep <= KEEP_MAX:
+        raise InvalidValue(f"keep is {keep:,}; it must be from 1 to {KEEP_MAX:,}.")
+    if parent and init is not Init.DEVICE:
+        raise InvalidValue(
+            f"The weights come from {parent.origin.name}, so init={init} cannot go with it.",
+            "Leave it out.",
+        )
     config = RunConfig(
         data=dataset.path,
         data_sha256=dataset.sha256,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..data.dataset import count_validation
-from ..errors import InvalidValue
+from ..errors import InvalidValue, UnfitValue
 from ..rpc.codec import encode_record
 from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
 from ..runs.save_period import SavePeriod
@@ -99,20 +99,20 @@ def recipe(
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """`recipe` for another number of steps. Raises InvalidValue if the two do not go together."""
+    """`recipe` for another number of steps. Raises UnfitValue if the two do not go together."""
     if recipe.warmup_steps >= steps:
-        raise InvalidValue(
+        raise UnfitValue(
             f"The warm-up of the run takes {counted(recipe.warmup_steps, 'step')}, and --steps "
             f"{steps} ends before it does.",
             f"Choose at least --steps {recipe.warmup_steps + 1}.",
         )
-    _require_countable(steps, recipe.batch)
+    _require_countable(steps, recipe.batch, UnfitValue)
     return replace(recipe, total_steps=steps)
 
 
-def _require_countable(steps: int, batch: int) -> None:
+def _require_countable(steps: int, batch: int, error: type[InvalidValue] = InvalidValue) -> None:
     if steps * batch > _DOCUMENTS_MAX:
-        raise InvalidValue(
+        raise error(
             f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "
             "be counted.",
             f"Choose at most --steps {_DOCUMENTS_MAX // batch}.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -12,14 +12,17 @@ from ..device.bulk import Progress
 from ..device.client import Device
 from ..device.tensors import VALUE_BYTES, tensor_shapes
 from ..rpc.errors import ProtocolError
-from ..rpc.messages import DeviceState, Recipe, Shape, Source, Status, TensorKind
+from ..rpc.messages import DeviceState, Recipe, Shape, Source, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
-from ..runs.config import Init, RunConfig
+from ..runs.config import Init
+from ..runs.errors import DamagedCheckpoint, RunError
 from ..runs.folder import Run
-from ..wording import counted
+from ..runs.kept_checkpoints import older_checkpoints
+from ..wording import command
 from .claims import require_step
 from .events import Notice, Purpose
 from .fine_tune import map_rows
+from .guard import require_known_steps
 from .loss_history import pull_loss_history
 from .session import Session
 from .transfers import transfer_told
@@ -39,27 +42,35 @@ async def place(device: Device, session: Session) -> ResumePoint:
     """Makes the device ready to go on with `run` from as late a step as possible.
 
     That is what the device holds, if it is of this run, or the checkpoint of the run folder,
-    whichever is newer; if there is neither, the run begins anew. A model of the device whose losses
-    nobody has read is left for the checkpoint, whose steps are repeated then, unless metrics.jsonl
-    was damaged: a gap in it is told, and costs no steps. Training is paused afterwards.
+    whichever is newer; if there is neither, the run begins anew. Steps count for more than their
+    losses: those that nobody has any more leave a gap, which is told. Training is paused
+    afterwards. Raises WouldOverwrite if the device is ahead with a model that cannot be gone on
+    with.
     """
     run, config = session.run, session.run.config
-    matrices = tensor_shapes(config.shape)
     status = await device.status()
     if status.state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
         status = await device.status()
-    if status.run_id == config.run_id and status.source is Source.FLASH:
-        async for _ in pull_loss_history(device, run, session.token_counts):
-            pass  # it has been recorded
     if status.run_id == config.run_id:
         require_step(status, session.total_steps)
-    checkpoint = run.read_checkpoint(matrices)
-    if _prefer_device(run, status, checkpoint) and await _follows_plan(device, config):
-        _give_up(session, min(status.first_loss_step - 1, status.step))
-        return ResumePoint(status.step, "the memory of the device")
+    held = await held_step(device, session)
+    checkpoint = read_newest(run, held)
+    saved = checkpoint.step if checkpoint else 0
+    if held and held >= saved:
+        first_held = min(status.first_loss_step, held + 1)
+        if status.source is Source.FLASH:
+            async for _ in pull_loss_history(device, run, session.token_counts, first_held):
+                pass  # it has been recorded
+        elif run.evaluation_ahead < held:
+            session.emit(Notice(f"The validation after step {run.evaluation_ahead:,} was missed."))
+        _leave_gaps(session, first_held)
+        return ResumePoint(held, "the memory of the device")
 
+    require_known_steps(status, session, saved)
+    _leave_gaps(session, saved + 1)
     vocabulary = session.vocabulary.characters
+    matrices = tensor_shapes(config.shape)
     if checkpoint:
         async with transfer_told(session.emit, Purpose.RESTORE) as progress:
             await put_model(
@@ -71,7 +82,6 @@ async def place(device: Device, session: Session) -> ResumePoint:
                 checkpoint,
                 progress,
             )
-        _give_up(session, checkpoint.step)
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
     taken = run.read_parent(tensor_shapes(config.parent.shape)) if config.parent else None
     await device.create(config.run_id, config.shape, config.recipe, vocabulary)
@@ -96,30 +106,58 @@ async def _take_over(device: Device, session: Session, taken: Checkpoint) -> Non
         await device.write_tensors(_to_bytes(weights), TensorKind.WEIGHTS, progress)
 
 
-def _prefer_device(run: Run, status: Status, checkpoint: Checkpoint | None) -> bool:
-    saved_step = checkpoint.step if checkpoint else 0
-    if status.run_id != run.config.run_id or status.step <= 0 or status.step < saved_step:
-        return False
-    whole = not run.metrics.damaged and saved_step <= run.metrics.step
-    if status.source is Source.FLASH or not whole:
-        return True
-    return status.first_loss_step <= run.metrics.step + 1 and status.step <= run.evaluation_ahead
+async def held_step(device: Device, session: Session) -> int:
+    """How many steps of the run the model on the device has; 0 if the run cannot go on with it."""
+    status, config = await device.status(), session.run.config
+    if status.run_id != config.run_id or status.step <= 0:
+        return 0
+    model = await device.model_info()
+    is_same = (
+        model.shape == config.shape
+        and _as_device(model.recipe) == _as_device(config.recipe)
+        and model.vocabulary_bytes == session.vocabulary_bytes
+    )
+    return status.step if is_same else 0
 
 
-async def _follows_plan(device: Device, config: RunConfig) -> bool:
-    """Whether the model on the device is of a run of so many steps, which decide its next ones."""
-    return (await device.model_info()).recipe.total_steps == config.recipe.total_steps
+def _as_device(recipe: Recipe) -> list[float]:
+    """Its numbers as a device has them. How many steps there are decides the next ones, too."""
+    return np.array(astuple(recipe), np.float32).tolist()  # type: ignore[no-any-return]
 
 
-def _give_up(session: Session, step: int) -> None:
-    """Leaves a gap up to `step` of losses that nobody has any more."""
+def read_newest(run: Run, held: int) -> Checkpoint | None:
+    """The checkpoint of the folder, None if there is none, while the device holds `held` steps.
+
+    Raises RunError saying how the run goes on without it if it is damaged.
+    """
+    try:
+        return run.read_checkpoint(tensor_shapes(run.config.shape))
+    except DamagedCheckpoint as error:
+        again = command("train", "--resume", run.path)
+        if held:
+            advice = (
+                f"The device holds the run after step {held:,}. To go on from there, move the "
+                f"file away: {again}"
+            )
+        elif older := older_checkpoints(run.path):
+            step = max(older)
+            advice = f"To go on from step {step:,}, put {older[step].name} in its place: {again}"
+        else:
+            advice = (
+                "Restore it from a copy. Nothing else is left of the run; to train it again from "
+                f"the start, remove the file: {again}"
+            )
+        raise RunError(error.message, advice) from None
+
+
+def _leave_gaps(session: Session, next_step: int) -> None:
+    """Prepares metrics.jsonl for the losses from `next_step` on; those before are had or lost."""
     metrics = session.run.metrics
-    missing = step - metrics.step
-    if missing > 0:
-        metrics.give_up(step)
-        are = "is" if missing == 1 else "are"
-        text = f"The losses of {counted(missing, 'step')} {are} missing from metrics.jsonl"
-        session.emit(Notice(f"{text}; a gap is left."))
+    metrics.cut_at_gap(next_step)
+    metrics.give_up(next_step - 1)
+    if missing := metrics.newly_missing():
+        what = "The loss of 1 step is" if missing == 1 else f"The losses of {missing:,} steps are"
+        session.emit(Notice(f"{what} missing from metrics.jsonl; a gap is left."))
 
 
 async def fetch_checkpoint(

@@ -10,7 +10,7 @@ from ..data.microgpt_random import MicrogptRandom
 from ..data.vocabulary import Vocabulary
 from ..device.client import Device
 from ..device.tensors import decode_tokens, encode_tokens
-from ..errors import InvalidValue
+from ..errors import InvalidValue, UnfitValue
 from ..rpc.errors import ProtocolError
 from ..wording import counted
 
@@ -46,7 +46,7 @@ async def sample_texts(
     probability.
 
     A prompt is tried in the form of the data, composed or decomposed, or in small letters.
-    Raises DataError for a prompt with a character that the model does not know, InvalidValue for
+    Raises DataError for a prompt with a character that the model does not know, UnfitValue for
     one that fills the context.
     """
     shape = (await device.model_info()).shape
@@ -54,7 +54,7 @@ async def sample_texts(
     prompt = vocabulary.adapt(prompt)
     tokens = vocabulary.encode(prompt)
     if len(tokens) >= shape.block_size:
-        raise InvalidValue(
+        raise UnfitValue(
             f"The prompt has {counted(len(tokens), 'character')}, but the context of the model "
             f"only {shape.block_size}.",
             f"Shorten it to {shape.block_size - 1} at most.",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Recipe, Shape
-from ..runs.checkpoint import Checkpoint
+from ..runs.checkpoint import Checkpoint, weights_digest
 from ..runs.errors import RunError
 from ..runs.folder import Run
+from .recipe import recipe as default_recipe
+
+_RUN_ID_DIGITS = 8  # of the digest: 32 bits
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class StoredModel:
     vocabulary: str
     checkpoint: Checkpoint
     origin: Path
-    """The run folder, which is remembered as what is on the device."""
+    """The run folder or file, which is remembered as what is on the device."""
 
 
 def stored_model(run: Run, step: int | None = None) -> StoredModel:
@@ -37,3 +41,18 @@ def stored_model(run: Run, step: int | None = None) -> StoredModel:
     return StoredModel(
         config.run_id, config.shape, config.recipe, checkpoint.vocabulary, checkpoint, run.path
     )
+
+
+def model_without_run(
+    shape: Shape, recipe: Recipe | None, checkpoint: Checkpoint, origin: Path
+) -> StoredModel:
+    """A model of a file alone. The number that it has instead of a run's follows from its values.
+
+    So no run takes it for its own, and a device that holds it already is known to. Without a
+    recipe it has the default one.
+    """
+    values = (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment)
+    digest = hashlib.sha256("".join(map(weights_digest, values)).encode()).hexdigest()
+    run_id = int(digest[:_RUN_ID_DIGITS], 16) or 1
+    planned = recipe or default_recipe(steps=max(checkpoint.step, 1))
+    return StoredModel(run_id, shape, planned, checkpoint.vocabulary, checkpoint, origin)

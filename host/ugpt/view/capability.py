@@ -20,8 +20,9 @@ def in_foreground() -> bool:
     """False for a job in the background of its terminal, which must not draw on it."""
     if sys.platform == "win32":
         return True
-    try:
-        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    try:  # of the terminal itself: the dashboard diverts what is written
+        out = sys.__stdout__.fileno() if sys.__stdout__ else 1
+        return os.tcgetpgrp(out) == os.getpgrp()
     except (OSError, ValueError):
         return True  # it is the terminal of nobody's shell
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 
+from ..wording import ACTING
+
 _SUBSTITUTE = "·"
 
-# Controls (ESC and the C1 set among them), halves of characters, ends of lines and paragraphs, and
-# what turns the direction of all that follows. Spaces of every width and joiners do no harm.
-_ACTING = "\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u206f"
-_HARMFUL = re.compile(f"[{_ACTING}]")
-_HARMFUL_IN_LINES = re.compile(f"(?![\n\t])[{_ACTING}]")
+_HARMFUL = re.compile(f"[{ACTING}]")
+_HARMFUL_IN_LINES = re.compile(f"(?![\n\t])[{ACTING}]")
 
 
 def printable(text: str) -> str:

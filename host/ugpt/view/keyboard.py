@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import os
 import re
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
+
+from .capability import in_foreground
 
 
 class Key(Enum):
@@ -35,10 +38,19 @@ _CONSOLE_POLL_S = 0.05  # too short to be felt
 _CONSOLE_SEQUENCES = ("\x00", "\xe0")  # begin a key that is no character
 
 
-def keys_of(data: bytes) -> list[Key]:
-    """The keys that a terminal sends as `data`."""
-    text = _SEQUENCE.sub(_NO_CHARACTER, data.decode("utf-8", "replace"))
-    return [_key_of(character) for character in text]
+def keys_of(typed: str) -> list[Key]:
+    """The keys that a terminal sends as `typed`."""
+    return [_key_of(character) for character in _SEQUENCE.sub(_NO_CHARACTER, typed)]
+
+
+def each_key(on_key: Callable[[Key], None]) -> Callable[[str], None]:
+    """What tells the keys in what is typed."""
+
+    def take(typed: str) -> None:
+        for key in keys_of(typed):
+            on_key(key)
+
+    return take
 
 
 def _key_of(character: str) -> Key:
@@ -47,20 +59,29 @@ def _key_of(character: str) -> Key:
 
 
 class Keyboard(Protocol):
-    """Tells each key between `start` and `stop`; both may be repeated."""
+    """Tells what is typed between `start` and `stop`; both may be repeated.
+
+    A `start` more sets the modes again that another program may have changed.
+    """
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
 
-def open_keyboard(on_key: Callable[[Key], None]) -> Keyboard:
+def open_keyboard(on_typed: Callable[[str], None]) -> Keyboard:
     """The keyboard that belongs to the terminal of this system."""
     if sys.platform == "win32":
         import msvcrt
 
-        return ConsoleKeyboard(on_key, msvcrt)
-    return TerminalKeyboard(on_key)
+        return ConsoleKeyboard(on_typed, msvcrt)
+    return TerminalKeyboard(on_typed)
+
+
+def can_converse() -> bool:
+    """Whether a person types here, and sees what comes of it."""
+    typed = sys.__stdin__ is not None and sys.__stdin__.isatty()
+    return typed and sys.stdout.isatty() and in_foreground()
 
 
 class ConsoleCalls(Protocol):
@@ -77,8 +98,8 @@ class ConsoleKeyboard:
     Ctrl-C stays a signal.
     """
 
-    def __init__(self, on_key: Callable[[Key], None], console: ConsoleCalls) -> None:
-        self._on_key = on_key
+    def __init__(self, on_typed: Callable[[str], None], console: ConsoleCalls) -> None:
+        self._on_typed = on_typed
         self._console = console
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -101,21 +122,23 @@ class ConsoleKeyboard:
         self._look_later()
         # A key may end all this.
         while self._next_look is not None and self._console.kbhit():
-            self._on_key(self._read())
+            self._on_typed(self._read())
 
-    def _read(self) -> Key:
+    def _read(self) -> str:
         character = self._console.getwch()
         if character in _CONSOLE_SEQUENCES and self._console.kbhit():
             self._console.getwch()
-            return Key.OTHER
-        return _key_of(character)
+            return _NO_CHARACTER
+        return character
 
 
 class TerminalKeyboard:
     """Standard input in cbreak mode, if it is a terminal: signals still work."""
 
-    def __init__(self, on_key: Callable[[Key], None]) -> None:
-        self._on_key = on_key
+    def __init__(self, on_typed: Callable[[str], None]) -> None:
+        self._on_typed = on_typed
+        # A read may end within a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._file: int | None = None
         self._before: list[Any] = []
 
@@ -125,18 +148,20 @@ class TerminalKeyboard:
         import termios
         import tty
 
-        if self._file is not None or sys.__stdin__ is None or not sys.__stdin__.isatty():
+        if sys.__stdin__ is None or not sys.__stdin__.isatty():
             return
         file = sys.__stdin__.fileno()
         try:
-            self._before = termios.tcgetattr(file)
+            if self._file is None:
+                self._before = termios.tcgetattr(file)
             tty.setcbreak(file, termios.TCSADRAIN)
             changed: list[Any] = termios.tcgetattr(file)
             changed[0] &= ~termios.IXON  # Ctrl-S would stop the output, and so the training
             termios.tcsetattr(file, termios.TCSADRAIN, changed)
         except (termios.error, OSError):
             return
-        asyncio.get_running_loop().add_reader(file, self._read)
+        if self._file is None:
+            asyncio.get_running_loop().add_reader(file, self._read)
         self._file = file
 
     def stop(self) -> None:
@@ -146,12 +171,16 @@ class TerminalKeyboard:
 
         file, self._file = self._file, None
         self._unlisten(file)
+        if not in_foreground():
+            return  # a shell has the terminal, in modes of its own, and who changes them is stopped
         with contextlib.suppress(termios.error, OSError):  # the terminal is gone
             # What was typed for the dashboard is not meant for the shell.
             termios.tcsetattr(file, termios.TCSAFLUSH, self._before)
 
     def _read(self) -> None:
         assert self._file is not None
+        if not in_foreground():
+            return  # the key is for somebody else, and who reads it is stopped
         try:
             data = os.read(self._file, _READ_BYTES)
         except BlockingIOError:
@@ -161,8 +190,8 @@ class TerminalKeyboard:
         if not data:
             self._unlisten(self._file)
             return
-        for key in keys_of(data):
-            self._on_key(key)
+        if typed := self._decoder.decode(data):
+            self._on_typed(typed)
 
     def _unlisten(self, file: int) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone, and its readers with it

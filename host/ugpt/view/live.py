@@ -77,6 +77,8 @@ class LiveDisplay:
     async def _keep_painting(self) -> None:
         while True:
             began_s = time.monotonic()
+            if in_foreground() != self._terminal.entered:
+                self._go_on()
             self._ask_for_letters(began_s)
             self._terminal.paint(self._render)
             took_s = time.monotonic() - began_s
@@ -166,11 +168,13 @@ class LiveDisplay:
         self._go_on()
 
     def _go_on(self) -> None:
-        """`fg` and `bg` both let a program go on; only in the foreground it draws."""
+        """After `fg` or `bg`: in the foreground alone it draws and reads keys."""
         if in_foreground():
             self._terminal.enter()
             self._terminal.repaint()
             self._due.set()
+        else:
+            self._terminal.leave()
 
     def _quit(self) -> None:
         self._terminal.leave()

@@ -56,6 +56,11 @@ class Output(Console):
         self.file.write(printable_lines(text) if self._is_shown else text)
         self.file.flush()
 
+    def rub_out(self, columns: int) -> None:
+        """Takes back as many columns before the cursor."""
+        self.file.write("\b \b" * columns)
+        self.file.flush()
+
 
 def console() -> Output:
     """Standard output; lines are never broken to fit a width."""

@@ -34,7 +34,7 @@ _LINE_SHARE = 20  # text lines in a run, and steps apart
 _LINE_PERIOD_S = 10.0  # or so much time, whichever is sooner
 
 
-class _Quiet:
+class Quiet:
     """A display that has nothing to begin or end, and takes no wishes."""
 
     def offer(self, controls: Mapping[Action, Control]) -> None:
@@ -52,7 +52,7 @@ class _Quiet:
         pass
 
 
-class JsonDisplay(_Quiet):
+class JsonDisplay(Quiet):
     """Every event as an object of its own line; every step is one."""
 
     def show(self, event: Event) -> None:
@@ -66,7 +66,7 @@ class JsonDisplay(_Quiet):
                 print_json(event.to_json())
 
 
-class PlainDisplay(_Quiet):
+class PlainDisplay(Quiet):
     """A steady line for every twentieth of the run, and one for all else that happens."""
 
     def __init__(self) -> None:

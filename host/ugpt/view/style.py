@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from ..wording import SIZE_MAX
 from .cleaning import printable
 
 ACCENT = "bright_cyan"
@@ -62,6 +63,8 @@ def short_count(number: int) -> str:
 
 def byte_count(size: float) -> str:
     """Such as `640 B`, `12.5 KiB` or `1.2 MiB`."""
+    if size == SIZE_MAX:
+        return ">= 4 GiB"
     for unit in ("B", "KiB"):
         if size < 1024:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} KiB"

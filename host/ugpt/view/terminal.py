@@ -19,7 +19,7 @@ from rich.text import Text
 from .capability import terminal_size
 from .cleaning import printable_lines
 from .dashboard import HEIGHT_MAX, WIDTH_MAX
-from .keyboard import Key, open_keyboard
+from .keyboard import Key, each_key, open_keyboard
 from .output import Output
 from .streams import OutputLost
 
@@ -87,7 +87,7 @@ class Takeover:
 
     def __init__(self, on_key: Callable[[Key], None]) -> None:
         self.console = Output(file=sys.stdout, force_interactive=True, force_jupyter=False)
-        self._keyboard = open_keyboard(on_key)
+        self._keyboard = open_keyboard(each_key(on_key))
         self._live: Live | None = None
         self._size = (0, 0)
         self._painted: list[Text] = []
@@ -99,6 +99,7 @@ class Takeover:
 
     def enter(self) -> None:
         if self._live is not None:
+            self._keyboard.start()  # a shell may have been here
             return
         atexit.register(self.leave)
         self._writes.divert()

@@ -32,10 +32,10 @@ void multiply(const State& state, const Input& x, std::initializer_list<Job> job
     for (const Job& job : jobs) {
         blocks += blocks_of(job.w->rows);
     }
-    const std::size_t most = state.team->alone() ? 1 : kPartsOfAJob;
+    const std::size_t most = state.team->divides() ? kPartsOfAJob : 1;
     const std::size_t size = (blocks + most - 1) / most;
     const auto parts = static_cast<std::uint32_t>((blocks + size - 1) / size);
-    state.team->share(parts, [&](std::uint32_t part) {
+    state.team->share(parts, [&](std::uint32_t part, std::uint32_t /*core*/) {
         // The blocks of all matrices are counted through; a part may lie in several of them.
         std::size_t begin = part * size;
         std::size_t left = begin + size < blocks ? size : blocks - begin;
@@ -124,7 +124,7 @@ void attention(State& state, std::uint32_t layer, std::uint32_t position) {
                               .heads_per_kv_head = shape.n_head / shape.n_kv_head,
                               .score_scale = state.score_scale};
     const std::uint32_t together = attention.heads_per_kv_head % 2 == 0 ? 2 : 1;
-    state.team->share(shape.n_head / together, [&](std::uint32_t part) {
+    state.team->share(shape.n_head / together, [&](std::uint32_t part, std::uint32_t /*core*/) {
         state.kernels->attend(attention, part * together, together);
     });
     prepare(state, state.mixed, shape.n_embd, {&wo});
@@ -143,6 +143,18 @@ void mlp(State& state, std::uint32_t layer) {
     state.kernels->swiglu(state.hidden.values, state.up, {0, blocks_of(shape.n_hidden)});
     prepare(state, state.hidden, shape.n_hidden, {&w2});
     multiply(state, state.hidden, {{&w2, state.residual}}, true);
+}
+
+std::optional<Token> picked(const State& state, const Choice& choice) {
+    const std::size_t count = state.weights.shape.vocab_size;
+    const Logits logits{state.logits, 1, count};
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!is_finite(logits[i])) {
+            return std::nullopt;
+        }
+    }
+    const Sampler sampler({choice.temperature, choice.top_k, choice.top_p});
+    return static_cast<Token>(sampler.draw(logits, choice.uniform));
 }
 
 }  // namespace
@@ -183,15 +195,10 @@ std::span<const float> LanguageModel::forward(Token token, std::uint32_t positio
 }
 
 std::optional<Token> LanguageModel::pick(const Choice& choice) {
-    const std::size_t count = state_->weights.shape.vocab_size;
-    const Logits logits{state_->logits, 1, count};
-    for (std::size_t i = 0; i < count; ++i) {
-        if (!is_finite(logits[i])) {
-            return std::nullopt;
-        }
-    }
-    const Sampler sampler({choice.temperature, choice.top_k, choice.top_p});
-    return static_cast<Token>(sampler.draw(logits, choice.uniform));
+    enter(*state_, Phase::choice);
+    const std::optional<Token> token = picked(*state_, choice);
+    enter(*state_, Phase::outside);
+    return token;
 }
 
 const Kernels& LanguageModel::kernels() const {

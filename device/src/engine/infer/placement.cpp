@@ -1,26 +1,43 @@
 #include "engine/placement.h"
 
-#include <algorithm>
-
 #include "engine/infer.h"
 
 namespace ugpt::engine::infer {
 
 namespace {
 
-// Whether `a` is to be placed before `b`: more of each byte is read, or it is larger.
-bool before(const Shape& shape, std::span<const Tensor> tensors, std::uint32_t a, std::uint32_t b) {
-    const std::uint64_t a_size = tensors[a].size_bytes(), b_size = tensors[b].size_bytes();
-    const std::uint64_t a_reads = bytes_per_token(shape, tensors, a) * b_size;
-    const std::uint64_t b_reads = bytes_per_token(shape, tensors, b) * a_size;
-    return a_reads != b_reads ? a_reads > b_reads : a_size > b_size;
+// What decides when a tensor is placed.
+struct Turn {
+    std::uint64_t size = 0;
+    std::uint64_t reads = 0;  // bytes for a token
+    std::uint32_t index = 0;
+
+    // More of each byte is read, or it is larger. No two are equal.
+    [[nodiscard]] bool before(const Turn& other) const {
+        const std::uint64_t own = reads * other.size, others = other.reads * size;
+        if (own != others) return own > others;
+        return size != other.size ? size > other.size : index < other.index;
+    }
+};
+
+Turn turn_of(const Shape& shape, const TensorList& tensors, std::uint32_t index) {
+    const Tensor tensor = tensors.tensor(index);
+    return {tensor.size_bytes(), bytes_per_token(shape, tensor, index), index};
 }
 
-// Takes room for a tensor; false if there is none. `copy` stays nullptr while measuring.
-bool take(Arena& arena, std::uint64_t size, std::byte*& copy) {
-    const std::uint64_t missing = arena.missing_bytes();
-    copy = arena.take(size);
-    return arena.missing_bytes() == missing;
+// The first whose turn comes behind `last`, or the first of all. What has had its turn need not be
+// remembered so.
+Turn next_turn(const Shape& shape, const TensorList& tensors, const Turn* last) {
+    Turn next;
+    bool found = false;
+    for (std::uint32_t i = 0; i < tensors.count(); ++i) {
+        const Turn turn = turn_of(shape, tensors, i);
+        if ((last == nullptr || last->before(turn)) && (!found || turn.before(next))) {
+            next = turn;
+            found = true;
+        }
+    }
+    return next;
 }
 
 // By whole words, which any memory takes.
@@ -35,11 +52,11 @@ void copy_words(const std::byte* from, std::byte* to, std::uint64_t size) {
 Home place_one(Tensor& tensor, bool words_will_do, Arena& memory, Arena& word_memory) {
     const std::uint64_t size = tensor.size_bytes();
     std::byte* copy = nullptr;
-    Home home = Home::flash;
-    if (take(memory, size, copy)) {
-        home = Home::memory;
-    } else if (words_will_do && take(word_memory, size, copy)) {
-        home = Home::word_memory;
+    Home home;
+    if (const auto block = memory.try_take(size, copy)) {
+        home = {Home::Kind::memory, static_cast<std::uint8_t>(*block)};
+    } else if (words_will_do && word_memory.try_take(size, copy)) {
+        home = {Home::Kind::word_memory};
         tensor.words_only = true;
     }
     if (copy != nullptr) {
@@ -49,44 +66,43 @@ Home place_one(Tensor& tensor, bool words_will_do, Arena& memory, Arena& word_me
     return home;
 }
 
+Share& share_of(Placement& placement, Home home) {
+    switch (home.kind) {
+        case Home::Kind::memory:
+            return placement.blocks[home.block];
+        case Home::Kind::word_memory:
+            return placement.word_memory;
+        case Home::Kind::flash:
+            break;
+    }
+    return placement.flash;
+}
+
 }  // namespace
 
-std::uint64_t bytes_per_token(const Shape& shape, std::span<const Tensor> tensors,
-                              std::uint32_t index) {
-    const Tensor& tensor = tensors[index];
+std::uint32_t Placement::memory_bytes() const {
+    std::uint32_t total = 0;
+    for (const Share& block : blocks) total += block.bytes;
+    return total;
+}
+
+std::uint64_t bytes_per_token(const Shape& shape, const Tensor& tensor, std::uint32_t index) {
     const bool is_embedding = index == 0 && !shape.tied_classifier;
     return is_embedding ? tensor.size_bytes() / tensor.rows : tensor.size_bytes();
 }
 
-Placement place(const Shape& shape, std::span<Tensor> tensors, Arena& memory, Arena& word_memory,
-                std::span<Home> homes) {
-    const auto count = static_cast<std::uint32_t>(tensors.size());
+Placement place(const Shape& shape, TensorList& tensors, Arena& memory, Arena& word_memory) {
     Placement result;
-    // `homes` marks what has been decided; the order needs no memory of its own then.
-    constexpr auto kUndecided = static_cast<Home>(0xff);
-    std::ranges::fill(homes, kUndecided);
-    for (std::uint32_t done = 0; done < count; ++done) {
-        std::uint32_t next = count;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            if (homes[i] == kUndecided && (next == count || before(shape, tensors, i, next)))
-                next = i;
-        }
-        Tensor& tensor = tensors[next];
-        const std::uint64_t size = tensor.size_bytes();
-        const bool words_will_do = tensor.format == Format::q8 && next != 0;
-        homes[next] = place_one(tensor, words_will_do, memory, word_memory);
-        switch (homes[next]) {
-            case Home::memory:
-                result.memory_bytes += size;
-                break;
-            case Home::word_memory:
-                result.word_memory_bytes += size;
-                break;
-            case Home::flash:
-                result.flash_bytes += size;
-                result.flash_bytes_per_token += bytes_per_token(shape, tensors, next);
-                break;
-        }
+    Turn turn;
+    for (std::uint32_t done = 0; done < tensors.count(); ++done) {
+        turn = next_turn(shape, tensors, done == 0 ? nullptr : &turn);
+        Tensor tensor = tensors.tensor(turn.index);
+        const bool words_will_do = tensor.format == Format::q8 && turn.index != 0;
+        const Home home = place_one(tensor, words_will_do, memory, word_memory);
+        tensors.moved(turn.index, home, tensor);
+        Share& share = share_of(result, home);
+        share.bytes += static_cast<std::uint32_t>(turn.size);
+        share.bytes_per_token += static_cast<std::uint32_t>(turn.reads);
     }
     return result;
 }

@@ -6,12 +6,10 @@
 #include "engine/numeric/math.h"
 #include "engine/train/matmul.h"
 #include "engine/train/network.h"
+#include "engine/train/share.h"
 
 namespace ugpt::engine {
 namespace {
-
-// Part of the definition of the sums, so it is the same for every instruction set.
-constexpr std::size_t kQueryBlock = 16;
 
 // The rows of one head in a layer.
 struct Head {
@@ -66,12 +64,15 @@ void weighted_sum(const Network& net, const float* a, const float* probs, std::s
     multiply<Lanes, Order::row_major>(weighted_sum_product(net, a, probs, depth, columns, out));
 }
 
-// out[d][j] = sum over t of a[d][t] probs[j][t]. a, out [head_dim x S], probs [columns x S]
+// out[d][j] = sum over t of a[d][t] probs[j][t]. a, out [head_dim x S], probs [columns x S], of
+// which there are at most kQueryBlock
 template <class Lanes>
 void weighted_sum_over_queries(const Network& net, const float* a, const float* probs,
-                               std::size_t depth, std::size_t columns, float* out) {
+                               std::size_t depth, std::size_t columns, float* out,
+                               std::size_t core) {
     multiply_by_transposed<Lanes>(weighted_sum_product(net, a, probs, depth, columns, out),
-                                  net.transpose_buffer, net.stride);
+                                  net.transpose_buffer + core * kQueryBlock * net.stride,
+                                  kQueryBlock);
 }
 
 // `computed` for each query from t on that sees key j, `otherwise` for the others. A single query
@@ -136,61 +137,107 @@ UGPT_LANE void causal_softmax_backward(const float* probs, float* gradient, std:
     }
 }
 
+// layer.attn_probs and layer.attn_out of a head for `queries` queries from `begin` on, a block.
+template <class Lanes>
+void attention_block(const Network& net, const Layer& layer, const Head& head, std::size_t begin,
+                     std::size_t queries) {
+    const std::size_t keys = begin + queries;
+    attention_scores<Lanes>(net, head.keys, keys, head.queries, begin, queries, head.probs);
+    for (std::size_t t = begin; t < keys; t += Lanes::Single::kWidth) {
+        causal_softmax_forward<typename Lanes::Single>(head.probs, net.stride, t, keys,
+                                                       net.score_scale);
+    }
+    weighted_sum<Lanes>(net, head.values, head.probs + begin, keys, queries,
+                        layer.attn_out + head.offset + begin);
+}
+
 // layer.attn_probs [H x T x S] and layer.attn_out [C x S] from layer.qkv [3C x S], for `count`
 // queries from `first` on.
 template <class Lanes>
 void attention_forward(const Network& net, const Layer& layer, std::size_t first,
                        std::size_t count) {
-    for (std::size_t h = 0; h < net.shape.n_head; ++h) {
-        const Head head = head_of(net, layer, h);
-        float* out = layer.attn_out + head.offset;
-        for (std::size_t begin = first; begin < first + count; begin += kQueryBlock) {
-            const std::size_t left = first + count - begin;
-            const std::size_t queries = left < kQueryBlock ? left : kQueryBlock;
-            const std::size_t keys = begin + queries;
-            attention_scores<Lanes>(net, head.keys, keys, head.queries, begin, queries, head.probs);
-            for (std::size_t t = begin; t < keys; t += Lanes::Single::kWidth) {
-                causal_softmax_forward<typename Lanes::Single>(head.probs, net.stride, t, keys,
-                                                               net.score_scale);
-            }
-            weighted_sum<Lanes>(net, head.values, head.probs + begin, keys, queries, out + begin);
-        }
+    share(net, by_rows(net.shape.n_head, 1, [&](std::size_t h, std::size_t, std::size_t) {
+              const Head head = head_of(net, layer, h);
+              for (std::size_t done = 0; done < count; done += kQueryBlock) {
+                  const std::size_t queries = std::min(count - done, kQueryBlock);
+                  attention_block<Lanes>(net, layer, head, first + done, queries);
+              }
+          }));
+}
+
+// A head's gradients, and room for those of its scores [keys x S].
+struct HeadGradient {
+    const float* out;  // [head_dim x S]
+    float* queries;    // these three likewise
+    float* keys;
+    float* values;
+    float* scores;
+};
+
+UGPT_LANE HeadGradient gradient_of(const Network& net, const Head& head, const float* attn_out_grad,
+                                   float* qkv_grad, float* scores) {
+    const std::size_t width = net.shape.n_embd * net.stride;
+    float* queries = qkv_grad + head.offset;
+    return {attn_out_grad + head.offset, queries, queries + width, queries + 2 * width, scores};
+}
+
+// The gradients of a block of queries from `begin` on, and of their scores.
+template <class Lanes>
+void query_block_backward(const Network& net, const Head& head, const HeadGradient& gradient,
+                          std::size_t begin, std::size_t count) {
+    const std::size_t keys = std::min(begin + kQueryBlock, count);
+    const std::size_t queries = keys - begin;
+    attention_scores<Lanes>(net, head.values, keys, gradient.out, begin, queries, gradient.scores);
+    for (std::size_t t = begin; t < keys; t += Lanes::kWidth) {
+        causal_softmax_backward<Lanes>(head.probs, gradient.scores, net.stride, t, keys,
+                                       net.score_scale);
     }
+    weighted_sum<Lanes>(net, head.keys, gradient.scores + begin, keys, queries,
+                        gradient.queries + begin);
+}
+
+// The gradients of a block of keys and values from `begin` on: sums over the queries from there on.
+template <class Lanes>
+void key_block_backward(const Network& net, const Head& head, const HeadGradient& gradient,
+                        std::size_t begin, std::size_t count, std::size_t core) {
+    const std::size_t left = count - begin;
+    const std::size_t keys = std::min(left, kQueryBlock);
+    const std::size_t corner = begin * net.stride + begin;
+    weighted_sum_over_queries<Lanes>(net, head.queries + begin, gradient.scores + corner, left,
+                                     keys, gradient.keys + begin, core);
+    weighted_sum_over_queries<Lanes>(net, gradient.out + begin, head.probs + corner, left, keys,
+                                     gradient.values + begin, core);
 }
 
 // The gradient of qkv [3C x S] from that of attn_out [C x S], over positions 0 ... count - 1.
+//
+// If there is one block, a core does a head. If there are more, there is no room for the scores of
+// several heads, and the cores share the blocks of one.
 template <class Lanes>
 void attention_backward(const Network& net, const Layer& layer, const float* attn_out_grad,
                         float* qkv_grad, std::size_t count) {
-    const std::size_t stride = net.stride;
-    const std::size_t width = net.shape.n_embd * stride;
+    if (count <= kQueryBlock) {
+        share(net, by_rows(net.shape.n_head, 1, [&](std::size_t h, std::size_t, std::size_t core) {
+                  const Head head = head_of(net, layer, h);
+                  float* scores = net.score_grad + core * kQueryBlock * net.stride;
+                  const HeadGradient gradient =
+                      gradient_of(net, head, attn_out_grad, qkv_grad, scores);
+                  query_block_backward<Lanes>(net, head, gradient, 0, count);
+                  key_block_backward<Lanes>(net, head, gradient, 0, count, core);
+              }));
+        return;
+    }
     for (std::size_t h = 0; h < net.shape.n_head; ++h) {
         const Head head = head_of(net, layer, h);
-        const float* out_grad = attn_out_grad + head.offset;
-        float* query_grad = qkv_grad + head.offset;
-        float* key_grad = query_grad + width;
-        float* value_grad = key_grad + width;
-        float* scores = net.score_grad;
-        for (std::size_t begin = 0; begin < count; begin += kQueryBlock) {
-            const std::size_t keys = begin + kQueryBlock < count ? begin + kQueryBlock : count;
-            const std::size_t queries = keys - begin;
-            attention_scores<Lanes>(net, head.values, keys, out_grad, begin, queries, scores);
-            for (std::size_t t = begin; t < keys; t += Lanes::kWidth) {
-                causal_softmax_backward<Lanes>(head.probs, scores, stride, t, keys,
-                                               net.score_scale);
-            }
-            weighted_sum<Lanes>(net, head.keys, scores + begin, keys, queries, query_grad + begin);
-        }
-        // Keys and values are summed over the queries from the beginning of the key's block on.
-        for (std::size_t begin = 0; begin < count; begin += kQueryBlock) {
-            const std::size_t left = count - begin;
-            const std::size_t keys = left < kQueryBlock ? left : kQueryBlock;
-            const std::size_t corner = begin * stride + begin;
-            weighted_sum_over_queries<Lanes>(net, head.queries + begin, scores + corner, left, keys,
-                                             key_grad + begin);
-            weighted_sum_over_queries<Lanes>(net, out_grad + begin, head.probs + corner, left, keys,
-                                             value_grad + begin);
-        }
+        const HeadGradient gradient =
+            gradient_of(net, head, attn_out_grad, qkv_grad, net.score_grad);
+        share(net, by_rows(count, kQueryBlock, [&](std::size_t begin, std::size_t, std::size_t) {
+                  query_block_backward<Lanes>(net, head, gradient, begin, count);
+              }));
+        share(net,
+              by_rows(count, kQueryBlock, [&](std::size_t begin, std::size_t, std::size_t core) {
+                  key_block_backward<Lanes>(net, head, gradient, begin, count, core);
+              }));
     }
 }
 

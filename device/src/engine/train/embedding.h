@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/train/network.h"
+#include "engine/train/share.h"
 #include "engine/train/transpose.h"
 #include "engine/train/update.h"
 
@@ -23,15 +24,15 @@ UGPT_LANE void embedding_forward(const Network& net, Token token, std::size_t t,
 }
 
 // The gradient of rows [row, row + rows) of wte: the sum of net.residual_grad over the positions of
-// each token. net.weight_grad [rows x C]
+// each token. gradient [rows x C]
 UGPT_LANE void wte_gradient(const Network& net, const Document& document, std::size_t row,
-                            std::size_t rows) {
+                            std::size_t rows, float* gradient) {
     const std::size_t width = net.shape.n_embd;
-    std::memset(net.weight_grad, 0, rows * width * sizeof(float));
+    std::memset(gradient, 0, rows * width * sizeof(float));
     for (std::size_t t = 0; t < document.positions; ++t) {
         const std::size_t token = document.input(t);
         if (token >= row && token < row + rows) {
-            float* sum = net.weight_grad + (token - row) * width;
+            float* sum = gradient + (token - row) * width;
             std::size_t i = t;
             for (std::size_t left = width; left > 0; --left) {
                 *sum = *sum + net.residual_grad[i];
@@ -43,35 +44,48 @@ UGPT_LANE void wte_gradient(const Network& net, const Document& document, std::s
 }
 
 // The gradient of rows [row, row + rows) of wpe: that of position t is row t, zero for positions
-// that the document does not have. net.weight_grad [rows x C]
+// that the document does not have. gradient [rows x C]
 template <class Lanes>
-void wpe_gradient(const Network& net, const Document& document, std::size_t row, std::size_t rows) {
+void wpe_gradient(const Network& net, const Document& document, std::size_t row, std::size_t rows,
+                  float* gradient) {
     const std::size_t width = net.shape.n_embd;
     const std::size_t end = row + rows < document.positions ? row + rows : document.positions;
     const std::size_t used = end > row ? end - row : 0;
     if (used > 0) {
-        transpose<Lanes>(net.residual_grad + row, net.stride, width, net.weight_grad, width, used);
+        transpose<Lanes>(net.residual_grad + row, net.stride, width, gradient, width, used);
     }
-    std::memset(net.weight_grad + used * width, 0, (rows - used) * width * sizeof(float));
+    std::memset(gradient + used * width, 0, (rows - used) * width * sizeof(float));
 }
 
-// Applies the gradients of both embeddings. They come from net.residual_grad [C x S], the gradient
-// of their sum.
+// Applies the gradients of an embedding, wte or wpe. They come from net.residual_grad [C x S], the
+// gradient of the sum of both.
+template <class Lanes>
+void embedding_update(const Network& net, const Update& update, const Document& document,
+                      const Matrix& matrix, std::size_t first, std::size_t rows, std::size_t core) {
+    float* const gradient = net.weight_grad + core * net.weight_grad_size;
+    const std::size_t end = first + rows;
+    const std::size_t tile = matrix.division.lone_update;
+    for (std::size_t row = first; row < end; row += tile) {
+        const std::size_t tile_rows = std::min(tile, end - row);
+        enter(net, Phase::embedding, core);
+        if (&matrix == &net.wte) {
+            wte_gradient(net, document, row, tile_rows, gradient);
+        } else {
+            wpe_gradient<Lanes>(net, document, row, tile_rows, gradient);
+        }
+        enter(net, Phase::adam, core);
+        apply_gradient<Lanes>(net, update, matrix, row, tile_rows, gradient);
+    }
+}
+
 template <class Lanes>
 void embedding_backward(const Network& net, const Update& update, const Document& document) {
-    const std::size_t tile = rows_at_once(net.moments, net.shape.n_embd);
     for (const Matrix* matrix : {&net.wte, &net.wpe}) {
-        for (std::size_t row = 0; row < matrix->rows; row += tile) {
-            const std::size_t rows = matrix->rows - row < tile ? matrix->rows - row : tile;
-            enter(net, Phase::embedding);
-            if (matrix == &net.wte) {
-                wte_gradient(net, document, row, rows);
-            } else {
-                wpe_gradient<Lanes>(net, document, row, rows);
-            }
-            enter(net, Phase::adam);
-            apply_gradient<Lanes>(net, update, *matrix, row, rows, net.weight_grad);
-        }
+        share(net, by_rows(matrix->rows, updated_together(net, update, *matrix),
+                           [&](std::size_t first, std::size_t rows, std::size_t core) {
+                               embedding_update<Lanes>(net, update, document, *matrix, first, rows,
+                                                       core);
+                           }));
     }
 }
 

@@ -42,9 +42,12 @@ void mlp_backward(const Network& net, const Update& update, const Layer& layer, 
     linear_update<Lanes>(net, update, Phase::mlp, layer.fc2, residual_grad,
                          kInPlace ? nullptr : layer.hidden, count);
     linear_backward<Lanes>(net, layer.fc1, hidden_grad, input_grad, count);
-    linear_update<Lanes>(net, update, Phase::mlp, layer.fc1, hidden_grad, layer.mlp_input, count);
-    rmsnorm_backward<Lanes, true>(net, layer.mlp_input, layer.mlp_input_scale, input_grad,
-                                  residual_grad, count);
+    linear_update<Lanes>(
+        net, update, Phase::mlp, layer.fc1, hidden_grad, layer.mlp_input, count,
+        by_positions<Lanes>(net, 0, count, [&](std::size_t first, std::size_t positions) {
+            rmsnorm_backward<Lanes, true>(net, layer.mlp_input, layer.mlp_input_scale, input_grad,
+                                          residual_grad, first, positions);
+        }));
 }
 
 // Turns net.residual_grad [C x S] behind a layer into the one before it and applies the gradients
@@ -65,14 +68,17 @@ void layer_backward(const Network& net, const Update& update, const Layer& layer
                          count);
     attention_backward<Lanes>(net, layer, attn_out_grad, qkv_grad, count);
     linear_backward<Lanes>(net, layer.wqkv, qkv_grad, input_grad, count);
-    const float* gradient = qkv_grad;
-    for (const Matrix* matrix : {&layer.wq, &layer.wk, &layer.wv}) {
-        linear_update<Lanes>(net, update, Phase::attention, *matrix, gradient, layer.attn_input,
+    for (const Matrix* matrix : {&layer.wq, &layer.wk}) {
+        linear_update<Lanes>(net, update, Phase::attention, *matrix, qkv_grad, layer.attn_input,
                              count);
-        gradient += rows;
+        qkv_grad += rows;
     }
-    rmsnorm_backward<Lanes, true>(net, layer.attn_input, layer.attn_input_scale, input_grad,
-                                  residual_grad, count);
+    linear_update<Lanes>(
+        net, update, Phase::attention, layer.wv, qkv_grad, layer.attn_input, count,
+        by_positions<Lanes>(net, 0, count, [&](std::size_t first, std::size_t positions) {
+            rmsnorm_backward<Lanes, true>(net, layer.attn_input, layer.attn_input_scale, input_grad,
+                                          residual_grad, first, positions);
+        }));
 }
 
 }  // namespace

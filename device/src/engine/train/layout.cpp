@@ -1,6 +1,8 @@
 #include "engine/train/layout.h"
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
 
 #include "engine/numeric/math.h"
 #include "engine/train/model_state.h"
@@ -9,6 +11,40 @@
 namespace ugpt::engine {
 
 namespace {
+
+// Rows of a product with `depth` terms an element that make a piece: each core gets two pieces, so
+// that one that comes late or is held up leaves the other more to do. A piece is worth its
+// hand-over if it takes ten times as long (docs/performance.md); documents fill half of the context
+// on average.
+std::uint16_t rows_of_piece(const Sizes& sizes, std::uint64_t rows, std::uint64_t depth) {
+    constexpr std::uint64_t kLeastMultiplyAdds = 1000;
+    const std::uint64_t cores = sizes.cores;
+    const std::uint64_t worth = rows * depth * sizes.T / 2 / kLeastMultiplyAdds;
+    std::uint64_t pieces = std::clamp<std::uint64_t>(worth, 1, 2 * cores);
+    if (pieces > cores) {
+        pieces = pieces / cores * cores;  // as many for each core
+    }
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint16_t>::max();
+    return static_cast<std::uint16_t>(std::min((rows + pieces - 1) / pieces, kMost));
+}
+
+// Rows of a matrix whose gradient is computed and applied in a piece. Two cores never write to the
+// same word.
+std::size_t rows_of_update(const Sizes& sizes, std::size_t rows, std::size_t cols) {
+    constexpr std::size_t kLeastWeights = 128;
+    const std::size_t together = values_in_words(sizes.moments);
+    const std::size_t unit = together / std::gcd(together, cols);
+    const auto pieces = 2 * static_cast<std::size_t>(sizes.cores);
+    const std::size_t least = (kLeastWeights + cols - 1) / cols;
+    return std::min(round_up(std::max(least, (rows + pieces - 1) / pieces), unit), rows);
+}
+
+Division division_of(const Sizes& sizes, std::size_t rows, std::size_t cols) {
+    return {.forward = rows_of_piece(sizes, rows, cols),
+            .backward = rows_of_piece(sizes, cols, rows),
+            .update = static_cast<std::uint16_t>(rows_of_update(sizes, rows, cols)),
+            .lone_update = static_cast<std::uint16_t>(rows_at_once(sizes.moments, cols))};
+}
 
 // Takes parts from the arena and counts what they cost.
 class Builder {
@@ -62,13 +98,17 @@ class Builder {
 
     void skip_to_cache_line() { plan.activations_bytes += arena_.skip_to_cache_line(); }
 
+    [[nodiscard]] const Sizes& sizes() const { return sizes_; }
+
     Plan plan;
 
   private:
     Matrix matrix(std::uint64_t rows, std::uint64_t cols, float* weights) {
-        Matrix matrix{.weights = weights,
-                      .rows = static_cast<std::size_t>(rows),
-                      .cols = static_cast<std::size_t>(cols)};
+        Matrix matrix;
+        matrix.weights = weights;
+        matrix.rows = static_cast<std::size_t>(rows);
+        matrix.cols = static_cast<std::size_t>(cols);
+        matrix.division = division_of(sizes_, matrix.rows, matrix.cols);
         matrix.first_moment = moments(rows * cols);
         matrix.second_moment = moments(rows * cols);
         if (accumulates_gradients(recipe_)) {
@@ -118,6 +158,7 @@ void build_layers(Builder& build, Network& net) {
         layer.wqkv.weights = layer.wq.weights;
         layer.wqkv.rows = 3 * layer.wq.rows;
         layer.wqkv.cols = layer.wq.cols;
+        layer.wqkv.division = division_of(build.sizes(), layer.wqkv.rows, layer.wqkv.cols);
         if (net.activation_checkpointing) {
             build.place(kLayerInput, layer);
         } else {
@@ -142,8 +183,9 @@ Shape bounded(Shape shape) {
     return shape;
 }
 
-Network network_of(const Shape& shape, const Recipe& recipe) {
+Network network_of(const Shape& shape, const Recipe& recipe, std::uint32_t cores) {
     Network net;
+    net.cores = cores;
     net.shape = shape;
     net.stride = round_up(shape.block_size, kPositionMultiple);
     net.inverse_width = reciprocal<ScalarLanes>(static_cast<float>(shape.n_embd));
@@ -155,11 +197,12 @@ Network network_of(const Shape& shape, const Recipe& recipe) {
 
 }  // namespace
 
-Layout lay_out(const Shape& asked, const Recipe& recipe, Arena& arena) {
+Layout lay_out(const Shape& asked, const Recipe& recipe, Arena& arena, std::uint32_t cores) {
     const std::uint64_t missing_before = arena.missing_bytes();
     const Shape shape = bounded(asked);
-    Network net = network_of(shape, recipe);
+    Network net = network_of(shape, recipe, cores);
     const Sizes sizes = sizes_of(net);
+    net.weight_grad_size = static_cast<std::size_t>(sizes.weight_grad());
     Builder build(recipe, sizes, arena);
     Plan& plan = build.plan;
     ModelState* state = build.take<ModelState>(1, plan.activations_bytes);

@@ -11,7 +11,8 @@ struct Layout {
     Plan plan;
 };
 
-// Takes every part from `arena`, filled with zeros. With a measuring arena, only `plan` is of use.
-Layout lay_out(const Shape& shape, const Recipe& recipe, Arena& arena);
+// Takes every part from `arena`, filled with zeros, with room for so many cores to work in. With a
+// measuring arena, only `plan` is of use.
+Layout lay_out(const Shape& shape, const Recipe& recipe, Arena& arena, std::uint32_t cores);
 
 }  // namespace ugpt::engine

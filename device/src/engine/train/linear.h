@@ -3,6 +3,7 @@
 
 #include "engine/train/matmul.h"
 #include "engine/train/network.h"
+#include "engine/train/share.h"
 #include "engine/train/transpose.h"
 #include "engine/train/update.h"
 
@@ -23,27 +24,54 @@ UGPT_LANE Product weights_by(const Network& net, const Matrix& matrix, const flo
             .depth = matrix.cols};
 }
 
+// The rows of a product on all cores, `together` of them a piece.
+template <class Lanes, Order kA, Into kInto>
+void share_product(const Network& net, const Product& p, std::size_t together) {
+    if (!net.team->divides() || together >= p.rows) {
+        multiply<Lanes, kA, kInto>(p);
+        return;
+    }
+    share(net, by_rows(p.rows, together, [&p](std::size_t first, std::size_t rows, std::size_t) {
+              multiply<Lanes, kA, kInto>(rows_of<kA>(p, first, rows));
+          }));
+}
+
 // y = W x, or as `kInto` says, at `count` positions from `first` on. x [cols x S], y [rows x S]
 template <class Lanes, Into kInto = Into::fresh>
 void linear_forward(const Network& net, const Matrix& matrix, const float* x, float* y,
                     std::size_t first, std::size_t count) {
-    multiply<Lanes, Order::row_major, kInto>(weights_by(net, matrix, x, y, first, count));
+    share_product<Lanes, Order::row_major, kInto>(net, weights_by(net, matrix, x, y, first, count),
+                                                  matrix.division.forward);
+}
+
+// y = y + W x at `count` positions from `first` on, with many elements of x +0. x [cols x S],
+// y [rows x S]
+template <class Lanes>
+void linear_forward_sparse(const Network& net, const Matrix& matrix, const float* x, float* y,
+                           std::size_t first, std::size_t count) {
+    if (net.team->divides()) {
+        linear_forward<Lanes, Into::sum>(net, matrix, x, y, first, count);
+    } else {
+        add_sparse<Lanes>(weights_by(net, matrix, x, y, first, count));
+    }
 }
 
 // dx = W^T dy, or as `kInto` says. dy [rows x S], dx and mask [cols x S]
 template <class Lanes, Into kInto = Into::fresh>
 void linear_backward(const Network& net, const Matrix& matrix, const float* dy, float* dx,
                      std::size_t count, const float* mask = nullptr) {
-    multiply<Lanes, Order::transposed, kInto>({.a = matrix.weights,
-                                               .a_stride = matrix.cols,
-                                               .b = dy,
-                                               .b_stride = net.stride,
-                                               .c = dx,
-                                               .c_stride = net.stride,
-                                               .rows = matrix.cols,
-                                               .columns = count,
-                                               .depth = matrix.rows,
-                                               .mask = mask});
+    share_product<Lanes, Order::transposed, kInto>(net,
+                                                   {.a = matrix.weights,
+                                                    .a_stride = matrix.cols,
+                                                    .b = dy,
+                                                    .b_stride = net.stride,
+                                                    .c = dx,
+                                                    .c_stride = net.stride,
+                                                    .rows = matrix.cols,
+                                                    .columns = count,
+                                                    .depth = matrix.rows,
+                                                    .mask = mask},
+                                                   matrix.division.backward);
 }
 
 // net.transpose_buffer = x^T. x [rows x S], the buffer [S x rows]
@@ -53,36 +81,58 @@ void transpose_into_buffer(const Network& net, const float* x, std::size_t rows,
     transpose<Lanes>(x, net.stride, rows, net.transpose_buffer, rows, count);
 }
 
-// dW = dy x^T, applied a few rows at a time. dy [rows x S], x [cols x S]. With vectors, x may be
-// nullptr: its transpose is in net.transpose_buffer already. `phase` is the one of the product.
+// With vectors, an update needs its input transposed.
 template <class Lanes>
-void linear_update(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
-                   const float* dy, const float* x, std::size_t count) {
-    constexpr bool kTransposes = Lanes::Single::kWidth > 1;
-    if (kTransposes && x != nullptr) {
-        transpose_into_buffer<Lanes>(net, x, matrix.cols, count);
-    }
-    const std::size_t tile = rows_at_once(net.moments, matrix.cols);
-    for (std::size_t row = 0; row < matrix.rows; row += tile) {
-        const std::size_t rows = matrix.rows - row < tile ? matrix.rows - row : tile;
+constexpr bool kTransposesInput = Lanes::Single::kWidth > 1;
+
+// dW = dy x^T for rows [first, first + rows) of W, applied a few at a time. dy [rows x S], x [cols
+// x S], or with vectors its transpose. `phase` is the one of the product.
+template <class Lanes>
+void update_rows(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
+                 const float* dy, const float* x, std::size_t count, std::size_t first,
+                 std::size_t rows, std::size_t core) {
+    float* const gradient = net.weight_grad + core * net.weight_grad_size;
+    const std::size_t end = first + rows;
+    const std::size_t tile = matrix.division.lone_update;
+    for (std::size_t row = first; row < end; row += tile) {
+        const std::size_t tile_rows = std::min(tile, end - row);
         const Product product{.a = dy + row * net.stride,
                               .a_stride = net.stride,
-                              .b = kTransposes ? net.transpose_buffer : x,
-                              .b_stride = kTransposes ? matrix.cols : net.stride,
-                              .c = net.weight_grad,
+                              .b = x,
+                              .b_stride = kTransposesInput<Lanes> ? matrix.cols : net.stride,
+                              .c = gradient,
                               .c_stride = matrix.cols,
-                              .rows = rows,
+                              .rows = tile_rows,
                               .columns = matrix.cols,
                               .depth = count};
-        if constexpr (kTransposes) {
+        if constexpr (kTransposesInput<Lanes>) {
             multiply<Lanes, Order::row_major>(product);
         } else {
             multiply<Lanes, Order::row_major, Into::fresh, Order::transposed>(product);
         }
-        enter(net, Phase::adam);
-        apply_gradient<Lanes>(net, update, matrix, row, rows, net.weight_grad);
-        enter(net, phase);
+        enter(net, Phase::adam, core);
+        apply_gradient<Lanes>(net, update, matrix, row, tile_rows, gradient);
+        enter(net, phase, core);
     }
+}
+
+// dW = dy x^T, applied a few rows at a time, and beside it `others`, which need nothing of it.
+// dy [rows x S], x [cols x S]. With vectors, x may be nullptr: its transpose is in
+// net.transpose_buffer already.
+template <class Lanes, class... Jobs>
+void linear_update(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
+                   const float* dy, const float* x, std::size_t count, const Jobs&... others) {
+    if (kTransposesInput<Lanes> && x != nullptr) {
+        transpose_into_buffer<Lanes>(net, x, matrix.cols, count);
+    }
+    const float* const input = kTransposesInput<Lanes> ? net.transpose_buffer : x;
+    share(net,
+          by_rows(matrix.rows, updated_together(net, update, matrix),
+                  [&](std::size_t first, std::size_t rows, std::size_t core) {
+                      update_rows<Lanes>(net, update, phase, matrix, dy, input, count, first, rows,
+                                         core);
+                  }),
+          others...);
 }
 
 }  // namespace

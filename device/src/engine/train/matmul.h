@@ -39,6 +39,17 @@ struct Product {
     const float* mask = nullptr;  // laid out like C; it may be C
 };
 
+// Rows [first, first + rows) of the result.
+template <Order kA>
+UGPT_LANE Product rows_of(const Product& p, std::size_t first, std::size_t rows) {
+    Product part = p;
+    part.a += first * (kA == Order::transposed ? 1 : p.a_stride);
+    part.c += first * p.c_stride;
+    part.mask = p.mask == nullptr ? nullptr : p.mask + first * p.c_stride;
+    part.rows = rows;
+    return part;
+}
+
 // Strides that the compiler knows, so that one pointer is enough for all rows of a tile. 0 stands
 // for an unknown stride.
 template <std::size_t kA, std::size_t kB, std::size_t kC>

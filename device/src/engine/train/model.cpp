@@ -48,6 +48,18 @@ void flush_tiny(const ModelState& model) {
     });
 }
 
+// Helpers take part as long as this lives.
+class Together {
+  public:
+    explicit Together(const ModelState& model) : team_(*model.network.team) { team_.begin(); }
+    ~Together() { team_.end(); }
+    Together(const Together&) = delete;
+    Together& operator=(const Together&) = delete;
+
+  private:
+    Team& team_;
+};
+
 Document document_of(const Shape& shape, std::span<const Token> text) {
     const std::size_t positions = std::min<std::size_t>(shape.block_size, text.size() + 1);
     return {text, shape.bos(), positions};
@@ -88,6 +100,19 @@ float gradient_factor(float clip_norm, float average, float squares) {
     return std::min(average, clip_norm * inverse_root<ScalarLanes>(squares));
 }
 
+// Adds up the gradients and the loss of a document.
+void add_gradients(ModelState& model, std::span<const Token> text) {
+    const Document added = document_of(model.network.shape, text);
+    const bool first = model.documents == 0;
+    const float loss = model.kernels->forward(model.network, added);
+    model.loss_sum = first ? loss : model.loss_sum + loss;
+    if (is_finite(model.loss_sum)) {
+        model.kernels->backward(model.network, {.adam = nullptr, .first = first}, added);
+    }
+    ++model.documents;
+    enter(model.network, Phase::outside);
+}
+
 // The step with the gradients and losses that were accumulated.
 float step_with_accumulated_gradients(ModelState& model, const StepOptions& options) {
     const float average = reciprocal<ScalarLanes>(static_cast<float>(model.documents));
@@ -123,13 +148,18 @@ const ModelState& Model::state() const {
     return empty() ? kNoModel : *state_;
 }
 
-Plan Model::plan(const Shape& shape, const Recipe& recipe, Arena arena) {
-    return lay_out(shape, recipe, arena).plan;
+Plan Model::plan(const Shape& shape, const Recipe& recipe, Arena arena, std::uint32_t cores) {
+    return lay_out(shape, recipe, arena, cores).plan;
 }
 
-bool Model::create(const Shape& shape, const Recipe& recipe, Arena& arena) {
-    state_ = shape.valid() ? lay_out(shape, recipe, arena).state : nullptr;
-    return !empty();
+bool Model::create(const Shape& shape, const Recipe& recipe, Arena& arena, Team* team) {
+    Team& used = team == nullptr ? lone_core : *team;
+    state_ = shape.valid() ? lay_out(shape, recipe, arena, used.cores()).state : nullptr;
+    if (empty()) {
+        return false;
+    }
+    state_->network.team = &used;
+    return true;
 }
 
 const Shape& Model::shape() const {
@@ -167,6 +197,7 @@ void Model::set_step(std::uint32_t step) {
 }
 
 float Model::evaluate(std::span<const Token> text, std::span<float> losses) {
+    const Together together(*state_);
     const Network& net = state_->network;
     const Document document = document_of(net.shape, text);
     const float loss = state_->kernels->forward(net, document);
@@ -178,23 +209,16 @@ float Model::evaluate(std::span<const Token> text, std::span<float> losses) {
 }
 
 void Model::accumulate(std::span<const Token> text) {
-    ModelState& model = *state_;
-    const Document added = document_of(model.network.shape, text);
-    const bool first = model.documents == 0;
-    const float loss = model.kernels->forward(model.network, added);
-    model.loss_sum = first ? loss : model.loss_sum + loss;
-    if (is_finite(model.loss_sum)) {
-        model.kernels->backward(model.network, {.adam = nullptr, .first = first}, added);
-    }
-    ++model.documents;
-    enter(model.network, Phase::outside);
+    const Together together(*state_);
+    add_gradients(*state_, text);
 }
 
 float Model::train_step(std::span<const Token> text, const StepOptions& options) {
     ModelState& model = *state_;
+    const Together together(model);
     model.gradient_norm.reset();
     if (accumulates_gradients(model.recipe)) {
-        accumulate(text);
+        add_gradients(model, text);
         return step_with_accumulated_gradients(model, options);
     }
     const Document trained = document_of(model.network.shape, text);

@@ -42,6 +42,11 @@ constexpr std::size_t values_together(MomentFormat format) {
     return 1;
 }
 
+// Values that share no word with any other: in q8 the exponents of four blocks lie in one.
+constexpr std::size_t values_in_words(MomentFormat format) {
+    return format == MomentFormat::q8 ? 4 * kMomentBlock : values_together(format);
+}
+
 // Floats, or words, for `count` moments of one kind.
 constexpr std::uint64_t moment_words(MomentFormat format, std::uint64_t count) {
     switch (format) {

@@ -12,6 +12,7 @@
 
 #include "engine/config.h"
 #include "engine/phase.h"
+#include "engine/team.h"
 #include "engine/train/adam_step.h"
 #include "engine/train/moments.h"
 
@@ -23,10 +24,22 @@ namespace ugpt::engine {
 inline constexpr std::size_t kPositionMultiple = 8;
 // Floats behind the last row of a buffer whose rows are no multiple of a vector.
 inline constexpr std::size_t kVectorSlack = 16;
+// Attention takes so many queries at a time. Part of the definition of its sums, so it is the same
+// for every instruction set.
+inline constexpr std::size_t kQueryBlock = 16;
 
 constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
     return (count + multiple - 1) / multiple * multiple;
 }
+
+// How many rows make a piece of the work with a matrix W: all of them if there is too little for
+// two cores. Planned for the shape when a model is created (train/layout.cpp).
+struct Division {
+    std::uint16_t forward = 0;      // rows of W x
+    std::uint16_t backward = 0;     // rows of W^T dy
+    std::uint16_t update = 0;       // rows of W
+    std::uint16_t lone_update = 0;  // the same for a core that has no help
+};
 
 // A weight matrix [rows x cols] with Adam's moments, in the format of Network::moments.
 struct Matrix {
@@ -36,6 +49,7 @@ struct Matrix {
     float* gradient = nullptr;  // [rows x cols]; nullptr if gradients are not accumulated
     std::size_t rows = 0;
     std::size_t cols = 0;
+    Division division;
 
     [[nodiscard]] std::size_t size() const { return rows * cols; }
 };
@@ -73,6 +87,8 @@ struct Network {
     Matrix lm_head;  // [V x C]
     std::span<Layer> layers;
     PhaseObserver* observer = nullptr;
+    Team* team = &lone_core;
+    std::uint32_t cores = 1;  // for so many there is memory of their own
 
     float* embedded = nullptr;        // rmsnorm of the embeddings [C x S]
     float* embedded_scale = nullptr;  // its factor at each position [S]
@@ -84,16 +100,17 @@ struct Network {
 
     float* residual_grad = nullptr;     // [C x S]
     float* input_grad = nullptr;        // of the output of a rmsnorm [C x S]
-    float* score_grad = nullptr;        // of one head [T x S]
+    float* score_grad = nullptr;        // of a head [T x S], or of one for each core
     float* transpose_buffer = nullptr;  // a matrix transposed, or the gradient of one [S x 4C]
-    float* weight_grad = nullptr;       // a few rows of a matrix, before they are applied
+    float* weight_grad = nullptr;  // a few rows of a matrix for each core, before it applies them
+    std::size_t weight_grad_size = 0;  // of one core
 };
 
-// How many rows of a matrix with `cols` columns are updated at a time: about a thousand weights, at
-// least as many rows as a tile of a product has, and whole blocks of packed moments.
+// How many rows of a matrix with `cols` columns a core updates at a time: about 512 weights, at
+// least as many rows as a tile of a product has.
 constexpr std::size_t rows_at_once(MomentFormat moments, std::size_t cols) {
-    constexpr std::size_t kWeights = 1024;
-    constexpr std::size_t kLeastRows = 8;
+    constexpr std::size_t kWeights = 512;
+    constexpr std::size_t kLeastRows = 4;
     const std::size_t together = values_together(moments);
     const std::size_t unit = together / std::gcd(together, cols);
     const std::size_t rows = std::max(kWeights / cols, kLeastRows);
@@ -128,6 +145,14 @@ struct Document {
 [[maybe_unused, gnu::always_inline]] static inline void enter(const Network& net, Phase phase) {
     if (net.observer != nullptr) {
         net.observer->enter(phase);
+    }
+}
+
+// In a piece of work: what helpers do at the same time is not told.
+[[maybe_unused, gnu::always_inline]] static inline void enter(const Network& net, Phase phase,
+                                                              std::size_t core) {
+    if (core == 0) {
+        enter(net, phase);
     }
 }
 

@@ -32,12 +32,12 @@ void rmsnorm_forward(const Network& net, const float* x, float* y, float* scale,
     }
 }
 
-// dx = scale (dy - y mean(y dy)), or dx plus that. y is the output of the forward pass.
-// y, dy, dx [C x S], scale [S]. dx may be dy.
+// dx = scale (dy - y mean(y dy)), or dx plus that, at `count` positions from `first` on. y is the
+// output of the forward pass. y, dy, dx [C x S], scale [S]. dx may be dy.
 template <class Lanes, bool kAccumulate>
 void rmsnorm_backward(const Network& net, const float* y, const float* scale, const float* dy,
-                      float* dx, std::size_t count) {
-    for (std::size_t t = 0; t < count; t += Lanes::kWidth) {
+                      float* dx, std::size_t first, std::size_t count) {
+    for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
         auto dot = Lanes::mul(Lanes::load(y + t), Lanes::load(dy + t));
         std::size_t i = t;
         for (std::size_t left = net.shape.n_embd - 1; left > 0; --left) {

@@ -28,11 +28,16 @@ struct Sizes {
     std::uint64_t T;  // block_size
     std::uint64_t V;  // vocab_size
     std::uint64_t S;  // stride of a feature's positions
+    std::uint64_t cores;
     MomentFormat moments;
 
     // Floats for the rows of a weight gradient [cols] that are updated together.
     [[nodiscard]] constexpr std::uint64_t gradient_rows(std::uint64_t cols) const {
         return cols * rows_at_once(moments, static_cast<std::size_t>(cols));
+    }
+    // The same of any matrix, for each core.
+    [[nodiscard]] constexpr std::uint64_t weight_grad() const {
+        return std::max(gradient_rows(C), gradient_rows(4 * C)) + kVectorSlack;
     }
 };
 
@@ -127,19 +132,19 @@ constexpr std::array<BufferPart<Network>, 12> kModelBuffers{{
     {"exp_sum", &Network::exp_sum, sizes::S},
     {"target_logits", &Network::target_logits, sizes::S},
     {"transpose_buffer", &Network::transpose_buffer,
-     [](const Sizes& n) { return n.S * std::max(4 * n.C, n.T) + kVectorSlack; },
-     Lifetime::backward},
-    {"weight_grad", &Network::weight_grad,
      [](const Sizes& n) {
-         return std::max(n.gradient_rows(n.C), n.gradient_rows(4 * n.C)) + kVectorSlack;
+         return n.S * std::max({4 * n.C, n.T, kQueryBlock * n.cores}) + kVectorSlack;
      },
+     Lifetime::backward},
+    {"weight_grad", &Network::weight_grad, [](const Sizes& n) { return n.cores * n.weight_grad(); },
      Lifetime::backward},
     {"residual_grad", &Network::residual_grad, sizes::CS, Lifetime::backward},
     // The residual stream is not needed after the backward pass of lm_head.
     {"input_grad", &Network::input_grad, sizes::CS, Lifetime::backward, &Network::residual},
     // No rows of a weight gradient are held during the backward pass of attention.
-    {"score_grad", &Network::score_grad, [](const Sizes& n) { return n.T * n.S; },
-     Lifetime::backward, &Network::weight_grad},
+    {"score_grad", &Network::score_grad,
+     [](const Sizes& n) { return std::max(n.T, kQueryBlock * n.cores) * n.S; }, Lifetime::backward,
+     &Network::weight_grad},
 }};
 
 [[maybe_unused]] Sizes sizes_of(const Network& net) {
@@ -148,6 +153,7 @@ constexpr std::array<BufferPart<Network>, 12> kModelBuffers{{
             .T = net.shape.block_size,
             .V = net.shape.vocab_size,
             .S = net.stride,
+            .cores = net.cores,
             .moments = net.moments};
 }
 

@@ -34,7 +34,7 @@ void layers_forward(const Network& net, std::size_t first, std::size_t count) {
             copy_features<Lanes>(net, net.residual, layer.input, first, count);
         }
         layer_forward<Lanes>(net, layer, first, count);
-        add_sparse<Lanes>(weights_by(net, layer.fc2, layer.hidden, net.residual, first, count));
+        linear_forward_sparse<Lanes>(net, layer.fc2, layer.hidden, net.residual, first, count);
     }
     enter(net, Phase::loss);
     linear_forward<Lanes>(net, net.lm_head, net.residual, net.logits, first, count);
@@ -85,7 +85,7 @@ void backward(const Network& net, const Update& update, const Document& document
     }
     enter(net, Phase::embedding);
     rmsnorm_backward<Lanes, false>(net, net.embedded, net.embedded_scale, net.residual_grad,
-                                   net.residual_grad, count);
+                                   net.residual_grad, 0, count);
     embedding_backward<Lanes>(net, update, document);
 }
 

@@ -5,6 +5,7 @@
 #include "engine/train/moments.h"
 #include "engine/train/network.h"
 #include "engine/train/parts.h"
+#include "engine/train/share.h"
 
 namespace ugpt::engine {
 namespace {
@@ -77,8 +78,22 @@ void apply_gradient(const Network& net, const Update& update, const Matrix& matr
     }
 }
 
-// Adds the squares of all accumulated gradients, the matrices in canonical order.
+// Adds the squares of all accumulated gradients, the matrices in canonical order. A core computes
+// whole chains.
 [[maybe_unused]] void accumulated_squares(const Network& net, SquareSums& sums) {
+    constexpr std::size_t kTogether = 4;
+    const auto add_chains = [&](std::size_t first, std::size_t, std::size_t) {
+        for_each_matrix(net, [&](const Matrix& matrix) {
+            for (std::size_t i = first; i < matrix.size(); i += SquareSums::kChains) {
+                const std::size_t chains = std::min(kTogether, matrix.size() - i);
+                add_squares(sums, i, chains, matrix.gradient + i);
+            }
+        });
+    };
+    if (net.team->divides()) {
+        share(net, by_rows(SquareSums::kChains, kTogether, add_chains));
+        return;
+    }
     for_each_matrix(net, [&sums](const Matrix& matrix) {
         add_squares(sums, 0, matrix.size(), matrix.gradient);
     });
@@ -88,10 +103,17 @@ void apply_gradient(const Network& net, const Update& update, const Matrix& matr
 template <class Lanes>
 void apply_accumulated_gradients(const Network& net, const AdamStep& step, float factor) {
     for_each_matrix(net, [&](const Matrix& matrix) {
-        for (std::size_t i = 0; i < matrix.size(); ++i) {
-            matrix.gradient[i] = matrix.gradient[i] * factor;
-        }
-        step_weights<Lanes>(net, step, matrix, 0, matrix.size(), matrix.gradient);
+        const std::size_t together = net.team->divides() ? matrix.division.update : matrix.rows;
+        share(net,
+              by_rows(matrix.rows, together, [&](std::size_t first, std::size_t rows, std::size_t) {
+                  const std::size_t begin = first * matrix.cols;
+                  const std::size_t count = rows * matrix.cols;
+                  float* const gradient = matrix.gradient + begin;
+                  for (std::size_t i = 0; i < count; ++i) {
+                      gradient[i] = gradient[i] * factor;
+                  }
+                  step_weights<Lanes>(net, step, matrix, begin, count, gradient);
+              }));
     });
 }
 

@@ -4,31 +4,42 @@
 #include "esp_system.h"
 
 namespace ugpt::port::esp32 {
+namespace {
+
+constexpr TickType_t kMostTicksWithoutRest = pdMS_TO_TICKS(1000);
+
+}  // namespace
 
 TaskHelper::TaskHelper(BaseType_t core, UBaseType_t priority, std::span<StackType_t> stack)
-    : begin_(xSemaphoreCreateBinaryStatic(&begin_storage_)),
-      end_(xSemaphoreCreateBinaryStatic(&end_storage_)),
-      core_(core) {
+    : begin_(xSemaphoreCreateBinaryStatic(&begin_storage_)), core_(core) {
     const auto size_bytes = static_cast<std::uint32_t>(stack.size_bytes());
     if (xTaskCreateStaticPinnedToCore(run, "helper", size_bytes, this, priority, stack.data(),
                                       &task_, core) == nullptr)
         esp_system_abort("ugpt: the helper's task cannot be made");
 }
 
-void TaskHelper::start(void (*work)(void*), void* context) {
+// The task reads both behind a semaphore that is given later.
+void TaskHelper::employ(void (*work)(void*, std::uint32_t), void* context) {
     work_ = work;
     context_ = context;
+}
+
+void TaskHelper::wake(std::uint32_t /*count*/) {
     xSemaphoreGive(begin_);
 }
 
-void TaskHelper::wait() {
-    xSemaphoreTake(end_, portMAX_DELAY);
-}
-
-// Each core waits on its own, so there is nobody to leave it to. The other one reaches memory more
-// easily while this one does not.
+// The other core reaches memory more easily while this one does not. A helper that has nothing to
+// do also lets the idle task run now and then, which the watchdog waits for; the trainer does
+// everything meanwhile.
 void TaskHelper::relax() {
     for (int i = 0; i < 8; ++i) asm volatile("nop");
+    if (esp_cpu_get_core_id() == core_) rest();
+}
+
+void TaskHelper::rest() {
+    if (xTaskGetTickCount() - rested_ < kMostTicksWithoutRest) return;
+    vTaskDelay(1);
+    rested_ = xTaskGetTickCount();
 }
 
 void TaskHelper::run(void* self) {
@@ -36,10 +47,11 @@ void TaskHelper::run(void* self) {
     // On the core of the trainer it would only take turns with it, and nobody would notice.
     if (esp_cpu_get_core_id() != helper.core_)
         esp_system_abort("ugpt: the helper runs on another core than it was pinned to");
+    helper.rested_ = xTaskGetTickCount();
     for (;;) {
         xSemaphoreTake(helper.begin_, portMAX_DELAY);
-        helper.work_(helper.context_);
-        xSemaphoreGive(helper.end_);
+        helper.work_(helper.context_, 1);
+        helper.rest();  // between two steps there may be too little time for the idle task
     }
 }
 

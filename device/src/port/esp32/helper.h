@@ -14,7 +14,8 @@ namespace ugpt::port::esp32 {
 
 class TaskHelper : public Helper {
   public:
-    // What the products and attention need, and the registers of the FPU that a task switch saves.
+    // What the parts of a training step need, and the registers of the FPU that a task switch
+    // saves. docs/memory.md says how much of it is used.
     static constexpr std::size_t kStackBytes = 2048;
 
     // Starts the task on `core`. The stack must last as long as the helper, which lasts for ever.
@@ -22,21 +23,22 @@ class TaskHelper : public Helper {
     TaskHelper(const TaskHelper&) = delete;
     TaskHelper& operator=(const TaskHelper&) = delete;
 
-    void start(void (*work)(void*), void* context) override;
-    void wait() override;
+    [[nodiscard]] std::uint32_t count() const override { return 1; }
+    void employ(void (*work)(void*, std::uint32_t), void* context) override;
+    void wake(std::uint32_t count) override;
     void relax() override;
 
   private:
     [[noreturn]] static void run(void* self);
+    void rest();
 
     StaticSemaphore_t begin_storage_;
-    StaticSemaphore_t end_storage_;
     SemaphoreHandle_t begin_;  // given for each piece of work
-    SemaphoreHandle_t end_;    // given when it has returned
     const BaseType_t core_;
-    void (*work_)(void*) = nullptr;
+    void (*work_)(void*, std::uint32_t) = nullptr;
     void* context_ = nullptr;
     StaticTask_t task_;
+    TickType_t rested_ = 0;
 };
 
 }  // namespace ugpt::port::esp32

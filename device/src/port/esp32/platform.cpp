@@ -3,12 +3,15 @@
 #include <array>
 
 #include "bootloader_random.h"
+#include "esp_app_desc.h"
+#include "esp_chip_info.h"
 #include "esp_cpu.h"
 #include "esp_flash.h"
 #include "esp_mac.h"
 #include "esp_random.h"
 #include "esp_system.h"
 #include "esp_timer.h"
+#include "port/esp32/flash_reading.h"
 #include "sdkconfig.h"
 
 namespace ugpt::port::esp32 {
@@ -27,6 +30,12 @@ std::uint32_t flash_bytes() {
     return esp_flash_get_physical_size(nullptr, &size) == ESP_OK ? size : 0;
 }
 
+std::uint16_t revision() {
+    esp_chip_info_t info{};
+    esp_chip_info(&info);
+    return info.revision;
+}
+
 }  // namespace
 
 ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
@@ -34,9 +43,15 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     chip_.board = CONFIG_UGPT_BOARD;
     chip_.cores = SOC_CPU_CORES_NUM;
     chip_.clock_hz = CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ * 1'000'000u;
-#if CONFIG_IDF_TARGET_ESP32
+#if CONFIG_IDF_TARGET_ESP32 || CONFIG_IDF_TARGET_ESP32S3
     chip_.cost_hz = chip_.clock_hz;
 #endif
+    const FlashReading reading = flash_reading();
+    chip_.flash_mode = reading.mode;
+    chip_.flash_hz = reading.hz;
+    chip_.flash_bytes_per_s = reading.bytes_per_s();
+    chip_.revision = revision();
+    chip_.image_sha256 = esp_app_get_description()->app_elf_sha256;
     chip_.baud_max = CONFIG_UGPT_BAUD_MAX;
     chip_.tick_hz = chip_.clock_hz;
     chip_.device_id = mac_address();
@@ -66,6 +81,17 @@ std::optional<float> ChipPlatform::temperature_c() {
     return {};
 }
 #endif
+
+// The blocks of TensorMemory, in its order.
+MemoryKind ChipPlatform::memory_kind(std::size_t block) const {
+#if CONFIG_IDF_TARGET_ESP32
+    return {block == 0 ? "DRAM" : "D/IRAM"};
+#else
+    if (block == 0) return {"SRAM"};
+    constexpr std::uint32_t kPsramBytesPerS = 85'500'000;
+    return {"PSRAM", kPsramBytesPerS};
+#endif
+}
 
 Health ChipPlatform::health() {
     return {esp_get_free_heap_size(), esp_get_minimum_free_heap_size(), temperature_c()};

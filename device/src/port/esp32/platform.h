@@ -24,6 +24,7 @@ class ChipPlatform : public Platform {
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override {
         return memory_.blocks();
     }
+    [[nodiscard]] MemoryKind memory_kind(std::size_t block) const override;
     [[nodiscard]] std::span<std::byte> word_memory() override { return memory_.words(); }
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override;

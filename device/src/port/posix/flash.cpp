@@ -58,6 +58,14 @@ bool write_whole(int fd, std::span<const std::byte> bytes, std::int64_t at) {
     return true;
 }
 
+// Locally administered, as MAC addresses that nobody has assigned are: no chip has this one.
+constexpr std::uint64_t kDeviceIdMask = 0xFFFF'0300'0000'0000;
+constexpr std::uint64_t kDeviceIdBits = 0x0000'0200'0000'0000;
+
+bool is_device_id(std::uint64_t number) {
+    return (number & kDeviceIdMask) == kDeviceIdBits;
+}
+
 // Why a lock that failed did so.
 std::string lock_error(const std::string& path) {
     if (errno == EWOULDBLOCK)
@@ -81,6 +89,12 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
         error = lock_error(path);
         return nullptr;
     }
+    if (!flash->holds_flash()) {
+        error = "the file " + path +
+                " is neither empty nor the flash of a virtual device, and is left as it is; name "
+                "another file";
+        return nullptr;
+    }
     if (!flash->load_device_id()) {
         error = "cannot write the flash file " + path + ": " + std::strerror(errno);
         return nullptr;
@@ -92,15 +106,43 @@ FileFlash::FileFlash(int fd) : fd_(fd) {
     for (std::size_t i = 0; i < kRegionCount; ++i) sizes_bytes_[i] = kRegions[i].size_bytes;
 }
 
+// Whether the file is what a virtual device has written. One that is new, of version 0.1.0, or was
+// not finished when it was made, has no device number.
+bool FileFlash::holds_flash() const {
+    struct stat status{};
+    std::array<std::byte, sizeof(device_id_)> number;
+    if (fstat(fd_, &status) != 0 || !read_at(kIdentityPosition, number)) return false;
+    const auto size = static_cast<std::size_t>(status.st_size);
+    if (size > kWholeBytes) return false;
+    if (size >= kIdentityPosition + number.size())
+        return is_device_id(std::bit_cast<std::uint64_t>(number));
+    for (std::size_t i = 0; i < kFirstRegions; ++i)
+        if (!begins_like_a_region(start_of(i))) return false;
+    return true;
+}
+
+// A region is erased, or begins with the mark of a record, such as "uCP1".
+bool FileFlash::begins_like_a_region(std::int64_t position) const {
+    constexpr std::array<std::array<char, 2>, 4> kRanges{
+        {{'u', 'u'}, {'A', 'Z'}, {'A', 'Z'}, {'0', '9'}}};
+    std::array<std::byte, kRanges.size()> mark;
+    if (!read_at(position, mark)) return false;
+    if (std::ranges::all_of(mark, [](std::byte byte) { return byte == std::byte{0xFF}; }))
+        return true;
+    return std::ranges::equal(mark, kRanges, [](std::byte byte, const auto& range) {
+        const auto letter = std::to_integer<int>(byte);
+        return letter >= range[0] && letter <= range[1];
+    });
+}
+
 bool FileFlash::load_device_id() {
     std::array<std::byte, sizeof(device_id_)> bytes;
     if (!read_at(kIdentityPosition, bytes)) return false;
     device_id_ = std::bit_cast<std::uint64_t>(bytes);
-    if (device_id_ != UINT64_MAX) return true;
+    if (is_device_id(device_id_)) return true;
     std::random_device entropy;
-    // Locally administered, as MAC addresses that nobody has assigned are: no chip has this one.
-    device_id_ = (std::uint64_t{entropy()} << 16 ^ entropy()) & 0xFCFFFFFFFFFF;
-    device_id_ |= 0x020000000000;
+    device_id_ = (std::uint64_t{entropy()} << 16 ^ entropy()) & ~kDeviceIdMask;
+    device_id_ |= kDeviceIdBits;
     bytes = std::bit_cast<decltype(bytes)>(device_id_);
     return store(kIdentityPosition, bytes);
 }

@@ -21,8 +21,9 @@ class FileFlash : public Flash {
     FileFlash(const FileFlash&) = delete;
     FileFlash& operator=(const FileFlash&) = delete;
 
-    // Opens or creates the file; nullptr and a filled `error` if that fails or another device
-    // has it open. Without a path it is one in memory, which ends with the process.
+    // Opens or creates the file; nullptr and a filled `error` if that fails, another device has it
+    // open, or it holds something else, which is left as it is. Without a path it is one in memory,
+    // which ends with the process.
     static std::unique_ptr<FileFlash> open(const std::string& path, std::string& error);
 
     // The device's own number, drawn when the file is made: what a MAC address is to a chip.
@@ -47,6 +48,8 @@ class FileFlash : public Flash {
 
   private:
     explicit FileFlash(int fd);
+    [[nodiscard]] bool holds_flash() const;
+    [[nodiscard]] bool begins_like_a_region(std::int64_t position) const;
     bool load_device_id();
     bool read_at(std::int64_t position, std::span<std::byte> out) const;
     [[nodiscard]] bool inside(Region region, std::uint32_t offset, std::size_t size) const;

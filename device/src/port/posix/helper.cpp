@@ -2,29 +2,32 @@
 
 namespace ugpt::port::posix {
 
-ThreadHelper::ThreadHelper() : thread_([this] { run(); }) {}
+ThreadHelper::ThreadHelper(std::uint32_t count) : count_(count) {
+    for (std::uint32_t core = 1; core <= count; ++core)
+        threads_.emplace_back([this, core] { run(core); });
+}
 
 ThreadHelper::~ThreadHelper() {
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;
     }
-    changed_.notify_all();
-    thread_.join();
+    woken_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadHelper::start(void (*work)(void*), void* context) {
+void ThreadHelper::employ(void (*work)(void*, std::uint32_t), void* context) {
+    const std::lock_guard lock(mutex_);
+    work_ = work;
+    context_ = context;
+}
+
+void ThreadHelper::wake(std::uint32_t count) {
     {
         const std::lock_guard lock(mutex_);
-        work_ = work;
-        context_ = context;
+        calls_ += count;
     }
-    changed_.notify_all();
-}
-
-void ThreadHelper::wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return work_ == nullptr; });
+    woken_.notify_all();
 }
 
 // A process may have fewer cores than the board: whoever is waited for must get one.
@@ -32,18 +35,17 @@ void ThreadHelper::relax() {
     std::this_thread::yield();
 }
 
-void ThreadHelper::run() {
+void ThreadHelper::run(std::uint32_t core) {
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return ending_ || work_ != nullptr; });
-        if (work_ == nullptr) return;
+        woken_.wait(lock, [this] { return ending_ || calls_ > 0; });
+        if (calls_ == 0) return;
+        --calls_;
         const auto work = work_;
         void* const context = context_;
         lock.unlock();
-        work(context);
+        work(context, core);
         lock.lock();
-        work_ = nullptr;
-        changed_.notify_all();
     }
 }
 

@@ -54,12 +54,19 @@ HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id, bool pac
     chip_.cores = board.cores;
     chip_.device_id = device_id;
     chip_.flash_bytes = board.flash_bytes;
+    chip_.flash_mode = board.flash_mode;
+    chip_.flash_hz = board.flash_hz;
+    chip_.flash_bytes_per_s = board.flash_bytes_per_s;
+    chip_.estimated = board.estimated;
     chip_.cost_hz = board.clock_hz;
     if (paced) {
         chip_.clock_hz = board.clock_hz;
         chip_.baud_max = board.baud_max;
     }
-    for (const std::size_t size : board.memory_blocks) blocks_.push_back(take_memory(size));
+    for (const BoardMemory& memory : board.memory) {
+        blocks_.push_back(take_memory(memory.size_bytes));
+        kinds_.push_back(memory.kind);
+    }
     word_memory_ = take_memory(board.word_memory_bytes);
 }
 

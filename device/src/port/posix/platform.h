@@ -47,6 +47,7 @@ class HostPlatform : public Platform {
     // A process has no heap of its own size and no sensor.
     [[nodiscard]] Health health() override { return {}; }
     [[nodiscard]] std::span<const std::span<std::byte>> memory_blocks() override;
+    [[nodiscard]] MemoryKind memory_kind(std::size_t block) const override { return kinds_[block]; }
     [[nodiscard]] std::span<std::byte> word_memory() override { return word_memory_; }
     [[nodiscard]] std::uint64_t now_us() override;
     [[nodiscard]] std::uint32_t ticks() override;
@@ -73,6 +74,7 @@ class HostPlatform : public Platform {
     std::function<void()> restart_;
     std::vector<std::vector<std::byte>> memory_;
     std::vector<std::span<std::byte>> blocks_;
+    std::vector<MemoryKind> kinds_;
     std::span<std::byte> word_memory_;
 };
 

@@ -65,27 +65,29 @@ bool split_address(const std::string& address, std::string& host, std::string& p
     return false;
 }
 
-// Binds the first address that HOST:PORT resolves to; -1 if none can be bound.
-int listen_on(const std::string& host, const std::string& port) {
+// Binds the first address that HOST:PORT resolves to; -1, and why, if none can be bound.
+int listen_on(const std::string& host, const std::string& port, std::string& error) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
     addrinfo* found = nullptr;
     if (getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found) != 0) {
-        errno = EADDRNOTAVAIL;
+        error = "no host is known by that name";
         return -1;
     }
     int listener = -1;
     for (const addrinfo* a = found; a != nullptr && listener < 0; a = a->ai_next) {
         listener = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-        if (listener < 0) continue;
+        if (listener < 0) {
+            error = std::strerror(errno);
+            continue;
+        }
         const int on = 1;
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         if (bind(listener, a->ai_addr, a->ai_addrlen) != 0 || listen(listener, 1) != 0) {
-            const int error = errno;
+            error = std::strerror(errno);
             close(listener);
-            errno = error;
             listener = -1;
         }
     }
@@ -170,9 +172,9 @@ std::unique_ptr<StreamSerial> StreamSerial::tcp_listener(const std::string& addr
     std::string port;
     if (!split_address(address, host, port, error)) return nullptr;
     std::unique_ptr<StreamSerial> serial(new StreamSerial);
-    serial->listener_ = listen_on(host, port);
+    serial->listener_ = listen_on(host, port, error);
     if (serial->listener_ < 0) {
-        error = reason(("cannot listen on " + address).c_str());
+        error = "cannot listen on " + address + ": " + error;
         return nullptr;
     }
     set_nonblocking(serial->listener_);

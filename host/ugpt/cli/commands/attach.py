@@ -7,7 +7,6 @@ board keeps training.
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -43,8 +42,8 @@ EXAMPLES = [
 ]
 
 VIRTUAL_REMARK = (
-    "The virtual device ends with this command and goes on when it is used again; "
-    "for one that outlives it: ugpt sim"
+    "The virtual device saves the run, ends with this command, and goes on from there when it is "
+    "used again; for one that outlives it: ugpt sim"
 )
 
 FORGETFUL_REMARK = (
@@ -75,14 +74,15 @@ def command(
     try:
         ending = run(_attach(attachment, display))
     except typer.Exit:
-        if followed := attachment.run_followed:
-            again = _attach_again(target)
-            say(f"Left after step {followed.metrics.step:,}; the board goes on. Again: {again}")
+        if attachment.run_followed:
+            again = command_line("attach", *target.option)
+            say(f"Left after step {attachment.step:,}; the board goes on. Again: {again}")
             _remark_on_virtual(target)
         raise
-    if ending is Following.PAUSED and (followed := attachment.run_followed):
+    if ending is Following.STOPPED and (followed := attachment.run_followed):
         raise RunError(
-            f"The run was paused after step {followed.metrics.step:,}.",
+            f"The run was stopped after step {attachment.step:,}; its losses are in "
+            f"{followed.path}, and the board keeps the model.",
             "Go on with it: "
             + command_line("train", "--resume", followed.path, *target.option, "--detach"),
         )
@@ -93,8 +93,8 @@ def say_detached(started: Detached, target: Target) -> None:
     out = console()
     out.tell(f"started on {started.device}")
     out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
-    folder = "" if started.remembered else f" --run {shlex.quote(str(started.run))}"
-    out.tell(pasteable(f"watch it: {_attach_again(target)}{folder}"))
+    folder = () if started.remembered else ("--run", started.run)
+    out.tell(pasteable(f"watch it: {command_line('attach', *target.option, *folder)}"))
     say(
         "The cable can be pulled, and after a power cut the board goes on from its last "
         f"checkpoint. Attaching completes {started.run}."
@@ -129,10 +129,6 @@ def _open(
     require_single(run)
     dataset = load_dataset(run, data, "ugpt attach --data FILE")
     return Session(run, dataset, emit, may_move=may_move)
-
-
-def _attach_again(target: Target) -> str:
-    return command_line("attach", *target.option)
 
 
 def _remark_on_virtual(target: Target) -> None:

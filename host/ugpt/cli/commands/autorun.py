@@ -1,22 +1,19 @@
 """Enable or disable autorun: the board writes texts from power-up.
 
-With `--console` it writes the stories whose beginning somebody types, with the pretrained model.
-`ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. The setting is stored in
-the flash of the board.
+`ugpt monitor` shows them, and so does any serial monitor at 115,200 baud. With `--console` it
+writes the stories whose beginning somebody types there, with the pretrained model. The setting is
+stored in the flash of the board.
 """
 
 from __future__ import annotations
 
-import shlex
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from ...device.client import Device
-from ...device.ports import VIRTUAL
 from ...device.target import Target
-from ...rpc.messages import FIRST_BAUD, METHODS, DeviceState
+from ...rpc.messages import METHODS, DeviceState
 from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
 from ...wording import command as command_line
@@ -77,16 +74,10 @@ async def _autorun(
             return
         if console_wanted:
             console().tell(f"{device.description} takes stories from its next start on")
-            say(f"Type the beginning of one at a serial terminal, such as: {_terminal(device)}")
+            say(f"Type the beginning of one: {command_line('monitor', *target.option)}")
             return
         console().tell(f"{device.description} writes by itself from its next start on")
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:
             say(f"See it: {command_line('monitor', *target.option)}")
-
-
-def _terminal(device: Device) -> str:
-    """pyserial, which comes with ugpt, brings one."""
-    port = device.port if device.port != VIRTUAL else "PORT"
-    return f"python -m serial.tools.miniterm {shlex.quote(port)} {FIRST_BAUD}"

@@ -1,12 +1,13 @@
 """Measure the speed of training, sampling and the link.
 
 What is saved on the board is kept: the benchmark runs in memory only, and the board restarts
-afterwards.
+afterwards. With --model the pretrained model on the board is measured instead, without a restart.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from rich.text import Text
 from ... import __version__
 from ...device.target import Target
 from ...device.virtual import IN_MEMORY
-from ...diagnostics.benchmark import VOCABULARY, Measurement, Phases, measure
+from ...diagnostics.benchmark import VOCABULARY, Measurement, measure
 from ...diagnostics.receipt import receipt, receipt_text
+from ...diagnostics.story_benchmark import StoryMeasurement, measure_stories
 from ...rpc.messages import Hello, Shape
 from ...runs.files import write_atomically
 from ...training.fit import check_shape
@@ -27,7 +29,18 @@ from ...view.output import console, print_fields, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, rate
 from ...wording import counted
 from ..numbers import decimal_number
-from ..options import Baud, BlockSize, Json, NEmbd, NHead, NLayer, Port, given_options
+from ..options import (
+    Baud,
+    BlockSize,
+    Json,
+    NEmbd,
+    NHead,
+    NLayer,
+    Port,
+    StoryContext,
+    given_options,
+    run,
+)
 from ..overwriting import Overwrite, run_asking
 from ..paths import path
 
@@ -35,10 +48,14 @@ EXAMPLES = [
     "ugpt bench",
     "ugpt bench --port /dev/ttyUSB0 --n-embd 32 --n-layer 2",
     "ugpt bench --json > bench.json",
+    "ugpt bench --model                     # the pretrained model on the board",
     "ugpt bench --receipt my-board.json     # welcome in an issue",
 ]
 
 _SHAPE = {"n_layer", "n_embd", "n_head", "block_size"}
+_OF_TRAINING = _SHAPE | {"receipt_file", "overwrite"}
+_STORIES = "Pretrained model"
+_NANOSECONDS_HZ = 1_000_000_000
 _BAR_WIDTH = 24
 _PART_NAMES = {
     "link": "the link",
@@ -46,6 +63,8 @@ _PART_NAMES = {
     "phases": "the phases of a step",
     "sampling": "sampling",
     "standard_run": "the weights after 1,000 steps",
+    "stories": "the stories of the pretrained model",
+    "token_phases": "the phases of a token",
 }
 
 
@@ -75,13 +94,26 @@ def command(
             parser=path,
         ),
     ] = None,
+    model: Annotated[
+        bool,
+        typer.Option(
+            "--model", help="Measure the pretrained model on the board.", rich_help_panel=_STORIES
+        ),
+    ] = False,
+    story_context: StoryContext = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
+    _refuse_mixed(context, model)
+    if model:
+        stories = run(_bench_stories(Target(port, baud), story_context or 0, seconds, json))
+        if json:
+            print_json(stories.to_json())
+        else:
+            _show_stories(stories)
+        return
     shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
     check_shape(shape)
-    if receipt_file:
-        _refuse_beside_receipt(context)
     work = partial(_bench, Target(port, baud), shape, seconds, json, receipt_file is not None)
     measured, hello = run_asking(work, overwrite, json=json)
     if receipt_file:
@@ -102,23 +134,45 @@ async def _bench(
     standard_run: bool,
     may_overwrite: bool,
 ) -> tuple[Measurement, Hello]:
-    def on_part(part: str) -> None:
-        if not json:
-            say(f"measuring {_PART_NAMES[part]} ...")
-
     # Should it be the virtual device, it gets a flash of its own.
     async with replace(target, flash=IN_MEMORY).connect() as device:
         hello = device.hello
-        measured = await measure(device, shape, seconds, on_part, standard_run=standard_run)
+        measured = await measure(
+            device, shape, seconds, _announcer(json), standard_run=standard_run
+        )
         return measured, hello
 
 
-def _refuse_beside_receipt(context: typer.Context) -> None:
-    for name, option in given_options(context).items():
-        if name in _SHAPE:
-            raise typer.BadParameter(
-                "a receipt is of the standard model; leave it out", param_hint=option
-            )
+async def _bench_stories(
+    target: Target, context: int, seconds: float, json: bool
+) -> StoryMeasurement:
+    async with target.connect() as device:
+        return await measure_stories(device, context, seconds, _announcer(json))
+
+
+def _announcer(json: bool) -> Callable[[str], None]:
+    def announce(part: str) -> None:
+        if not json:
+            say(f"measuring {_PART_NAMES[part]} ...")
+
+    return announce
+
+
+def _refuse_mixed(context: typer.Context, model: bool) -> None:
+    """Raises BadParameter for an option that does not go with the others."""
+    given = given_options(context)
+    if model:
+        refused, why = _OF_TRAINING, "is not for --model"
+    elif "receipt_file" in given:
+        refused, why = (
+            _SHAPE | {"story_context"},
+            "a receipt is of the standard model; leave it out",
+        )
+    else:
+        refused, why = {"story_context"}, "is for --model only"
+    for name, option in given.items():
+        if name in refused:
+            raise typer.BadParameter(why, param_hint=option)
 
 
 def _show(measured: Measurement) -> None:
@@ -139,29 +193,41 @@ def _show(measured: Measurement) -> None:
             f"round trip {link.round_trip_s * 1000:.1f} ms",
         }
     )
-    _show_phases(measured.phases)
+    _show_phases("step", measured.phases.tick_hz, measured.phases.ticks_per_step)
 
 
-def _show_phases(phases: Phases) -> None:
-    console().print(
-        Text(f"\n{'phase':<12}{'cycles a step':>15}{'us a step':>11}{'share':>8}", QUIET)
-        if not _counts_time(phases)
-        else Text(f"\n{'phase':<12}{'us a step':>11}{'share':>8}", QUIET)
+def _show_stories(measured: StoryMeasurement) -> None:
+    estimate = measured.estimated_tokens_per_s
+    print_fields(
+        {
+            "device": measured.device,
+            "model": measured.model or "without a name",
+            "texts": f"{measured.texts:,} with room for {counted(measured.context, 'token')}",
+            "writing": f"{rate(measured.tokens_per_s)} tokens/s, {measured.tokens:,} in "
+            f"{measured.duration_s:,.1f} s",
+            "estimated": "nothing is known of this chip"
+            if estimate is None
+            else f"{rate(estimate)} tokens/s for texts that fill their room",
+        }
     )
-    for name, ticks in phases.ticks_per_step.items():
-        share = ticks / phases.total_ticks
-        line = _figures(name, ticks, share, phases)
-        line.append("  ").append_text(bar(share, _BAR_WIDTH, ACCENT))
-        console().print(line)
-    console().print(_figures("step", phases.total_ticks, 1.0, phases))
+    phases = measured.phases
+    _show_phases("token", phases.tick_hz, phases.ticks_per_token)
 
 
-def _figures(name: str, ticks: float, share: float, phases: Phases) -> Text:
-    cycles = "" if _counts_time(phases) else f"{ticks:>15,.0f}"
-    microseconds = ticks / phases.tick_hz * 1e6
-    return Text.assemble((f"{name:<12}", ACCENT), f"{cycles}{microseconds:>11,.1f}{share:>8.1%}")
+def _show_phases(unit: str, tick_hz: int, ticks: dict[str, float]) -> None:
+    """What each part of a step or a token costs."""
+    total = sum(ticks.values())
+    in_cycles = tick_hz != _NANOSECONDS_HZ
+    cycles = f"{f'cycles a {unit}':>16}" if in_cycles else ""
+    console().print(Text(f"\n{'phase':<12}{cycles}{f'us a {unit}':>12}{'share':>8}", QUIET))
 
+    def line(name: str, count: float) -> Text:
+        cycles = f"{count:>16,.0f}" if in_cycles else ""
+        share = count / total if total else 0.0
+        figures = f"{cycles}{count / tick_hz * 1e6:>12,.1f}{share:>8.1%}"
+        return Text.assemble((f"{name:<12}", ACCENT), figures)
 
-def _counts_time(phases: Phases) -> bool:
-    """Whether the counter is a clock of nanoseconds rather than one of cycles."""
-    return phases.tick_hz == 1_000_000_000
+    for name, count in ticks.items():
+        bars = bar(count / total if total else 0.0, _BAR_WIDTH, ACCENT)
+        console().print(line(name, count).append("  ").append_text(bars))
+    console().print(line(unit, total))

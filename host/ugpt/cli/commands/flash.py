@@ -18,7 +18,6 @@ import typer
 from rich.status import Status as Spinner
 
 from ...device.target import Target
-from ...errors import InvalidValue
 from ...firmware.build import build, find_project, require_environment, require_project
 from ...firmware.bundled import bundled_images, require_bundled
 from ...firmware.errors import ImageError
@@ -153,7 +152,7 @@ def _target(target: Target) -> Target:
     choice = target.choose()
     if choice.is_virtual:
         why = f" ({choice.reason})" if choice.reason else ""
-        raise InvalidValue(
+        raise PortError(
             f"There is no board to flash{why}; the virtual device is built with ugpt.",
             "Plug a board in, or name its port with --port.",
         )

@@ -18,9 +18,9 @@ import typer
 from ...data.report import remarks
 from ...errors import UgptError
 from ...fleet.errors import NoBoards
+from ...fleet.extras import require_extra
 from ...fleet.members import Membership, find_members
 from ...joint.events import BoardTakenOut
-from ...joint.optional import require_dask
 from ...joint.rounds import JointTraining
 from ...joint.verification import parse_share
 from ...rpc.messages import MomentFormat, Schedule, Shape
@@ -212,7 +212,7 @@ def train(
     --steps counts the steps of one worker: all of them together train on --workers times as many
     documents. Ctrl-C stops after the round and keeps it; --resume continues the run, on any boards.
     """
-    require_dask()
+    require_extra("distributed", "ugpt fleet train")
     mode = output_mode(plain, json)
     check_pace(pace, virtual)
     share = parse_share(verify)

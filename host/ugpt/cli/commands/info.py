@@ -6,6 +6,7 @@ import dataclasses
 
 from ... import __version__
 from ...data.vocabulary import Vocabulary
+from ...device.chip_facts import flash_reading, hello_json, revision
 from ...device.client import Device
 from ...device.compatibility import OWN_TABLE, compare_firmware, missing_regions
 from ...device.target import Target
@@ -38,7 +39,7 @@ async def _info(target: Target, json: bool) -> None:
             print_json(
                 {
                     "device": device.description,
-                    "hello": dataclasses.asdict(device.hello),
+                    "hello": hello_json(device.hello),
                     "firmware": _firmware_json(device.hello),
                     "status": status
                     | {
@@ -73,7 +74,9 @@ def _flash(hello: Hello) -> str:
     chip = f"{byte_count(hello.flash_bytes)}, " if hello.flash_bytes else ""
     if missing := missing_regions(hello):
         return f"{chip.removesuffix(', ')}. {missing} {OWN_TABLE}".removeprefix(". ")
-    return f"{chip}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
+    reading = flash_reading(hello)
+    read = f"read in {reading}, " if reading else ""
+    return f"{chip}{read}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
 
 
 def _device_fields(device: Device) -> dict[str, str]:
@@ -82,9 +85,10 @@ def _device_fields(device: Device) -> dict[str, str]:
     simulated = " (simulated)" if hello.virtual_device else ""
     rate = f"{stats.baud:,} baud{simulated}, " if stats.baud else ""
     number = f", number {hello.device_id:012x}" if hello.device_id else ""
+    version = f" {revision(hello)}" if revision(hello) else ""
     return {
         "device": device.description,
-        "chip": f"{hello.chip}, {counted(hello.cores, 'core')}{clock}{number}",
+        "chip": f"{hello.chip}{version}, {counted(hello.cores, 'core')}{clock}{number}",
         "firmware": _firmware(hello),
         "memory": " + ".join(byte_count(size) for size in hello.memory_blocks) + " for tensors",
         "flash": _flash(hello),

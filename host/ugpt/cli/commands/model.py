@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from ...device.target import Target
-from ...models.errors import ModelFileError
 from ...models.image import ModelImage
-from ...models.reading import is_image, read_image_file, write_image_file
-from ...rpc.errors import BadStory, NoStory
+from ...models.reading import read_image_file, write_image_file
+from ...rpc.errors import BadStory
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count
@@ -26,16 +25,18 @@ from ..model_files import (
     image_of,
     json_of_file,
 )
+from ..model_list import image_on, images_in, print_models, print_models_json
 from ..model_on_board import fields_of_board, json_of_board, push_image
-from ..options import Baud, Json, NoReset, Port, run
+from ..options import Baud, Json, NoReset, Port, StoryContext, run
 from ..paths import path
+from ..text_plans import fields_of_plan, json_of_plan, plan_of, print_places
 
 EXAMPLES = [
     "ugpt model push stories260K.bin --tokenizer tok512.bin",
     "ugpt model push TinyStories-656K --format q8",
     "ugpt model convert stories260K.bin stories.ugpt --tokenizer tok512.bin --licence MIT",
     "ugpt model list models",
-    "ugpt model info",
+    "ugpt model info --context 128",
     "ugpt model remove",
 ]
 
@@ -98,10 +99,7 @@ def list_models(
     json: Json = False,
 ) -> None:
     """List the pretrained model on the board and the images in a folder."""
-    if not folder.is_dir():
-        raise ModelFileError(f"{folder} is not a folder.", "Name one that holds images of models.")
-    files = sorted(each for each in folder.glob("*") if is_image(each))
-    run(_list(files, Target(port, baud, no_reset), json))
+    run(_list(folder, Target(port, baud, no_reset), json))
 
 
 @app.command(cls=PlainCommand, epilog=examples(EXAMPLES[4:5]))
@@ -116,14 +114,17 @@ def info(
     ] = None,
     port: Port = None,
     baud: Baud = None,
+    context: StoryContext = None,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
-    """Describe the pretrained model on the board, or in a file."""
-    if file is not None:
-        _show_file(read_image_file(file), json)
-    else:
-        run(_info(Target(port, baud, no_reset), json))
+    """Describe the pretrained model on the board, and how it would lie there; or one in a file."""
+    if file is None:
+        run(_info(Target(port, baud, no_reset), context, json))
+        return
+    if context is not None:
+        raise typer.BadParameter("only a board has memory", param_hint="--context")
+    _show_file(read_image_file(file), json)
 
 
 @app.command(cls=PlainCommand, epilog=examples(EXAMPLES[5:]))
@@ -151,31 +152,11 @@ async def _push(image: ModelImage, target: Target, json: bool) -> None:
         )
 
 
-async def _list(files: list[Path], target: Target, json: bool) -> None:
+async def _list(folder: Path, target: Target, json: bool) -> None:
+    files = images_in(folder)
     async with target.connect() as device:
-        try:
-            stored = await device.image_info()
-        except NoStory:
-            stored = None
-        except BadStory as error:
-            stored = None
-            say(f"remark: {error}")
-        images = {str(each): read_image_file(each) for each in files}
-        if json:
-            board = None if stored is None else json_of_board(stored)
-            found = [{"file": each, **json_of_file(image)} for each, image in images.items()]
-            print_json({"board": board, "files": found})
-            return
-        lines = {"on the board": "no model"}
-        if stored is not None:
-            state = "" if stored.whole else "; its push was interrupted"
-            size = byte_count(stored.size_bytes)
-            lines = {"on the board": f"{stored.name}, {size}{state}"}
-        lines |= {
-            each: f"{image.name}, {byte_count(len(image.content))}"
-            for each, image in images.items()
-        }
-        print_fields(lines)
+        show = print_models_json if json else print_models
+        show(await image_on(device), files)
 
 
 def _show_file(image: ModelImage, json: bool) -> None:
@@ -185,14 +166,22 @@ def _show_file(image: ModelImage, json: bool) -> None:
         print_fields(fields_of_file(image))
 
 
-async def _info(target: Target, json: bool) -> None:
+async def _info(target: Target, context: int | None, json: bool) -> None:
     async with target.connect() as device:
         stored = await device.image_info()
+        plan = await plan_of(device, context) if stored.whole else None
         room = device.hello.model_bytes
         if json:
-            print_json({**json_of_board(stored), "room_bytes": room})
-        else:
-            print_fields(fields_of_board(stored, room))
+            described = None if plan is None else json_of_plan(plan, stored.shape)
+            print_json({**json_of_board(stored), "room_bytes": room, "plan": described})
+            return
+        fields = fields_of_board(stored, room)
+        if plan is None:
+            print_fields(fields)
+            return
+        print_fields({**fields, **fields_of_plan(plan)})
+        console().tell()
+        print_places(plan, stored.shape)
 
 
 async def _remove(target: Target, json: bool) -> None:

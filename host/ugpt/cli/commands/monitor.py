@@ -1,5 +1,8 @@
 """Show the log and the output of the board until Ctrl-C.
 
+What you type on a terminal goes to the board. After `ugpt autorun on --console`, type the
+beginning of a story and press Enter; Ctrl-X stops the story.
+
 Decodes the addresses of a crash, and waits if the port disappears.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +24,8 @@ from ...firmware.build import find_project
 from ...firmware.errors import ToolError
 from ...rpc.messages import LogLevel
 from ...rpc.receiver import LogLine
+from ...view.growing_line import GrowingLine
+from ...view.keyboard import can_converse, open_keyboard
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING
 from ..options import NoReset, Port, run_until_interrupted
@@ -65,23 +71,73 @@ def _built_symbols() -> Symbols | None:
 
 
 async def _monitor(target: Target, symbols: Symbols | None, listen_only: bool) -> None:
-    said: asyncio.Queue[LogLine | str] = asyncio.Queue()
-    monitor = Monitor(target, said.put_nowait, said.put_nowait, listen_only=listen_only)
-    await run_together(_show(said, symbols), monitor.run())
+    screen = _Screen(symbols)
+    talks = not listen_only and can_converse()
+    monitor = Monitor(
+        target,
+        screen.said.put_nowait,
+        screen.said.put_nowait,
+        on_begun=screen.begin if talks else None,
+        listen_only=listen_only,
+    )
+    if not talks:
+        await run_together(screen.show(), monitor.run())
+        return
+    typed: asyncio.Queue[str] = asyncio.Queue()
+    keyboard = open_keyboard(typed.put_nowait)
+    keyboard.start()
+    try:
+        say("What you type goes to the board. Ctrl-X stops a story; Ctrl-C ends the monitor.")
+        await run_together(screen.show(), monitor.run(), _pass_on(typed, monitor))
+    finally:
+        keyboard.stop()
 
 
-async def _show(said: asyncio.Queue[LogLine | str], symbols: Symbols | None) -> None:
-    """Lines of the board and remarks on it, in the order in which they came."""
+async def _pass_on(typed: asyncio.Queue[str], monitor: Monitor) -> None:
     while True:
-        line = await said.get()
-        if isinstance(line, str):
-            say(line)
-            continue
+        await monitor.send(await typed.get())
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A line that has not ended, as far as it has come."""
+
+    text: str
+
+
+class _Screen:
+    """Lines of the board and remarks on it, in the order in which they came."""
+
+    def __init__(self, symbols: Symbols | None) -> None:
+        self.said: asyncio.Queue[LogLine | _Begun | str] = asyncio.Queue()
+        self._symbols = symbols
+        self._line = GrowingLine(console())
+
+    def begin(self, text: str) -> None:
+        self.said.put_nowait(_Begun(text))
+
+    async def show(self) -> None:
+        while True:
+            said = await self.said.get()
+            if isinstance(said, _Begun):
+                self._line.become(_COLOUR_CODES.sub("", said.text))
+            elif isinstance(said, str):
+                self._line.end()
+                say(said)
+            else:
+                await self._show_line(said)
+
+    async def _show_line(self, line: LogLine) -> None:
         text = _COLOUR_CODES.sub("", line.text)
-        style = "" if line.level is None else _STYLES[line.level]
-        console().result(text, style)
+        if line.level is None and self._line.is_begun:
+            self._line.become(text)
+            self._line.end()
+        else:
+            self._line.end()
+            console().result(text, "" if line.level is None else _STYLES[line.level])
         if addresses := code_addresses(text):
-            await _decode(addresses, symbols)
+            await _decode(addresses, self._symbols)
+        symbols = self._symbols
         if symbols and (digest := elf_digest(text)) and not symbols.belongs_to(digest):
             say(f"The board runs another build than {symbols.elf}: its lines may be wrong.")
 

@@ -27,7 +27,7 @@ from ...training.fit import (
 from ...training.recipe import recipe
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, duration, rate
-from ...wording import counted
+from ...wording import counted, size_in_bytes
 from ..numbers import protocol_number
 from ..options import (
     Baud,
@@ -306,7 +306,7 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
     out.print(Text(f"The board has {byte_count(plan.available_bytes)} ({blocks}).", QUIET))
     if not plan.fits:
         out.print(
-            Text(f"It does not fit; missing: {counted(plan.missing_bytes, 'byte')}.", "bold red")
+            Text(f"It does not fit; missing: {size_in_bytes(plan.missing_bytes)}.", "bold red")
         )
         if changes:
             out.tell(f"The nearest that fits: {' or '.join(changes)}.")
@@ -323,7 +323,7 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
         )
     if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
-            f"But its checkpoint of {counted(plan.checkpoint_bytes, 'byte')} is larger than the "
+            f"But its checkpoint of {size_in_bytes(plan.checkpoint_bytes)} is larger than the "
             f"{counted(device.hello.checkpoint_bytes, 'byte')} of a slot in flash."
         )
 

@@ -1,12 +1,11 @@
 """Restart the board, as its reset button does.
 
-Anything that is not in a checkpoint is lost. A detached run continues from its checkpoint.
+A detached run is saved first and goes on. Of any other model, what is not in a checkpoint is lost.
 """
 
 from __future__ import annotations
 
-import dataclasses
-
+from ...device.chip_facts import hello_json
 from ...device.target import Target
 from ...diagnostics.reset import restart
 from ...rpc.messages import DeviceState, Hello, Status
@@ -27,7 +26,7 @@ def command(
 
     description, hello, status = run_asking(work, overwrite, json=json)
     if json:
-        print_json({"device": description, "hello": dataclasses.asdict(hello)})
+        print_json({"device": description, "hello": hello_json(hello)})
         return
     console().tell(f"{description} restarted: firmware {hello.build}")
     if status.state is DeviceState.EMPTY:

@@ -123,6 +123,9 @@ def command(
     pace: Pace = False,
     json: Json = False,
 ) -> None:
+    if not forever and count > _NUMBERS - start:
+        most = f"there are {_NUMBERS - start:,} texts from --start {start} on, not {count:,}"
+        raise typer.BadParameter(most, param_hint="--count")
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     wanted = _NUMBERS - start if forever else count
     opened = Run.open(find_folder(named)) if named else None

@@ -12,7 +12,7 @@ from ...device.simulator import simulator
 from ...rpc.address import parse_listen
 from ...view.output import console, say
 from ...view.streams import OutputLost
-from ..options import Board, Flash, Pace, run_until_interrupted
+from ..options import Board, Flash, Pace, Threads, run_until_interrupted
 
 EXAMPLES = [
     "ugpt sim",
@@ -33,6 +33,7 @@ def command(
     board: Board = "esp32",
     flash: Flash = None,
     pace: Pace = False,
+    threads: Threads = 1,
 ) -> None:
     if pty and listen is not None:
         raise typer.BadParameter("choose --pty or --listen, not both", param_hint="--listen")
@@ -41,18 +42,20 @@ def command(
         _, remark = virtual.kept_flash(board)
         if remark:
             say(f"The device forgets all when it ends: {remark}.")
-    arguments = virtual.command(board, flash, extra, pace)
+    arguments = virtual.command(board, flash, extra, pace, threads)
+    name = f"{board}, at its estimated pace" if pace else board
+    warning = ""
     if listen and not virtual.is_loopback(listen.rpartition(":")[0]):
-        say(f"Whoever reaches {listen} can use this device: it asks for no password.")
-    run_until_interrupted(
-        _simulate(arguments, f"{board}, at its estimated pace" if pace else board)
-    )
+        warning = f"Whoever reaches {listen} can use this device: it asks for no password."
+    run_until_interrupted(_simulate(arguments, name, warning))
 
 
-async def _simulate(arguments: list[str], name: str) -> None:
+async def _simulate(arguments: list[str], name: str, warning: str) -> None:
     """Until the device ends, or this is cancelled."""
     async with simulator(arguments) as device:
         if device.address:
+            if warning:
+                say(warning)
             with contextlib.suppress(OutputLost):  # the device is there all the same
                 console().tell(f"virtual device (board {name}) at {device.address}")
             say(f"ugpt train FILE --port {device.address}     # Ctrl-C here ends the device")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from ...device.target import Target
 from ...rpc.messages import DeviceState
-from ...view.output import console, print_json
+from ...runs.registry import find_run, note_stopped
+from ...view.output import console, print_json, say
+from ...wording import command as command_line
 from ..options import Baud, Json, NoReset, Port, run
 
 EXAMPLES = ["ugpt stop", "ugpt stop --port /dev/ttyUSB0"]
@@ -26,9 +28,15 @@ async def _stop(target: Target, json: bool) -> None:
     async with target.connect() as device:
         before = await device.status()
         step = await device.stop()
+        run_stopped = find_run(before.run_id)
+        if run_stopped is not None:
+            note_stopped(run_stopped)
         if json:
             was_training = before.state in _RUNNING
             print_json({"device": device.description, "step": step, "was_training": was_training})
             return
         what = "stopped" if before.state in _RUNNING else "no run was being trained; saved"
         console().tell(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")
+        if run_stopped is not None and (run_stopped.saved_step or 0) < step:
+            again = command_line("train", "--resume", run_stopped.path, *target.option)
+            say(f"The board keeps it in its flash. To have it in its folder and go on: {again}")

@@ -58,6 +58,7 @@ from ..options import (
     Pace,
     Plain,
     Port,
+    Threads,
     given_options,
 )
 from ..overwriting import Overwrite, run_asking
@@ -122,6 +123,7 @@ _ALLOWED_WITH_RESUME = frozenset(
         "baud",
         "no_reset",
         "pace",
+        "threads",
         "detached",
         "overwrite",
         "plain",
@@ -169,6 +171,7 @@ def command(
     baud: Baud = None,
     no_reset: NoReset = False,
     pace: Pace = False,
+    threads: Threads = 1,
     learning_rate: LearningRate = 0.01,
     batch: Batch = 1,
     schedule: ScheduleOption = ScheduleName.LINEAR,
@@ -191,7 +194,7 @@ def command(
     dedupe: Dedupe = False,
 ) -> None:
     mode = output_mode(plain, json)
-    target = Target(port, baud, no_reset, pace=pace)
+    target = Target(port, baud, no_reset, pace=pace, threads=threads)
     if resume:
         _refuse_beside_resume(context)
         prepared = Run.open(find_folder(resume))
@@ -202,6 +205,17 @@ def command(
         said = []
         extend_to = steps if "steps" in given_options(context) else None
     else:
+        chosen = recipe(
+            learning_rate=learning_rate,
+            steps=steps,
+            batch=batch,
+            schedule=Schedule[schedule.name],
+            warmup=warmup,
+            weight_decay=weight_decay,
+            clip=clip,
+            moments=MomentFormat[moments.name],
+            recompute=recompute,
+        )
         parent = _parent(context, begin_from)
         if parent:
             block_size = parent.shape.block_size
@@ -211,17 +225,7 @@ def command(
         prepared = new_run(
             dataset,
             child_shape(parent, shape.vocab_size) if parent else shape,
-            recipe(
-                learning_rate=learning_rate,
-                steps=steps,
-                batch=batch,
-                schedule=Schedule[schedule.name],
-                warmup=warmup,
-                weight_decay=weight_decay,
-                clip=clip,
-                moments=MomentFormat[moments.name],
-                recompute=recompute,
-            ),
+            chosen,
             path=run_folder,
             seed=seed,
             init=init,
@@ -315,7 +319,8 @@ def _watch(
 
 def _say_kept(run: Run, target: Target) -> None:
     pace = ("--pace",) if target.pace else ()
-    again = command_line("train", "--resume", run.path, *target.option, *pace)
+    threads = ("--threads", str(target.threads)) if target.threads > 1 else ()
+    again = command_line("train", "--resume", run.path, *target.option, *pace, *threads)
     say(f"{describe_kept(run)} Go on with: {again}")
 
 

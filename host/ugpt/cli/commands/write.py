@@ -23,7 +23,7 @@ from ...view.output import console, print_json, say
 from ...view.style import byte_count
 from ...wording import counted
 from ..numbers import protocol_number, whole_number
-from ..options import Baud, Json, NoReset, Port, run
+from ..options import Baud, Json, NoReset, Port, StoryContext, run
 
 _BEGIN = METHODS["text_begin"]
 _PANEL = "How it is written"
@@ -99,15 +99,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    context: Annotated[
-        int | None,
-        typer.Option(
-            help="Tokens that the story has room for, with its prompt. Fewer leave more memory to "
-            "the weights. Default: 256, or what the model was trained for if that is less.",
-            show_default=False,
-            **whole_number(2, _BEGIN.param("context").range[1]),
-        ),
-    ] = None,
+    context: StoryContext = None,
     no_reset: NoReset = False,
     json: Json = False,
 ) -> None:

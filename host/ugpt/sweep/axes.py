@@ -1,0 +1,182 @@
+"""What a sweep varies: `n_embd=16,32,48` or `learning_rate=0.001:0.02:log`."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from ..errors import InvalidValue
+from ..rpc.messages import METHODS, RECIPE, SHAPE, MomentFormat, Schedule
+from ..rpc.schema import Field
+
+Value = int | float | str
+
+_FIELDS = {
+    "n_layer": SHAPE["n_layer"],
+    "n_embd": SHAPE["n_embd"],
+    "n_head": SHAPE["n_head"],
+    "block_size": SHAPE["block_size"],
+    "steps": RECIPE["total_steps"],
+    "learning_rate": RECIPE["learning_rate"],
+    "batch": RECIPE["batch"],
+    "warmup": RECIPE["warmup_steps"],
+    "weight_decay": RECIPE["weight_decay"],
+    "clip": RECIPE["clip_norm"],
+    "seed": METHODS["init_weights"].param("seed"),
+}
+_WORDS = {
+    "schedule": tuple(each.name.lower() for each in Schedule),
+    "moments": tuple(each.name.lower() for each in MomentFormat),
+}
+_OTHER_NAMES = {"lr": "learning_rate"}
+NAMES = (*_FIELDS, *_WORDS)
+"""What can be varied, as the options of `ugpt train` without their dashes."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of several values."""
+
+    name: str
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}={','.join(map(str, self.values))}"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Any value from `low` to `high`, both included."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    """Whether each power of ten is as likely as the next, rather than each value."""
+
+    @property
+    def is_whole(self) -> bool:
+        return _is_whole(self.name)
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.low}:{self.high}{':log' if self.log else ''}"
+
+
+Axis = Choices | Interval
+
+
+def parse_axes(texts: Sequence[str]) -> tuple[Axis, ...]:
+    """Raises InvalidValue for what is no axis, and for a name that comes twice."""
+    axes = tuple(map(parse_axis, texts))
+    names = [axis.name for axis in axes]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidValue(f"--set names {name} twice.", "Put all of its values into one.")
+    return axes
+
+
+def parse_axis(text: str) -> Axis:
+    """Such as `n_embd=16,32,48` or `learning_rate=0.001:0.02:log`. Raises InvalidValue."""
+    written, equals, values = text.partition("=")
+    name = _name_of(written.strip())
+    if not equals or not values.strip():
+        raise InvalidValue(
+            f"--set {text} names no values.",
+            f"Write such as --set {name}=A,B,C or --set {name}=LOW:HIGH.",
+        )
+    if ":" in values and name not in _WORDS:
+        return _interval(name, values)
+    return Choices(name, _distinct(name, [_value(name, each) for each in values.split(",")]))
+
+
+def count_combinations(axes: Sequence[Axis]) -> int:
+    """Raises InvalidValue if there is an interval among the axes."""
+    return math.prod(len(values) for values in _lists(axes))
+
+
+def combinations(axes: Sequence[Axis]) -> Iterator[dict[str, Value]]:
+    """Every combination of the values, the last axis fastest. Raises InvalidValue of intervals."""
+    names = [axis.name for axis in axes]
+    return (dict(zip(names, values, strict=True)) for values in product(*_lists(axes)))
+
+
+def _lists(axes: Sequence[Axis]) -> list[tuple[Value, ...]]:
+    for axis in axes:
+        if isinstance(axis, Interval):
+            raise InvalidValue(
+                f"A grid needs single values, and --set {axis} is an interval.",
+                f"List the values: --set {axis.name}={axis.low},{axis.high}",
+            )
+    return [axis.values for axis in axes if isinstance(axis, Choices)]
+
+
+def _name_of(written: str) -> str:
+    name = written.removeprefix("--").replace("-", "_")
+    name = _OTHER_NAMES.get(name, name)
+    if name in NAMES:
+        return name
+    nearest = difflib.get_close_matches(name, NAMES, 1)
+    raise InvalidValue(
+        f"--set cannot vary {written!r}.",
+        f"Did you mean {nearest[0]}?" if nearest else f"It can vary {', '.join(NAMES)}.",
+    )
+
+
+def _interval(name: str, text: str) -> Interval:
+    parts = [part.strip() for part in text.split(":")]
+    log = len(parts) == 3 and parts[2] == "log"
+    if len(parts) != 2 and not log:
+        raise InvalidValue(
+            f"--set {name}={text} is no interval.", f"Write --set {name}=LOW:HIGH or LOW:HIGH:log."
+        )
+    low, high = (float(_value(name, part)) for part in parts[:2])
+    if low >= high:
+        raise InvalidValue(
+            f"The interval {name}={text} does not rise.", "Put the lower value first."
+        )
+    if log and low <= 0:
+        raise InvalidValue(
+            f"The logarithm of {low:g} in --set {name}={text} does not exist.",
+            "Begin above 0, or leave :log out.",
+        )
+    if _is_whole(name):
+        return Interval(name, int(low), int(high), log)
+    return Interval(name, low, high, log)
+
+
+def _value(name: str, text: str) -> Value:
+    text = text.strip()
+    if words := _WORDS.get(name):
+        if text not in words:
+            raise InvalidValue(f"{text!r} is no value of {name}.", f"It takes {', '.join(words)}.")
+        return text
+    try:
+        value: int | float = int(text) if _is_whole(name) else float(text)
+    except ValueError:
+        kind = "whole number" if _is_whole(name) else "number"
+        raise InvalidValue(f"{text!r} for {name} is no {kind}.") from None
+    low, high = _bounds(_FIELDS[name])
+    if not low <= value <= high or not math.isfinite(value):
+        raise InvalidValue(f"{name}={text} is not in the range {low:g} to {high:g}.")
+    return value
+
+
+def _distinct(name: str, values: Sequence[Value]) -> tuple[Value, ...]:
+    if len(set(values)) < len(values):
+        raise InvalidValue(f"--set {name}={','.join(map(str, values))} names a value twice.")
+    return tuple(values)
+
+
+def _is_whole(name: str) -> bool:
+    return name in _FIELDS and _FIELDS[name].type != "f32"
+
+
+def _bounds(field: Field) -> tuple[float, float]:
+    if field.type == "f32":
+        assert field.least is not None
+        assert field.most is not None
+        return field.least, field.most
+    return field.range

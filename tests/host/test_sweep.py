@@ -1,0 +1,363 @@
+"""A sweep: what it varies, how it is kept, and a study that goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.in_process import Program
+from ugpt import Target
+from ugpt.data.dataset import Dataset
+from ugpt.device.virtual import IN_MEMORY
+from ugpt.errors import InvalidValue
+from ugpt.fleet.errors import FleetError
+from ugpt.fleet.members import Member
+from ugpt.rpc.errors import PortLost
+from ugpt.runs.errors import RunError
+from ugpt.runs.folder import Run
+from ugpt.sweep import conductor as conducting
+from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
+from ugpt.sweep.conductor import Conductor, trial_folder
+from ugpt.sweep.events import BoardLost, TrialEnded, TrialStarted
+from ugpt.sweep.plan import Sampler, Settings, SweepPlan
+from ugpt.sweep.ranking import best, ranked
+from ugpt.sweep.study import SweepStudy, Trial, TrialState
+from ugpt.training import retry
+from ugpt.training.events import Event
+
+NAMES = Path(__file__).parents[2] / "data" / "names.txt"
+
+
+# What is varied
+
+
+def test_values_and_intervals() -> None:
+    assert parse_axis("n_embd=16,32") == Choices("n_embd", (16, 32))
+    assert parse_axis("--n-embd=16,32") == Choices("n_embd", (16, 32))
+    assert parse_axis("lr=0.001:0.02:log") == Interval("learning_rate", 0.001, 0.02, True)
+    assert parse_axis("warmup=0:200") == Interval("warmup", 0, 200, False)
+    assert parse_axis("schedule=cosine,constant") == Choices("schedule", ("cosine", "constant"))
+    for text in ("n_embd=16,32", "learning_rate=0.001:0.02:log", "moments=f32,q8"):
+        assert parse_axis(str(parse_axis(text))) == parse_axis(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("n_embd", "names no values"),
+        ("n_embd=", "names no values"),
+        ("width=3", "cannot vary"),
+        ("n_emb=3", "Did you mean n_embd?"),
+        ("n_embd=many", "whole number"),
+        ("n_embd=1.5", "whole number"),
+        ("n_embd=16,16", "twice"),
+        ("learning_rate=nan", "range"),
+        ("learning_rate=inf", "range"),
+        ("learning_rate=0.1:0.01", "rise"),
+        ("learning_rate=0:0.01:log", "logarithm"),
+        ("learning_rate=1:2:3:4", "no interval"),
+        ("learning_rate=1:2:exp", "no interval"),
+        ("schedule=quadratic", "linear, cosine, constant"),
+        ("block_size=0", "range"),
+    ],
+)
+def test_what_is_no_axis(text: str, words: str) -> None:
+    with pytest.raises(InvalidValue) as error:
+        parse_axis(text)
+    assert words in str(error.value)
+
+
+def test_a_name_counts_once() -> None:
+    with pytest.raises(InvalidValue, match="twice"):
+        parse_axes(["lr=0.01", "learning_rate=0.02"])
+
+
+def test_a_grid_has_every_combination_and_no_interval() -> None:
+    grid = list(combinations(parse_axes(["n_embd=16,32", "clip=0,1,2"])))
+    assert len(grid) == 6
+    assert grid[1] == {"n_embd": 16, "clip": 1.0}
+    with pytest.raises(InvalidValue, match="interval"):
+        combinations(parse_axes(["clip=0:1"]))
+
+
+# What is kept
+
+
+def plan(trials: int = 4, **changes: Any) -> SweepPlan:
+    made = SweepPlan(
+        (NAMES,),
+        Dataset.load(NAMES).sha256,
+        parse_axes(["n_embd=8,16", "learning_rate=0.001:0.02:log"]),
+        trials,
+        Settings(steps=40),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for made in (plan(), plan(prune=True, holdout="10%", sampler=Sampler.RANDOM)):
+        made.write(tmp_path)
+        assert SweepPlan.read(tmp_path) == made
+
+
+@pytest.mark.parametrize(
+    "content", ["", "format = 1", "\x00", "format = 'x'", 'format = 1\nset = ["n_embd=x"]']
+)
+def test_a_damaged_plan_is_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "sweep.toml").write_text(content)
+    with pytest.raises(RunError, match="damaged"):
+        SweepPlan.read(tmp_path)
+
+
+def test_contexts_cannot_vary_where_they_cut_the_text() -> None:
+    from ugpt.data.reading import Reading
+
+    with pytest.raises(InvalidValue, match="different documents"):
+        plan(axes=parse_axes(["block_size=8,16"]), reading=Reading(text=True))
+
+
+def test_a_study_goes_on_with_its_trials(tmp_path: Path) -> None:
+    study = SweepStudy.create(tmp_path, plan())
+    first, second = study.ask(), study.ask()
+    assert first is not None
+    assert second is not None
+    study.tell(first.number, TrialState.COMPLETE, 2.5)
+    again = SweepStudy.open(tmp_path, plan())
+    assert [trial.values for trial in again.unfinished()] == [second.values]
+    again.tell(second.number, TrialState.COMPLETE, math.inf)
+    assert [again.ask() is None for _ in range(3)] == [False, False, True]
+    assert [trial.loss for trial in again.trials()][:2] == [2.5, math.inf]
+    assert best(again.trials()) == again.trials()[0]
+
+
+def test_a_grid_makes_each_combination_once(tmp_path: Path) -> None:
+    made = plan(axes=parse_axes(["n_embd=8,16", "clip=0,1"]), trials=99, sampler=Sampler.GRID)
+    assert made.trials == 4
+    study = SweepStudy.create(tmp_path, made)
+    asked = []
+    while (trial := study.ask()) is not None:
+        asked.append(trial.values)
+    assert asked == list(combinations(made.axes))
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_sweep_that_was_killed_at_its_birth_begins(tmp_path: Path, made: bool) -> None:
+    if made:
+        SweepStudy.create(tmp_path, plan())
+        with sqlite3.connect(tmp_path / "study.db") as database:
+            database.execute("delete from study_user_attributes")
+    study = SweepStudy.open(tmp_path, plan())
+    assert study.ask() is not None
+    assert len(SweepStudy.open(tmp_path, plan()).unfinished()) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 99])
+def test_another_file_in_the_place_of_the_study(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "trial-000").mkdir()
+    with pytest.raises(RunError, match="lost its study"):
+        SweepStudy.open(tmp_path, plan())
+    (tmp_path / "study.db").write_bytes(content)
+    with pytest.raises(RunError, match=r"study\.db"):
+        SweepStudy.open(tmp_path, plan())
+
+
+def test_the_study_of_another_sweep_is_refused(tmp_path: Path) -> None:
+    SweepStudy.create(tmp_path, plan())
+    with pytest.raises(RunError, match="another sweep"):
+        SweepStudy.open(tmp_path, plan(holdout="10%"))
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("update studies set study_name = 'mine'")
+    with pytest.raises(RunError, match="another study"):
+        SweepStudy.open(tmp_path, plan())
+
+
+def test_the_order_of_a_ranking() -> None:
+    trials = [
+        Trial(0, {}, TrialState.PRUNED, 1.0),
+        Trial(1, {}, TrialState.COMPLETE, 2.0),
+        Trial(2, {}, TrialState.FAILED),
+        Trial(3, {}, TrialState.COMPLETE, 1.5),
+        Trial(4, {}, TrialState.COMPLETE, math.inf),
+    ]
+    assert [trial.number for trial in ranked(trials)] == [3, 1, 4, 0, 2]
+    assert best(trials[:1]) is None
+
+
+# Boards
+
+
+class Boards:
+    """Virtual boards that can be pulled out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pulled: set[str] = set()
+        boards = self
+
+        class Followed:
+            def __init__(self, target: Target) -> None:
+                self.target = target
+
+            def connect(self) -> AbstractAsyncContextManager[Any]:
+                return boards.connection(self.target)
+
+        monkeypatch.setattr(conducting, "FollowedTarget", Followed)
+        monkeypatch.setattr(retry, "RETRY_DELAYS_S", (0.0,))
+
+    @asynccontextmanager
+    async def connection(self, target: Target) -> Any:
+        if target.board in self.pulled:
+            raise PortLost(target.board, "it was pulled out")
+        async with dataclasses.replace(target, board="esp32").connect() as device:
+            yield device
+
+
+async def conducted(
+    folder: Path,
+    made: SweepPlan,
+    boards: int,
+    react: Callable[[Conductor, Event], None] = lambda conductor, event: None,
+    *,
+    resume: bool = False,
+) -> list[Trial]:
+    async with Target("virtual", flash=IN_MEMORY).connect() as device:
+        hello = device.hello
+    members = [
+        Member(name, Target("virtual", flash=IN_MEMORY, board=name), hello)
+        for name in (f"board-{n}" for n in range(boards))
+    ]
+    study = (SweepStudy.open if resume else SweepStudy.create)(folder, made)
+    conductor = Conductor(
+        folder, made, study, Dataset.load(NAMES), members, lambda event: react(conductor, event)
+    )
+    await conductor.run()
+    return study.trials()
+
+
+async def test_a_trial_of_a_lost_board_goes_on_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = Boards(monkeypatch)
+    events: list[Event] = []
+
+    def react(conductor: Conductor, event: Event) -> None:
+        events.append(event)
+        if isinstance(event, TrialStarted) and event.trial.number == 1 and not boards.pulled:
+            boards.pulled.add(event.board)
+
+    trials = await conducted(tmp_path, plan(5), 2, react)
+    (lost,) = [event for event in events if isinstance(event, BoardLost)]
+    assert lost.number == 1
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 5
+    assert trials[1].board != lost.board
+    ended = [event.trial.number for event in events if isinstance(event, TrialEnded)]
+    assert sorted(ended) == list(range(5))
+    runs = [Run.open(trial_folder(tmp_path, number)) for number in range(5)]
+    assert all(run.metrics.step == 40 for run in runs)
+
+
+async def test_without_any_board_it_ends_and_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = Boards(monkeypatch)
+
+    def react(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, TrialEnded):
+            boards.pulled |= {"board-0", "board-1"}
+
+    with pytest.raises(PortLost):
+        await conducted(tmp_path, plan(5), 2, react)
+    boards.pulled.clear()
+    trials = await conducted(tmp_path, plan(5), 2, resume=True)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 5
+
+
+async def test_it_stops_at_step_boundaries_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Boards(monkeypatch)
+    made = plan(3, settings=Settings(steps=60_000, n_embd=8))
+
+    def react(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, TrialStarted):
+            asyncio.get_running_loop().call_later(0.3, conductor.request_stop)
+
+    trials = await conducted(tmp_path, made, 1, react)
+    assert [trial.state for trial in trials] == [TrialState.RUNNING]
+    run = Run.open(trial_folder(tmp_path, 0))
+    assert 0 < (run.saved_step or 0) < 60_000
+
+
+async def test_a_model_that_fits_no_board_fails_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Boards(monkeypatch)
+    made = plan(2, axes=parse_axes(["n_embd=8,512"]), sampler=Sampler.GRID)
+    trials = await conducted(tmp_path, made, 2)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.FAILED]
+    assert "n-embd" in trials[1].reason
+
+
+async def test_a_bad_combination_fails_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Boards(monkeypatch)
+    made = plan(2, axes=parse_axes(["n_head=3,4"]), sampler=Sampler.GRID)
+    trials = await conducted(tmp_path, made, 1)
+    assert [trial.state for trial in trials] == [TrialState.FAILED, TrialState.COMPLETE]
+    assert "heads" in trials[0].reason
+
+
+async def test_bad_trials_are_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Boards(monkeypatch)
+    made = plan(
+        6,
+        axes=parse_axes(["learning_rate=0.01,0.011,0.012,0.013,0.0000001,0.014"]),
+        sampler=Sampler.GRID,
+        prune=True,
+        settings=Settings(steps=2000, n_embd=8),
+    )
+    trials = await conducted(tmp_path, made, 1)
+    assert trials[4].state is TrialState.PRUNED
+    assert trials[0].state is TrialState.COMPLETE
+    assert Run.open(trial_folder(tmp_path, 4)).metrics.step < 2000
+
+
+# The command
+
+
+def test_without_optuna_it_says_what_brings_it(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ugpt.fleet import extras
+
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(FleetError):
+        SweepStudy.create(ugpt.folder, plan())
+    said = ugpt("sweep", "names", "--set", "n_embd=8,16", status=1).err
+    assert "pip install 'ugpt-esp32[fleet]'" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("names",), 2, "something to vary"),
+        ((), 2, "text file"),
+        (("-",), 2, "save it as a file"),
+        (("names", "--set", "n_embd=8"), 1, "No board"),
+        (("names", "--set", "clip=0:1", "--sampler", "grid"), 2, "interval"),
+        (("--resume", "nowhere"), 1, "no folder of a sweep"),
+        (("names", "--set", "n_embd=8", "--pace"), 2, "virtual"),
+        (("--resume", "nowhere", "--trials", "3"), 2, "decides"),
+    ],
+)
+def test_bad_input(ugpt: Program, arguments: tuple[str, ...], status: int, words: str) -> None:
+    assert words in " ".join(ugpt("sweep", *arguments, status=status).err.split())
+    assert not Path("sweeps").exists()
