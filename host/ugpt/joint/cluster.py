@@ -210,7 +210,7 @@ class DaskCrew:
 
     async def _look(self) -> None:
         """Finds out which boards there are."""
-        known = await self._client.scheduler.identity(n_workers=-1)
+        known = await self._client.scheduler.identity()
         before = set(self.boards)
         self._addresses = {
             str(worker["name"]): address

@@ -4,6 +4,7 @@
     config.toml             what decides the weights, and where they came to be
     metrics.jsonl           one object a step: step (1-based), loss, tokens; val_loss if the
                             model was evaluated after it
+    rounds.jsonl            what each round has cost, if several workers are averaged
     checkpoint.safetensors  weights and moments by name; step and configuration as metadata
     checkpoint-STEP.safetensors  the same of earlier steps, if the run keeps several
     parent.safetensors      the checkpoint of another run that this one began from

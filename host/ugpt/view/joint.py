@@ -159,9 +159,10 @@ class JointLiveDisplay(JointPlainDisplay):
             bar(step / total_steps, _BAR_WIDTH, ACCENT), f" {step:,} of {total_steps:,}"
         )
         parts = f"{len(self._parts):,} of {counted(started.workers, 'worker')} done"
+        number = last.round + 1 if last else step // started.sync + 1
         rows = {
             "steps": steps,
-            "round": Text(f"{last.round + 1 if last else step // started.sync + 1:,}: {parts}"),
+            "round": Text(f"{number:,}: {parts}" if step < total_steps else "all are done"),
             "boards": Text(printable(", ".join(sorted(self._boards)) or "none"), overflow="fold"),
         }
         if last is not None:
