@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -23,8 +22,7 @@ from ..wording import counted
 from .cleaning import printable
 from .display import Display, Harmless, Mode
 from .output import Output, console, pasteable
-from .plain import JsonDisplay
-from .state import Action, Control
+from .plain import JsonDisplay, Quiet
 from .style import ACCENT, QUIET, WARNING, bar, duration
 
 _BAR_WIDTH = 40
@@ -41,26 +39,12 @@ def make_joint_display(mode: Mode) -> Display:
             return Harmless(JsonDisplay())
 
 
-class JointPlainDisplay:
+class JointPlainDisplay(Quiet):
     """A line for each round, and one for all else that happens."""
 
     def __init__(self, output: Output | None = None) -> None:
         self._console = output or console()
         self._has_begun = False
-
-    def offer(self, controls: Mapping[Action, Control]) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
     def show(self, event: Event) -> None:
         match event:
