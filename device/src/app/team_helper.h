@@ -9,7 +9,7 @@
 
 namespace ugpt::app {
 
-class TeamHelper : public engine::Helper {
+class TeamHelper final : public engine::Helper {
   public:
     explicit TeamHelper(port::Helper& helper) : helper_(helper) {}
 
