@@ -192,7 +192,7 @@ def test_a_device_that_tries(tmp_path: Path) -> None:
     peer.handlers["text_read"] = lambda params: [3, written, TextEnd.END_OF_TEXT, 3, 900]
 
     for method in ("plan", "create", "model_info", "sample", "data_info", "autorun", "stop",
-                   "self_test", "data_begin", "profile", "save", "pause"):  # fmt: skip
+                   "self_test", "data_begin", "profile", "save", "pause", "text_plan"):  # fmt: skip
         peer.handlers[method] = refuse
     peer.handlers["status"] = tell
 

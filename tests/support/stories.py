@@ -16,7 +16,7 @@ _IDENTITY_BYTES = 4096
 _DEVICE_NUMBER = 0x020000000007
 _BEFORE_IDENTITY = 6
 
-LONG = LlamaShape(1, 32, 8, 1, 2400, 300, 3400, tied_classifier=False)
+LONG = LlamaShape(1, 32, 8, 1, 2400, 300, 3300, tied_classifier=False)
 """A shape whose texts take a while."""
 
 
