@@ -33,8 +33,8 @@ from ...training.recipe import EvaluationPlan
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.trainer import Outcome
-from ...view.display import Display, Mode
-from ...view.joint import make_joint_display
+from ...view.display import Display, Mode, make_display
+from ...view.joint import JointLiveDisplay, JointPlainDisplay
 from ...view.output import say
 from ...wording import command as command_line
 from ..display import OutputGroup
@@ -207,7 +207,7 @@ def _watch(
     session: Session, boards: _Boards, mode: Mode, said: Sequence[str], verify_share: float
 ) -> Outcome:
     """Trains, and shows it; what was `said` of the text comes first."""
-    display = make_joint_display(mode)
+    display = make_display(mode, JointLiveDisplay, JointPlainDisplay)
     if mode is Mode.JSON:
         for remark in said:
             display.show(Notice(remark))

@@ -15,16 +15,7 @@ from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count
 from ..group import command_group, command_of
-from ..model_files import (
-    Format,
-    Licence,
-    Name,
-    Source,
-    Tokenizer,
-    fields_of_file,
-    image_of,
-    json_of_file,
-)
+from ..model_files import ImageGroup, Source, fields_of_file, json_of_file
 from ..model_list import image_on, images_in, print_models, print_models_json
 from ..model_on_board import fields_of_board, json_of_board, push_image
 from ..options import Json, StoryContext, TargetGroup, run
@@ -48,31 +39,26 @@ def push(
     source: Source,
     *,
     target: TargetGroup,
-    tokenizer: Tokenizer = None,
-    format: Format = None,
-    name: Name = None,
-    licence: Licence = None,
+    made: ImageGroup,
     json: Json = False,
 ) -> None:
     """Replace the pretrained model on the board; an interrupted push goes on where it was."""
-    image = image_of(source, tokenizer, format, name, licence)
+    image = made.image(source)
     run(_push(image, target, json))
 
 
 @command_of(app, EXAMPLES[2:3])
 def convert(
     source: Source,
+    *,
     image_file: Annotated[
         Path, typer.Argument(help="Where the image is written.", metavar="IMAGE", parser=path)
     ],
-    tokenizer: Tokenizer = None,
-    format: Format = None,
-    name: Name = None,
-    licence: Licence = None,
+    made: ImageGroup,
     json: Json = False,
 ) -> None:
     """Write the image of a pretrained model to a file, which `push` takes."""
-    image = image_of(source, tokenizer, format, name, licence)
+    image = made.image(source)
     write_image_file(image, image_file)
     if json:
         print_json({"file": str(image_file), **json_of_file(image)})

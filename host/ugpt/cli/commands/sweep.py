@@ -27,9 +27,9 @@ from ...sweep.ranking import best, sweep_png
 from ...sweep.settings import Settings
 from ...sweep.study import SweepStudy, Trial, TrialState
 from ...training.recipe import evaluation
-from ...view.display import Display, Harmless, Mode
+from ...view.display import Mode, make_display
 from ...view.output import say
-from ...view.sweep import JsonSweep, LiveSweep, PlainSweep, print_ranking
+from ...view.sweep import LiveSweep, PlainSweep, print_ranking
 from ...wording import command as command_line
 from ..display import OutputGroup
 from ..ending import Status
@@ -162,7 +162,7 @@ async def _sweep(
         make_folder(folder, plan)
     with alone_in(folder):
         study = (SweepStudy.open if resumes else SweepStudy.create)(folder, plan)
-        display = _display(mode)
+        display = make_display(mode, LiveSweep, PlainSweep)
         conductor = Conductor(
             folder,
             plan,
@@ -203,16 +203,6 @@ def _show_result(
         say(f"Let the best one write: {command_line('sample', '--run', run_folder, '-n', '20')}")
     if sum(trial.state is not TrialState.RUNNING for trial in trials) < plan.trials:
         say(f"Go on with: {command_line('sweep', '--resume', folder, *wanted.words)}")
-
-
-def _display(mode: Mode) -> Display:
-    match mode:
-        case Mode.LIVE:
-            return Harmless(LiveSweep())
-        case Mode.PLAIN:
-            return Harmless(PlainSweep())
-        case Mode.JSON:
-            return Harmless(JsonSweep())
 
 
 def _kept_files(files: Sequence[Path] | None) -> Sequence[Path]:
