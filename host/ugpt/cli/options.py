@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import signal
 from collections.abc import Collection, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -96,6 +95,7 @@ class NamedTarget(Target):
     no_reset: NoReset = False
 
 
+TargetGroup = Annotated[NamedTarget, OptionGroup()]
 Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
 Flash = Annotated[
     Path | None,
@@ -105,14 +105,13 @@ Flash = Annotated[
         parser=path,
     ),
 ]
-TargetGroup = Annotated[NamedTarget, OptionGroup()]
 
 
 def board_to_ask(target: Target, board: str | None) -> Target:
     """The device at `target`, or a virtual `board` with a flash of its own."""
     if board is None:
         return target
-    return dataclasses.replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
+    return replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
 
 
 def given_options(context: typer.Context) -> dict[str, str]:

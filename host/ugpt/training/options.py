@@ -58,9 +58,11 @@ def to_words(options: Any) -> dict[str, Any]:
 
 def from_words(group: type, words: Mapping[str, Any]) -> dict[str, Any]:
     """The inverse of `to_words`, of any of the fields. Raises KeyError for a word that is none."""
-    kinds = {name: kind for name, (kind, _) in options_of(group).items()}
+    enums = {
+        name: kind for name, (kind, _) in options_of(group).items() if issubclass(kind, IntEnum)
+    }
     return {
-        name: kind[str(word).upper()] if issubclass(kind := kinds.get(name, str), IntEnum) else word
+        name: enums[name][str(word).upper()] if name in enums else word
         for name, word in words.items()
     }
 
