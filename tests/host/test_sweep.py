@@ -27,8 +27,9 @@ from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
 from ugpt.sweep.events import BoardLost, TrialEnded, TrialStarted
-from ugpt.sweep.plan import Sampler, Settings, SweepPlan
+from ugpt.sweep.plan import Sampler, SweepPlan
 from ugpt.sweep.ranking import best, ranked
+from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event
