@@ -60,12 +60,10 @@ class Marks : public engine::PhaseObserver {
 };
 
 std::span<const std::byte> read_file(const char* path) {
-    constexpr std::size_t kMostBytes = 64 << 20;
+    alignas(store::ModelImage::kAlignment) static std::byte bytes[64 << 20];
     std::FILE* file = std::fopen(path, "rb");
     if (file == nullptr) return {};
-    auto* bytes =
-        static_cast<std::byte*>(std::aligned_alloc(store::ModelImage::kAlignment, kMostBytes));
-    const std::size_t size = std::fread(bytes, 1, kMostBytes, file);
+    const std::size_t size = std::fread(bytes, 1, sizeof(bytes), file);
     std::fclose(file);
     return {bytes, size};
 }
