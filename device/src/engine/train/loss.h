@@ -55,7 +55,7 @@ void cross_entropy_of(const Network& net, const Document& document, float invers
 template <class Lanes>
 float cross_entropy(const Network& net, const Document& document) {
     const float inverse_count = reciprocal<ScalarLanes>(static_cast<float>(document.positions));
-    share(net, by_positions<Lanes>(
+    share(net, by_positions<typename Lanes::Single>(
                    net, document.positions, [&](std::size_t first, std::size_t count, std::size_t) {
                        cross_entropy_of<Lanes>(net, document, inverse_count, first, count);
                    }));

@@ -9,6 +9,10 @@
 namespace ugpt::engine {
 namespace {
 
+constexpr std::size_t pieces_of(std::size_t count, std::size_t together) {
+    return together >= count ? 1 : (count + together - 1) / together;
+}
+
 // Work on `count` rows or positions that need nothing of each other, `together` of them a piece.
 template <class Each>
 struct Job {
@@ -16,7 +20,7 @@ struct Job {
     std::size_t together;
     Each each;  // each(first, count, core)
 
-    [[nodiscard]] std::size_t pieces() const { return (count + together - 1) / together; }
+    [[nodiscard]] std::size_t pieces() const { return pieces_of(count, together); }
     void piece(std::size_t i, std::size_t core) const {
         const std::size_t first = i * together;
         each(first, std::min(together, count - first), core);
@@ -69,8 +73,7 @@ template <class Lanes, class Each>
 Job<Each> by_positions(const Network& net, std::size_t count, const Each& each) {
     std::size_t together = count;
     if (net.team->divides()) {
-        // Two pieces for a core: the first one to be done takes what the others have left.
-        const std::size_t pieces = 2 * net.team->cores();
+        const std::size_t pieces = net.team->cores();
         together = round_up((count + pieces - 1) / pieces, Lanes::kWidth);
     }
     return {count, together, each};
