@@ -169,7 +169,9 @@ def read_error(path: Path, error: OSError) -> RunError:
 def write_error(path: Path, error: OSError) -> RunError:
     """What to tell of a file that cannot be written."""
     if error.errno in _FULL:
-        return DiskFull(f"{path} cannot be written: the disk is full.", "Make room, then resume.")
+        return DiskFull(
+            f"{path} cannot be written: the disk is full.", "Make room, then try again."
+        )
     return RunError(
         f"{path} cannot be written ({reason_of(error)}).", "Check the folder, or name another."
     )
