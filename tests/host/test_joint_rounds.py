@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +15,7 @@ import pytest
 import ugpt
 from tests.support.crew import VIRTUAL, LocalCrew, local_crew
 from tests.support.devices import listening_device
+from tests.support.disk import Disk
 from tests.support.faults import proxy_of
 from tests.support.lying_device import RequestSide
 from ugpt import Recipe, Shape, Target
@@ -29,7 +32,7 @@ from ugpt.rpc.errors import NotFinite
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.config import Joint
-from ugpt.runs.errors import RunError
+from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.training.events import Evaluated, Event, Finished, Notice
 from ugpt.training.new_run import new_run
@@ -173,6 +176,66 @@ async def test_a_round_that_was_given_up_is_done_again(joined: Joined, digest: s
             await joined.train(crew)
     joined.on_event = lambda event: None
     assert await joined.on(1) == digest
+
+
+# A full disk
+
+
+async def test_a_full_disk_does_not_end_it(joined: Joined, disk: Disk) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, RoundDone) and event.round == 1:
+            disk.full = errno.ENOSPC
+        if isinstance(event, PartDone) and event.round == 3:
+            disk.full = 0
+
+    joined.on_event = fill
+    joined.evaluation = EvaluationPlan(50, 20, 50)
+    assert await joined.on(2)
+    told = [event.text for event in joined.told(Notice)]
+    assert len(told) == 2
+    assert "disk is full. The run goes on in the memory of this computer" in told[0]
+    assert told[1] == "There is room again, and nothing is missing."
+    assert len(joined.losses) == STEPS
+    run = Run.open(joined.folder / "run")
+    assert list(run.metrics.val_losses) == [20, 30]
+    rounds = (run.path / "rounds.jsonl").read_text().splitlines()
+    assert [json.loads(line)["round"] for line in rounds] == [1, 2, 3]
+
+
+async def test_a_disk_that_stays_full_ends_it_with_what_was_there(
+    joined: Joined, digest: str, disk: Disk
+) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, RoundDone):
+            disk.full = errno.ENOSPC
+
+    joined.on_event = fill
+    async with local_crew(2) as crew:
+        with pytest.raises(DiskFull):
+            await joined.train(crew)
+    assert Run.open(joined.folder / "run").saved_step == len(joined.losses) == 10
+    joined.on_event, disk.full = lambda event: None, 0
+    assert await joined.on(1) == digest
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_what_there_was_no_room_for_is_written_at_the_end(
+    joined: Joined, disk: Disk, given_up: bool
+) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, RoundDone):
+            disk.full = errno.ENOSPC if event.round == 1 else 0
+            if event.round == 2 and not given_up:
+                assert joined.training is not None
+                joined.training.request_stop()
+        if isinstance(event, PartDone) and event.round == 3:
+            raise asyncio.CancelledError
+
+    joined.on_event = fill
+    async with local_crew(2) as crew:
+        with pytest.raises(asyncio.CancelledError) if given_up else contextlib.nullcontext():
+            assert await joined.train(crew) is Outcome.STOPPED
+    assert Run.open(joined.folder / "run").saved_step == len(joined.losses) == 20
 
 
 async def test_rounds_tell_where_their_time_went(joined: Joined) -> None:

@@ -11,6 +11,20 @@ from .files import append_whole
 NAME = "rounds.jsonl"
 
 
-def log_round(folder: Path, values: Mapping[str, object]) -> None:
-    """Appends a line. Raises RunError, leaving the file as it was, if it cannot be written."""
-    append_whole(folder / NAME, f"{json.dumps(values)}\n".encode())
+class RoundsLog:
+    """Rounds that there is no room for are kept in memory, and written with those that follow."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._unwritten = b""
+
+    def record(self, values: Mapping[str, object]) -> None:
+        """Raises RunError, leaving the file as it was, if it cannot be written."""
+        self._unwritten += f"{json.dumps(values)}\n".encode()
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
+        if self._unwritten:
+            append_whole(self._path, self._unwritten)
+            self._unwritten = b""

@@ -44,7 +44,7 @@ void mlp_backward(const Network& net, const Update& update, const Layer& layer, 
     linear_backward<Lanes>(net, layer.fc1, hidden_grad, input_grad, count);
     linear_update<Lanes>(
         net, update, Phase::mlp, layer.fc1, hidden_grad, layer.mlp_input, count,
-        by_positions<Lanes>(net, 0, count, [&](std::size_t first, std::size_t positions) {
+        by_positions<Lanes>(net, count, [&](std::size_t first, std::size_t positions, std::size_t) {
             rmsnorm_backward<Lanes, true>(net, layer.mlp_input, layer.mlp_input_scale, input_grad,
                                           residual_grad, first, positions);
         }));
@@ -75,7 +75,7 @@ void layer_backward(const Network& net, const Update& update, const Layer& layer
     }
     linear_update<Lanes>(
         net, update, Phase::attention, layer.wv, qkv_grad, layer.attn_input, count,
-        by_positions<Lanes>(net, 0, count, [&](std::size_t first, std::size_t positions) {
+        by_positions<Lanes>(net, count, [&](std::size_t first, std::size_t positions, std::size_t) {
             rmsnorm_backward<Lanes, true>(net, layer.attn_input, layer.attn_input_scale, input_grad,
                                           residual_grad, first, positions);
         }));

@@ -56,7 +56,7 @@ template <class Lanes>
 float cross_entropy(const Network& net, const Document& document) {
     const float inverse_count = reciprocal<ScalarLanes>(static_cast<float>(document.positions));
     share(net, by_positions<Lanes>(
-                   net, 0, document.positions, [&](std::size_t first, std::size_t count) {
+                   net, document.positions, [&](std::size_t first, std::size_t count, std::size_t) {
                        cross_entropy_of<Lanes>(net, document, inverse_count, first, count);
                    }));
     float total = 0.0f;
