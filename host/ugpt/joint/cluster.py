@@ -97,13 +97,22 @@ async def _client(address: str, security: Security) -> Client:
         timeout=_REACH_TIMEOUT_S,
     )
     try:
-        return await client
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        async with asyncio.timeout(_REACH_TIMEOUT_S):  # Dask waits for one that is silent
+            return await client
+    except Exception as error:  # whatever is there may answer anything
         await client.close()
         raise BadScheduler(
-            f"The scheduler {address} cannot be reached: {reason_of(error)}.",
+            f"The scheduler {address} cannot be reached: {_why_not(error)}.",
             "Check the address, and the keys in Dask's configuration (distributed.comm.tls).",
         ) from None
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, OSError | ValueError | TypeError | RuntimeError):
+        return reason_of(error)
+    return "what answers there is no scheduler"
 
 
 class DaskCrew:

@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -17,12 +18,14 @@ from ..concurrency import run_together
 from ..data.dataset import positions_of
 from ..device.tensors import tensor_shapes
 from ..runs.checkpoint import Checkpoint
-from ..runs.rounds_log import log_round
+from ..runs.errors import RunError
+from ..runs.rounds_log import RoundsLog
 from ..training.events import Finished, History, Notice, StepLosses, Stopped
 from ..training.kept import kept_step
 from ..training.kinds import require_joint
 from ..training.lifecycle import SAMPLES, describe_data, draw_card
 from ..training.loss_history import TokenCounts
+from ..training.room import DiskRoom, Part
 from ..training.session import Session
 from ..training.trainer import Outcome
 from ..training.validation import Validation
@@ -76,7 +79,9 @@ class JointTraining:
             session.may_overwrite,
         )
         documents = session.split.training
-        self._validation = Validation(session)
+        self._room = DiskRoom(session.emit, "the memory of this computer")
+        self._costs = RoundsLog(session.run.path)
+        self._validation = Validation(session, self._room)
         self._streams = Streams(joint.workers, config.recipe.batch, len(documents))
         # All workers together go through the training order as one with so large a batch.
         self._tokens = TokenCounts(
@@ -99,13 +104,18 @@ class JointTraining:
             abilities = await self._crew.examine(Examine(self._model, positions))
             checkpoint = await self._begin()
             self._describe(checkpoint.step, [each.value for each in abilities])
-            await self._evaluate(checkpoint)  # which an interruption prevented
-            while checkpoint.step < self._session.total_steps:
-                if self._stop:
-                    return self._stopped()
-                checkpoint = await self._round(checkpoint)
-            await self._finish(checkpoint, time.monotonic() - started_s)
-            return Outcome.FINISHED
+            try:
+                await self._evaluate(checkpoint)  # which an interruption prevented
+                while checkpoint.step < self._session.total_steps:
+                    if self._stop:
+                        return self._stopped(checkpoint)
+                    checkpoint = await self._round(checkpoint)
+                await self._finish(checkpoint, time.monotonic() - started_s)
+                return Outcome.FINISHED
+            except BaseException:
+                with contextlib.suppress(RunError):
+                    self._catch_up(checkpoint)
+                raise
 
     # The beginning
 
@@ -156,11 +166,10 @@ class JointTraining:
         averaged = average([part.value.checkpoint for part in parts])
         losses = mean_losses([part.value.losses for part in parts])
         tokens = self._tokens.of(begin.step + 1, len(losses))
-        changed = self._run.metrics.record(begin.step + 1, losses, tokens)
-        if changed is not None:
-            self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+        self._room.record(self._run.metrics, begin.step + 1, losses, tokens)
         self._emit(StepLosses(begin.step + 1, losses, tokens))
-        self._run.write_checkpoint(averaged, self._model.vocabulary)
+        with self._room.awaited(Part.CHECKPOINT):
+            self._save(averaged)
         self._tell_round(until, losses, work, time.monotonic() - started_s)
         await self._evaluate(averaged)
         return averaged
@@ -221,7 +230,8 @@ class JointTraining:
         )
         values = event.to_json()
         del values["event"]
-        log_round(self._run.path, values)
+        with self._room.awaited(Part.COSTS):
+            self._costs.record(values)
         self._emit(event)
 
     # What follows a round
@@ -235,7 +245,8 @@ class JointTraining:
     async def _finish(self, checkpoint: Checkpoint, elapsed_s: float) -> None:
         run, seed = self._run, self._run.config.seed
         texts = (await self._crew.do(WriteTexts(self._model, checkpoint, seed, SAMPLES))).value
-        digest = run.write_checkpoint(checkpoint, self._model.vocabulary)
+        digest = self._save(checkpoint)
+        self._costs.flush()
         run.write_samples(texts, "\n" in self._model.vocabulary)
         draw_card(self._session, texts)
         loss = run.metrics.losses[-1]
@@ -251,7 +262,19 @@ class JointTraining:
             )
         )
 
-    def _stopped(self) -> Outcome:
+    def _save(self, checkpoint: Checkpoint) -> str:
+        """Returns the digest of the weights."""
+        self._run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
+        return self._run.write_checkpoint(checkpoint, self._model.vocabulary)
+
+    def _catch_up(self, checkpoint: Checkpoint) -> None:
+        """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
+        if checkpoint.step and self._run.saved_step != checkpoint.step:
+            self._save(checkpoint)
+        self._costs.flush()
+
+    def _stopped(self, checkpoint: Checkpoint) -> Outcome:
+        self._catch_up(checkpoint)
         draw_card(self._session, [])
         self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
         return Outcome.STOPPED

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..fleet.extras import require_extra
-from ..runs.errors import RunError
+from ..runs.errors import DiskFull, RunError
 from .axes import Axis, Choices, Value, combinations
 from .plan import Sampler, SweepPlan
 
@@ -85,25 +85,34 @@ class SweepStudy:
     def open(cls, folder: Path, plan: SweepPlan) -> Self:
         """The study that is there. Raises RunError if there is none, or that of another plan."""
         optuna = _optuna()
+        has_trials = any(folder.glob("trial-*"))
         if not (folder / FILE).is_file():
-            if any(folder.glob("trial-*")):
+            if has_trials:
                 raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
             return cls.create(folder, plan)  # it was killed before it had made one
         with _stored(folder):
             storage = _storage(optuna, folder)
-            if NAME not in [each.study_name for each in storage.get_all_studies()]:
+            names = [each.study_name for each in storage.get_all_studies()]
+            if not names and not has_trials:
+                return cls._create_again(folder, plan)
+            if NAME not in names:
                 raise RunError(f"{folder / FILE} holds another study than this sweep's.", _RESTORE)
             study = optuna.load_study(
                 study_name=NAME, storage=storage, pruner=_pruner(optuna, plan)
             )
-            if _PLAN not in study.user_attrs and not any(folder.glob("trial-*")):
-                (folder / FILE).unlink()  # it was killed while it made this
-                return cls.create(folder, plan)
+            if _PLAN not in study.user_attrs and not has_trials:
+                return cls._create_again(folder, plan)
             if study.user_attrs.get(_PLAN) != _fingerprint(plan):
                 raise RunError(f"{folder / FILE} holds the study of another sweep.", _RESTORE)
             # Another seed than the first time, which would choose the same values again.
             study.sampler = _sampler(optuna, plan, len(study.get_trials(deepcopy=False)))
         return cls(folder, plan, study)
+
+    @classmethod
+    def _create_again(cls, folder: Path, plan: SweepPlan) -> Self:
+        """For a sweep that was killed, or met a full disk, while it made its study."""
+        (folder / FILE).unlink()
+        return cls.create(folder, plan)
 
     def ask(self) -> Trial | None:
         """The next trial; None if there are as many as were asked for."""
@@ -260,4 +269,10 @@ def _stored(folder: Path) -> Iterator[None]:
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
-        raise RunError(f"{folder / FILE} cannot be used: {reason}.", _RESTORE) from None
+        message = f"{folder / FILE} cannot be used: {reason}."
+        match getattr(cause, "sqlite_errorname", "").split("_")[:2]:
+            case ["SQLITE", "FULL"]:
+                raise DiskFull(message, "Make room, then resume the sweep.") from None
+            case ["SQLITE", "READONLY" | "CANTOPEN" | "IOERR"]:
+                raise RunError(message, "Check the folder.") from None
+        raise RunError(message, _RESTORE) from None
