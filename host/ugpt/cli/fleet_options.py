@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from ..fleet.boards_file import DEFAULT_FILE
+from ..fleet.members import Membership, find_members
 from .numbers import whole_number
 from .paths import path, port
 
@@ -67,3 +69,31 @@ def check_pace(pace: bool, virtual: int) -> None:
     """Refuses `--pace` without a virtual board that it could slow down."""
     if pace and not virtual:
         raise typer.BadParameter("there is no virtual board: add --virtual", param_hint="--pace")
+
+
+class Boards(NamedTuple):
+    """Which boards take part."""
+
+    ports: Sequence[str]
+    file: Path | None
+    virtual: int
+    pace: bool
+
+    @property
+    def are_named(self) -> bool:
+        """Whether there are others than those that are plugged in."""
+        return bool(self.ports or self.file or self.virtual)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of a command line that name them."""
+        words = [word for port in self.ports for word in ("--port", port)]
+        words += ["--boards", str(self.file)] if self.file and self.file != DEFAULT_FILE else []
+        words += ["--virtual", str(self.virtual)] if self.virtual else []
+        return (*words, *(["--pace"] if self.pace else []))
+
+    async def found(self) -> Membership:
+        """Those that answer. Raises NoBoards if there is none."""
+        return await find_members(
+            self.ports, boards_file=self.file, virtual=self.virtual, pace=self.pace
+        )

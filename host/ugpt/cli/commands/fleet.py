@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ from ...data.report import remarks
 from ...errors import UgptError
 from ...fleet.errors import NoBoards
 from ...fleet.extras import require_extra
-from ...fleet.members import Membership, find_members
+from ...fleet.members import Membership
 from ...joint.events import BoardTakenOut
 from ...joint.rounds import JointTraining
 from ...joint.verification import parse_share
@@ -41,7 +40,16 @@ from ...view.output import say
 from ...wording import command as command_line
 from ..display import output_mode
 from ..ending import Status, ending
-from ..fleet_options import BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
+from ..fleet_join import join_scheduler
+from ..fleet_options import (
+    Boards,
+    BoardsFile,
+    PacedBoards,
+    Ports,
+    Virtual,
+    boards_file,
+    check_pace,
+)
 from ..group import PlainCommand, PlainGroup, examples
 from ..numbers import whole_number
 from ..options import (
@@ -53,6 +61,7 @@ from ..options import (
     Plain,
     given_options,
     run,
+    run_until_interrupted,
 )
 from ..overwriting import Overwrite
 from ..recipe import (
@@ -94,6 +103,7 @@ EXAMPLES = [
     "ugpt fleet train names.txt --verify 10%     # finds a board that computes wrongly",
     "ugpt fleet train --resume names-20260101-120000",
     "ugpt fleet train names.txt --scheduler tls://lab:8786     # boards of other computers too",
+    "ugpt fleet join tls://lab:8786     # on each of those computers",
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(
@@ -259,32 +269,47 @@ def train(
         )
         said = remarks(dataset, block_size)
     session = Session(prepared, dataset, lambda event: None, may_overwrite=overwrite)
-    wanted = _Boards(ports or (), boards_file(boards), virtual, pace, scheduler)
-    outcome = _watch(session, wanted, mode, said, share)
+    wanted = Boards(ports or (), boards_file(boards), virtual, pace)
+    outcome = _watch(session, wanted, scheduler, mode, said, share)
     if outcome is Outcome.STOPPED:
         raise typer.Exit(Status.INTERRUPTED)
 
 
-@dataclass(frozen=True)
-class _Boards:
-    """Which boards are wanted."""
+@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[-2:]))
+def join(
+    scheduler: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="Scheduler of Dask, such as tls://HOST:8786.",
+            show_default=False,
+        ),
+    ],
+    ports: Ports = None,
+    boards: BoardsFile = None,
+    virtual: Virtual = 0,
+    pace: PacedBoards = False,
+    json: Json = False,
+) -> None:
+    """Bring the boards of this computer to a scheduler.
 
-    ports: Sequence[str]
-    file: Path | None
-    virtual: int
-    pace: bool
-    scheduler: str | None
+    Every `ugpt fleet train --scheduler ADDRESS` uses them then, until Ctrl-C ends this. A board
+    that is plugged in again joins again.
+    """
+    require_extra("distributed", "ugpt fleet join")
+    check_pace(pace, virtual)
+    wanted = Boards(ports or (), boards_file(boards), virtual, pace)
+    run_until_interrupted(join_scheduler(scheduler, wanted, json=json))
 
-    async def find(self) -> Membership:
-        """With a scheduler there may be none here: others may have brought some."""
-        try:
-            return await find_members(
-                self.ports, boards_file=self.file, virtual=self.virtual, pace=self.pace
-            )
-        except NoBoards:
-            if self.scheduler is None or self.ports or self.file or self.virtual:
-                raise
-            return Membership((), ())
+
+async def _found(boards: Boards, scheduler: str | None) -> Membership:
+    """With a scheduler there may be none here: others may have brought some."""
+    try:
+        return await boards.found()
+    except NoBoards:
+        if scheduler is None or boards.are_named:
+            raise
+        return Membership((), ())
 
 
 def _between_rounds(plan: EvaluationPlan, joint: Joint) -> EvaluationPlan:
@@ -293,7 +318,12 @@ def _between_rounds(plan: EvaluationPlan, joint: Joint) -> EvaluationPlan:
 
 
 def _watch(
-    session: Session, boards: _Boards, mode: Mode, said: Sequence[str], verify_share: float
+    session: Session,
+    boards: Boards,
+    scheduler: str | None,
+    mode: Mode,
+    said: Sequence[str],
+    verify_share: float,
 ) -> Outcome:
     """Trains, and shows it; what was `said` of the text comes first."""
     display = make_joint_display(mode)
@@ -304,7 +334,7 @@ def _watch(
         say_all(said)
     shown = replace(session, emit=display.show)
     try:
-        outcome = run(_train(shown, boards, display, verify_share))
+        outcome = run(_train(shown, boards, scheduler, display, verify_share))
     except (UgptError, typer.Exit):
         _say_kept(session.run)
         raise
@@ -320,15 +350,15 @@ def _say_kept(kept: Run) -> None:
 
 
 async def _train(
-    session: Session, boards: _Boards, display: Display, verify_share: float
+    session: Session, boards: Boards, scheduler: str | None, display: Display, verify_share: float
 ) -> Outcome:
     from ...joint.cluster import dask_crew  # Dask takes its time, and is optional
 
-    found = await boards.find()
+    found = await _found(boards, scheduler)
     async with display:
         for each in found.left_out:
             display.show(BoardTakenOut(each.where, each.reason))
-        async with dask_crew(found.members, display.show, boards.scheduler) as crew:
+        async with dask_crew(found.members, display.show, scheduler) as crew:
             training = JointTraining(session, crew, verify_share=verify_share)
             with _ending_on_request(training, display):
                 return await training.run()

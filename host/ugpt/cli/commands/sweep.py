@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -16,9 +16,7 @@ from ...data.dataset import Dataset
 from ...data.reading import Reading
 from ...data.report import remarks
 from ...data.sources import STANDARD_INPUT
-from ...fleet.boards_file import DEFAULT_FILE
 from ...fleet.extras import require_extra
-from ...fleet.members import Membership, find_members
 from ...runs.errors import RunError
 from ...runs.files import write_atomically
 from ...runs.folder import require_absent
@@ -35,7 +33,7 @@ from ...view.sweep import JsonSweep, LiveSweep, PlainSweep, print_ranking
 from ...wording import command as command_line
 from ..display import output_mode
 from ..ending import Status
-from ..fleet_options import BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
+from ..fleet_options import Boards, BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
 from ..numbers import whole_number
 from ..options import BlockSize, Json, NEmbd, NHead, NLayer, Plain, given_options, run
 from ..overwriting import Overwrite
@@ -203,29 +201,6 @@ def command(
         say_all(remarks(dataset, block_size))
     wanted = Boards(ports or [], boards_file(boards), virtual, pace)
     run(_sweep(folder, plan, dataset, wanted, mode, resumes=bool(resume), overwrite=overwrite))
-
-
-class Boards(NamedTuple):
-    """Which boards take part."""
-
-    ports: Sequence[str]
-    file: Path | None
-    virtual: int
-    pace: bool
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The words of a command line that name them."""
-        words = [word for port in self.ports for word in ("--port", port)]
-        words += ["--boards", str(self.file)] if self.file and self.file != DEFAULT_FILE else []
-        words += ["--virtual", str(self.virtual)] if self.virtual else []
-        return (*words, *(["--pace"] if self.pace else []))
-
-    async def found(self) -> Membership:
-        """Those that answer."""
-        return await find_members(
-            self.ports, boards_file=self.file, virtual=self.virtual, pace=self.pace
-        )
 
 
 async def _sweep(
