@@ -147,6 +147,11 @@ def test_bad_input(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     train = ("fleet", "train", names, "--run", "R")
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://127.0.0.1:1")
     assert "The scheduler tcp://127.0.0.1:1 cannot be reached" in said
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1")
+    assert "cannot be reached: Dask's configuration names no keys" in said
+    missing = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(tmp_path / "absent")}
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1", env=missing)
+    assert "a file with keys is not where" in said
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://192.0.2.1:8786")
     assert "is not encrypted, and whoever reaches it could run programs here" in said
     said = cli.refused(*train, "--port", "socket://127.0.0.1:1")

@@ -94,18 +94,20 @@ async def _own_scheduler() -> AsyncIterator[Connection]:
 
 
 async def _client(address: str, security: Security) -> Client:
-    client = Client(
-        address,
-        asynchronous=True,
-        security=security,
-        set_as_default=False,
-        timeout=_REACH_TIMEOUT_S,
-    )
+    client: Client | None = None
     try:
+        client = Client(
+            address,
+            asynchronous=True,
+            security=security,
+            set_as_default=False,
+            timeout=_REACH_TIMEOUT_S,
+        )
         async with asyncio.timeout(_REACH_TIMEOUT_S):  # Dask waits for one that is silent
             return await client
     except Exception as error:  # whatever is there may answer anything
-        await client.close()
+        if client is not None:
+            await client.close()
         raise BadScheduler(
             f"The scheduler {address} cannot be reached: {_why_not(error)}.",
             "Check the address, and the keys in Dask's configuration (distributed.comm.tls).",
@@ -115,6 +117,10 @@ async def _client(address: str, security: Security) -> Client:
 def _why_not(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer"
+    if isinstance(error, TypeError) and "ssl_context" in str(error):
+        return "Dask's configuration names no keys"
+    if isinstance(error, FileNotFoundError):
+        return "a file with keys is not where Dask's configuration says"
     if isinstance(error, OSError | ValueError | TypeError | RuntimeError):
         return reason_of(error)
     return "what answers there is no scheduler"
