@@ -36,7 +36,8 @@ from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.training.events import Evaluated, Event, Finished, Notice
 from ugpt.training.new_run import new_run
-from ugpt.training.recipe import EvaluationPlan, recipe
+from ugpt.training.options import RecipeOptions
+from ugpt.training.recipe import EvaluationPlan
 from ugpt.training.session import Session
 from ugpt.training.trainer import Outcome
 
@@ -57,7 +58,7 @@ class Joined:
         self.dataset = dataset
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda event: None
-        self.recipe: Recipe = recipe(**{"steps": STEPS, **recipe_values})
+        self.recipe: Recipe = RecipeOptions(**{"steps": STEPS, **recipe_values}).recipe()
         self.joint = Joint(4, 10)
         self.evaluation = EvaluationPlan(0, 0, 0)
         self.training: JointTraining | None = None
@@ -260,7 +261,7 @@ async def test_documents_held_out_are_evaluated_between_rounds(joined: Joined) -
 
 async def test_a_run_on_one_device_is_no_joint_run(tmp_path: Path, dataset: Dataset) -> None:
     shape = Shape(1, 8, 2, 8, dataset.vocabulary.size)
-    run = new_run(dataset, shape, recipe(steps=5), path=tmp_path / "run")
+    run = new_run(dataset, shape, RecipeOptions(steps=5).recipe(), path=tmp_path / "run")
     session = Session(run, dataset, lambda event: None)
     async with local_crew(1) as crew:
         with pytest.raises(RunError, match="a run on one device"):

@@ -22,14 +22,15 @@ from ugpt.fleet.errors import FleetError
 from ugpt.fleet.members import Member
 from ugpt.rpc.errors import BadParams, PortLost
 from ugpt.rpc.messages import ErrorCode
-from ugpt.runs.errors import RunError
+from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
 from ugpt.sweep.events import BoardLost, TrialEnded, TrialStarted
-from ugpt.sweep.plan import Sampler, Settings, SweepPlan
+from ugpt.sweep.plan import Sampler, SweepPlan
 from ugpt.sweep.ranking import best, ranked, sweep_png
+from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event
@@ -150,8 +151,21 @@ def test_a_grid_makes_each_combination_once(tmp_path: Path) -> None:
     assert asked == list(combinations(made.axes))
 
 
-@pytest.mark.parametrize("when", ["before", "create_study", "set_user_attr"])
-def test_a_sweep_that_was_killed_at_its_birth_begins(
+@pytest.mark.parametrize("lacking", ["", "study_user_attributes", "studies", "everything"])
+def test_a_sweep_that_was_killed_at_its_birth_begins(tmp_path: Path, lacking: str) -> None:
+    if lacking == "everything":
+        (tmp_path / "study.db").touch()
+    elif lacking:
+        SweepStudy.create(tmp_path, plan())
+        with sqlite3.connect(tmp_path / "study.db") as database:
+            database.execute(f"delete from {lacking}")
+    study = SweepStudy.open(tmp_path, plan())
+    assert study.ask() is not None
+    assert len(SweepStudy.open(tmp_path, plan()).unfinished()) == 1
+
+
+@pytest.mark.parametrize("when", ["create_study", "set_user_attr"])
+def test_a_kill_leaves_no_part_of_a_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     import optuna
@@ -159,11 +173,11 @@ def test_a_sweep_that_was_killed_at_its_birth_begins(
     def kill(*words: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    if when != "before":
-        with monkeypatch.context() as patched:
-            patched.setattr(optuna if when == "create_study" else optuna.Study, when, kill)
-            with pytest.raises(KeyboardInterrupt):
-                SweepStudy.create(tmp_path, plan())
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna if when == "create_study" else optuna.Study, when, kill)
+        with pytest.raises(KeyboardInterrupt):
+            SweepStudy.create(tmp_path, plan())
+    assert not (tmp_path / "study.db").exists()
     study = SweepStudy.open(tmp_path, plan())
     assert study.ask() is not None
     assert len(SweepStudy.open(tmp_path, plan()).unfinished()) == 1
@@ -178,6 +192,21 @@ def test_another_file_in_the_place_of_the_study(tmp_path: Path, content: bytes) 
     (tmp_path / "study.db").write_bytes(content)
     with pytest.raises(RunError, match=r"study\.db"):
         SweepStudy.open(tmp_path, plan())
+
+
+def test_a_full_disk_is_no_damaged_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+
+    def limited(file: Path, **options: Any) -> sqlite3.Connection:
+        database = connect(file, **options)
+        database.execute("pragma max_page_count = 10")
+        return database
+
+    with monkeypatch.context() as full:
+        full.setattr(sqlite3, "connect", limited)
+        with pytest.raises(DiskFull, match=r"study\.db cannot .* full\. Make room, then resume"):
+            SweepStudy.create(tmp_path, plan())
+    assert SweepStudy.open(tmp_path, plan()).ask() is not None
 
 
 def test_the_study_of_another_sweep_is_refused(tmp_path: Path) -> None:

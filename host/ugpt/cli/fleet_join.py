@@ -19,7 +19,7 @@ async def join_scheduler(scheduler: str, boards: Boards, *, json: bool) -> None:
     from ..joint.scheduler import connected
 
     require_safe(scheduler)
-    found = await boards.found()
+    found = await boards.members()
     for left_out in found.left_out:
         say(f"Left out: {left_out.reason}")
 

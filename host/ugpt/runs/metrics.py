@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from .errors import DiskFull
-from .files import append, open_plain, read_file, write_all, write_atomically, write_error
+from .files import (
+    append_whole,
+    open_plain,
+    read_file,
+    write_all,
+    write_atomically,
+    write_error,
+)
 
 STEPS_MAX = 2**24
 """The most steps of a run."""
@@ -148,7 +155,7 @@ class Metrics:
         if not self._unwritten:
             return
         self._mend()
-        append(self._path, self._unwritten)
+        append_whole(self._path, self._unwritten)
         self._unwritten = b""
 
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:

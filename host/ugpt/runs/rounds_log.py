@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from .files import append
+from .files import append_whole
 
 NAME = "rounds.jsonl"
 
@@ -26,5 +26,5 @@ class RoundsLog:
     def flush(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
         if self._unwritten:
-            append(self._path, self._unwritten)
+            append_whole(self._path, self._unwritten)
             self._unwritten = b""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..fleet.extras import require_extra
-from ..runs.errors import RunError
+from ..runs.errors import DiskFull, RunError
 from ..runs.files import write_error
 from .axes import Axis, Choices, Value, combinations
 from .plan import Sampler, SweepPlan
@@ -66,7 +66,8 @@ class SweepStudy:
 
     @classmethod
     def create(cls, folder: Path, plan: SweepPlan) -> Self:
-        """A new study, whose file must not exist. Raises FleetError without Optuna, RunError.
+        """A new study, in the place of one that was not whole. Raises FleetError without Optuna,
+        RunError.
 
         The file has its name when the study in it is whole, so that a kill leaves no part of one.
         """
@@ -92,17 +93,23 @@ class SweepStudy:
     def open(cls, folder: Path, plan: SweepPlan) -> Self:
         """The study that is there. Raises RunError if there is none, or that of another plan."""
         optuna = _optuna()
+        has_trials = any(folder.glob("trial-*"))
         if not (folder / FILE).is_file():
-            if any(folder.glob("trial-*")):
+            if has_trials:
                 raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
             return cls.create(folder, plan)  # it was killed before it had made one
         with _stored(folder):
             storage = _storage(optuna, folder / FILE)
-            if NAME not in [each.study_name for each in storage.get_all_studies()]:
+            names = [each.study_name for each in storage.get_all_studies()]
+            if not names and not has_trials:
+                return cls.create(folder, plan)
+            if NAME not in names:
                 raise RunError(f"{folder / FILE} holds another study than this sweep's.", _RESTORE)
             study = optuna.load_study(
                 study_name=NAME, storage=storage, pruner=_pruner(optuna, plan)
             )
+            if _PLAN not in study.user_attrs and not has_trials:
+                return cls.create(folder, plan)
             if study.user_attrs.get(_PLAN) != _fingerprint(plan):
                 raise RunError(f"{folder / FILE} holds the study of another sweep.", _RESTORE)
             # Another seed than the first time, which would choose the same values again.
@@ -263,4 +270,10 @@ def _stored(folder: Path) -> Iterator[None]:
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
-        raise RunError(f"{folder / FILE} cannot be used: {reason}.", _RESTORE) from None
+        message = f"{folder / FILE} cannot be used: {reason}."
+        match getattr(cause, "sqlite_errorname", "").split("_")[:2]:
+            case ["SQLITE", "FULL"]:
+                raise DiskFull(message, "Make room, then resume the sweep.") from None
+            case ["SQLITE", "READONLY" | "CANTOPEN" | "IOERR"]:
+                raise RunError(message, "Check the folder.") from None
+        raise RunError(message, _RESTORE) from None

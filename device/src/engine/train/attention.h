@@ -156,13 +156,16 @@ void attention_block(const Network& net, const Layer& layer, const Head& head, s
 template <class Lanes>
 void attention_forward(const Network& net, const Layer& layer, std::size_t first,
                        std::size_t count) {
-    share(net, by_rows(net.shape.n_head, 1, [&](std::size_t h, std::size_t, std::size_t) {
-              const Head head = head_of(net, layer, h);
-              for (std::size_t done = 0; done < count; done += kQueryBlock) {
-                  const std::size_t queries = std::min(count - done, kQueryBlock);
-                  attention_block<Lanes>(net, layer, head, first + done, queries);
-              }
-          }));
+    const auto each = [&](std::size_t first_head, std::size_t heads, std::size_t) {
+        for (std::size_t h = first_head; h < first_head + heads; ++h) {
+            const Head head = head_of(net, layer, h);
+            for (std::size_t done = 0; done < count; done += kQueryBlock) {
+                const std::size_t queries = std::min(count - done, kQueryBlock);
+                attention_block<Lanes>(net, layer, head, first + done, queries);
+            }
+        }
+    };
+    share(net, by_rows(net.shape.n_head, 1, each));
 }
 
 // A head's gradients, and room for those of its scores [keys x S].
@@ -217,27 +220,37 @@ template <class Lanes>
 void attention_backward(const Network& net, const Layer& layer, const float* attn_out_grad,
                         float* qkv_grad, std::size_t count) {
     if (count <= kQueryBlock) {
-        share(net, by_rows(net.shape.n_head, 1, [&](std::size_t h, std::size_t, std::size_t core) {
-                  const Head head = head_of(net, layer, h);
-                  float* scores = net.score_grad + core * kQueryBlock * net.stride;
-                  const HeadGradient gradient =
-                      gradient_of(net, head, attn_out_grad, qkv_grad, scores);
-                  query_block_backward<Lanes>(net, head, gradient, 0, count);
-                  key_block_backward<Lanes>(net, head, gradient, 0, count, core);
-              }));
+        const auto each = [&](std::size_t first_head, std::size_t heads, std::size_t core) {
+            float* scores = net.score_grad + core * kQueryBlock * net.stride;
+            for (std::size_t h = first_head; h < first_head + heads; ++h) {
+                const Head head = head_of(net, layer, h);
+                const HeadGradient gradient =
+                    gradient_of(net, head, attn_out_grad, qkv_grad, scores);
+                query_block_backward<Lanes>(net, head, gradient, 0, count);
+                key_block_backward<Lanes>(net, head, gradient, 0, count, core);
+            }
+        };
+        share(net, by_rows(net.shape.n_head, 1, each));
         return;
     }
     for (std::size_t h = 0; h < net.shape.n_head; ++h) {
         const Head head = head_of(net, layer, h);
         const HeadGradient gradient =
             gradient_of(net, head, attn_out_grad, qkv_grad, net.score_grad);
-        share(net, by_rows(count, kQueryBlock, [&](std::size_t begin, std::size_t, std::size_t) {
-                  query_block_backward<Lanes>(net, head, gradient, begin, count);
-              }));
         share(net,
-              by_rows(count, kQueryBlock, [&](std::size_t begin, std::size_t, std::size_t core) {
-                  key_block_backward<Lanes>(net, head, gradient, begin, count, core);
+              by_rows(count, kQueryBlock, [&](std::size_t first, std::size_t queries, std::size_t) {
+                  const std::size_t end = first + queries;
+                  for (std::size_t t = first; t < end; t += kQueryBlock) {
+                      query_block_backward<Lanes>(net, head, gradient, t, count);
+                  }
               }));
+        share(net, by_rows(count, kQueryBlock,
+                           [&](std::size_t first, std::size_t keys, std::size_t core) {
+                               const std::size_t end = first + keys;
+                               for (std::size_t t = first; t < end; t += kQueryBlock) {
+                                   key_block_backward<Lanes>(net, head, gradient, t, count, core);
+                               }
+                           }));
     }
 }
 
