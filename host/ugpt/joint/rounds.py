@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import time
@@ -39,6 +40,9 @@ from .events import JointStarted, PartDone, RoundDone
 from .streams import Streams
 from .tasks import Ability, DrawModel, Evaluate, Examine, Model, Trained, TrainPart, WriteTexts
 from .verification import is_chosen, verify
+
+_FEWEST_AT_ONCE = 16
+"""So many parts of a round are handed out at once, or two for each board if that is more."""
 
 
 @dataclass
@@ -176,11 +180,17 @@ class JointTraining:
 
     async def _parts(self, begin: Checkpoint, until: int, work: _Work) -> list[Done[Trained]]:
         """What each worker has come to; what a board did that computes wrongly is done again."""
-        tasks = [self._task(worker, begin, until) for worker in range(self._joint.workers)]
-        parts: list[Done[Trained]] = await run_together(*(self._part(task, work) for task in tasks))
-        while again := [task for task in tasks if parts[task.worker].board in work.wrong]:
-            for part in await run_together(*(self._part(task, work) for task in again)):
-                parts[again.pop(0).worker] = part
+        turns = asyncio.Semaphore(max(_FEWEST_AT_ONCE, 2 * len(self._crew.boards)))
+
+        async def train(worker: int) -> Done[Trained]:
+            async with turns:  # each task has weights and documents with it
+                return await self._part(self._task(worker, begin, until), work)
+
+        workers = range(self._joint.workers)
+        parts: list[Done[Trained]] = await run_together(*map(train, workers))
+        while again := [worker for worker in workers if parts[worker].board in work.wrong]:
+            for worker, part in zip(again, await run_together(*map(train, again)), strict=True):
+                parts[worker] = part
         return parts
 
     def _task(self, worker: int, begin: Checkpoint, until: int) -> TrainPart:

@@ -152,8 +152,12 @@ def _value(name: str, text: str) -> Value:
         raise InvalidValue(f"{text!r} for {name} is no {kind}.") from None
     low, high = _bounds(_FIELDS[name])
     if not low <= value <= high or not math.isfinite(value):
-        raise InvalidValue(f"{name}={text} is not in the range {low:g} to {high:g}.")
+        raise InvalidValue(f"{name}={text} is not in the range {_shown(low)} to {_shown(high)}.")
     return value
+
+
+def _shown(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def _distinct(name: str, values: Sequence[Value]) -> tuple[Value, ...]:

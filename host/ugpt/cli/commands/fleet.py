@@ -39,10 +39,11 @@ from ...view.output import say
 from ...wording import command as command_line
 from ..display import OutputGroup
 from ..ending import Status, ending
+from ..fleet_join import join_scheduler
 from ..fleet_options import BoardGroup, Boards
 from ..group import command_group, command_of
 from ..numbers import whole_number
-from ..options import refuse_others, run
+from ..options import Json, refuse_others, run, run_until_interrupted
 from ..overwriting import Overwrite
 from ..recipe import EvaluationGroup, Keep, ModelGroup, RecipeGroup, Seed, Steps
 from ..run_names import Resume, RunFolder
@@ -56,6 +57,7 @@ EXAMPLES = [
     "ugpt fleet train names.txt --verify 10%     # finds a board that computes wrongly",
     "ugpt fleet train --resume names-20260101-120000",
     "ugpt fleet train names.txt --scheduler tls://lab:8786     # boards of other computers too",
+    "ugpt fleet join tls://lab:8786     # on each of those computers",
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(
@@ -179,6 +181,29 @@ def train(
     outcome = _watch(session, _Boards(boards, scheduler), output.mode, said, share)
     if outcome is Outcome.STOPPED:
         raise typer.Exit(Status.INTERRUPTED)
+
+
+@command_of(app, EXAMPLES[-2:])
+def join(
+    scheduler: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="Scheduler of Dask, such as tls://HOST:8786.",
+            show_default=False,
+        ),
+    ],
+    *,
+    boards: BoardGroup,
+    json: Json = False,
+) -> None:
+    """Bring the boards of this computer to a scheduler.
+
+    Every `ugpt fleet train --scheduler ADDRESS` uses them then, until Ctrl-C ends this. A board
+    that is plugged in again joins again.
+    """
+    require_extra("distributed", "ugpt fleet join")
+    run_until_interrupted(join_scheduler(scheduler, boards, json=json))
 
 
 @dataclass(frozen=True)
