@@ -33,6 +33,7 @@ UgptError
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
+|   `-- WouldInterrupt      a run that the board does by itself
 |-- ModelFileError          a pretrained model
 |   `-- NewerImage          of a later version
 |-- ImageError              a firmware image

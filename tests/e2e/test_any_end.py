@@ -129,6 +129,29 @@ def test_a_signal_at_any_moment(cli: CommandLine, names: Path, tmp_path: Path, s
         check_kept(tmp_path / "R")
 
 
+PRESSED_DURING_AN_IMPORT = """
+import os, signal, sys
+from ugpt.cli import main
+
+class Press:
+    def find_spec(self, name, *more):
+        if name == "ugpt.cli.ending":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Press())
+main()
+"""
+
+
+def test_a_signal_before_anything_is_imported(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PRESSED_DURING_AN_IMPORT, "plan"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("number", ALL)
 def test_ten_presses_save(
     cli: CommandLine, names: Path, tmp_path: Path, number: signal.Signals

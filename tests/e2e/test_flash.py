@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,30 @@ async def test_image_is_written_and_greeted(
     assert rom.flash[0x10000] == 0xE9
     assert rom.flash[0x1000] == 0xE9
     assert rom.flash[OWN_OFFSET] == 7
+
+
+async def test_a_run_that_the_board_does_by_itself_is_saved_first(
+    cli: CommandLine, tmp_path: Path, image: Path, names: Path
+) -> None:
+    long = ("--steps", "16000000", "--save-every", "never", "--run", "R", "--detach")
+    async with listening_device("socket", tmp_path / "flash") as address, rom_loader() as rom:
+        runs_device(rom, address)
+        rom.runs_already = True
+
+        async def status() -> dict[str, int]:
+            said = await asyncio.to_thread(cli, "info", "--json", "--port", address)
+            return json.loads(said)["status"]  # type: ignore[no-any-return]
+
+        await asyncio.to_thread(cli, "train", names, *long, "--port", address)
+        flash = ("flash", "--port", rom.address, "--image", image)
+        said = await refused(cli, *flash)
+        assert "trains by itself" in said
+        assert "--overwrite" in said
+        before = await status()
+        assert before["saved_step"] == rom.written_blocks == 0
+        await asyncio.to_thread(cli, *flash, "--overwrite")
+        assert (await status())["saved_step"] >= before["step"]
+    assert rom.written_blocks > 0
 
 
 async def refused(cli: CommandLine, *arguments: str | Path) -> str:

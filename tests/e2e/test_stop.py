@@ -29,6 +29,23 @@ async def test_a_detached_run_is_stopped_and_stays_stopped(
         assert f"step {said['step']:,}" in again
 
 
+async def test_the_list_of_runs_knows_of_the_stop(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    def state() -> str:
+        (run,) = map(json.loads, cli("runs", "--json").splitlines())
+        return run["state"]  # type: ignore[no-any-return]
+
+    async with listening_device("tcp", tmp_path / "board.flash") as port:
+        train = ("train", "--resume", "R", "--detach", "--port", port)
+        cli("train", names, "--steps", "10000000", "--detach", "--run", "R", "--port", port)
+        assert state() == "detached"
+        cli("stop", "--port", port)
+        assert state() == "interrupted"
+        cli(*train)
+        assert state() == "detached"
+
+
 async def test_without_a_model_there_is_nothing_to_stop(cli: CommandLine, tmp_path: Path) -> None:
     async with listening_device("tcp", tmp_path / "empty.flash") as port:
         assert "holds no model" in cli.refused("stop", "--port", port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from ugpt.models.errors import ModelFileError
 from ugpt.models.image import read_image, write_image
 from ugpt.models.layouts import TensorFormat
 from ugpt.models.llama2c import read_llama2c
+from ugpt.models.reading import write_image_file
 from ugpt.models.rope import rope_steps
 
 SIZES = (8, 12, 2, 4, 2, 300, 64)
@@ -152,3 +154,19 @@ def test_turns_of_a_position() -> None:
     for pair, step in enumerate(rope_steps(10000.0, 8)):
         turns = 10000.0 ** (-2 * pair / 8) / (2 * math.pi)
         assert math.isclose(step / 2**64, turns, rel_tol=1e-15)
+
+
+def test_an_image_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    image = write_image(read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin"), TensorFormat.F32, "m")
+    own = tmp_path / "own.txt"
+    own.write_text("mine")
+    (tmp_path / "m.ugpt.part").symlink_to(own)
+    write_image_file(image, tmp_path / "m.ugpt")
+    assert (tmp_path / "m.ugpt").read_bytes() == image.content
+    assert own.read_text() == "mine"
+    assert not (tmp_path / "m.ugpt.part").is_symlink()
+    for path in (tmp_path / "absent" / "m.ugpt", own / "m.ugpt"):
+        with pytest.raises(ModelFileError, match=rf"Cannot write {re.escape(str(path))}: .* Make"):
+            write_image_file(image, path)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.test_runs import CONFIG
 from ugpt.runs.folder import Run
-from ugpt.runs.registry import find_run, forget, remember
+from ugpt.runs.registry import find_run, forget, goes_on_alone, note_stopped, remember
 
 RUN_ID = CONFIG.run_id
 
@@ -41,6 +41,18 @@ def test_a_run_elsewhere_is_found_until_it_is_forgotten(tmp_path: Path) -> None:
     forget(run)
     assert found(RUN_ID) is None
     forget(run)
+
+
+def test_a_run_goes_on_alone_until_it_is_stopped_or_forgotten(tmp_path: Path) -> None:
+    run = made(tmp_path / "elsewhere")
+    note_stopped(run)
+    for end in (note_stopped, forget):
+        assert not goes_on_alone(RUN_ID, run.path)
+        remember(run)
+        assert goes_on_alone(RUN_ID, run.path)
+        assert not goes_on_alone(RUN_ID, tmp_path / "copy")
+        end(run)
+    assert not goes_on_alone(RUN_ID, run.path)
 
 
 @pytest.mark.parametrize("folder", ["runs", "."])

@@ -24,13 +24,15 @@ class RomLoader:
     """A chip behind a TCP port: in download mode until it has been written, then a device.
 
     `flash` is its flash. `lost_after` is the number of blocks after which the cable is pulled.
-    `device` is the address (host, port) of the device that answers once the firmware runs.
+    `device` is the address (host, port) of the device that answers once the firmware runs, and
+    with `runs_already` before, too, to whoever does not begin as esptool does.
     """
 
     def __init__(self) -> None:
         self.flash = bytearray(b"\xff" * FLASH_BYTES)
         self.lost_after: int | None = None
         self.device: tuple[str, int] | None = None
+        self.runs_already = False
         self.address = ""
         self.written_blocks = 0
         self._write_at = 0
@@ -38,18 +40,24 @@ class RomLoader:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if self._running and self.device:
-                await self._run_device(reader, writer)
+            first = await reader.readexactly(1)
+            if self.device and (self._running or (self.runs_already and first != _END)):
+                await self._run_device(first, reader, writer)
             else:
-                await self._load(reader, writer)
+                await self._load(first, reader, writer)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
 
-    async def _load(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _load(
+        self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        is_begun = first == _END
         while True:
-            await reader.readuntil(_END)
+            if not is_begun:
+                await reader.readuntil(_END)
+            is_begun = False
             packet = (await reader.readuntil(_END))[:-1]
             if not packet:
                 continue
@@ -91,9 +99,12 @@ class RomLoader:
                 return 0, b"", True
         return 0, b"", False
 
-    async def _run_device(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _run_device(
+        self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         assert self.device is not None
         far_reader, far_writer = await asyncio.open_connection(*self.device)
+        far_writer.write(first)
         pumps = [
             asyncio.create_task(_pump(reader, far_writer)),
             asyncio.create_task(_pump(far_reader, writer)),

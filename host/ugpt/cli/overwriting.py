@@ -41,7 +41,8 @@ def run_asking(
         if overwrite or json or not _has_somebody_to_ask():
             raise
         say(error.message)
-    if not typer.confirm("Overwrite it?", err=True):
+        question = error.question
+    if not typer.confirm(question, err=True):
         say("Nothing was changed.")
         raise typer.Exit(1)
     return runner(work(True))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from ..device.client import Device
 from ..device.target import Target
 from ..rpc.address import scheme_of
-from ..rpc.errors import FlashFailed, NoAnswer, NoRoom
+from ..rpc.errors import NoAnswer
 from ..rpc.messages import Hello, Status
 from ..rpc.rfc2217 import open_rfc2217
-from ..training.guard import WouldOverwrite, is_detached
+from ..training.guard import keep_over_restart
 from ..wording import command
 
 _RESET_S = 0.1
@@ -25,7 +24,11 @@ async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, 
     """
     try:
         async with target.connect() as device:
-            await _keep(device, may_overwrite)
+            await keep_over_restart(
+                device,
+                may_overwrite=may_overwrite,
+                again=command("reset", *device.option, "--overwrite"),
+            )
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
@@ -33,36 +36,6 @@ async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, 
             raise
     async with target.connect() as device:
         return device.description, device.hello, await device.status()
-
-
-async def _keep(device: Device, may_overwrite: bool) -> None:
-    """Raises WouldOverwrite if what would be lost may not be."""
-    status = await device.status()
-    if not is_detached(status):
-        if not may_overwrite:
-            _require_saved(device, status)
-        return
-    try:
-        await device.save()
-    except (FlashFailed, NoRoom) as error:
-        if may_overwrite:
-            return
-        raise WouldOverwrite(
-            f"The device trains by itself (run {status.run_id:08x}) and stands after step "
-            f"{status.step:,}, but it cannot be saved: {error.message}",
-            f"To go back to step {status.saved_step:,}: "
-            f"{command('reset', *device.option, '--overwrite')}",
-        ) from None
-
-
-def _require_saved(device: Device, status: Status) -> None:
-    if status.unsaved and status.step != status.saved_step:
-        raise WouldOverwrite(
-            f"The device holds a model of step {status.step:,} (run {status.run_id:08x}), and "
-            f"{f'only step {status.saved_step:,}' if status.saved_step else 'nothing'} of it is in "
-            "its flash: a restart would lose the rest.",
-            f"To save it first: {command('stop', *device.option)}. To restart anyway: --overwrite.",
-        )
 
 
 async def _pulse_reset(path: str) -> bool:

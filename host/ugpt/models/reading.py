@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from ..errors import reason_of
@@ -48,11 +49,17 @@ def write_image_file(image: ModelImage, path: Path) -> None:
         raise ModelFileError(f"{path} exists and is no image of a model.", "Choose another name.")
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_bytes(image.content)
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:  # follows no link
+            file.write(image.content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ModelFileError(f"Cannot write {path}: {reason_of(error)}.") from None
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ModelFileError(
+            f"Cannot write {path}: {reason_of(error)}.",
+            "Make room, or name a file in another folder.",
+        ) from None
 
 
 def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..fleet.extras import require_extra
-from ..runs.errors import RunError
+from ..runs.errors import DiskFull, RunError
+from ..runs.files import write_error
 from .axes import Axis, Choices, Value, combinations
 from .plan import Sampler, SweepPlan
 
@@ -65,39 +66,49 @@ class SweepStudy:
 
     @classmethod
     def create(cls, folder: Path, plan: SweepPlan) -> Self:
-        """A new study, whose file must not exist. Raises FleetError without Optuna, RunError."""
+        """A new study, in the place of one that was not whole. Raises FleetError without Optuna,
+        RunError.
+
+        The file has its name when the study in it is whole, so that a kill leaves no part of one.
+        """
         optuna = _optuna()
-        with _stored(folder):
-            study = optuna.create_study(
-                study_name=NAME,
-                storage=_storage(optuna, folder),
-                sampler=_sampler(optuna, plan, 0),
-                pruner=_pruner(optuna, plan),
-                direction="minimize",
-            )
-            if plan.sampler is Sampler.GRID:
-                for values in islice(combinations(plan.axes), plan.trials):
-                    study.enqueue_trial(values)
-            study.set_user_attr(_PLAN, _fingerprint(plan))
-        return cls(folder, plan, study)
+        new = folder / f".{FILE}.new"
+        try:
+            new.unlink(missing_ok=True)
+            with _stored(folder):
+                storage = _storage(optuna, new)
+                study = optuna.create_study(study_name=NAME, storage=storage, direction="minimize")
+                if plan.sampler is Sampler.GRID:
+                    for values in islice(combinations(plan.axes), plan.trials):
+                        study.enqueue_trial(values)
+                study.set_user_attr(_PLAN, _fingerprint(plan))
+                storage.remove_session()
+                storage.engine.dispose()
+            new.replace(folder / FILE)
+        except OSError as error:
+            raise write_error(folder / FILE, error) from None
+        return cls.open(folder, plan)
 
     @classmethod
     def open(cls, folder: Path, plan: SweepPlan) -> Self:
         """The study that is there. Raises RunError if there is none, or that of another plan."""
         optuna = _optuna()
+        has_trials = any(folder.glob("trial-*"))
         if not (folder / FILE).is_file():
-            if any(folder.glob("trial-*")):
+            if has_trials:
                 raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
             return cls.create(folder, plan)  # it was killed before it had made one
         with _stored(folder):
-            storage = _storage(optuna, folder)
-            if NAME not in [each.study_name for each in storage.get_all_studies()]:
+            storage = _storage(optuna, folder / FILE)
+            names = [each.study_name for each in storage.get_all_studies()]
+            if not names and not has_trials:
+                return cls.create(folder, plan)
+            if NAME not in names:
                 raise RunError(f"{folder / FILE} holds another study than this sweep's.", _RESTORE)
             study = optuna.load_study(
                 study_name=NAME, storage=storage, pruner=_pruner(optuna, plan)
             )
-            if _PLAN not in study.user_attrs and not any(folder.glob("trial-*")):
-                (folder / FILE).unlink()  # it was killed while it made this
+            if _PLAN not in study.user_attrs and not has_trials:
                 return cls.create(folder, plan)
             if study.user_attrs.get(_PLAN) != _fingerprint(plan):
                 raise RunError(f"{folder / FILE} holds the study of another sweep.", _RESTORE)
@@ -197,9 +208,8 @@ def _optuna() -> Any:
 _RESTORE = "Restore the file, or begin a new sweep."
 
 
-def _storage(optuna: Any, folder: Path) -> Any:
+def _storage(optuna: Any, file: Path) -> Any:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    file = folder / FILE
     # The file is opened here, as a URL would give signs of its name a meaning.
     return optuna.storages.RDBStorage(
         "sqlite:///study.db",
@@ -260,4 +270,10 @@ def _stored(folder: Path) -> Iterator[None]:
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
-        raise RunError(f"{folder / FILE} cannot be used: {reason}.", _RESTORE) from None
+        message = f"{folder / FILE} cannot be used: {reason}."
+        match getattr(cause, "sqlite_errorname", "").split("_")[:2]:
+            case ["SQLITE", "FULL"]:
+                raise DiskFull(message, "Make room, then resume the sweep.") from None
+            case ["SQLITE", "READONLY" | "CANTOPEN" | "IOERR"]:
+                raise RunError(message, "Check the folder.") from None
+        raise RunError(message, _RESTORE) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..device.client import Device
 from ..errors import UgptError
+from ..rpc.errors import FlashFailed, NoRoom
 from ..rpc.messages import Source, Status
 from ..runs.registry import find_run
 from ..wording import command
@@ -12,6 +13,14 @@ from .session import Session
 
 class WouldOverwrite(UgptError):
     """Something on a board would be lost, and nobody has said that it may be."""
+
+    question = "Overwrite it?"
+
+
+class WouldInterrupt(WouldOverwrite):
+    """A run that a board does by itself would stand still for a while."""
+
+    question = "Interrupt it?"
 
 
 def is_detached(status: Status) -> bool:
@@ -48,6 +57,51 @@ def require_no_detached_run(device: Device, status: Status) -> None:
         f"{status.target_step:,}), and this would end that run.",
         f"To follow it: {command('attach', *device.option)}. To overwrite it: --overwrite.",
     )
+
+
+async def require_no_interruption(device: Device) -> None:
+    """Raises WouldInterrupt if the board trains by itself."""
+    status = await device.status()
+    if is_detached(status):
+        raise WouldInterrupt(
+            f"The device trains by itself (run {status.run_id:08x}, step {status.step:,} of "
+            f"{status.target_step:,}), and this interrupts that run: it is saved in the flash, and "
+            "goes on from there when the board starts again.",
+            f"To follow it: {command('attach', *device.option)}. To interrupt it: --overwrite.",
+        )
+
+
+async def keep_over_restart(device: Device, *, may_overwrite: bool, again: str) -> None:
+    """Saves a run that the board does by itself, which then goes on after the restart.
+
+    Raises WouldOverwrite, unless `may_overwrite`, if it cannot be saved, or if the device holds
+    other steps that are saved nowhere. `again` is the command that goes ahead all the same.
+    """
+    status = await device.status()
+    if not is_detached(status):
+        if not may_overwrite:
+            _require_saved(device, status)
+        return
+    try:
+        await device.save()
+    except (FlashFailed, NoRoom) as error:
+        if may_overwrite:
+            return
+        raise WouldOverwrite(
+            f"The device trains by itself (run {status.run_id:08x}) and stands after step "
+            f"{status.step:,}, but it cannot be saved: {error.message}",
+            f"To go back to step {status.saved_step:,}: {again}",
+        ) from None
+
+
+def _require_saved(device: Device, status: Status) -> None:
+    if status.unsaved and status.step != status.saved_step:
+        raise WouldOverwrite(
+            f"The device holds a model of step {status.step:,} (run {status.run_id:08x}), and "
+            f"{f'only step {status.saved_step:,}' if status.saved_step else 'nothing'} of it is in "
+            "its flash: a restart would lose the rest.",
+            f"To save it first: {command('stop', *device.option)}. To restart anyway: --overwrite.",
+        )
 
 
 def require_known_steps(status: Status, session: Session, known_step: int) -> None:

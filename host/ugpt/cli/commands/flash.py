@@ -1,8 +1,8 @@
 """Write the firmware to a board.
 
-Keeps the checkpoints, the data set and the settings on the board. Writes the image that came with
-ugpt for this board. In a clone without images, PlatformIO builds the firmware; it downloads its
-compiler the first time.
+Keeps the checkpoints, the data set and the settings on the board; a run that the board does by
+itself is saved first, and goes on afterwards. Writes the image that came with ugpt for this board.
+In a clone without images, PlatformIO builds the firmware; it downloads its compiler the first time.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.status import Status as Spinner
 
+from ...device.client import Device
 from ...device.target import Target
 from ...firmware.build import build, find_project, require_environment, require_project
 from ...firmware.bundled import bundled_images, require_bundled
@@ -32,10 +32,11 @@ from ...firmware.flash import (
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
 from ...rpc.messages import METHODS
-from ...training.guard import require_free
+from ...training.guard import keep_over_restart, require_free, require_no_interruption
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
+from ...wording import command as command_line
 from ..ending import Status, ending
 from ..numbers import protocol_number
 from ..options import run
@@ -110,15 +111,18 @@ def command(
             "an image is built already; leave --build out", param_hint="--build"
         )
     target = _target(Target(port, baud, no_reset))
-    if erase:
-        run_asking(partial(_require_erasable, target), overwrite)
+    firmware = None
     if image:
-        firmware: FirmwareImage | None = read_image(image)
+        firmware = read_image(image)
     elif build_it or not _has_bundled(environment):
+        project = require_project()
+        if environment is None:
+            overwrite = _leave_board(target, erase, overwrite)
         with ending.tidying():
-            firmware = _build(target, environment)
-    else:
-        firmware = _bundled(environment) if environment else None
+            firmware = _build(project, environment or _environment_of(target))
+    elif environment:
+        firmware = _bundled(environment)
+    _leave_board(target, erase, overwrite)
     writing = False
     try:
         with ending.tidying(), open_loader(target) as loader:
@@ -137,14 +141,31 @@ def command(
     run(_shake_hands(Target(target.port)))
 
 
-async def _require_erasable(target: Target, may_overwrite: bool) -> None:
-    """Raises WouldOverwrite if the board says that it holds something that is nowhere else."""
-    if may_overwrite:
+def _leave_board(target: Target, erase: bool, overwrite: bool) -> bool:
+    """Has the board save what it trains by itself; what would be lost or interrupted is asked for.
+
+    Returns whether it may be overwritten from now on.
+    """
+
+    async def work(may_overwrite: bool) -> bool:
+        # One that does not answer has no firmware of ours, or none that works: there is nobody to
+        # ask. So it is while the chip waits in download mode.
+        with contextlib.suppress(LinkError):
+            async with Target(target.port).connect() as device:
+                await _require_interruptible(device, erase, may_overwrite)
+        return may_overwrite
+
+    return overwrite if target.no_reset else run_asking(work, overwrite)
+
+
+async def _require_interruptible(device: Device, erase: bool, may_overwrite: bool) -> None:
+    if erase:
+        await require_free(device, may_overwrite=may_overwrite)
         return
-    # One that does not answer has no firmware of ours, or none that works: there is nobody to ask.
-    with contextlib.suppress(LinkError):
-        async with Target(target.port).connect() as device:
-            await require_free(device, may_overwrite=False)
+    if not may_overwrite:
+        await require_no_interruption(device)
+    again = command_line("flash", *device.option, "--overwrite")
+    await keep_over_restart(device, may_overwrite=may_overwrite, again=again)
 
 
 def _target(target: Target) -> Target:
@@ -182,14 +203,16 @@ def _bundled_for(loader: Loader) -> FirmwareImage:
         raise
 
 
-def _build(target: Target, environment: str | None) -> FirmwareImage:
-    project = require_project()
-    if environment is None:
-        with open_loader(target) as loader:
-            environment = environment_for(loader)
-            # What is on the board may run on meanwhile, and stays if the build fails.
-            loader.restart()
-        say(f"{loader.description} on {target.port}: building {environment}")
+def _environment_of(target: Target) -> str:
+    with open_loader(target) as loader:
+        environment = environment_for(loader)
+        # What is on the board may run on meanwhile, and stays if the build fails.
+        loader.restart()
+    say(f"{loader.description} on {target.port}: building {environment}")
+    return environment
+
+
+def _build(project: Path, environment: str) -> FirmwareImage:
     require_environment(project, environment)
     with Spinner(f"PlatformIO builds {environment}", console=error_console()) as spinner:
         steps = 0
