@@ -1,9 +1,9 @@
 // A loop around inference, to be timed or counted.
 //
-//     infer_loop IMAGE KERNELS TOKENS TEXTS
+//     infer_loop IMAGE KERNELS TOKENS TEXTS [TEMPERATURE TOP_P]
 //
-// Writes TEXTS texts of TOKENS tokens each from an image of a model, always with the likeliest
-// token; KERNELS names one of the sets of kernels, or is `best`. Prints one line: tokens, seconds
+// Writes TEXTS texts of TOKENS tokens each from an image of a model: with the likeliest token, or
+// drawn with a seed; KERNELS names one of the sets, or is `best`. Prints one line: tokens, seconds
 // of the processor spent in the loop, a digest of the texts. Wherever the engine enters a phase, it
 // runs through mark_<phase>, so that a counter can tell them apart.
 #include <cstdint>
@@ -60,12 +60,10 @@ class Marks : public engine::PhaseObserver {
 };
 
 std::span<const std::byte> read_file(const char* path) {
-    constexpr std::size_t kMostBytes = 64 << 20;
+    alignas(store::ModelImage::kAlignment) static std::byte bytes[64 << 20];
     std::FILE* file = std::fopen(path, "rb");
     if (file == nullptr) return {};
-    auto* bytes =
-        static_cast<std::byte*>(std::aligned_alloc(store::ModelImage::kAlignment, kMostBytes));
-    const std::size_t size = std::fread(bytes, 1, kMostBytes, file);
+    const std::size_t size = std::fread(bytes, 1, sizeof(bytes), file);
     std::fclose(file);
     return {bytes, size};
 }
@@ -95,7 +93,7 @@ int fail(const char* what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 5) return fail("usage: see infer_loop.cpp");
+    if (argc != 5 && argc != 7) return fail("usage: see infer_loop.cpp");
     store::ModelImage image;
     if (image.open(read_file(argv[1])) != store::ImageFault::none) return fail("no whole image");
     std::vector<infer::Tensor> tensors;
@@ -103,6 +101,11 @@ int main(int argc, char** argv) {
         tensors.push_back(image.tensor(i));
     const auto tokens = static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10));
     const auto texts = static_cast<std::uint32_t>(std::strtoul(argv[4], nullptr, 10));
+    infer::Choice choice;
+    if (argc == 7) {
+        choice.temperature = std::strtof(argv[5], nullptr);
+        choice.top_p = std::strtof(argv[6], nullptr);
+    }
 
     alignas(64) static std::byte memory[64 << 20];
     const std::span<std::byte> block(memory);
@@ -121,7 +124,8 @@ int main(int argc, char** argv) {
         engine::Token token = image.vocabulary().bos;
         for (std::uint32_t position = 0; position < tokens; ++position) {
             static_cast<void>(model.forward(token, position));
-            token = model.pick({}).value_or(0);
+            choice.uniform = infer::uniform_of(text, position);
+            token = model.pick(choice).value_or(0);
             digest = (digest ^ token) * 16777619u;
         }
     }

@@ -2,12 +2,13 @@
 
     python bench/stories.py MODEL TOKENIZER                     # tokens a second of this computer
     python bench/stories.py MODEL TOKENIZER --count             # instructions on ARM, by position
+    python bench/stories.py MODEL TOKENIZER --count --draw 1 0.9    # with a temperature and top-p
     python bench/stories.py MODEL TOKENIZER -- ./run {model} -z {tokenizer} -t 0 -n {tokens}
 
 MODEL and TOKENIZER are files of llama2.c, such as stories260K.bin and tok512.bin. With a command,
 that program (llama2.c's run.c, built by whoever asks) and the engine run in turn, one thread each.
-Both always write the likeliest token. Seconds are those of the processor; for the other program
-the difference between a text of 256 tokens and one of a single token.
+Without --draw the likeliest token is written. Seconds are those of the processor; for the other
+program the difference between a text of 256 tokens and one of a single token.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from compare import build_target
@@ -48,8 +50,11 @@ def make_image(model: Path, tokenizer: Path, layout: TensorFormat) -> Path:
     return path
 
 
-def tokens_per_s(program: Path, image: Path, kernels: str, tokens: int) -> float:
-    words = _run([str(program), str(image), kernels, str(tokens), str(_TEXTS)]).stdout.split()
+def tokens_per_s(
+    program: Path, image: Path, kernels: str, tokens: int, draw: Sequence[str] = ()
+) -> float:
+    command = [str(program), str(image), kernels, str(tokens), str(_TEXTS), *draw]
+    words = _run(command).stdout.split()
     return int(words[0]) / float(words[1])
 
 
@@ -81,7 +86,7 @@ def compare(program: Path, image: Path, command: list[str], runs: int) -> None:
     )
 
 
-def count(image: Path, kernels: str) -> None:
+def count(image: Path, kernels: str, draw: Sequence[str]) -> None:
     """Instructions a token between two positions, on average, by phase."""
     compiler, options, emulator = _ARM
     program = build_target("count-inference-arm", _LOOP, compiler, options, static_for="arm")
@@ -90,7 +95,7 @@ def count(image: Path, kernels: str) -> None:
     def phases(tokens: int) -> Counter[str]:
         command = [emulator, "-plugin", "{plugin}", str(program)]
         return count_phases(
-            [*command, str(image), kernels, str(tokens), "1"], program, plugins, compiler
+            [*command, str(image), kernels, str(tokens), "1", *draw], program, plugins, compiler
         )
 
     print(f"{'positions':>12}{'together':>12}" + "".join(f"{phase:>12}" for phase in _PHASES))
@@ -120,6 +125,9 @@ def main() -> None:
     parser.add_argument("--format", choices=("f32", "q8"), help="f32; with --count q8")
     parser.add_argument("--kernels", default="best", help="a set of kernels by name")
     parser.add_argument("--count", action="store_true", help="count instructions on ARM")
+    parser.add_argument(
+        "--draw", nargs=2, default=(), metavar=("TEMPERATURE", "TOP_P"), help="draw each token"
+    )
     parser.add_argument("--runs", type=int, default=15, help="how often each is run (15)")
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="the program to beat")
     options = parser.parse_args()
@@ -127,7 +135,7 @@ def main() -> None:
     layout = TensorFormat[(options.format or ("q8" if options.count else "f32")).upper()]
     image = make_image(options.model, options.tokenizer, layout)
     if options.count:
-        count(image, options.kernels)
+        count(image, options.kernels, options.draw)
         return
     program = build_target("native-inference", _LOOP, "g++")
     if options.command:
@@ -135,7 +143,10 @@ def main() -> None:
         command = [word.format(**files, tokens="{tokens}") for word in options.command]
         compare(program, image, command, options.runs)
         return
-    rates = [tokens_per_s(program, image, options.kernels, _TOKENS) for _ in range(options.runs)]
+    rates = [
+        tokens_per_s(program, image, options.kernels, _TOKENS, options.draw)
+        for _ in range(options.runs)
+    ]
     print(f"{statistics.median(rates):,.0f} tokens/s (median of {options.runs}), {max(rates):,.0f}")
 
 

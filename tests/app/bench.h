@@ -12,7 +12,7 @@
 #include "app/device.h"
 #include "app/fakes.h"
 #include "check.h"
-#include "rpc/frame.h"
+#include "rpc/encode_frame.h"
 
 namespace ugpt::test {
 

@@ -7,9 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,9 @@ import pytest
 
 from tests.support import processes
 from tests.support.commands import CommandLine, digest, losses
+from tests.support.dask import dask_scheduler
 from tests.support.devices import device_process
+from tests.support.waiting import happens
 
 ROUNDS = 30
 TRAIN = ("fleet", "train", "--n-embd", "8", "--n-head", "2", "--workers", "4", "--sync", "20")
@@ -121,6 +120,21 @@ def test_ctrl_c_keeps_what_was_averaged(
     assert digest(tmp_path / "R") == straight
 
 
+def test_ctrl_c_is_heard_by_no_process_of_a_board(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    """A terminal sends it to all of them, also while they start."""
+    mark = f"UGPT_TEST_FLEET={tmp_path.name}"
+    environment = dict([mark.split("=")])
+    train = (*LONG, names, "--virtual", "2")
+    with cli.running(*train, env=environment, start_new_session=True) as process:
+        assert happens(lambda: bool(children(WORKER, mark)), 60.0)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
 def test_a_scheduler_that_exists(
     cli: CommandLine, tmp_path: Path, names: Path, straight: str
 ) -> None:
@@ -129,34 +143,15 @@ def test_a_scheduler_that_exists(
     assert digest(tmp_path / "R") == straight
 
 
-@contextmanager
-def dask_scheduler() -> Iterator[str]:
-    """On the loopback, without encryption."""
-    program = (
-        "import asyncio, sys\n"
-        "from distributed import Scheduler\n"
-        "async def main():\n"
-        "    async with Scheduler(host='127.0.0.1', dashboard_address='127.0.0.1:0') as it:\n"
-        "        print(it.address, flush=True)\n"
-        "        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)\n"
-        "asyncio.run(main())\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.communicate(timeout=20)
-
-
 def test_bad_input(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     train = ("fleet", "train", names, "--run", "R")
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://127.0.0.1:1")
     assert "The scheduler tcp://127.0.0.1:1 cannot be reached" in said
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1")
+    assert "cannot be reached: Dask's configuration names no keys" in said
+    missing = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(tmp_path / "absent")}
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1", env=missing)
+    assert "a file with keys is not where" in said
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://192.0.2.1:8786")
     assert "is not encrypted, and whoever reaches it could run programs here" in said
     said = cli.refused(*train, "--port", "socket://127.0.0.1:1")

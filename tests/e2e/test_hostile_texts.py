@@ -13,11 +13,13 @@ from tests.e2e.test_live import OnTerminal, started
 from tests.host.test_models import legacy_file, tokenizer_file
 from tests.support.commands import CommandLine
 from tests.support.peer import HELLO, Peer, Refused, serving
+from ugpt import __version__
 from ugpt.cli.group import command_names
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.messages import (
     DeviceState,
     ErrorCode,
+    Hello,
     ImageInfo,
     LlamaShape,
     MatrixFormat,
@@ -161,6 +163,55 @@ def test_models_with_such_names(tmp_path: Path) -> None:
     show(tmp_path, "model", "remove", says="no longer on the board")
 
 
+SWEEP = ("sweep", "--set", "n_embd=8,16", "--sampler", "grid", "--steps", "40")
+JOINT = ("fleet", "train", "--steps", "40", "--sync", "20", "--workers", "2")
+
+
+def test_many_boards_with_such_names(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
+    """Texts, folders, lists of boards, addresses and what is varied."""
+    shown_name, shown = "names·]0;owned···.txt", "run·]0;owned··"
+    one = ("--virtual", "1")
+    show(tmp_path, *SWEEP, texts, *one, "--run", RUN, says=shown)
+    show(tmp_path, *SWEEP, texts, *one, "--run", RUN, says=f"{shown} exists already")
+    show(tmp_path, *SWEEP, f"absent{FILE}", *one, says=f"absent{shown_name}")
+    show(tmp_path, "sweep", "--resume", f"absent{RUN}", *one, says=f"absent{shown}")
+    show(tmp_path, "sweep", texts, "--set", f"n{TITLE}=1", *one, says="owned")
+    show(tmp_path, "sweep", texts, "--set", f"n_embd=1{TITLE}", *one, says="owned")
+    (tmp_path / RUN / "study.db").write_text(f"{TITLE}{OVERRIDE}" * 99)
+    show(tmp_path, "sweep", "--resume", RUN, *one, says=shown)
+    (tmp_path / RUN / "sweep.toml").write_text(f'sampler = "{TITLE}{OVERRIDE}"')
+    show(tmp_path, "sweep", "--resume", RUN, *one, says=shown)
+
+    for mode in ((), ("--plain",), ("--json",)):
+        run = f"{len(mode)}{mode}{RUN}"
+        show(tmp_path, *JOINT, texts, *mode, *one, "--run", run, says="owned")
+        show(tmp_path, *JOINT, texts, *mode, *one, "--run", run, says="owned")
+    show(tmp_path, *JOINT, f"absent{FILE}", *one, says=f"absent{shown_name}")
+    show(tmp_path, "fleet", "train", "--resume", f"absent{RUN}", *one, says=f"absent{shown}")
+    show(tmp_path, *JOINT, texts, *one, "--verify", f"1{TITLE}%", says="owned")
+    for address in (TITLE, f"tls://{TITLE}:1", f"tcp://127.0.0.1:{TITLE}", f"{TITLE}://a:1"):
+        show(tmp_path, *JOINT, texts, *one, "--scheduler", address, says="owned")
+
+    boards = tmp_path / f"boards{TITLE}{OVERRIDE}.toml"
+    lists = (
+        ("", "cannot be read"),
+        (f"x{TITLE}", "cannot be read"),
+        ('"x\\u001b]0;owned" = 1', "has an entry"),
+        ('[[board]]\n"x\\u001b]0;owned" = 1', "unknown key"),
+        ('[[board]]\nport = "a"\nname = "\\u001b]0;owned\\u202e"', "cannot be called"),
+        ('[[board]]\nport = "socket://\\u001b]0;owned\\u202e:1"', "owned"),
+        ('[[board]]\nport = "/dev/\\u001b]0;owned\\u202e"', "owned"),
+    )
+    for content, says in lists:
+        if content:
+            boards.write_bytes(content.encode())
+        show(tmp_path, "boards", "--boards", boards, says=says)
+    for command in (("boards", "--json"), ("serve",), (*SWEEP, texts), (*JOINT, texts)):
+        show(tmp_path, *command, "--boards", boards, says="owned")
+    show(tmp_path, "boards", "--port", f"/dev/{TITLE}", says="owned")
+    show(tmp_path, "serve", *one, "--listen", f"127.0.0.1:{TITLE}", says="owned")
+
+
 def test_a_pipe_gets_the_exact_texts(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
     cli("train", texts, "--steps", "300", "--run", "R")
     drawn = cli("sample", "--temperature", "3", "-n", "60", "--seed", "1")
@@ -213,6 +264,75 @@ def test_a_device_that_tries(tmp_path: Path) -> None:
                 assert "owned" in said or "belongs to the run on the board" in said, command
             await asyncio.to_thread(
                 show, tmp_path, "monitor", "--port", port, until="plain words·]0;owned··"
+            )
+
+    asyncio.run(try_all())
+
+
+def test_boards_that_try(tmp_path: Path) -> None:
+    """What many boards say of themselves becomes their names, and is told of those left out."""
+    chip = f"c{TITLE}{OVERRIDE}{CSI}"
+    ours = replace(HELLO, build=__version__, chip=chip, board=f"b{TITLE}", device_id=7)
+    later = replace(ours, build=f"9{TITLE}{OVERRIDE}")
+    status = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
+    shape = LlamaShape(1, 8, 1, 1, 8, 300, 8, tied_classifier=True)
+    image = ImageInfo(True, f"im{TITLE}", f"li{TITLE}", 900, bytes(32), MatrixFormat.Q8, shape)
+
+    def board(hello: Hello) -> Peer:
+        peer = Peer(hello)
+
+        def refuse(params: list[Any]) -> list[object]:
+            peer.say(f"plain{TITLE}{OVERRIDE}text\r\n".encode())
+            peer.send([2, "log", [0, f"log{TITLE}{OVERRIDE}"]])
+            raise Refused(ErrorCode.BAD_PARAMS, f"no{TITLE}{OVERRIDE}")
+
+        for method in ("plan", "create", "pause", "save"):
+            peer.handlers[method] = refuse
+        peer.handlers["status"] = lambda params: [encode_record(status)]
+        peer.handlers["image_info"] = lambda params: [encode_record(image)]
+        return peer
+
+    async def try_all(hello: Hello) -> None:
+        async with serving(board(hello)) as port:
+            for command in (
+                ["boards"], ["boards", "--json"],
+                [*SWEEP, "names"], [*SWEEP, "names", "--plain"], [*SWEEP, "names", "--json"],
+                [*JOINT, "names"], [*JOINT, "names", "--plain"], [*JOINT, "names", "--json"],
+            ):  # fmt: skip
+                options = ("--overwrite",) if "names" in command else ()
+                await asyncio.to_thread(
+                    show, tmp_path, *command, *options, "--port", port, says="owned"
+                )
+            for more in ((), ("--json",)):
+                serve = ("serve", "--listen", "127.0.0.1:0", *more, "--port", port)
+                await asyncio.to_thread(show, tmp_path, *serve, until="owned")
+
+    asyncio.run(try_all(ours))
+    asyncio.run(try_all(later))
+
+
+def test_a_server_that_tries(tmp_path: Path) -> None:
+    """What it says of who has a board, and what speaks at the address of a scheduler."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"ugpt-device: in use by {TITLE}{OVERRIDE}{CSI}\n".encode())
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    async def try_all() -> None:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        async with server:
+            address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            port = ("--port", f"socket://{address}")
+            for command in (
+                ["boards", *port], ["boards", "--json", *port], ["serve", *port],
+                [*SWEEP, "names", *port], [*JOINT, "names", *port],
+            ):  # fmt: skip
+                await asyncio.to_thread(show, tmp_path, *command, says="owned")
+            scheduler = ("--scheduler", f"tcp://{address}", "--virtual", "1")
+            await asyncio.to_thread(
+                show, tmp_path, *JOINT, "names", *scheduler, says="cannot be reached"
             )
 
     asyncio.run(try_all())

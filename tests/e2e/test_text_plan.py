@@ -87,7 +87,7 @@ async def test_stories_take_the_time_of_the_board(tmp_path: Path) -> None:
     target = ugpt.Target("virtual", flash=tmp_path / "flash", pace=True)
     async with target.connect() as device:
         most = (await device.text_plan(1)).tokens_per_s
-        text = await device.begin_text(TextWish("a", temperature=0.0, max_tokens=TOKENS))
+        text = await device.begin_text(TextWish("a", max_tokens=TOKENS))
         async for _ in text.pieces():
             pass
         assert most is not None

@@ -60,7 +60,7 @@ constexpr Shape kStories{5, 64, 8, 4, 172, 512, 512, true};
 TEST(the_estimate_is_near_every_counted_token) {
     for (const Row& row : kRows) {
         const float positions = static_cast<float>(row.first + row.end + 1) / 2.0f;
-        const float estimate = token_instructions(row.shape, row.format, positions);
+        const float estimate = token_instructions(row.shape, row.format, positions, {}).together();
         if (!CHECK_NEAR(estimate / row.instructions, 1.0, 0.01))
             std::printf("    width %u, from %u\n", row.shape.n_embd, row.first);
     }
@@ -68,19 +68,34 @@ TEST(the_estimate_is_near_every_counted_token) {
 
 // 1,305,540 for positions 0 to 127 of stories260K.
 TEST(the_estimate_is_near_a_text_of_128_tokens) {
-    CHECK_NEAR(token_instructions(kStories, Format::q8, 64.5f) / 1'305'540.0f, 1.0, 0.01);
+    const TokenInstructions estimate = token_instructions(kStories, Format::q8, 64.5f, {});
+    CHECK_NEAR(estimate.together() / 1'305'540.0f, 1.0, 0.01);
+}
+
+// 7,277, 34,819 and 77,950 instructions to choose one of 512.
+TEST(the_choice_of_a_token_costs_what_was_counted) {
+    const auto choice = [](const Choice& how) {
+        return token_instructions(kStories, Format::q8, 1.0f, how).choice;
+    };
+    CHECK_NEAR(choice({.temperature = 0.0f}) / 7'277.0f, 1.0, 0.01);
+    CHECK_NEAR(choice({.temperature = 0.8f}) / 34'819.0f, 1.0, 0.01);
+    CHECK_NEAR(choice({.temperature = 1.0f, .top_p = 0.9f}) / 77'950.0f, 1.0, 0.01);
+    CHECK(choice({.temperature = 1.0f, .top_k = 40}) ==
+          choice({.temperature = 1.0f, .top_p = 0.9f}));
 }
 
 // time a token = instructions x 1.22 / 240 MHz / cores + bytes / rate of the flash
 TEST(time_is_that_of_the_formula) {
+    constexpr TokenInstructions kMillion{.model = 1e6f};
     Placement placement;
     placement.flash = {100'000, 44'000};
     ChipSpeed chip{.clock_hz = 240'000'000, .cores = 1, .flash_bytes_per_s = 22'000'000};
-    CHECK(token_cycles(1e6f, placement, chip) == 1'220'000 + 480'000);
+    CHECK(token_cycles(kMillion, placement, chip) == 1'220'000 + 480'000);
     chip.cores = 2;
-    CHECK(token_cycles(1e6f, placement, chip) == 610'000 + 480'000);
+    CHECK(token_cycles(kMillion, placement, chip) == 610'000 + 480'000);
+    CHECK(token_cycles({1e6f, 1e5f}, placement, chip) == 610'000 + 122'000 + 480'000);
     placement.blocks[1] = {1'000'000, 855'000};
-    CHECK(token_cycles(1e6f, placement, chip) == 610'000 + 480'000);
+    CHECK(token_cycles(kMillion, placement, chip) == 610'000 + 480'000);
     chip.block_bytes_per_s[1] = 85'500'000;
-    CHECK(token_cycles(1e6f, placement, chip) == 610'000 + 480'000 + 2'400'000);
+    CHECK(token_cycles(kMillion, placement, chip) == 610'000 + 480'000 + 2'400'000);
 }

@@ -10,6 +10,7 @@ import serial
 from hypothesis import HealthCheck, settings
 
 import ugpt as library
+from tests.support.disk import Disk
 from tests.support.in_process import Program, program
 from ugpt import Recipe, Shape
 from ugpt.diagnostics import doctor
@@ -64,3 +65,11 @@ def uart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_flash: bytes) 
     with board(tmp_path / "board.flash") as made:
         made.drops_lines_at_close = True
         yield made
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    for module in ("files", "metrics"):
+        monkeypatch.setattr(f"ugpt.runs.{module}.write_all", disk.write_all)
+    return disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(BadBoardsFile, match="cannot be read"):
         read_boards_file(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name here")
+def test_a_pipe_holds_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lab.toml")
+    for path in (tmp_path / "lab.toml", tmp_path):
+        with pytest.raises(BadBoardsFile, match="is no plain file"):
+            read_boards_file(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +15,7 @@ import pytest
 import ugpt
 from tests.support.crew import VIRTUAL, LocalCrew, local_crew
 from tests.support.devices import listening_device
+from tests.support.disk import Disk
 from tests.support.faults import proxy_of
 from tests.support.lying_device import RequestSide
 from ugpt import Recipe, Shape, Target
@@ -29,11 +32,12 @@ from ugpt.rpc.errors import NotFinite
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.config import Joint
-from ugpt.runs.errors import RunError
+from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.training.events import Evaluated, Event, Finished, Notice
 from ugpt.training.new_run import new_run
-from ugpt.training.recipe import EvaluationPlan, recipe
+from ugpt.training.options import RecipeOptions
+from ugpt.training.recipe import EvaluationPlan
 from ugpt.training.session import Session
 from ugpt.training.trainer import Outcome
 
@@ -54,7 +58,7 @@ class Joined:
         self.dataset = dataset
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda event: None
-        self.recipe: Recipe = recipe(**{"steps": STEPS, **recipe_values})
+        self.recipe: Recipe = RecipeOptions(**{"steps": STEPS, **recipe_values}).recipe()
         self.joint = Joint(4, 10)
         self.evaluation = EvaluationPlan(0, 0, 0)
         self.training: JointTraining | None = None
@@ -174,6 +178,66 @@ async def test_a_round_that_was_given_up_is_done_again(joined: Joined, digest: s
     assert await joined.on(1) == digest
 
 
+# A full disk
+
+
+async def test_a_full_disk_does_not_end_it(joined: Joined, disk: Disk) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, RoundDone) and event.round == 1:
+            disk.full = errno.ENOSPC
+        if isinstance(event, PartDone) and event.round == 3:
+            disk.full = 0
+
+    joined.on_event = fill
+    joined.evaluation = EvaluationPlan(50, 20, 50)
+    assert await joined.on(2)
+    told = [event.text for event in joined.told(Notice)]
+    assert len(told) == 2
+    assert "disk is full. The run goes on in the memory of this computer" in told[0]
+    assert told[1] == "There is room again, and nothing is missing."
+    assert len(joined.losses) == STEPS
+    run = Run.open(joined.folder / "run")
+    assert list(run.metrics.val_losses) == [20, 30]
+    rounds = (run.path / "rounds.jsonl").read_text().splitlines()
+    assert [json.loads(line)["round"] for line in rounds] == [1, 2, 3]
+
+
+async def test_a_disk_that_stays_full_ends_it_with_what_was_there(
+    joined: Joined, digest: str, disk: Disk
+) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, RoundDone):
+            disk.full = errno.ENOSPC
+
+    joined.on_event = fill
+    async with local_crew(2) as crew:
+        with pytest.raises(DiskFull):
+            await joined.train(crew)
+    assert Run.open(joined.folder / "run").saved_step == len(joined.losses) == 10
+    joined.on_event, disk.full = lambda event: None, 0
+    assert await joined.on(1) == digest
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_what_there_was_no_room_for_is_written_at_the_end(
+    joined: Joined, disk: Disk, given_up: bool
+) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, RoundDone):
+            disk.full = errno.ENOSPC if event.round == 1 else 0
+            if event.round == 2 and not given_up:
+                assert joined.training is not None
+                joined.training.request_stop()
+        if isinstance(event, PartDone) and event.round == 3:
+            raise asyncio.CancelledError
+
+    joined.on_event = fill
+    async with local_crew(2) as crew:
+        with pytest.raises(asyncio.CancelledError) if given_up else contextlib.nullcontext():
+            assert await joined.train(crew) is Outcome.STOPPED
+    assert Run.open(joined.folder / "run").saved_step == len(joined.losses) == 20
+
+
 async def test_rounds_tell_where_their_time_went(joined: Joined) -> None:
     await joined.on(2)
     lines = (joined.folder / "run" / "rounds.jsonl").read_text().splitlines()
@@ -197,7 +261,7 @@ async def test_documents_held_out_are_evaluated_between_rounds(joined: Joined) -
 
 async def test_a_run_on_one_device_is_no_joint_run(tmp_path: Path, dataset: Dataset) -> None:
     shape = Shape(1, 8, 2, 8, dataset.vocabulary.size)
-    run = new_run(dataset, shape, recipe(steps=5), path=tmp_path / "run")
+    run = new_run(dataset, shape, RecipeOptions(steps=5).recipe(), path=tmp_path / "run")
     session = Session(run, dataset, lambda event: None)
     async with local_crew(1) as crew:
         with pytest.raises(RunError, match="a run on one device"):

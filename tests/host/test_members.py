@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ugpt.device import ports as device_ports
 from ugpt.device.ports import PortInfo
 from ugpt.fleet import asking, members, places
 from ugpt.fleet.errors import NoBoards
-from ugpt.fleet.members import find_members, name_order
+from ugpt.fleet.members import find_members, name_order, named_apart
 from ugpt.fleet.places import Place
 from ugpt.rpc import link
 
@@ -40,13 +41,12 @@ async def test_so_many_virtual_boards_and_no_other(count: int) -> None:
     assert not found.left_out
 
 
-async def test_a_virtual_board_keeps_its_flash_in_the_folder(tmp_path: Path) -> None:
-    first = await find_members([], virtual=2, folder=tmp_path)
-    again = await find_members([], virtual=2, folder=tmp_path)
-    assert [each.hello.device_id for each in first.members] == [
-        each.hello.device_id for each in again.members
-    ]
-    assert sorted(os.listdir(tmp_path)) == ["virtual-1.flash", "virtual-2.flash"]  # noqa: PTH208
+async def test_virtual_boards_of_several_computers_have_names_of_their_own() -> None:
+    found = [(await find_members([], virtual=2)).members for _ in range(2)]
+    here, there = map(named_apart, found)
+    names = {member.name for member in (*here, *there)}
+    assert len(names) == 4
+    assert all(re.fullmatch(r"virtual-[0-9a-f]{12}", name) for name in names)
 
 
 async def test_the_pace_is_that_of_the_virtual_boards(tmp_path: Path) -> None:
@@ -124,14 +124,12 @@ async def test_other_firmware_is_left_out_and_named(monkeypatch: pytest.MonkeyPa
         await find_members([], virtual=1)
     with pytest.raises(NoBoards, match=r"None of 2 boards .*virtual-1 .*virtual-2 "):
         await find_members([], virtual=2)
-    found = await find_members([], virtual=1, any_firmware=True)
-    assert len(found.members) == 1
 
 
-async def test_another_protocol_is_left_out_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_protocol_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "PROTOCOL_MAJOR", 2)
     with pytest.raises(NoBoards, match=r"speaks version 1 of the protocol, this program version 2"):
-        await find_members([], virtual=1, any_firmware=True)
+        await find_members([], virtual=1)
 
 
 async def test_no_board_at_all() -> None:

@@ -32,7 +32,8 @@ from ugpt.training.fine_tune import (
     require_same_shape,
 )
 from ugpt.training.new_run import new_run
-from ugpt.training.recipe import EvaluationPlan, recipe
+from ugpt.training.options import RecipeOptions
+from ugpt.training.recipe import EvaluationPlan
 from ugpt.training.session import Session
 from ugpt.training.stored_model import StoredModel, stored_model
 from ugpt.training.trainer import Outcome, Training
@@ -66,7 +67,7 @@ class Bench:
         return new_run(
             dataset,
             child_shape(parent, dataset.vocabulary.size) if parent else shape,
-            recipe(steps=steps, schedule=schedule),
+            RecipeOptions(steps=steps, schedule=schedule).recipe(),
             path=self.folder / name,
             parent=parent,
             **{"save_every": NEVER, **more},  # type: ignore[arg-type]

@@ -20,15 +20,17 @@ from ugpt.device.virtual import IN_MEMORY
 from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import FleetError
 from ugpt.fleet.members import Member
-from ugpt.rpc.errors import PortLost
+from ugpt.rpc.errors import BadParams, PortLost
+from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
 from ugpt.sweep.events import BoardLost, TrialEnded, TrialStarted
-from ugpt.sweep.plan import Sampler, Settings, SweepPlan
-from ugpt.sweep.ranking import best, ranked
+from ugpt.sweep.plan import Sampler, SweepPlan
+from ugpt.sweep.ranking import best, ranked, sweep_png
+from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event
@@ -67,6 +69,7 @@ def test_values_and_intervals() -> None:
         ("learning_rate=1:2:exp", "no interval"),
         ("schedule=quadratic", "linear, cosine, constant"),
         ("block_size=0", "range"),
+        ("steps=0", "range 1 to 16,777,216"),
     ],
 )
 def test_what_is_no_axis(text: str, words: str) -> None:
@@ -161,6 +164,26 @@ def test_a_sweep_that_was_killed_at_its_birth_begins(tmp_path: Path, lacking: st
     assert len(SweepStudy.open(tmp_path, plan()).unfinished()) == 1
 
 
+@pytest.mark.parametrize("when", ["create_study", "set_user_attr"])
+def test_a_kill_leaves_no_part_of_a_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    import optuna
+
+    def kill(*words: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna if when == "create_study" else optuna.Study, when, kill)
+        with pytest.raises(KeyboardInterrupt):
+            SweepStudy.create(tmp_path, plan())
+    assert not (tmp_path / "study.db").exists()
+    study = SweepStudy.open(tmp_path, plan())
+    assert study.ask() is not None
+    assert len(SweepStudy.open(tmp_path, plan()).unfinished()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["study.db"]
+
+
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 99])
 def test_another_file_in_the_place_of_the_study(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "trial-000").mkdir()
@@ -196,6 +219,22 @@ def test_the_study_of_another_sweep_is_refused(tmp_path: Path) -> None:
         SweepStudy.open(tmp_path, plan())
 
 
+def test_many_values_have_few_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of them would take minutes to draw."""
+    from matplotlib.axes import Axes
+
+    counts: list[int] = []
+    monkeypatch.setattr(
+        Axes, "set_xticks", lambda panel, ticks, *more, **_: counts.append(len(ticks))
+    )
+    for count in (2, 8, 9, 5000):
+        axis = Choices("seed", tuple(range(count)))
+        sweep_png(
+            Path("nowhere"), "names", [axis], [Trial(0, {"seed": 1}, TrialState.COMPLETE, 2.0)]
+        )
+    assert [count for count in counts if count] == [2, 8, 5, 8]
+
+
 def test_the_order_of_a_ranking() -> None:
     trials = [
         Trial(0, {}, TrialState.PRUNED, 1.0),
@@ -216,6 +255,7 @@ class Boards:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pulled: set[str] = set()
+        self.refusing: set[str] = set()
         boards = self
 
         class Followed:
@@ -232,6 +272,8 @@ class Boards:
     async def connection(self, target: Target) -> Any:
         if target.board in self.pulled:
             raise PortLost(target.board, "it was pulled out")
+        if target.board in self.refusing:
+            raise BadParams(ErrorCode.BAD_PARAMS, "It never works.")
         async with dataclasses.replace(target, board="esp32").connect() as device:
             yield device
 
@@ -278,6 +320,19 @@ async def test_a_trial_of_a_lost_board_goes_on_elsewhere(
     assert sorted(ended) == list(range(5))
     runs = [Run.open(trial_folder(tmp_path, number)) for number in range(5)]
     assert all(run.metrics.step == 40 for run in runs)
+
+
+async def test_a_board_that_refuses_what_others_do_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = Boards(monkeypatch)
+    boards.refusing.add("board-0")
+    events: list[Event] = []
+    trials = await conducted(tmp_path, plan(4), 2, lambda conductor, event: events.append(event))
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
+    assert {trial.board for trial in trials} == {"board-1"}
+    (lost,) = [event for event in events if isinstance(event, BoardLost)]
+    assert "It never works." in lost.reason
 
 
 async def test_without_any_board_it_ends_and_can_go_on(

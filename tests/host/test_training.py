@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.devices import listening_device
+from tests.support.disk import Disk
 from tests.support.faults import Faults, FaultySide, proxy_of
 from tests.support.sessions import STEPS, Session, once
 from ugpt import Device, DeviceState, Hello, Recipe, Shape, Status
 from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import ErrorCode
-from ugpt.runs import files
 from ugpt.runs.errors import DiskFull, RunError
+from ugpt.runs.metrics import Metrics
 from ugpt.runs.save_period import SavePeriod
 from ugpt.training.events import (
     Event,
@@ -34,6 +34,7 @@ from ugpt.training.events import (
     StepLosses,
     Stopped,
 )
+from ugpt.training.room import DiskRoom, Part
 from ugpt.training.trainer import Outcome
 from ugpt.training.wishes import Wish
 
@@ -149,27 +150,6 @@ async def test_a_time_between_checkpoints(tmp_path: Path, straight: Session) -> 
     assert session.metrics.read_bytes() == straight.metrics.read_bytes()
 
 
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    disk = Disk()
-    for module in ("files", "metrics"):
-        monkeypatch.setattr(f"ugpt.runs.{module}.write_all", disk.write_all)
-    return disk
-
-
-class Disk:
-    """Where run folders lie; `full` is the error that the system gives for it, if it is."""
-
-    def __init__(self) -> None:
-        self.full = 0
-        self._write_all = files.write_all
-
-    def write_all(self, descriptor: int, content: bytes) -> None:
-        if self.full:
-            raise OSError(self.full, os.strerror(self.full))
-        self._write_all(descriptor, content)
-
-
 @pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 async def test_a_full_disk_does_not_end_a_run(
     tmp_path: Path, straight: Session, disk: Disk, full: int
@@ -188,6 +168,21 @@ async def test_a_full_disk_does_not_end_a_run(
     assert told[1] == "There is room again, and nothing is missing."
     assert session.digest == straight.digest
     assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+def test_there_is_room_when_nothing_is_missing(disk: Disk, tmp_path: Path) -> None:
+    """A disk that has room for the losses may have none for a checkpoint."""
+    told: list[Event] = []
+    room = DiskRoom(told.append, "memory")
+    metrics = Metrics.open(tmp_path / "metrics.jsonl")
+    for _ in range(2):
+        with room.awaited(Part.CHECKPOINT):
+            raise DiskFull("full")
+        room.record(metrics, metrics.step + 1, [2.0], [5])
+    assert len(told) == 1
+    with room.awaited(Part.CHECKPOINT):
+        pass
+    assert told[1:] == [Notice("There is room again, and nothing is missing.")]
 
 
 async def test_a_disk_that_stays_full_ends_a_run_that_the_board_has_kept(

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "bytes.h"
+#include "rpc/encode_frame.h"
 #include "rpc/envelope.h"
-#include "rpc/frame.h"
 
 namespace ugpt::rpc {
 

@@ -6,8 +6,8 @@
 #include "base/crc32.h"
 #include "bytes.h"
 #include "check.h"
+#include "rpc/encode_frame.h"
 #include "rpc/envelope.h"
-#include "rpc/frame.h"
 
 namespace ugpt::rpc {
 namespace {

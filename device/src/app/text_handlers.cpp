@@ -35,9 +35,9 @@ class Places {
             for (const char c : part)
                 if (used_ < text_.size()) text_[used_++] = c;
         plan.places = {text_.data(), used_};
-        plan.sizes.push_back(saturated(size));
-        plan.weights.push_back(share.bytes);
-        plan.read.push_back(share.bytes_per_token);
+        plan.size_bytes.push_back(saturated(size));
+        plan.weights_bytes.push_back(share.bytes);
+        plan.read_bytes.push_back(share.bytes_per_token);
     }
 
     void add_all(const engine::infer::Placement& placement, std::uint64_t flash_bytes,

@@ -128,7 +128,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
                                const engine::Recipe& recipe, std::uint32_t vocabulary_bytes) {
     if (!shape.valid()) return rpc::ErrorCode::bad_shape;
     if (training()) return rpc::ErrorCode::busy;
-    if (recipe.total_steps > UINT32_MAX / recipe.batch) return rpc::ErrorCode::bad_params;
+    if (!recipe.countable()) return rpc::ErrorCode::bad_params;
     store::CheckpointInfo run{
         .run_id = run_id, .shape = shape, .recipe = recipe, .vocabulary_bytes = vocabulary_bytes};
     store::CheckpointInfo present = run_;

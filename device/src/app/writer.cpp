@@ -14,6 +14,9 @@ using store::ImageFault;
 // What can be returned at once; the vocabularies in use have pieces of a tenth of that.
 constexpr std::size_t kMostPieceBytes = 512;
 
+// How a plan takes tokens to be chosen: as `ugpt write` chooses them unless told otherwise.
+constexpr engine::infer::Choice kPlannedChoice{.temperature = 1.0f, .top_p = 0.9f};
+
 bool has_long_piece(const engine::Vocabulary& vocabulary) {
     for (std::size_t i = 0; i < vocabulary.size(); ++i)
         if (vocabulary.offsets[i + 1] - vocabulary.offsets[i] > kMostPieceBytes) return true;
@@ -170,9 +173,10 @@ CallError Writer::plan(std::uint32_t context, std::uint32_t first, std::span<std
     plan.cores = chip.cores;
     if (chip.clock_hz == 0) return {};
     const float positions = static_cast<float>(plan.context + 1) / 2.0f;
-    plan.instructions =
-        engine::infer::token_instructions(image_.shape(), matrix_format(), positions);
-    plan.cycles = engine::infer::token_cycles(plan.instructions, plan.placement, chip);
+    const auto instructions = engine::infer::token_instructions(image_.shape(), matrix_format(),
+                                                                positions, kPlannedChoice);
+    plan.instructions = instructions.together();
+    plan.cycles = engine::infer::token_cycles(instructions, plan.placement, chip);
     return {};
 }
 
@@ -241,8 +245,8 @@ bool Writer::advance() {
 }
 
 void Writer::keep_pace(std::uint64_t begun_us) {
-    const float instructions = engine::infer::token_instructions(image_.shape(), matrix_format(),
-                                                                 static_cast<float>(computed_));
+    const auto instructions = engine::infer::token_instructions(
+        image_.shape(), matrix_format(), static_cast<float>(computed_), choice_);
     platform_.spend(engine::infer::token_cycles(instructions, placement_, chip_speed(platform_)),
                     begun_us);
 }

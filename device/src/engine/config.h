@@ -49,6 +49,10 @@ struct Recipe {
     float clip_norm = 0.0f;     // largest norm of a gradient; 0: no limit
 
     bool operator==(const Recipe&) const = default;
+    // Whether every document of the run has a number.
+    [[nodiscard]] constexpr bool countable() const {
+        return batch > 0 && total_steps <= UINT32_MAX / batch;
+    }
 };
 
 // Whether the gradients of a step are accumulated, in memory of their own, before they are applied.

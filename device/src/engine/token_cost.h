@@ -14,6 +14,7 @@
 
 namespace ugpt::engine::infer {
 
+struct Choice;
 struct Shape;
 enum class Format : std::uint8_t;
 
@@ -26,13 +27,22 @@ struct ChipSpeed {
     std::array<std::uint32_t, Arena::kMaxBlocks> block_bytes_per_s{};
 };
 
-// Instructions of a token that attends to so many positions, its own among them. `format` is that
-// of the matrices.
-[[nodiscard]] float token_instructions(const Shape& shape, Format format, float positions);
+// Of a token.
+struct TokenInstructions {
+    float model = 0;   // shared by the cores
+    float choice = 0;  // of the token, by one core
 
-// The time of a token in cycles: its instructions, shared by the cores, and then what is read from
-// flash. By GCC's model of the pipeline and estimated rates; no chip has been measured.
-[[nodiscard]] std::uint64_t token_cycles(float instructions, const Placement& placement,
-                                         const ChipSpeed& chip);
+    [[nodiscard]] float together() const { return model + choice; }
+};
+
+// Of a token that attends to so many positions, its own among them, and is chosen in this way.
+// `format` is that of the matrices.
+[[nodiscard]] TokenInstructions token_instructions(const Shape& shape, Format format,
+                                                   float positions, const Choice& choice);
+
+// The time of a token in cycles: its instructions, and then what is read from flash. By GCC's model
+// of the pipeline and estimated rates; no chip has been measured.
+[[nodiscard]] std::uint64_t token_cycles(const TokenInstructions& instructions,
+                                         const Placement& placement, const ChipSpeed& chip);
 
 }  // namespace ugpt::engine::infer

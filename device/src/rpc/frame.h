@@ -84,8 +84,4 @@ class FrameEncoder {
     std::array<std::uint8_t, 512> piece_{};
 };
 
-// Encodes a whole frame; returns its size, or 0 if `out` is smaller than the frame.
-[[nodiscard]] std::size_t encode_frame(std::span<const std::uint8_t> body,
-                                       std::span<std::uint8_t> out);
-
 }  // namespace ugpt::rpc

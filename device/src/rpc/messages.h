@@ -512,11 +512,11 @@ struct TextPlan {
     // most 64 bytes.)
     std::string_view places{};
     // Bytes of it that such models can use. (At most 6.)
-    SmallArray<std::uint32_t, 6> sizes{};
+    SmallArray<std::uint32_t, 6> size_bytes{};
     // Bytes of the weights that lie there. (At most 6.)
-    SmallArray<std::uint32_t, 6> weights{};
+    SmallArray<std::uint32_t, 6> weights_bytes{};
     // Bytes of them that are read for each token. (At most 6.)
-    SmallArray<std::uint32_t, 6> read{};
+    SmallArray<std::uint32_t, 6> read_bytes{};
     // For each tensor from the one asked for on, the number of its place. Less than 256 end with
     // the last tensor. (At most 256 bytes.)
     std::span<const std::uint8_t> homes{};

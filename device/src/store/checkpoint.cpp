@@ -92,9 +92,7 @@ std::optional<engine::Recipe> decode_recipe(base::ByteReader& reader) {
     recipe.warmup_steps = reader.u32();
     recipe.weight_decay = reader.f32();
     recipe.clip_norm = reader.f32();
-    if (!schedule || !moments || recompute > 1 || recipe.batch == 0 ||
-        recipe.total_steps > UINT32_MAX / recipe.batch)
-        return {};
+    if (!schedule || !moments || recompute > 1 || !recipe.countable()) return {};
     recipe.schedule = *schedule;
     recipe.moments = *moments;
     recipe.activation_checkpointing = recompute == 1;

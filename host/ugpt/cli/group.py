@@ -6,7 +6,7 @@ A listing (help, or a Tab) needs names and summaries: a file's name, and its fir
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import takewhile
@@ -159,17 +159,49 @@ def load_command(name: str) -> Any:
         app = typer.Typer(
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
-        app.command(
-            name,
-            cls=PlainCommand,
-            help=_unwrapped(module.__doc__ or ""),
-            epilog=examples(module.EXAMPLES),
-        )(module.command)
+        _add(app, module.command, module.EXAMPLES, name, _unwrapped(module.__doc__ or ""))
         command = typer.main.get_command(app)
     return command
 
 
-def examples(lines: Sequence[str]) -> str:
+def command_group(help: str | None, lines: Sequence[str]) -> typer.Typer:
+    """The `app` of a file with commands of its own; `lines` are examples."""
+    return typer.Typer(
+        cls=PlainGroup,
+        help=help,
+        epilog=_examples(lines),
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+    )
+
+
+def command_of(
+    app: typer.Typer, lines: Sequence[str], name: str | None = None
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """Makes a function a command of `app`, by its own name if no other is given."""
+
+    def add(command: Callable[..., object]) -> Callable[..., object]:
+        _add(app, command, lines, name)
+        return command
+
+    return add
+
+
+def _add(
+    app: typer.Typer,
+    command: Callable[..., object],
+    lines: Sequence[str],
+    name: str | None,
+    help: str | None = None,
+) -> None:
+    from .option_groups import takes_groups  # a listing needs no options
+
+    settings: dict[str, Any] = {"cls": PlainCommand, "epilog": _examples(lines)}
+    app.command(name, help=help, **settings)(takes_groups(command))
+
+
+def _examples(lines: Sequence[str]) -> str:
     """The end of a help text."""
     return pasteable("\n\n".join(["Examples:", *lines]))
 

@@ -17,6 +17,7 @@ from ..models.reading import is_image, read_image_file, read_model
 from ..rpc import messages
 from ..view.style import byte_count
 from ..wording import counted
+from .option_groups import OptionGroup
 from .paths import path
 
 
@@ -36,51 +37,50 @@ Source = Annotated[
         parser=path,
     ),
 ]
-Tokenizer = Annotated[
-    Path | None,
-    typer.Option(help="tokenizer.bin of a model of llama2.c.", metavar="FILE", parser=path),
-]
-Format = Annotated[
-    MatrixFormat | None,
-    typer.Option(
-        help="Weights of one byte (q8) or four (f32). Default: q8, which is four times as small "
-        "and much faster on a board."
-    ),
-]
-Name = Annotated[
-    str | None,
-    typer.Option(help="What the model is called. Default: the name of the file.", metavar="NAME"),
-]
-Licence = Annotated[
-    str | None,
-    typer.Option("--licence", "--license", help="Its licence, one line.", metavar="TEXT"),
-]
 
 
-def image_of(
-    source: Path,
-    tokenizer: Path | None,
-    layout: MatrixFormat | None,
-    name: str | None,
-    licence: str | None,
-) -> ModelImage:
-    """The image in a file, or one made of another model. Raises ModelFileError."""
-    if is_image(source):
-        options = {
-            "--tokenizer": tokenizer,
-            "--format": layout,
-            "--name": name,
-            "--licence": licence,
-        }
-        if given := [option for option, value in options.items() if value is not None]:
-            raise ModelFileError(
-                f"{source} is an image, in which everything is settled.",
-                f"Leave out {' and '.join(given)}, or name the model that it was made of.",
-            )
-        return read_image_file(source)
-    model = read_model(source, tokenizer)
-    chosen = TensorFormat[(layout or MatrixFormat.Q8).name]
-    return write_image(model, chosen, _name(source) if name is None else name, licence or "")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageOptions:
+    """What an image is made of, beside the weights of another model."""
+
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="tokenizer.bin of a model of llama2.c.", metavar="FILE", parser=path),
+    ] = None
+    format: Annotated[
+        MatrixFormat | None,
+        typer.Option(
+            help="Weights of one byte (q8) or four (f32). Default: q8, which is four times as "
+            "small and much faster on a board."
+        ),
+    ] = None
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model is called. Default: the name of the file.", metavar="NAME"
+        ),
+    ] = None
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", "--license", help="Its licence, one line.", metavar="TEXT"),
+    ] = None
+
+    def image(self, source: Path) -> ModelImage:
+        """The image in a file, or one made of another model. Raises ModelFileError."""
+        if is_image(source):
+            if given := [f"--{name}" for name, value in vars(self).items() if value is not None]:
+                raise ModelFileError(
+                    f"{source} is an image, in which everything is settled.",
+                    f"Leave out {' and '.join(given)}, or name the model that it was made of.",
+                )
+            return read_image_file(source)
+        model = read_model(source, self.tokenizer)
+        chosen = TensorFormat[(self.format or MatrixFormat.Q8).name]
+        name = _name(source) if self.name is None else self.name
+        return write_image(model, chosen, name, self.licence or "")
+
+
+ImageGroup = Annotated[ImageOptions, OptionGroup()]
 
 
 def _name(source: Path) -> str:

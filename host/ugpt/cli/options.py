@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import signal
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,16 +14,16 @@ import typer
 from ..device.ports import VIRTUAL
 from ..device.target import Target
 from ..device.virtual import IN_MEMORY
-from ..rpc.messages import METHODS, SHAPE
+from ..rpc.messages import METHODS
 from .ending import Status, ending
 from .numbers import protocol_number, whole_number
+from .option_groups import OptionGroup
 from .paths import path, port
 from .signals import cancelled_by_signals
 
 T = TypeVar("T")
 
 _CONNECTION = "Connection"
-_SHAPE = "Model"
 
 Port = Annotated[
     str | None,
@@ -64,7 +64,6 @@ StoryContext = Annotated[
         **whole_number(2, METHODS["text_begin"].param("context").range[1]),
     ),
 ]
-Plain = Annotated[bool, typer.Option("--plain", help="Print text lines instead of the dashboard.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 Pace = Annotated[
@@ -86,38 +85,17 @@ Threads = Annotated[
     ),
 ]
 
-NLayer = Annotated[
-    int,
-    typer.Option(
-        help="Number of transformer blocks.",
-        rich_help_panel=_SHAPE,
-        **protocol_number(SHAPE["n_layer"]),
-    ),
-]
-NEmbd = Annotated[
-    int,
-    typer.Option(
-        help="Width of the residual stream; a multiple of --n-head.",
-        rich_help_panel=_SHAPE,
-        **protocol_number(SHAPE["n_embd"]),
-    ),
-]
-NHead = Annotated[
-    int,
-    typer.Option(
-        help="Attention heads per block.",
-        rich_help_panel=_SHAPE,
-        **protocol_number(SHAPE["n_head"]),
-    ),
-]
-BlockSize = Annotated[
-    int,
-    typer.Option(
-        help="Context length in characters.",
-        rich_help_panel=_SHAPE,
-        **protocol_number(SHAPE["block_size"]),
-    ),
-]
+
+@dataclass(frozen=True)
+class NamedTarget(Target):
+    """A device as the options of a command name it."""
+
+    port: Port = None
+    baud: Baud = None
+    no_reset: NoReset = False
+
+
+TargetGroup = Annotated[NamedTarget, OptionGroup()]
 Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
 Flash = Annotated[
     Path | None,
@@ -133,7 +111,7 @@ def board_to_ask(target: Target, board: str | None) -> Target:
     """The device at `target`, or a virtual `board` with a flash of its own."""
     if board is None:
         return target
-    return dataclasses.replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
+    return replace(target, port=VIRTUAL, board=board, flash=IN_MEMORY)
 
 
 def given_options(context: typer.Context) -> dict[str, str]:
@@ -145,6 +123,18 @@ def given_options(context: typer.Context) -> dict[str, str]:
         and (source := context.get_parameter_source(name))
         and source.name == "COMMANDLINE"
     }
+
+
+def refuse_given(context: typer.Context, refused: Collection[str], why: str) -> None:
+    """Raises BadParameter if the command line names one of these parameters."""
+    for name, option in given_options(context).items():
+        if name in refused:
+            raise typer.BadParameter(why, param_hint=option)
+
+
+def refuse_others(context: typer.Context, allowed: Collection[str], why: str) -> None:
+    """Raises BadParameter if the command line names any other parameter."""
+    refuse_given(context, given_options(context).keys() - set(allowed), why)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,37 +1,20 @@
-"""Options that say how a model is trained, and evaluated."""
+"""Options that say what is trained and how, and how it is evaluated."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from ..rpc.messages import METHODS, RECIPE
+from ..data.dataset import Dataset
 from ..runs.config import Init
 from ..runs.save_period import SavePeriod
 from ..training.new_run import KEEP_MAX
-from ..training.recipe import EVAL_DOCUMENTS
+from ..training.options import SEED, ModelOptions, RecipeOptions
+from ..training.recipe import EVAL_DOCUMENTS, EvaluationPlan, evaluation
 from .numbers import protocol_number, whole_number
-
-_PANEL = "Training"
-_EVALUATION = "Validation"
-
-
-class ScheduleName(StrEnum):
-    """`Schedule` as an option."""
-
-    LINEAR = "linear"
-    COSINE = "cosine"
-    CONSTANT = "constant"
-
-
-class MomentsName(StrEnum):
-    """`MomentFormat` as an option."""
-
-    F32 = "f32"
-    BF16 = "bf16"
-    Q8 = "q8"
+from .option_groups import OptionGroup, option
 
 
 def _save_period(text: object) -> SavePeriod:
@@ -41,87 +24,17 @@ def _save_period(text: object) -> SavePeriod:
         raise typer.BadParameter(str(error)) from None
 
 
-Steps = Annotated[
-    int, typer.Option(help="Number of training steps.", **protocol_number(RECIPE["total_steps"]))
-]
-Seed = Annotated[
-    int,
-    typer.Option(
-        help="Seed for the order of the documents and the initial weights.",
-        **protocol_number(METHODS["init_weights"].param("seed")),
-    ),
-]
+ModelGroup = Annotated[ModelOptions, OptionGroup("Model")]
+RecipeGroup = Annotated[RecipeOptions, OptionGroup("Training")]
+PlannedRecipeGroup = Annotated[RecipeOptions, OptionGroup("Training", planned=True)]
+BlockSize = Annotated[int, option(ModelOptions, "block_size", "Model")]
+Steps = Annotated[int, option(RecipeOptions, "steps")]
+Seed = Annotated[int, typer.Option(help=SEED.help, **protocol_number(SEED.field))]
 InitOption = Annotated[
     Init,
     typer.Option(
         help="Source of the initial weights: the device, or this computer exactly as in "
         "Karpathy's microgpt.py."
-    ),
-]
-LearningRate = Annotated[
-    float,
-    typer.Option(
-        "--learning-rate",
-        "--lr",
-        help="Peak learning rate; see --warmup and --schedule.",
-        rich_help_panel=_PANEL,
-        **protocol_number(RECIPE["learning_rate"]),
-    ),
-]
-Batch = Annotated[
-    int,
-    typer.Option(
-        help="Documents per step; their gradients are averaged.",
-        rich_help_panel=_PANEL,
-        **protocol_number(RECIPE["batch"]),
-    ),
-]
-ScheduleOption = Annotated[
-    ScheduleName,
-    typer.Option(
-        help="Learning rate after the warm-up: falls to zero linearly or along a cosine, or stays "
-        "constant.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Warmup = Annotated[
-    int,
-    typer.Option(
-        help="Steps over which the learning rate rises from zero.",
-        rich_help_panel=_PANEL,
-        **protocol_number(RECIPE["warmup_steps"]),
-    ),
-]
-WeightDecay = Annotated[
-    float,
-    typer.Option(
-        help="Decoupled weight decay, as in AdamW.",
-        rich_help_panel=_PANEL,
-        **protocol_number(RECIPE["weight_decay"]),
-    ),
-]
-Clip = Annotated[
-    float,
-    typer.Option(
-        help="Clip the gradient to this norm; 0 disables clipping.",
-        rich_help_panel=_PANEL,
-        **protocol_number(RECIPE["clip_norm"]),
-    ),
-]
-Moments = Annotated[
-    MomentsName,
-    typer.Option(
-        help="Format of Adam's moments: 4, 2 or about 1 byte per value. `ugpt plan --largest` "
-        "compares them.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Recompute = Annotated[
-    bool,
-    typer.Option(
-        "--recompute",
-        help="Recompute activations in the backward pass: less memory, more time.",
-        rich_help_panel=_PANEL,
     ),
 ]
 SaveEvery = Annotated[
@@ -150,25 +63,38 @@ Holdout = Annotated[
         help="Hold out this part of the text, such as 10% or 500 documents, and compute a "
         "validation loss from it.",
         show_default=False,
-        rich_help_panel=_EVALUATION,
+        rich_help_panel="Validation",
     ),
 ]
-EvalEvery = Annotated[
-    int | None,
-    typer.Option(
-        help="Steps between evaluations of the validation loss. Default: a 20th of the run. With "
-        "--detach, only `ugpt attach` evaluates it, at the end.",
-        show_default=False,
-        rich_help_panel=_EVALUATION,
-        **whole_number(1),
-    ),
-]
-EvalDocuments = Annotated[
-    int | None,
-    typer.Option(
-        help=f"Maximum number of documents in an evaluation. Default: {EVAL_DOCUMENTS}.",
-        show_default=False,
-        rich_help_panel=_EVALUATION,
-        **whole_number(1),
-    ),
-]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """How the validation loss is computed."""
+
+    holdout: Holdout = None
+    eval_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps between evaluations of the validation loss. Default: a 20th of the run. "
+            "With --detach, only `ugpt attach` evaluates it, at the end.",
+            show_default=False,
+            **whole_number(1),
+        ),
+    ] = None
+    eval_documents: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Maximum number of documents in an evaluation. Default: {EVAL_DOCUMENTS}.",
+            show_default=False,
+            **whole_number(1),
+        ),
+    ] = None
+
+    def plan(self, dataset: Dataset, steps: int) -> EvaluationPlan:
+        """Raises InvalidValue if nothing can be evaluated that way."""
+        documents = len(dataset.documents)
+        return evaluation(self.holdout, self.eval_every, self.eval_documents, documents, steps)
+
+
+EvaluationGroup = Annotated[EvaluationOptions, OptionGroup("Validation")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,9 @@ from ..errors import InvalidValue
 from ..rpc.messages import BLOCK_SIZE_MAX
 from ..view.output import say
 from .numbers import whole_number
+from .option_groups import OptionGroup
 from .paths import path
 
-_PANEL = "Reading the text"
 _HELP = (
     "Texts, one document (such as a name) per line: files, a folder, - for standard input, or "
     "'names', a built-in list."
@@ -44,63 +45,75 @@ MovedTexts = Annotated[
         parser=path,
     ),
 ]
-Column = Annotated[
-    str | None,
-    typer.Option(
-        "--column",
-        help="Read only this column of CSV or TSV files, or this field of JSON lines.",
-        metavar="NAME",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-RunningText = Annotated[
-    bool,
-    typer.Option(
-        "--text",
-        help="Read each file as one running text, in windows of --block-size.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Window = Annotated[
-    int | None,
-    typer.Option(
-        "--window",
-        help="Cut long documents into windows of --block-size that overlap by this many "
-        "characters.",
-        show_default=False,
-        rich_help_panel=_PANEL,
-        **whole_number(0, BLOCK_SIZE_MAX - 1),
-    ),
-]
-Lower = Annotated[
-    bool, typer.Option("--lower", help="Convert all letters to lower case.", rich_help_panel=_PANEL)
-]
-Dedupe = Annotated[
-    bool,
-    typer.Option("--dedupe", help="Skip duplicate documents.", rich_help_panel=_PANEL),
-]
 
 
-def load_texts(files: Sequence[Path], reading: Reading, block_size: int, command: str) -> Dataset:
-    """For `command`, such as `ugpt train`. Raises DataError or InvalidValue."""
-    if STANDARD_INPUT in files and sys.stdin is not None and sys.stdin.isatty():
-        say("Type the text; Ctrl-D at the start of a line ends it.")
-    try:
-        return Dataset.load(files, reading, block_size)
-    except ReadOnce as error:
-        raise DataError(error.message, f"Pipe it in: {command} - < {pasted(error.path)}") from None
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """How texts are read."""
+
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            help="Read only this column of CSV or TSV files, or this field of JSON lines.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None
+    running_text: Annotated[
+        bool,
+        typer.Option(
+            "--text", help="Read each file as one running text, in windows of --block-size."
+        ),
+    ] = False
+    window: Annotated[
+        int | None,
+        typer.Option(
+            "--window",
+            help="Cut long documents into windows of --block-size that overlap by this many "
+            "characters.",
+            show_default=False,
+            **whole_number(0, BLOCK_SIZE_MAX - 1),
+        ),
+    ] = None
+    lower: Annotated[bool, typer.Option("--lower", help="Convert all letters to lower case.")] = (
+        False
+    )
+    dedupe: Annotated[bool, typer.Option("--dedupe", help="Skip duplicate documents.")] = False
+
+    @property
+    def reading(self) -> Reading:
+        """Raises InvalidValue."""
+        if self.column is not None and not self.column.strip():
+            raise InvalidValue(
+                "--column needs the name of a column.", "For a table without a header: --column 1"
+            )
+        column = (self.column or "").strip()
+        return Reading(column, self.running_text, self.window, self.lower, self.dedupe)
+
+    def load(self, files: Sequence[Path], block_size: int, command: str) -> Dataset:
+        """For `command`, such as `ugpt train`. Raises DataError or InvalidValue."""
+        reading = self.reading
+        if STANDARD_INPUT in files and sys.stdin is not None and sys.stdin.isatty():
+            say("Type the text; Ctrl-D at the start of a line ends it.")
+        try:
+            return Dataset.load(files, reading, block_size)
+        except ReadOnce as error:
+            advice = f"Pipe it in: {command} - < {pasted(error.path)}"
+            raise DataError(error.message, advice) from None
 
 
-def reading_of(
-    column: str | None, running_text: bool, window: int | None, lower: bool, dedupe: bool
-) -> Reading:
-    """How the options of a command say that its texts are read. Raises InvalidValue."""
-    if column is not None and not column.strip():
-        raise InvalidValue(
-            "--column needs the name of a column.", "For a table without a header: --column 1"
-        )
-    return Reading((column or "").strip(), running_text, window, lower, dedupe)
+TextGroup = Annotated[TextOptions, OptionGroup("Reading the text")]
+
+
+def require_files(files: Sequence[Path] | None, otherwise: str) -> Sequence[Path]:
+    """The files that a command names; `otherwise` is the option that stands for them."""
+    if files:
+        return files
+    raise typer.BadParameter(
+        f"give a text file to train on, `names` for the built-in list of names, or {otherwise}",
+        param_hint="FILE",
+    )
 
 
 def say_all(remarks: Iterable[str]) -> None:

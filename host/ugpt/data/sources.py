@@ -231,13 +231,6 @@ def _is_folder(path: Path) -> bool:
         return False  # reading it says what is wrong
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False  # in a folder that may not be searched
-
-
 def _require_file(path: Path) -> None:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):

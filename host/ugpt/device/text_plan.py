@@ -67,11 +67,11 @@ async def text_plan(link: Link | LinkSession, context: int) -> TextPlan:
             part = (await link.call(messages.text_plan(context, len(homes)))).homes
             homes += part
     names = told.places.split(",")
-    if not len(names) == len(told.sizes) == len(told.weights) == len(told.read):
+    if not len(names) == len(told.size_bytes) == len(told.weights_bytes) == len(told.read_bytes):
         raise ProtocolError("The device tells of places for weights without their sizes.")
     if any(home >= len(names) for home in homes):
         raise ProtocolError("The device tells of weights in a place that it does not have.")
-    places = map(TextPlace, names, told.sizes, told.weights, told.read)
+    places = map(TextPlace, names, told.size_bytes, told.weights_bytes, told.read_bytes)
     return TextPlan(
         told.context,
         told.cache_bytes,

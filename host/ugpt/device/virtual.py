@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import reason_of
 from ..rpc.errors import DeviceProgramError
+from ..rpc.holders import VIRTUAL_PROGRAM
 from ..rpc.transport import ProcessTransport, spawn
 from ..state_folder import state_folder
 from ..wording import command as shell
@@ -23,7 +24,6 @@ PROGRAM_VARIABLE = "UGPT_DEVICE"
 IN_MEMORY = Path(os.devnull)
 """In the place of a flash file: nothing is kept."""
 
-_PROGRAM = "ugpt-device"
 _LEAST_BYTES = 65_536  # of a flash that holds something
 
 
@@ -54,10 +54,10 @@ def program() -> Path:
 
 def _places() -> Iterator[Path]:
     for package in import_module("ugpt").__path__:
-        yield Path(package) / "_bin" / _PROGRAM
+        yield Path(package) / "_bin" / VIRTUAL_PROGRAM
     # An editable installation leaves the sources where they are and the program here.
     for scheme in ("platlib", "purelib"):
-        yield Path(sysconfig.get_path(scheme)) / "ugpt" / "_bin" / _PROGRAM
+        yield Path(sysconfig.get_path(scheme)) / "ugpt" / "_bin" / VIRTUAL_PROGRAM
 
 
 def default_flash(board: str) -> Path:

@@ -38,6 +38,8 @@ class ListedBoard:
 def read_boards_file(path: Path) -> tuple[ListedBoard, ...]:
     """The boards in a file. Raises BadBoardsFile, which names the entry that makes no sense."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would hold the open
+            raise BadBoardsFile(f"The list of boards {path} is no plain file.", _ADVICE)
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import __version__
@@ -56,19 +56,16 @@ async def find_members(
     boards_file: Path | None = None,
     virtual: int = 0,
     pace: bool = False,
-    folder: Path | None = None,
-    any_firmware: bool = False,
 ) -> Membership:
     """Asks all boards that are plugged in, named or listed, and so many virtual ones.
 
-    A virtual board has its flash in `folder`, or forgets it if that is None; with `pace` it takes
-    the time of a board. A board that is reached twice counts once. Boards with other firmware than
-    this program's are left out, unless `any_firmware` is true.
+    A virtual board forgets its flash; with `pace` it takes the time of a board. A board that is
+    reached twice counts once. Boards with other firmware than this program's are left out.
 
     Raises NoBoards if no board is left, and what `places` raises.
     """
-    found = places(ports, boards_file, virtual=virtual, pace=pace, folder=folder)
-    return membership(found, await ask_each(found, _hello), any_firmware=any_firmware)
+    found = places(ports, boards_file, virtual=virtual, pace=pace)
+    return membership(found, await ask_each(found, _hello))
 
 
 def membership(
@@ -98,7 +95,23 @@ def board_name(place: Place, hello: Hello) -> str:
         return place.name
     if not hello.device_id:  # firmware of protocol 1.0
         return place.where
+    return _own_name(hello)
+
+
+def _own_name(hello: Hello) -> str:
     return f"{'virtual' if hello.virtual_device else hello.chip}-{hello.device_id:012x}"
+
+
+def named_apart(members: Sequence[Member]) -> tuple[Member, ...]:
+    """The same with names that no board of another computer has.
+
+    Every computer has a `virtual-1`: virtual boards are called after their own number, as those of
+    `ugpt sim` are.
+    """
+    return tuple(
+        replace(each, name=_own_name(each.hello)) if each.target.flash is not None else each
+        for each in members
+    )
 
 
 def board_key(place: Place, hello: Hello) -> str | int:

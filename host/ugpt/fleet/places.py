@@ -29,13 +29,12 @@ def places(
     *,
     virtual: int = 0,
     pace: bool = False,
-    folder: Path | None = None,
 ) -> list[Place]:
     """Every place once, those with a name first.
 
-    `virtual` is the number of virtual boards; each has its flash in a file in `folder`, or forgets
-    it if that is None. Raises BadBoardsFile, BadAddress for an address that is none, and
-    SeveralPorts for a serial number that several ports have.
+    `virtual` is the number of virtual boards, which forget their flash. Raises BadBoardsFile,
+    BadAddress for an address that is none, and SeveralPorts for a serial number that several ports
+    have.
     """
     listed = list(read_boards_file(boards_file)) if boards_file is not None else []
     listed += [ListedBoard(port) for port in ports]
@@ -45,16 +44,6 @@ def places(
     for board in listed:
         port = choose_port(board.port, present).port
         by_port.setdefault(port, Place(board.port, Target(board.port), board.name))
-    return [*by_port.values(), *_virtual_places(virtual, pace, folder)]
-
-
-def _virtual_places(count: int, pace: bool, folder: Path | None) -> list[Place]:
-    names = [f"virtual-{number}" for number in range(1, count + 1)]
-    return [
-        Place(
-            name,
-            Target(VIRTUAL, flash=folder / f"{name}.flash" if folder else IN_MEMORY, pace=pace),
-            name,
-        )
-        for name in names
-    ]
+    names = [f"virtual-{number}" for number in range(1, virtual + 1)]
+    target = Target(VIRTUAL, flash=IN_MEMORY, pace=pace)
+    return [*by_port.values(), *(Place(name, target, name) for name in names)]

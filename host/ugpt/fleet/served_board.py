@@ -102,32 +102,35 @@ class ServedBoard:
 
     async def _first_body(self, guest: Guest) -> bytes | None:
         """What the guest says first if the board is free then; None if it is turned away."""
-        if await self._is_free():
+        holder = await self._remaining()
+        if holder is None:
             try:
                 async with asyncio.timeout(FIRST_FRAME_S):
                     body = await guest.next_body()
             except TimeoutError:
                 return None
-            if body is None or await self._is_free():
+            if body is None:
+                return None
+            holder = await self._remaining()
+            if holder is None:
                 return body
-        assert self._holder is not None
-        await guest.turn_away(in_use(self._holder.program))
+        await guest.turn_away(in_use(holder.program))
         return None
 
-    async def _is_free(self) -> bool:
-        """Waits for a guest that leaves, and lets one go that says nothing."""
+    async def _remaining(self) -> _Holder | None:
+        """Who has the board, after waiting for one that leaves; lets one go that says nothing."""
         while (holder := self._holder) is not None:
             silent_s = asyncio.get_running_loop().time() - holder.guest.heard_at_s
             if silent_s > PATIENCE_S:
                 holder.guest.hang_up()
             if not holder.guest.is_gone:
-                return False
+                return holder
             try:
                 async with asyncio.timeout(_LEAVE_TIMEOUT_S):
                     await holder.left.wait()
             except TimeoutError:
-                return False
-        return True
+                return holder
+        return None
 
     async def _serve(self, guest: Guest, body: bytes) -> None:
         holder = self._holder = _Holder(guest)

@@ -8,6 +8,8 @@ them.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -17,12 +19,14 @@ from ..concurrency import run_together
 from ..data.dataset import positions_of
 from ..device.tensors import tensor_shapes
 from ..runs.checkpoint import Checkpoint
-from ..runs.rounds_log import log_round
+from ..runs.errors import RunError
+from ..runs.rounds_log import RoundsLog
 from ..training.events import Finished, History, Notice, StepLosses, Stopped
 from ..training.kept import kept_step
 from ..training.kinds import require_joint
 from ..training.lifecycle import SAMPLES, describe_data, draw_card
 from ..training.loss_history import TokenCounts
+from ..training.room import DiskRoom, Part
 from ..training.session import Session
 from ..training.trainer import Outcome
 from ..training.validation import Validation
@@ -36,6 +40,9 @@ from .events import JointStarted, PartDone, RoundDone
 from .streams import Streams
 from .tasks import Ability, DrawModel, Evaluate, Examine, Model, Trained, TrainPart, WriteTexts
 from .verification import is_chosen, verify
+
+_FEWEST_AT_ONCE = 16
+"""So many parts of a round are handed out at once, or two for each board if that is more."""
 
 
 @dataclass
@@ -76,7 +83,9 @@ class JointTraining:
             session.may_overwrite,
         )
         documents = session.split.training
-        self._validation = Validation(session)
+        self._room = DiskRoom(session.emit, "the memory of this computer")
+        self._costs = RoundsLog(session.run.path)
+        self._validation = Validation(session, self._room)
         self._streams = Streams(joint.workers, config.recipe.batch, len(documents))
         # All workers together go through the training order as one with so large a batch.
         self._tokens = TokenCounts(
@@ -99,13 +108,18 @@ class JointTraining:
             abilities = await self._crew.examine(Examine(self._model, positions))
             checkpoint = await self._begin()
             self._describe(checkpoint.step, [each.value for each in abilities])
-            await self._evaluate(checkpoint)  # which an interruption prevented
-            while checkpoint.step < self._session.total_steps:
-                if self._stop:
-                    return self._stopped()
-                checkpoint = await self._round(checkpoint)
-            await self._finish(checkpoint, time.monotonic() - started_s)
-            return Outcome.FINISHED
+            try:
+                await self._evaluate(checkpoint)  # which an interruption prevented
+                while checkpoint.step < self._session.total_steps:
+                    if self._stop:
+                        return self._stopped(checkpoint)
+                    checkpoint = await self._round(checkpoint)
+                await self._finish(checkpoint, time.monotonic() - started_s)
+                return Outcome.FINISHED
+            except BaseException:
+                with contextlib.suppress(RunError):
+                    self._catch_up(checkpoint)
+                raise
 
     # The beginning
 
@@ -156,22 +170,27 @@ class JointTraining:
         averaged = average([part.value.checkpoint for part in parts])
         losses = mean_losses([part.value.losses for part in parts])
         tokens = self._tokens.of(begin.step + 1, len(losses))
-        changed = self._run.metrics.record(begin.step + 1, losses, tokens)
-        if changed is not None:
-            self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+        self._room.record(self._run.metrics, begin.step + 1, losses, tokens)
         self._emit(StepLosses(begin.step + 1, losses, tokens))
-        self._run.write_checkpoint(averaged, self._model.vocabulary)
+        with self._room.awaited(Part.CHECKPOINT):
+            self._save(averaged)
         self._tell_round(until, losses, work, time.monotonic() - started_s)
         await self._evaluate(averaged)
         return averaged
 
     async def _parts(self, begin: Checkpoint, until: int, work: _Work) -> list[Done[Trained]]:
         """What each worker has come to; what a board did that computes wrongly is done again."""
-        tasks = [self._task(worker, begin, until) for worker in range(self._joint.workers)]
-        parts: list[Done[Trained]] = await run_together(*(self._part(task, work) for task in tasks))
-        while again := [task for task in tasks if parts[task.worker].board in work.wrong]:
-            for part in await run_together(*(self._part(task, work) for task in again)):
-                parts[again.pop(0).worker] = part
+        turns = asyncio.Semaphore(max(_FEWEST_AT_ONCE, 2 * len(self._crew.boards)))
+
+        async def train(worker: int) -> Done[Trained]:
+            async with turns:  # each task has weights and documents with it
+                return await self._part(self._task(worker, begin, until), work)
+
+        workers = range(self._joint.workers)
+        parts: list[Done[Trained]] = await run_together(*map(train, workers))
+        while again := [worker for worker in workers if parts[worker].board in work.wrong]:
+            for worker, part in zip(again, await run_together(*map(train, again)), strict=True):
+                parts[worker] = part
         return parts
 
     def _task(self, worker: int, begin: Checkpoint, until: int) -> TrainPart:
@@ -221,7 +240,8 @@ class JointTraining:
         )
         values = event.to_json()
         del values["event"]
-        log_round(self._run.path, values)
+        with self._room.awaited(Part.COSTS):
+            self._costs.record(values)
         self._emit(event)
 
     # What follows a round
@@ -235,7 +255,8 @@ class JointTraining:
     async def _finish(self, checkpoint: Checkpoint, elapsed_s: float) -> None:
         run, seed = self._run, self._run.config.seed
         texts = (await self._crew.do(WriteTexts(self._model, checkpoint, seed, SAMPLES))).value
-        digest = run.write_checkpoint(checkpoint, self._model.vocabulary)
+        digest = self._save(checkpoint)
+        self._costs.flush()
         run.write_samples(texts, "\n" in self._model.vocabulary)
         draw_card(self._session, texts)
         loss = run.metrics.losses[-1]
@@ -251,7 +272,19 @@ class JointTraining:
             )
         )
 
-    def _stopped(self) -> Outcome:
+    def _save(self, checkpoint: Checkpoint) -> str:
+        """Returns the digest of the weights."""
+        self._run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
+        return self._run.write_checkpoint(checkpoint, self._model.vocabulary)
+
+    def _catch_up(self, checkpoint: Checkpoint) -> None:
+        """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
+        if checkpoint.step and self._run.saved_step != checkpoint.step:
+            self._save(checkpoint)
+        self._costs.flush()
+
+    def _stopped(self, checkpoint: Checkpoint) -> Outcome:
+        self._catch_up(checkpoint)
         draw_card(self._session, [])
         self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
         return Outcome.STOPPED

@@ -12,13 +12,17 @@ from typing import TypeVar, cast
 
 from distributed import Worker, WorkerPlugin, get_worker
 
+from .. import __version__
 from ..device.target import Target
 from ..errors import UgptError
-from .board import Board, Outcome
+from .board import Board, Outcome, Refused
 from .errors import BoardLost
 from .tasks import Task
 
 T = TypeVar("T")
+
+RESOURCES = {"board": 1}
+"""What a worker process with a board has, and a task takes."""
 
 _PLUGIN = "ugpt-board"
 
@@ -48,14 +52,20 @@ class BoardPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is optional, and 
         await self.board.close()
 
 
-async def run_on_board(task: Task[T]) -> Outcome[T]:
-    """Does a task on the board of this process.
+async def run_on_board(task: Task[T], version: str) -> Outcome[T]:
+    """Does a task on the board of this process, for a program of the release `version`.
 
     If the board is gone this raises BoardLost, and the process ends, so that Dask gives the task to
     another one.
     """
     worker = get_worker()
     board = cast(BoardPlugin, worker.plugins[_PLUGIN]).board
+    if version != __version__:
+        return Refused(
+            board.name,
+            f"Its computer has ugpt {__version__}, and this one {version}. Install the same "
+            "release on both.",
+        )
     try:
         return await board.attempt(task)
     except BoardLost as error:

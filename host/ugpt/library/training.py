@@ -15,7 +15,8 @@ from ..runs.naming import find_folder
 from ..training.events import Event, Notice, OnEvent, Step, StepLosses
 from ..training.fine_tune import child_shape, describe_mapping, require_same_shape
 from ..training.new_run import new_run
-from ..training.recipe import evaluation, recipe, save_period
+from ..training.options import ModelOptions, RecipeOptions
+from ..training.recipe import evaluation, save_period
 from ..training.session import Session
 from ..training.stored_model import StoredModel, stored_model
 from ..training.trainer import Training
@@ -24,9 +25,6 @@ from .run import Run
 
 OnStep = Callable[[Step], None]
 """Hears of each step, once and in order."""
-
-_SHAPE = {"n_layer": 1, "n_embd": 16, "n_head": 4, "block_size": 16}
-"""Of microgpt."""
 
 
 async def atrain(
@@ -80,9 +78,9 @@ async def atrain(
     run = new_run(
         dataset,
         _shape(chosen, dataset.vocabulary.size, begun_from),
-        recipe(
-            learning_rate=learning_rate,
+        RecipeOptions(
             steps=steps,
+            learning_rate=learning_rate,
             batch=batch,
             schedule=schedule,
             warmup=warmup,
@@ -90,7 +88,7 @@ async def atrain(
             clip=clip,
             moments=moments,
             recompute=recompute,
-        ),
+        ).recipe(),
         path=None if path is None else Path(path),
         seed=seed,
         init=init,
@@ -124,7 +122,7 @@ def _shape(chosen: Mapping[str, int | None], vocab_size: int, parent: StoredMode
         require_same_shape(parent, chosen)
         return child_shape(parent, vocab_size)
     given = {name: value for name, value in chosen.items() if value is not None}
-    return Shape(**{**_SHAPE, **given}, vocab_size=vocab_size)
+    return ModelOptions(**given).shape(vocab_size)
 
 
 def _listener(on_step: OnStep | None, on_event: OnEvent | None) -> OnEvent:

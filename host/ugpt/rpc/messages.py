@@ -592,11 +592,11 @@ class TextPlan:
     """The blocks of memory as the maker of the chip calls them, memory that is read by whole words
     only if there is any, and `flash`, between commas. The next three have a number for each.
     """
-    sizes: tuple[int, ...]
+    size_bytes: tuple[int, ...]
     """Bytes of it that such models can use."""
-    weights: tuple[int, ...]
+    weights_bytes: tuple[int, ...]
     """Bytes of the weights that lie there."""
-    read: tuple[int, ...]
+    read_bytes: tuple[int, ...]
     """Bytes of them that are read for each token."""
     homes: bytes
     """For each tensor from the one asked for on, the number of its place. Less than 256 end with
@@ -621,9 +621,9 @@ TEXT_PLAN = Layout(
         Field("cache_bytes", "u32"),
         Field("activations_bytes", "u32"),
         Field("places", "str", most=64),
-        Field("sizes", "[u32]", items=6),
-        Field("weights", "[u32]", items=6),
-        Field("read", "[u32]", items=6),
+        Field("size_bytes", "[u32]", items=6),
+        Field("weights_bytes", "[u32]", items=6),
+        Field("read_bytes", "[u32]", items=6),
         Field("homes", "bin", most=256),
         Field("cores", "u8"),
         Field("flash_bytes_per_s", "u32"),

@@ -11,7 +11,7 @@ from typing import Any, Self
 from ..data.reading import ReadFile, Reading
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
-from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
+from ..rpc.messages import RECIPE, Recipe, Shape
 from .identity import Identity
 from .save_period import EVERY_MINUTE, SavePeriod
 
@@ -20,6 +20,8 @@ FORMAT = 1
 
 _TEXTS = ("data_sha256", "device", "ugpt")
 _VALIDATION_KEY = "held_out"  # in the file, for `validation_documents`
+_CHOICES = {field.name: field.type for field in RECIPE.fields if isinstance(field.type, type)}
+"""Of a recipe, which the file has as words."""
 _NUMBERS = ("seed", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents", "keep")
 
 
@@ -290,11 +292,8 @@ def _identity(values: object) -> Identity | None:
 
 def recipe_values(recipe: Recipe) -> dict[str, Any]:
     """A recipe as a file has it, with words for its choices."""
-    return {
-        **asdict(recipe),
-        "schedule": recipe.schedule.name.lower(),
-        "moments": recipe.moments.name.lower(),
-    }
+    words = {name: getattr(recipe, name).name.lower() for name in _CHOICES}
+    return asdict(recipe) | words
 
 
 def recipe_of(values: object) -> Recipe:
@@ -305,7 +304,8 @@ def recipe_of(values: object) -> Recipe:
     if not isinstance(values, dict):
         raise TypeError("recipe is no table")
     named = {
-        "schedule": Schedule[str(values.get("schedule", "linear")).upper()],
-        "moments": MomentFormat[str(values.get("moments", "f32")).upper()],
+        name: choice[str(values[name]).upper()]
+        for name, choice in _CHOICES.items()
+        if name in values
     }
     return Recipe(**{**values, **named})

@@ -112,6 +112,23 @@ def write_all(descriptor: int, content: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
+def append_whole(path: Path, content: bytes) -> None:
+    """Appends all of `content`, or leaves the file as it was. Raises RunError."""
+    try:
+        descriptor = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            size = os.fstat(descriptor).st_size
+            try:
+                write_all(descriptor, content)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all, also when the power fails."""
     temporary = path.with_name(f".{path.name}.new")

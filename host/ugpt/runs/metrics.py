@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from .errors import DiskFull
-from .files import open_plain, read_file, write_all, write_atomically, write_error
+from .files import (
+    append_whole,
+    open_plain,
+    read_file,
+    write_all,
+    write_atomically,
+    write_error,
+)
 
 STEPS_MAX = 2**24
 """The most steps of a run."""
@@ -148,19 +155,7 @@ class Metrics:
         if not self._unwritten:
             return
         self._mend()
-        try:
-            descriptor = open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            try:
-                size = os.fstat(descriptor).st_size
-                try:
-                    write_all(descriptor, self._unwritten)
-                except OSError:
-                    os.ftruncate(descriptor, size)
-                    raise
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise write_error(self._path, error) from None
+        append_whole(self._path, self._unwritten)
         self._unwritten = b""
 
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .files import open_plain, write_all, write_error
+from .files import append_whole
 
 NAME = "rounds.jsonl"
 
 
-def log_round(folder: Path, values: Mapping[str, object]) -> None:
-    """Appends a line. Raises RunError, leaving the file as it was, if it cannot be written."""
-    path = folder / NAME
-    try:
-        descriptor = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
-            size = os.fstat(descriptor).st_size
-            try:
-                write_all(descriptor, f"{json.dumps(values)}\n".encode())
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise write_error(path, error) from None
+class RoundsLog:
+    """Rounds that there is no room for are kept in memory, and written with those that follow."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._unwritten = b""
+
+    def record(self, values: Mapping[str, object]) -> None:
+        """Raises RunError, leaving the file as it was, if it cannot be written."""
+        self._unwritten += f"{json.dumps(values)}\n".encode()
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
+        if self._unwritten:
+            append_whole(self._path, self._unwritten)
+            self._unwritten = b""

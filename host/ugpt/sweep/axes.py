@@ -6,32 +6,24 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import product
 
 from ..errors import InvalidValue
-from ..rpc.messages import METHODS, RECIPE, SHAPE, MomentFormat, Schedule
 from ..rpc.schema import Field
+from ..training.options import options_of
+from .settings import Settings
 
 Value = int | float | str
 
-_FIELDS = {
-    "n_layer": SHAPE["n_layer"],
-    "n_embd": SHAPE["n_embd"],
-    "n_head": SHAPE["n_head"],
-    "block_size": SHAPE["block_size"],
-    "steps": RECIPE["total_steps"],
-    "learning_rate": RECIPE["learning_rate"],
-    "batch": RECIPE["batch"],
-    "warmup": RECIPE["warmup_steps"],
-    "weight_decay": RECIPE["weight_decay"],
-    "clip": RECIPE["clip_norm"],
-    "seed": METHODS["init_weights"].param("seed"),
-}
+_OPTIONS = options_of(Settings)
+_FIELDS = {name: option.field for name, (kind, option) in _OPTIONS.items() if kind in (int, float)}
 _WORDS = {
-    "schedule": tuple(each.name.lower() for each in Schedule),
-    "moments": tuple(each.name.lower() for each in MomentFormat),
+    name: tuple(each.name.lower() for each in kind)
+    for name, (kind, _) in _OPTIONS.items()
+    if issubclass(kind, IntEnum)
 }
-_OTHER_NAMES = {"lr": "learning_rate"}
+_OTHER_NAMES = {option.short: name for name, (_, option) in _OPTIONS.items() if option.short}
 NAMES = (*_FIELDS, *_WORDS)
 """What can be varied, as the options of `ugpt train` without their dashes."""
 
@@ -160,8 +152,12 @@ def _value(name: str, text: str) -> Value:
         raise InvalidValue(f"{text!r} for {name} is no {kind}.") from None
     low, high = _bounds(_FIELDS[name])
     if not low <= value <= high or not math.isfinite(value):
-        raise InvalidValue(f"{name}={text} is not in the range {low:g} to {high:g}.")
+        raise InvalidValue(f"{name}={text} is not in the range {_shown(low)} to {_shown(high)}.")
     return value
+
+
+def _shown(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def _distinct(name: str, values: Sequence[Value]) -> tuple[Value, ...]:

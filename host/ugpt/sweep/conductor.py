@@ -22,6 +22,7 @@ from ..errors import InvalidValue, UgptError
 from ..fleet.members import Member
 from ..rpc.errors import (
     BadShape,
+    DeviceError,
     DeviceRestarted,
     DoesNotFit,
     LinkError,
@@ -122,7 +123,7 @@ class Conductor:
                 self._give_back(member, trial, error)
                 if not await self._is_back(member, error):
                     return
-            except WouldOverwrite as error:
+            except (WouldOverwrite, DeviceError) as error:  # and would again
                 self._give_back(member, trial, error)
                 self._require_boards(error)
                 return

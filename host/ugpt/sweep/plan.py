@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from ..data.reading import Reading
 from ..errors import InvalidValue
-from ..rpc.messages import MomentFormat, Recipe, Schedule, Shape
 from ..runs.errors import NoRun, RunError
 from ..runs.files import read_file, write_atomically
-from ..training.recipe import recipe
-from .axes import Axis, Value, count_combinations, parse_axes
+from ..training.options import to_words
+from .axes import Axis, count_combinations, parse_axes
+from .settings import Settings
 
 FILE = "sweep.toml"
 FORMAT = 1
@@ -31,47 +30,6 @@ class Sampler(StrEnum):
     TPE = "tpe"
     GRID = "grid"
     RANDOM = "random"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a trial is trained with, as the options of `ugpt train` of these names."""
-
-    n_layer: int = 1
-    n_embd: int = 16
-    n_head: int = 4
-    block_size: int = 16
-    steps: int = 1000
-    learning_rate: float = 0.01
-    batch: int = 1
-    schedule: str = "linear"
-    warmup: int = 0
-    weight_decay: float = 0.0
-    clip: float = 0.0
-    moments: str = "f32"
-    recompute: bool = False
-    seed: int = 42
-
-    def varied(self, values: Mapping[str, Value]) -> Settings:
-        changes: dict[str, Any] = dict(values)
-        return replace(self, **changes)
-
-    def shape(self, vocab_size: int) -> Shape:
-        return Shape(self.n_layer, self.n_embd, self.n_head, self.block_size, vocab_size)
-
-    def recipe(self) -> Recipe:
-        """Raises InvalidValue if the values contradict each other."""
-        return recipe(
-            learning_rate=self.learning_rate,
-            steps=self.steps,
-            batch=self.batch,
-            schedule=Schedule[self.schedule.upper()],
-            warmup=self.warmup,
-            weight_decay=self.weight_decay,
-            clip=self.clip,
-            moments=MomentFormat[self.moments.upper()],
-            recompute=self.recompute,
-        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +76,7 @@ class SweepPlan:
             "sampler": str(self.sampler),
             "prune": self.prune,
             **({"holdout": self.holdout} if self.holdout else {}),
-            "settings": asdict(self.settings),
+            "settings": to_words(self.settings),
             "reading": reading,
         }
         write_atomically(folder / FILE, tomli_w.dumps(values).encode())
@@ -140,7 +98,7 @@ class SweepPlan:
                 values["data_sha256"],
                 parse_axes(values["set"]),
                 int(values["trials"]),
-                Settings(**{each.name: values["settings"][each.name] for each in fields(Settings)}),
+                Settings().varied(values["settings"]),
                 Reading(**values["reading"]),
                 Sampler(values["sampler"]),
                 bool(values["prune"]),

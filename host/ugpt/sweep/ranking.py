@@ -19,6 +19,7 @@ from .study import Trial, TrialState
 
 _BEST, _OTHERS, _PRUNED = "#ffb454", "#39bae6", "#5c6773"
 _PANELS = 4  # axes that have room beside the curves
+_TICKS = 8  # on an axis of values
 _TEXT_LENGTH = 60
 
 
@@ -131,7 +132,8 @@ def _draw_axis(panel: Any, axis: Axis, trials: Sequence[Trial], winner: Trial | 
         panel.set_xticks([], minor=True)
     else:
         places = {trial.number: axis.values.index(trial.values[axis.name]) for trial in known}
-        panel.set_xticks(range(len(axis.values)), [value_text(value) for value in axis.values])
+        ticks = range(0, len(axis.values), -(-len(axis.values) // _TICKS))
+        panel.set_xticks(ticks, [value_text(axis.values[at]) for at in ticks])
         panel.set_xlim(-0.5, len(axis.values) - 0.5)
     for trial in known:
         is_best = winner is not None and trial.number == winner.number

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from ..fleet.extras import require_extra
 from ..runs.errors import DiskFull, RunError
+from ..runs.files import write_error
 from .axes import Axis, Choices, Value, combinations
 from .plan import Sampler, SweepPlan
 
@@ -65,21 +66,28 @@ class SweepStudy:
 
     @classmethod
     def create(cls, folder: Path, plan: SweepPlan) -> Self:
-        """A new study, whose file must not exist. Raises FleetError without Optuna, RunError."""
+        """A new study, in the place of one that was not whole. Raises FleetError without Optuna,
+        RunError.
+
+        The file has its name when the study in it is whole, so that a kill leaves no part of one.
+        """
         optuna = _optuna()
-        with _stored(folder):
-            study = optuna.create_study(
-                study_name=NAME,
-                storage=_storage(optuna, folder),
-                sampler=_sampler(optuna, plan, 0),
-                pruner=_pruner(optuna, plan),
-                direction="minimize",
-            )
-            if plan.sampler is Sampler.GRID:
-                for values in islice(combinations(plan.axes), plan.trials):
-                    study.enqueue_trial(values)
-            study.set_user_attr(_PLAN, _fingerprint(plan))
-        return cls(folder, plan, study)
+        new = folder / f".{FILE}.new"
+        try:
+            new.unlink(missing_ok=True)
+            with _stored(folder):
+                storage = _storage(optuna, new)
+                study = optuna.create_study(study_name=NAME, storage=storage, direction="minimize")
+                if plan.sampler is Sampler.GRID:
+                    for values in islice(combinations(plan.axes), plan.trials):
+                        study.enqueue_trial(values)
+                study.set_user_attr(_PLAN, _fingerprint(plan))
+                storage.remove_session()
+                storage.engine.dispose()
+            new.replace(folder / FILE)
+        except OSError as error:
+            raise write_error(folder / FILE, error) from None
+        return cls.open(folder, plan)
 
     @classmethod
     def open(cls, folder: Path, plan: SweepPlan) -> Self:
@@ -91,28 +99,22 @@ class SweepStudy:
                 raise RunError(f"{folder} has lost its study: there is no {FILE} in it.", _RESTORE)
             return cls.create(folder, plan)  # it was killed before it had made one
         with _stored(folder):
-            storage = _storage(optuna, folder)
+            storage = _storage(optuna, folder / FILE)
             names = [each.study_name for each in storage.get_all_studies()]
             if not names and not has_trials:
-                return cls._create_again(folder, plan)
+                return cls.create(folder, plan)
             if NAME not in names:
                 raise RunError(f"{folder / FILE} holds another study than this sweep's.", _RESTORE)
             study = optuna.load_study(
                 study_name=NAME, storage=storage, pruner=_pruner(optuna, plan)
             )
             if _PLAN not in study.user_attrs and not has_trials:
-                return cls._create_again(folder, plan)
+                return cls.create(folder, plan)
             if study.user_attrs.get(_PLAN) != _fingerprint(plan):
                 raise RunError(f"{folder / FILE} holds the study of another sweep.", _RESTORE)
             # Another seed than the first time, which would choose the same values again.
             study.sampler = _sampler(optuna, plan, len(study.get_trials(deepcopy=False)))
         return cls(folder, plan, study)
-
-    @classmethod
-    def _create_again(cls, folder: Path, plan: SweepPlan) -> Self:
-        """For a sweep that was killed, or met a full disk, while it made its study."""
-        (folder / FILE).unlink()
-        return cls.create(folder, plan)
 
     def ask(self) -> Trial | None:
         """The next trial; None if there are as many as were asked for."""
@@ -206,9 +208,8 @@ def _optuna() -> Any:
 _RESTORE = "Restore the file, or begin a new sweep."
 
 
-def _storage(optuna: Any, folder: Path) -> Any:
+def _storage(optuna: Any, file: Path) -> Any:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    file = folder / FILE
     # The file is opened here, as a URL would give signs of its name a meaning.
     return optuna.storages.RDBStorage(
         "sqlite:///study.db",

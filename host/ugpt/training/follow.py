@@ -24,9 +24,11 @@ from .loss_history import pull_loss_history
 from .reporter import ProgressReporter
 from .restore import ResumePoint
 from .retry import Connect, Retry
+from .room import DiskRoom
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
+from .validation import Validation
 from .wishes import Wish, Wishes
 
 OpenSession = Callable[[int], Session]
@@ -162,7 +164,8 @@ class _Follower:
                     f"{self._total_steps:,} steps; metrics.jsonl has a gap for each of the others."
                 )
             )
-        await finish_run(device, self.session, None)
+        validation = Validation(self.session, DiskRoom(self.emit, "the memory of the board"))
+        await finish_run(device, self.session, validation, None)
         forget(self.run)
         return Following.FINISHED
 

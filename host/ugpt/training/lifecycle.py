@@ -72,10 +72,12 @@ async def save_run(device: Device, session: Session, step: int) -> str:
     return digest
 
 
-async def finish_run(device: Device, session: Session, elapsed_s: float | None) -> None:
+async def finish_run(
+    device: Device, session: Session, validation: Validation, elapsed_s: float | None
+) -> None:
     """Completes the folder of a run whose last step is done."""
     run, step = session.run, session.total_steps
-    await Validation(session).after(device, step)
+    await validation.after(device, step)
     digest = await save_run(device, session, step)
     texts = await _last_samples(device, session)
     run.write_samples(texts, "\n" in session.vocabulary.characters)

@@ -1,4 +1,4 @@
-"""How a model is trained and evaluated, from plain values with the defaults of microgpt."""
+"""How a run is evaluated and saved, and how long it is, from what a person chooses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from ..data.dataset import count_validation
 from ..errors import InvalidValue, UnfitValue
-from ..rpc.codec import encode_record
-from ..rpc.messages import METHODS, MomentFormat, Recipe, Schedule
+from ..rpc.messages import METHODS, Recipe
 from ..runs.save_period import SavePeriod
 from ..wording import counted
 
@@ -58,46 +57,6 @@ def save_period(text: str) -> SavePeriod:
         raise InvalidValue(f"save_every: {error}.") from None
 
 
-def recipe(
-    *,
-    learning_rate: float = 0.01,
-    steps: int = 1000,
-    batch: int = 1,
-    schedule: Schedule = Schedule.LINEAR,
-    warmup: int = 0,
-    weight_decay: float = 0.0,
-    clip: float = 0.0,
-    moments: MomentFormat = MomentFormat.F32,
-    recompute: bool = False,
-) -> Recipe:
-    """Karpathy's Adam, and what is asked for beyond it.
-
-    Raises InvalidValue if the values contradict each other.
-    """
-    if warmup >= steps:
-        raise InvalidValue(
-            f"A warm-up of {counted(warmup, 'step')} takes the whole run of {steps:,}.",
-            f"Choose at most --warmup {steps - 1}.",
-        )
-    _require_countable(steps, batch)
-    made = Recipe(
-        learning_rate=learning_rate,
-        beta1=0.85,
-        beta2=0.99,
-        epsilon=1e-8,
-        total_steps=steps,
-        batch=batch,
-        schedule=schedule,
-        warmup_steps=warmup,
-        weight_decay=weight_decay,
-        clip_norm=clip,
-        moments=moments,
-        recompute=recompute,
-    )
-    encode_record(made)  # raises InvalidValue
-    return made
-
-
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
     """`recipe` for another number of steps. Raises UnfitValue if the two do not go together."""
     if recipe.warmup_steps >= steps:
@@ -106,11 +65,12 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
             f"{steps} ends before it does.",
             f"Choose at least --steps {recipe.warmup_steps + 1}.",
         )
-    _require_countable(steps, recipe.batch, UnfitValue)
+    require_countable(steps, recipe.batch, UnfitValue)
     return replace(recipe, total_steps=steps)
 
 
-def _require_countable(steps: int, batch: int, error: type[InvalidValue] = InvalidValue) -> None:
+def require_countable(steps: int, batch: int, error: type[InvalidValue] = InvalidValue) -> None:
+    """Raises `error` if so many documents have no numbers."""
     if steps * batch > _DOCUMENTS_MAX:
         raise error(
             f"{counted(steps, 'step')} of {counted(batch, 'document')} are more documents than can "

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from ..device.client import Device
 from ..rpc.errors import FlashFailed, NoRoom
-from ..runs.errors import DiskFull
-from .events import Notice, Purpose
+from .events import Purpose
 from .lifecycle import save_run
+from .room import DiskRoom, Part
 from .session import Session
 from .transfers import transfer_told
 from .wishes import Wish, Wishes
@@ -34,7 +34,7 @@ class Saver:
         self._saved_step = -1
         self._due_s: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._full = False
+        self.room = DiskRoom(session.emit, "the memory of the board")
 
     def next_step(self, step: int) -> int:
         """The first step after `step` that is saved, or the last one of the run."""
@@ -68,7 +68,7 @@ class Saver:
             async with transfer_told(self._session.emit, Purpose.SAVE):
                 with contextlib.suppress(FlashFailed, NoRoom):
                     await device.save()
-            with self.room_awaited():
+            with self.room.awaited(Part.CHECKPOINT):
                 await save_run(device, self._session, step)
                 self._saved_step = step
         took_s = loop.time() - started_s
@@ -83,23 +83,8 @@ class Saver:
         The flash, which wears, is left for the checkpoints that are due.
         """
         if self._session.run.config.keep > 1 and step not in (0, self._session.total_steps):
-            with self.room_awaited():
+            with self.room.awaited(Part.CHECKPOINT):
                 await save_run(device, self._session, step)
-
-    @contextmanager
-    def room_awaited(self) -> Iterator[None]:
-        """Tells when the disk becomes full, and when there is room again."""
-        try:
-            yield
-        except DiskFull as error:
-            if not self._full:
-                text = f"{error.message} The run goes on in the memory of the board; make room."
-                self._session.emit(Notice(text))
-            self._full = True
-        else:
-            if self._full:
-                self._session.emit(Notice("There is room again, and nothing is missing."))
-            self._full = False
 
     def _start_timer(self) -> None:
         if self._period.seconds and self._due_s is not None:

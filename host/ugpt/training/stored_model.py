@@ -11,7 +11,7 @@ from ..rpc.messages import Recipe, Shape
 from ..runs.checkpoint import Checkpoint, weights_digest
 from ..runs.errors import RunError
 from ..runs.folder import Run
-from .recipe import recipe as default_recipe
+from .options import RecipeOptions
 
 _RUN_ID_DIGITS = 8  # of the digest: 32 bits
 
@@ -54,5 +54,5 @@ def model_without_run(
     values = (checkpoint.weights, checkpoint.first_moment, checkpoint.second_moment)
     digest = hashlib.sha256("".join(map(weights_digest, values)).encode()).hexdigest()
     run_id = int(digest[:_RUN_ID_DIGITS], 16) or 1
-    planned = recipe or default_recipe(steps=max(checkpoint.step, 1))
+    planned = recipe or RecipeOptions(steps=max(checkpoint.step, 1)).recipe()
     return StoredModel(run_id, shape, planned, checkpoint.vocabulary, checkpoint, origin)

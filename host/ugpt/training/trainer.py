@@ -18,7 +18,6 @@ from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
 from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
 from ..rpc.messages import Loaded
-from ..runs.errors import DiskFull, RunError
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
 from .events import History, Notice, Paused, Purpose, Restored, Resumed, StepLosses, Stopped
@@ -69,9 +68,9 @@ class Training:
         self._session = session
         self._run = session.run
         self._emit = session.emit
-        self._validation = Validation(session)
         self._wishes = Wishes()
         self._saver = Saver(session, self._wishes)
+        self._validation = Validation(session, self._saver.room)
         self._resumes = session.run.exists
         self._started_s = time.monotonic()
         self.placed = False
@@ -173,7 +172,7 @@ class Training:
 
         def on_losses(first: int, losses: Sequence[float]) -> None:
             tokens = self._session.token_counts.of(first, len(losses))
-            self._record(first, losses, tokens)
+            self._saver.room.record(self._run.metrics, first, losses, tokens)
             self.step = first + len(losses) - 1
             throughput.count(sum(tokens))
             self._emit(StepLosses(first, losses, tokens))
@@ -213,7 +212,7 @@ class Training:
                     await self._saver.save(device, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
-        await finish_run(device, self._session, elapsed_s)
+        await finish_run(device, self._session, self._validation, elapsed_s)
         return Outcome.FINISHED
 
     async def _attend(
@@ -275,19 +274,6 @@ class Training:
             return False
         self._emit(self.detached)
         return True
-
-    def _record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
-        """Keeps the losses of consecutive steps, in memory as long as the disk is full."""
-        metrics = self._run.metrics
-        with self._saver.room_awaited():
-            try:
-                changed = metrics.record(first, losses, tokens)
-            except DiskFull as error:
-                if metrics.step < first + len(losses) - 1:  # not even that
-                    raise RunError(error.message, error.advice) from None
-                raise
-            if changed is not None:
-                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
         async with transfer_told(self._emit, Purpose.SAVE):

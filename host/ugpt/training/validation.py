@@ -9,6 +9,7 @@ from ..data.dataset import positions_of
 from ..device.client import Device
 from ..runs.kept_checkpoints import best_step
 from .events import Evaluated, Notice
+from .room import DiskRoom
 from .session import Session
 
 
@@ -18,12 +19,13 @@ class Validation:
     It is the same documents every time: the first of those held out, in the order of the seed.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, room: DiskRoom) -> None:
         config = session.run.config
         texts = session.split.validation[: config.eval_documents]
         self.documents = tuple(session.encode(text) for text in texts)
         """As a device takes them."""
         self._positions: list[int] = positions_of(texts, config.shape.block_size).tolist()
+        self._room = room
         self._run = session.run
         self._emit = session.emit
 
@@ -49,7 +51,7 @@ class Validation:
     def record(self, step: int, losses: Sequence[float]) -> None:
         """Keeps and tells what the model after `step` lost on each of the documents."""
         val_loss = self._mean(losses)
-        self._run.metrics.record_validation(val_loss)
+        self._room.record_validation(self._run.metrics, val_loss)
         self._emit(Evaluated(step, val_loss, len(self.documents)))
 
     async def now(self, device: Device, step: int) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from enum import Enum
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from ..training.events import Event
 from .capability import can_redraw
@@ -41,14 +40,14 @@ def choose_mode(plain: bool, json: bool) -> Mode:
     return Mode.LIVE if not plain and can_redraw() else Mode.PLAIN
 
 
-def make_display(mode: Mode) -> Display:
-    match mode:
-        case Mode.LIVE:
-            return Harmless(LiveDisplay())
-        case Mode.PLAIN:
-            return Harmless(PlainDisplay())
-        case Mode.JSON:
-            return Harmless(JsonDisplay())
+def make_display(
+    mode: Mode,
+    live: Callable[[], Display] = LiveDisplay,
+    plain: Callable[[], Display] = PlainDisplay,
+) -> Display:
+    """For a run of one board, unless others are given."""
+    makers = {Mode.LIVE: live, Mode.PLAIN: plain, Mode.JSON: JsonDisplay}
+    return Harmless(makers[mode]())
 
 
 class Harmless:
@@ -73,14 +72,9 @@ class Harmless:
             await self._display.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *failure: Any) -> None:
         with self._told():
-            await self._display.__aexit__(exc_type, exc, traceback)
+            await self._display.__aexit__(*failure)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

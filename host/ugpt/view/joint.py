@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
@@ -20,23 +17,12 @@ from ..joint.events import (
 from ..training.events import Evaluated, Event, Finished, Notice
 from ..wording import counted
 from .cleaning import printable
-from .display import Display, Harmless, Mode
-from .output import Output, console, pasteable
-from .plain import JsonDisplay, Quiet
+from .output import Output, console
+from .plain import Quiet, print_texts
 from .style import ACCENT, QUIET, WARNING, bar, duration
 
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 8
-
-
-def make_joint_display(mode: Mode) -> Display:
-    match mode:
-        case Mode.LIVE:
-            return Harmless(JointLiveDisplay())
-        case Mode.PLAIN:
-            return Harmless(JointPlainDisplay())
-        case Mode.JSON:
-            return Harmless(JsonDisplay())
 
 
 class JointPlainDisplay(Quiet):
@@ -83,10 +69,7 @@ class JointPlainDisplay(Quiet):
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
         validation = "" if event.val_loss is None else f": validation loss {event.val_loss:.4f}"
         self._print(f"done{took}{validation}")
-        self._print(f"{counted(len(event.samples), 'sample')}:")
-        for text in event.samples:
-            self._console.result(text)
-        self._print(pasteable(f"all of it is in {event.run}; for more: {event.more}"), QUIET)
+        print_texts(self._console, event)
 
 
 class JointLiveDisplay(JointPlainDisplay):
@@ -100,16 +83,10 @@ class JointLiveDisplay(JointPlainDisplay):
         self._round: RoundDone | None = None
         self._parts: set[int] = set()
 
-    async def __aenter__(self) -> Self:
+    def begin(self) -> None:
         self._live.start()
-        return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
         self._live.stop()
 
     def show(self, event: Event) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 from ..training.events import (
@@ -26,7 +25,7 @@ from ..training.events import (
     Transfer,
 )
 from ..wording import counted
-from .output import console, pasteable, print_json
+from .output import Output, console, pasteable, print_json
 from .state import Action, Control, DashboardState, goes_on, transfer_text
 from .style import QUIET, WARNING, byte_count, duration, rate
 
@@ -35,21 +34,23 @@ _LINE_PERIOD_S = 10.0  # or so much time, whichever is sooner
 
 
 class Quiet:
-    """A display that has nothing to begin or end, and takes no wishes."""
+    """A display that takes no wishes, and may have something to begin and to end."""
 
     def offer(self, controls: Mapping[Action, Control]) -> None:
         pass
 
+    def begin(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
     async def __aenter__(self) -> Self:
+        self.begin()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
+    async def __aexit__(self, *failure: object) -> None:
+        self.end()
 
 
 class JsonDisplay(Quiet):
@@ -147,10 +148,15 @@ class PlainDisplay(Quiet):
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
         validation = "" if event.val_loss is None else f", validation loss {event.val_loss:.4f}"
         self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
-        self._print(f"{counted(len(event.samples), 'sample')}:")
-        for text in event.samples:
-            self._console.result(text)
-        self._print(pasteable(f"all of it is in {event.run}; for more: {event.more}"), QUIET)
+        print_texts(self._console, event)
+
+
+def print_texts(out: Output, event: Finished) -> None:
+    """What the model of a run writes at its end, and how to have more of it."""
+    out.tell(f"{counted(len(event.samples), 'sample')}:")
+    for text in event.samples:
+        out.result(text)
+    out.tell((pasteable(f"all of it is in {event.run}; for more: {event.more}"), QUIET))
 
 
 def shape_summary(started: Started) -> str:

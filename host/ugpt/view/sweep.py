@@ -1,4 +1,4 @@
-"""A sweep as a table that follows the boards, as text lines, and as JSON lines."""
+"""A sweep as a table that follows the boards, and as text lines."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
 from rich.console import Group
 from rich.live import Live
@@ -28,7 +26,7 @@ from ..wording import counted
 from .capability import in_foreground
 from .cleaning import printable
 from .output import Output, console, say
-from .plain import JsonDisplay, Quiet
+from .plain import Quiet
 from .style import ACCENT, GOOD, QUIET, WARNING, bar, rate
 from .table import Cell, print_table
 
@@ -152,16 +150,10 @@ class LiveSweep(Quiet):
             self._drawn_s = now_s
             self._live.update(Group(*self._state.lines()), refresh=in_foreground())
 
-    async def __aenter__(self) -> Self:
+    def begin(self) -> None:
         self._live.start()
-        return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
         self._live.stop()
 
 
@@ -197,10 +189,6 @@ class PlainSweep(Quiet):
                 self._console.tell((f"{event.board} is lost: {event.reason}", WARNING))
             case BoardBack():
                 self._console.tell(f"{event.board} is back")
-
-
-class JsonSweep(JsonDisplay):
-    """Every event as an object of its own line."""
 
 
 def print_ranking(trials: Sequence[Trial]) -> None:

@@ -6,6 +6,7 @@
 #include "engine/infer/product_f32.h"
 #include "engine/infer/product_q8.h"
 #include "engine/infer/product_q8_dsp.h"
+#include "engine/infer/product_q8_mac16.h"
 #include "engine/infer/rope.h"
 #include "engine/simd/lanes_pack.h"
 #if defined(__aarch64__)
@@ -70,6 +71,25 @@ constexpr Kernels kDspKernels{"dsp",
                               swiglu<PlainLanes>};
 #endif
 
+#if defined(UGPT_HAS_MAC16)
+void mac16_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
+    if (w.format == Format::f32) {
+        f32_product<ScalarLanes>(w, x, out, blocks, add);
+    } else {
+        q8_product<Mac16Dot, 1>(w, x, out, blocks, add);
+    }
+}
+constexpr Kernels kMac16Kernels{"mac16",
+                                norm<PlainLanes>,
+                                quantise<EvenFirst>,
+                                mac16_product,
+                                turn,
+                                rotate,
+                                cache,
+                                attend<ScoreLanes, PlainLanes>,
+                                swiglu<PlainLanes>};
+#endif
+
 #if defined(__aarch64__)
 void neon_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
     if (w.format == Format::f32) {
@@ -104,6 +124,9 @@ KernelList available_kernels() {
 #endif
 #if defined(__ARM_FEATURE_SIMD32)
     list.sets[count++] = &kDspKernels;
+#endif
+#if defined(UGPT_HAS_MAC16)
+    list.sets[count++] = &kMac16Kernels;
 #endif
     list.sets[count] = &kScalarKernels;
     return list;

@@ -15,13 +15,13 @@ struct Q8Group {
                                   // load from memory for whole words.
     const std::int16_t* x;
     std::size_t stride;
-    std::size_t cols;    // a multiple of 4 with the padding
-    std::uint32_t bias;  // what the sums have too much, because weights are stored with a bias
+    std::size_t cols;     // a multiple of 4 with the padding
+    std::uint32_t start;  // of the sums: minus what they get because weights are stored with a bias
     float unit;
     bool add;  // elements start from what they are, and not from +0
 };
 
-// The exact sums of kRows rows over so many columns.
+// Adds the exact products of kRows rows and so many columns.
 struct ByteDot {
     template <std::size_t kRows>
     UGPT_LANE void compute(const std::uint8_t* w, std::size_t stride, const std::int16_t* x,
@@ -62,22 +62,30 @@ struct WordDot {
 template <class Dot, std::size_t kRows>
 [[gnu::noinline]] std::size_t q8_rows(const Q8Group& group, std::size_t first, std::size_t count,
                                       float* out) {
-    const std::uint8_t* weights = group.weights + first * group.stride;
+    const std::size_t stride = group.stride, cols = group.cols;
+    const std::int16_t* x = group.x;
+    const std::uint32_t start = group.start;
+    const float unit = group.unit;
+    const bool add = group.add;
+    const std::uint8_t* weights = group.weights + first * stride;
     const std::uint32_t* scales = group.scales + first;
+    const std::size_t steps = count / kRows;
     out += first;
-    std::size_t done = 0;
-    for (; done + kRows <= count; done += kRows) {
-        std::uint32_t sums[kRows] = {};
-        Dot::template compute<kRows>(weights, group.stride, group.x, group.cols, sums);
+    for (const float* end = out + steps * kRows; out != end; out += kRows) {
+        std::uint32_t sums[kRows];
         UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-            const auto sum = static_cast<float>(static_cast<std::int32_t>(sums[r] - group.bias));
-            out[r] = fma(sum, float_of(scales[r]) * group.unit, group.add ? out[r] : 0.0f);
+            sums[r] = start;
         }
-        weights += kRows * group.stride;
+        Dot::template compute<kRows>(weights, stride, x, cols, sums);
+        UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
+            const auto sum = static_cast<float>(static_cast<std::int32_t>(sums[r]));
+            const float old = float_of(add ? bits_of(out[r]) : 0);
+            out[r] = fma(sum, float_of(scales[r]) * unit, old);
+        }
+        weights += kRows * stride;
         scales += kRows;
-        out += kRows;
     }
-    return done;
+    return steps * kRows;
 }
 
 template <class Dot, std::size_t kRows>
@@ -95,7 +103,7 @@ void q8_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool
                             .x = x.shorts + begin,
                             .stride = stride,
                             .cols = left < kGroupColumns ? left : kGroupColumns,
-                            .bias = static_cast<std::uint32_t>(kWeightBias * x.group_sums[i]),
+                            .start = static_cast<std::uint32_t>(-kWeightBias * x.group_sums[i]),
                             .unit = x.unit,
                             .add = add || begin > 0};
         const std::size_t done = q8_rows<Dot, kRows>(group, first, count, out);

@@ -32,7 +32,7 @@ struct Avx2Dot {
                                         _mm256_extracti128_si256(parts[r], 1));
             sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
             sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-            sums[r] = static_cast<std::uint32_t>(_mm_cvtsi128_si32(sum));
+            sums[r] += static_cast<std::uint32_t>(_mm_cvtsi128_si32(sum));
         }
     }
 };

@@ -1,6 +1,7 @@
 #include "engine/token_cost.h"
 
 #include "engine/infer.h"
+#include "engine/sampling/sampler.h"
 
 namespace ugpt::engine::infer {
 
@@ -19,6 +20,11 @@ constexpr float kPair = 48.0f;              // in each head
 constexpr float kPairOfWidth = 2.3f;        // and for each of its elements
 constexpr float kConversionOfWidth = 7.4f;  // of keys and values to floats; two heads share one
 
+// Of the choice, a token of the vocabulary:
+constexpr float kLikeliest = 14.2f;
+constexpr float kDrawn = 68.0f;
+constexpr float kDrawnFromCut = 152.0f;  // on average at a temperature of 1 and a top-p of 0.9
+
 constexpr float kCyclesPerInstruction = 1.22f;  // as in engine/cost.cpp
 
 float as_float(std::uint32_t count) {
@@ -31,9 +37,7 @@ std::uint64_t cycles_to_read(std::uint32_t bytes, std::uint32_t bytes_per_s,
     return bytes_per_s == 0 ? 0 : std::uint64_t{bytes} * clock_hz / bytes_per_s;
 }
 
-}  // namespace
-
-float token_instructions(const Shape& shape, Format format, float positions) {
+float model_instructions(const Shape& shape, Format format, float positions) {
     const float layers = as_float(shape.n_layer), width = as_float(shape.n_embd);
     const float hidden = as_float(shape.n_hidden), kv_width = as_float(shape.kv_dim());
     const float vocabulary = as_float(shape.vocab_size);
@@ -48,11 +52,30 @@ float token_instructions(const Shape& shape, Format format, float positions) {
         heads *
         (kPair + head_width * (kPairOfWidth + kConversionOfWidth / (in_pairs ? 2.0f : 1.0f)));
     return matrices.product * products + matrices.row * rows + matrices.hidden * layers * hidden +
-           position * positions;
+           position * positions -
+           kLikeliest * vocabulary;  // the fit is to tokens with their choice
 }
 
-std::uint64_t token_cycles(float instructions, const Placement& placement, const ChipSpeed& chip) {
-    const float computed = instructions * kCyclesPerInstruction / as_float(chip.cores);
+float choice_instructions(const Shape& shape, const Choice& choice) {
+    float each = kDrawn;
+    if (choice.temperature < Sampling::kGreedyBelow)
+        each = kLikeliest;
+    else if (choice.top_k > 0 || choice.top_p < 1.0f)
+        each = kDrawnFromCut;
+    return each * as_float(shape.vocab_size);
+}
+
+}  // namespace
+
+TokenInstructions token_instructions(const Shape& shape, Format format, float positions,
+                                     const Choice& choice) {
+    return {model_instructions(shape, format, positions), choice_instructions(shape, choice)};
+}
+
+std::uint64_t token_cycles(const TokenInstructions& instructions, const Placement& placement,
+                           const ChipSpeed& chip) {
+    const float computed =
+        (instructions.model / as_float(chip.cores) + instructions.choice) * kCyclesPerInstruction;
     std::uint64_t cycles =
         static_cast<std::uint64_t>(computed) +
         cycles_to_read(placement.flash.bytes_per_token, chip.flash_bytes_per_s, chip.clock_hz);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "engine/numeric/bits.h"
 #include "engine/sampling/sampler.h"
@@ -45,10 +46,45 @@ class Members {
     Cut cut_;
 };
 
+// Some tokens that have one key.
+struct Equals {
+    std::uint32_t key = 0;
+    std::size_t count = 0;
+};
+
+// The highest keys that were added, in falling order.
+class HighestKeys {
+  public:
+    void add(std::uint32_t key) {
+        if (used_ == keys_.size() && key < keys_.back().key) return;
+        std::size_t at = used_;
+        while (at > 0 && keys_[at - 1].key < key) --at;
+        if (at > 0 && keys_[at - 1].key == key) {
+            ++keys_[at - 1].count;
+            return;
+        }
+        if (used_ < keys_.size()) ++used_;
+        for (std::size_t i = used_ - 1; i > at; --i) keys_[i] = keys_[i - 1];
+        keys_[at] = {key, 1};
+    }
+
+    [[nodiscard]] std::span<const Equals> all() const { return {keys_.data(), used_}; }
+
+  private:
+    std::array<Equals, 16> keys_;
+    std::size_t used_ = 0;
+};
+
+// Enough tokens of a key, each with the mass `each`, to reach `wanted`.
+inline Cut cut_within(const Equals& equals, std::uint64_t wanted, std::uint64_t each) {
+    return {equals.key, static_cast<std::size_t>((wanted + each - 1) / each)};
+}
+
 // The fewest tokens of `cut` with the highest ranks whose masses reach `wanted`, from 1 to the sum
 // of all. `mass` is a function of the logit. Finds the key of the last of them digit by digit.
 template <class Mass>
-Cut shorten(const Cut& cut, const Logits& logits, std::uint64_t wanted, const Mass& mass) {
+Cut shortened_by_digits(const Cut& cut, const Logits& logits, std::uint64_t wanted,
+                        const Mass& mass) {
     constexpr int kDigitBits = 4;
     std::uint32_t found = 0;  // the digits so far
     for (int shift = 32 - kDigitBits; shift >= 0; shift -= kDigitBits) {
@@ -64,8 +100,25 @@ Cut shorten(const Cut& cut, const Logits& logits, std::uint64_t wanted, const Ma
         for (; digit > 0 && sums[digit] < wanted; --digit) wanted -= sums[digit];
         found |= digit << shift;
     }
-    const std::uint64_t each = mass(float_of_key(found));
-    return {found, static_cast<std::size_t>((wanted + each - 1) / each)};
+    return cut_within({found}, wanted, mass(float_of_key(found)));
+}
+
+// The same. Few tokens have most of the mass as a rule, so the highest keys are looked at first.
+template <class Mass>
+Cut shorten(const Cut& cut, const Logits& logits, std::uint64_t wanted, const Mass& mass) {
+    HighestKeys highest;
+    Members members(cut);
+    for (std::size_t v = 0; v < logits.count; ++v) {
+        const std::uint32_t key = key_of(logits[v]);
+        if (members.take(key)) highest.add(key);
+    }
+    std::uint64_t missing = wanted;
+    for (const Equals& equals : highest.all()) {
+        const std::uint64_t each = mass(float_of_key(equals.key));
+        if (each * equals.count >= missing) return cut_within(equals, missing, each);
+        missing -= each * equals.count;
+    }
+    return shortened_by_digits(cut, logits, wanted, mass);
 }
 
 }  // namespace ugpt::engine

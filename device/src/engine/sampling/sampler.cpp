@@ -12,8 +12,41 @@ namespace {
 constexpr float kOne = 0x1p+24f;
 constexpr int kOneBits = 24;
 
+// What is farther below the maximum has no mass: e^-17 is below 2^-24.
+constexpr float kMassless = -17.0f;
+
 std::uint64_t whole(float part) {
     return part > 0.0f ? static_cast<std::uint64_t>(static_cast<std::int32_t>(part * kOne)) : 0;
+}
+
+// e^((logit - maximum) / temperature). Constructed once for a draw, as `Exponential` asks.
+class Powers {
+  public:
+    Powers(float maximum, float inverse_temperature)
+        : maximum_(maximum), inverse_temperature_(inverse_temperature) {}
+
+    float operator()(float logit) const { return exponential_(exponent(logit)); }
+    [[nodiscard]] std::uint64_t mass(float logit) const {
+        const float x = exponent(logit);
+        return x > kMassless ? whole(exponential_(x)) : 0;
+    }
+
+  private:
+    [[nodiscard]] float exponent(float logit) const {
+        return (logit - maximum_) * inverse_temperature_;
+    }
+
+    Exponential<ScalarLanes> exponential_;
+    float maximum_;
+    float inverse_temperature_;
+};
+
+float maximum_of(const Logits& logits) {
+    float maximum = logits[0];
+    for (std::size_t v = 1; v < logits.count; ++v) {
+        maximum = ScalarLanes::max(logits[v], maximum);
+    }
+    return maximum;
 }
 
 std::size_t likeliest(const Logits& logits) {
@@ -39,22 +72,15 @@ std::uint64_t sum_of(const Cut& cut, const Logits& logits, const Mass& mass) {
 Sampler::Sampler(const Sampling& sampling)
     : sampling_(sampling), inverse_temperature_(reciprocal<ScalarLanes>(sampling.temperature)) {}
 
-float Sampler::power(float logit, float maximum) const {
-    return Exponential<ScalarLanes>()((logit - maximum) * inverse_temperature_);
-}
-
 std::size_t Sampler::draw(const Logits& logits, float uniform) const {
     if (sampling_.temperature < Sampling::kGreedyBelow) return likeliest(logits);
-    float maximum = logits[0];
-    for (std::size_t v = 1; v < logits.count; ++v) {
-        maximum = ScalarLanes::max(logits[v], maximum);
-    }
+    const Powers power(maximum_of(logits), inverse_temperature_);
     Cut cut;
     if (sampling_.top_k > 0 && sampling_.top_k < logits.count) {
         cut = shorten(cut, logits, sampling_.top_k, [](float) { return std::uint64_t{1}; });
     }
     if (sampling_.top_p < 1.0f) {
-        const auto mass = [&](float logit) { return whole(power(logit, maximum)); };
+        const auto mass = [&](float logit) { return power.mass(logit); };
         // Nothing to share out if no logit is finite.
         if (const std::uint64_t sum = sum_of(cut, logits, mass); sum > 0) {
             const std::uint64_t product = sum * whole(sampling_.top_p);
@@ -67,7 +93,7 @@ std::size_t Sampler::draw(const Logits& logits, float uniform) const {
     float sum = 0.0f;
     for (std::size_t v = 0; v < logits.count; ++v) {
         if (members.take(key_of(logits[v]))) {
-            sum = sum + power(logits[v], maximum);
+            sum = sum + power(logits[v]);
             last = v;
         }
         logits[v] = sum;

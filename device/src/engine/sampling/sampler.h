@@ -38,8 +38,6 @@ class Sampler {
     [[nodiscard]] std::size_t draw(const Logits& logits, float uniform) const;
 
   private:
-    [[nodiscard]] float power(float logit, float maximum) const;
-
     Sampling sampling_;
     float inverse_temperature_;
 };

@@ -8,19 +8,28 @@
 namespace ugpt::engine {
 namespace {
 
-// All but the last product (fc2) of a layer, at `count` positions from `first` on. Reads and adds
-// to net.residual [C x S], and writes the activations of the layer.
+// The norm that a layer begins with, at `count` positions from `first` on.
+template <class Lanes>
+void attention_norm(const Network& net, const Layer& layer, std::size_t first, std::size_t count) {
+    rmsnorm_forward<Lanes>(net, net.residual, layer.attn_input, layer.attn_input_scale, first,
+                           count);
+}
+
+// All of a layer between its first norm (layer.attn_input) and its last product (fc2), at `count`
+// positions from `first` on. Adds to net.residual [C x S], and writes the activations of the layer.
 template <class Lanes>
 void layer_forward(const Network& net, const Layer& layer, std::size_t first, std::size_t count) {
     enter(net, Phase::attention);
-    rmsnorm_forward<Lanes>(net, net.residual, layer.attn_input, layer.attn_input_scale, first,
-                           count);
     linear_forward<Lanes>(net, layer.wqkv, layer.attn_input, layer.qkv, first, count);
     attention_forward<Lanes>(net, layer, first, count);
     linear_forward<Lanes, Into::sum>(net, layer.wo, layer.attn_out, net.residual, first, count);
 
     enter(net, Phase::mlp);
-    rmsnorm_forward<Lanes>(net, net.residual, layer.mlp_input, layer.mlp_input_scale, first, count);
+    share(net,
+          by_positions<Lanes>(net, count, [&](std::size_t t, std::size_t positions, std::size_t) {
+              rmsnorm_forward<Lanes>(net, net.residual, layer.mlp_input, layer.mlp_input_scale,
+                                     first + t, positions);
+          }));
     linear_forward<Lanes, Into::relu>(net, layer.fc1, layer.mlp_input, layer.hidden, first, count);
 }
 
@@ -39,19 +48,20 @@ void mlp_backward(const Network& net, const Update& update, const Layer& layer, 
     }
     linear_backward<Lanes, Into::relu_gradient>(net, layer.fc2, residual_grad, hidden_grad, count,
                                                 layer.hidden);
-    linear_update<Lanes>(net, update, Phase::mlp, layer.fc2, residual_grad,
+    linear_update<Lanes>(net, update, Phase::mlp, {&layer.fc2}, residual_grad,
                          kInPlace ? nullptr : layer.hidden, count);
     linear_backward<Lanes>(net, layer.fc1, hidden_grad, input_grad, count);
     linear_update<Lanes>(
-        net, update, Phase::mlp, layer.fc1, hidden_grad, layer.mlp_input, count,
-        by_positions<Lanes>(net, 0, count, [&](std::size_t first, std::size_t positions) {
+        net, update, Phase::mlp, {&layer.fc1}, hidden_grad, layer.mlp_input, count,
+        by_positions<Lanes>(net, count, [&](std::size_t first, std::size_t positions, std::size_t) {
             rmsnorm_backward<Lanes, true>(net, layer.mlp_input, layer.mlp_input_scale, input_grad,
                                           residual_grad, first, positions);
         }));
 }
 
 // Turns net.residual_grad [C x S] behind a layer into the one before it and applies the gradients
-// of the layer's weights. The gradients of `qkv` and `attn_out` replace `hidden`.
+// of the layer's weights; the first layer goes on to the one before the norm of the embeddings. The
+// gradients of `qkv` and `attn_out` replace `hidden`.
 template <class Lanes>
 void layer_backward(const Network& net, const Update& update, const Layer& layer,
                     std::size_t count) {
@@ -64,21 +74,24 @@ void layer_backward(const Network& net, const Update& update, const Layer& layer
     float* qkv_grad = layer.hidden;
     float* attn_out_grad = layer.hidden + 3 * rows;
     linear_backward<Lanes>(net, layer.wo, residual_grad, attn_out_grad, count);
-    linear_update<Lanes>(net, update, Phase::attention, layer.wo, residual_grad, layer.attn_out,
+    linear_update<Lanes>(net, update, Phase::attention, {&layer.wo}, residual_grad, layer.attn_out,
                          count);
     attention_backward<Lanes>(net, layer, attn_out_grad, qkv_grad, count);
     linear_backward<Lanes>(net, layer.wqkv, qkv_grad, input_grad, count);
-    for (const Matrix* matrix : {&layer.wq, &layer.wk}) {
-        linear_update<Lanes>(net, update, Phase::attention, *matrix, qkv_grad, layer.attn_input,
-                             count);
-        qkv_grad += rows;
-    }
     linear_update<Lanes>(
-        net, update, Phase::attention, layer.wv, qkv_grad, layer.attn_input, count,
-        by_positions<Lanes>(net, 0, count, [&](std::size_t first, std::size_t positions) {
-            rmsnorm_backward<Lanes, true>(net, layer.attn_input, layer.attn_input_scale, input_grad,
-                                          residual_grad, first, positions);
-        }));
+        net, update, Phase::attention, {&layer.wq, &layer.wk, &layer.wv}, qkv_grad,
+        layer.attn_input, count,
+        by_positions<Lanes>(
+            net, count, [&](std::size_t first, std::size_t positions, std::size_t core) {
+                rmsnorm_backward<Lanes, true>(net, layer.attn_input, layer.attn_input_scale,
+                                              input_grad, residual_grad, first, positions);
+                if (&layer == net.layers.data()) {
+                    enter(net, Phase::embedding, core);
+                    rmsnorm_backward<Lanes, false>(net, net.embedded, net.embedded_scale,
+                                                   residual_grad, residual_grad, first, positions);
+                    enter(net, Phase::attention, core);
+                }
+            }));
 }
 
 }  // namespace

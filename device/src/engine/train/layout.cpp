@@ -12,18 +12,22 @@ namespace ugpt::engine {
 
 namespace {
 
-// Rows of a product with `depth` terms an element that make a piece: each core gets two pieces, so
-// that one that comes late or is held up leaves the other more to do. A piece is worth its
-// hand-over if it takes ten times as long (docs/performance.md); documents fill half of the context
-// on average.
+// Into how many pieces work is cut that is worth so many: one for each core, or two if they are
+// large, so that a core that is held up leaves the other more to do. Two small ones would cost more
+// than they gain: tiles at their edges are narrower.
+std::uint64_t pieces_of_work(const Sizes& sizes, std::uint64_t worth) {
+    constexpr std::uint64_t kLarge = 8;
+    const std::uint64_t most = 2 * sizes.cores;
+    return worth >= most * kLarge ? most : std::clamp<std::uint64_t>(worth, 1, sizes.cores);
+}
+
+// Rows of a product with `depth` terms an element that make a piece. A piece is worth its hand-over
+// if it takes ten times as long (docs/performance.md); documents fill half of the context on
+// average.
 std::uint16_t rows_of_piece(const Sizes& sizes, std::uint64_t rows, std::uint64_t depth) {
     constexpr std::uint64_t kLeastMultiplyAdds = 1000;
-    const std::uint64_t cores = sizes.cores;
-    const std::uint64_t worth = rows * depth * sizes.T / 2 / kLeastMultiplyAdds;
-    std::uint64_t pieces = std::clamp<std::uint64_t>(worth, 1, 2 * cores);
-    if (pieces > cores) {
-        pieces = pieces / cores * cores;  // as many for each core
-    }
+    const std::uint64_t pieces =
+        pieces_of_work(sizes, rows * depth * sizes.T / 2 / kLeastMultiplyAdds);
     constexpr std::uint64_t kMost = std::numeric_limits<std::uint16_t>::max();
     return static_cast<std::uint16_t>(std::min((rows + pieces - 1) / pieces, kMost));
 }
@@ -31,12 +35,12 @@ std::uint16_t rows_of_piece(const Sizes& sizes, std::uint64_t rows, std::uint64_
 // Rows of a matrix whose gradient is computed and applied in a piece. Two cores never write to the
 // same word.
 std::size_t rows_of_update(const Sizes& sizes, std::size_t rows, std::size_t cols) {
-    constexpr std::size_t kLeastWeights = 128;
+    constexpr std::size_t kLeastWeights = 100;
     const std::size_t together = values_in_words(sizes.moments);
     const std::size_t unit = together / std::gcd(together, cols);
-    const auto pieces = 2 * static_cast<std::size_t>(sizes.cores);
-    const std::size_t least = (kLeastWeights + cols - 1) / cols;
-    return std::min(round_up(std::max(least, (rows + pieces - 1) / pieces), unit), rows);
+    const auto pieces =
+        static_cast<std::size_t>(pieces_of_work(sizes, std::uint64_t{rows} * cols / kLeastWeights));
+    return std::min(round_up((rows + pieces - 1) / pieces, unit), rows);
 }
 
 Division division_of(const Sizes& sizes, std::size_t rows, std::size_t cols) {

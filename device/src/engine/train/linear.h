@@ -116,23 +116,35 @@ void update_rows(const Network& net, const Update& update, Phase phase, const Ma
     }
 }
 
-// dW = dy x^T, applied a few rows at a time, and beside it `others`, which need nothing of it.
-// dy [rows x S], x [cols x S]. With vectors, x may be nullptr: its transpose is in
+// dW = dy x^T, applied a few rows at a time, of one matrix or of several that have the same shape
+// and input, whose dy lie one below the other; and beside it `small`, a job that needs nothing of
+// it. dy [rows x S], x [cols x S]. With vectors, x may be nullptr: its transpose is in
 // net.transpose_buffer already.
-template <class Lanes, class... Jobs>
-void linear_update(const Network& net, const Update& update, Phase phase, const Matrix& matrix,
-                   const float* dy, const float* x, std::size_t count, const Jobs&... others) {
+template <class Lanes, std::size_t kCount, class... Jobs>
+void linear_update(const Network& net, const Update& update, Phase phase,
+                   const Matrix* const (&matrices)[kCount], const float* dy, const float* x,
+                   std::size_t count, const Jobs&... small) {
+    const std::size_t rows = matrices[0]->rows;
     if (kTransposesInput<Lanes> && x != nullptr) {
-        transpose_into_buffer<Lanes>(net, x, matrix.cols, count);
+        transpose_into_buffer<Lanes>(net, x, matrices[0]->cols, count);
     }
     const float* const input = kTransposesInput<Lanes> ? net.transpose_buffer : x;
-    share(net,
-          by_rows(matrix.rows, updated_together(net, update, matrix),
-                  [&](std::size_t first, std::size_t rows, std::size_t core) {
-                      update_rows<Lanes>(net, update, phase, matrix, dy, input, count, first, rows,
-                                         core);
-                  }),
-          others...);
+    const std::size_t together = updated_together(net, update, *matrices[0]);
+    // A piece is `together` rows of a matrix, or what is left of it.
+    const auto each = [&](std::size_t first, std::size_t pieces, std::size_t core) {
+        std::size_t piece = 0;
+        for (std::size_t m = 0; m < kCount; ++m) {
+            for (std::size_t row = 0; row < rows; row += together) {
+                if (piece >= first && piece < first + pieces) {
+                    update_rows<Lanes>(net, update, phase, *matrices[m], dy + m * rows * net.stride,
+                                       input, count, row, std::min(together, rows - row), core);
+                }
+                ++piece;
+            }
+        }
+    };
+    const std::size_t pieces = kCount * pieces_of(rows, together);
+    share(net, by_rows(pieces, update.squares == nullptr ? 1 : pieces, each), small...);
 }
 
 }  // namespace

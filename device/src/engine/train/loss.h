@@ -9,10 +9,10 @@ namespace ugpt::engine {
 namespace {
 
 // The loss of `count` positions from `first` on in net.target_logits [S], and in net.logits [V x S]
-// the gradient of the mean over all positions, each of which counts `share`.
+// the gradient of the mean over all positions, of which `inverse_count` is the inverse number.
 template <class AnyLanes>
-void cross_entropy_of(const Network& net, const Document& document, float share, std::size_t first,
-                      std::size_t count) {
+void cross_entropy_of(const Network& net, const Document& document, float inverse_count,
+                      std::size_t first, std::size_t count) {
     using Lanes = typename AnyLanes::Single;
     const std::size_t stride = net.stride;
     const std::size_t vocabulary = net.shape.vocab_size;
@@ -34,7 +34,7 @@ void cross_entropy_of(const Network& net, const Document& document, float share,
             sum = Lanes::add(sum, power);
             Lanes::store(column + v * stride, power);
         }
-        const auto normaliser = Lanes::mul(reciprocal<Lanes>(sum), Lanes::all(share));
+        const auto normaliser = Lanes::mul(reciprocal<Lanes>(sum), Lanes::all(inverse_count));
         for (std::size_t v = 0; v < vocabulary; ++v) {
             Lanes::store(column + v * stride,
                          Lanes::mul(Lanes::load(column + v * stride), normaliser));
@@ -46,7 +46,7 @@ void cross_entropy_of(const Network& net, const Document& document, float share,
         const float distance = net.target_logits[t] - net.logit_max[t];
         net.target_logits[t] = logarithm<ScalarLanes>(net.exp_sum[t]) - distance;
         float& gradient = net.logits[document.target(t) * stride + t];
-        gradient = gradient - share;
+        gradient = gradient - inverse_count;
     }
 }
 
@@ -55,8 +55,8 @@ void cross_entropy_of(const Network& net, const Document& document, float share,
 template <class Lanes>
 float cross_entropy(const Network& net, const Document& document) {
     const float inverse_count = reciprocal<ScalarLanes>(static_cast<float>(document.positions));
-    share(net, by_positions<Lanes>(
-                   net, 0, document.positions, [&](std::size_t first, std::size_t count) {
+    share(net, by_positions<typename Lanes::Single>(
+                   net, document.positions, [&](std::size_t first, std::size_t count, std::size_t) {
                        cross_entropy_of<Lanes>(net, document, inverse_count, first, count);
                    }));
     float total = 0.0f;

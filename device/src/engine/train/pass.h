@@ -25,14 +25,25 @@ void copy_features(const Network& net, const float* from, float* to, std::size_t
     }
 }
 
-// From net.embedded [C x S] to net.logits [V x S], at `count` positions from `first` on.
-template <class Lanes>
-void layers_forward(const Network& net, std::size_t first, std::size_t count) {
-    copy_features<Lanes>(net, net.embedded, net.residual, first, count);
+// From net.embedded [C x S] to net.logits [V x S], at `count` positions from `first` on. Before it
+// reads them, `embed` is called for each of these positions: embed(first, count).
+template <class Lanes, class Embed>
+void layers_forward(const Network& net, std::size_t first, std::size_t count, const Embed& embed) {
     for (const Layer& layer : net.layers) {
-        if (net.activation_checkpointing) {
-            copy_features<Lanes>(net, net.residual, layer.input, first, count);
-        }
+        share(net, by_positions<Lanes>(
+                       net, count, [&](std::size_t begin, std::size_t positions, std::size_t core) {
+                           const std::size_t t = first + begin;
+                           if (&layer == net.layers.data()) {
+                               enter(net, Phase::embedding, core);
+                               embed(t, positions);
+                               copy_features<Lanes>(net, net.embedded, net.residual, t, positions);
+                           }
+                           if (net.activation_checkpointing) {
+                               copy_features<Lanes>(net, net.residual, layer.input, t, positions);
+                           }
+                           enter(net, Phase::attention, core);
+                           attention_norm<Lanes>(net, layer, t, positions);
+                       }));
         layer_forward<Lanes>(net, layer, first, count);
         linear_forward_sparse<Lanes>(net, layer.fc2, layer.hidden, net.residual, first, count);
     }
@@ -43,13 +54,13 @@ void layers_forward(const Network& net, std::size_t first, std::size_t count) {
 // Returns the mean loss of a document and leaves the gradient of the logits in net.logits [V x S].
 template <class Lanes>
 float forward(const Network& net, const Document& document) {
-    enter(net, Phase::embedding);
-    for (std::size_t t = 0; t < document.positions; ++t) {
-        embedding_forward(net, document.input(t), t, net.embedded);
-    }
-    rmsnorm_forward<Lanes>(net, net.embedded, net.embedded, net.embedded_scale, 0,
-                           document.positions);
-    layers_forward<Lanes>(net, 0, document.positions);
+    const auto embed = [&](std::size_t first, std::size_t count) {
+        for (std::size_t t = first; t < first + count; ++t) {
+            embedding_forward(net, document.input(t), t, net.embedded);
+        }
+        rmsnorm_forward<Lanes>(net, net.embedded, net.embedded, net.embedded_scale, first, count);
+    };
+    layers_forward<Lanes>(net, 0, document.positions, embed);
     return cross_entropy<Lanes>(net, document);
 }
 
@@ -64,7 +75,7 @@ void decode(const Network& net, Token token, std::size_t t) {
     embedding_forward(net, token, t, net.embedded);
     rmsnorm_forward<ScalarLanes>(net, net.embedded, net.embedded, net.embedded_scale, t, 1);
     const std::size_t first = net.activation_checkpointing ? 0 : t - t % Lanes::kWidth;
-    layers_forward<Lanes>(net, first, t + 1 - first);
+    layers_forward<Lanes>(net, first, t + 1 - first, [](std::size_t, std::size_t) {});
 }
 
 // Computes all gradients from that of the logits, and applies each when the old weights are not
@@ -74,18 +85,20 @@ void backward(const Network& net, const Update& update, const Document& document
     const std::size_t count = document.positions;
     enter(net, Phase::loss);
     linear_backward<Lanes>(net, net.lm_head, net.logits, net.residual_grad, count);
-    linear_update<Lanes>(net, update, Phase::loss, net.lm_head, net.logits, net.residual, count);
+    linear_update<Lanes>(net, update, Phase::loss, {&net.lm_head}, net.logits, net.residual, count);
     for (std::size_t i = net.layers.size(); i-- > 0;) {
         const Layer& layer = net.layers[i];
         if (net.activation_checkpointing && i + 1 < net.layers.size()) {
-            copy_features<Lanes>(net, layer.input, net.residual, 0, count);
+            share(net, by_positions<Lanes>(
+                           net, count, [&](std::size_t t, std::size_t positions, std::size_t) {
+                               copy_features<Lanes>(net, layer.input, net.residual, t, positions);
+                               attention_norm<Lanes>(net, layer, t, positions);
+                           }));
             layer_forward<Lanes>(net, layer, 0, count);
         }
         layer_backward<Lanes>(net, update, layer, count);
     }
     enter(net, Phase::embedding);
-    rmsnorm_backward<Lanes, false>(net, net.embedded, net.embedded_scale, net.residual_grad,
-                                   net.residual_grad, 0, count);
     embedding_backward<Lanes>(net, update, document);
 }
 

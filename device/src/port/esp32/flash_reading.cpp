@@ -54,27 +54,12 @@ std::uint32_t divider(std::uint32_t clock) {
     return clock & kUndivided ? 1 : (clock >> kDividerShift & kDividerMask) + 1;
 }
 
-std::uint32_t lines(FlashMode mode) {
-    if (mode == FlashMode::qio || mode == FlashMode::qout) return 4;
-    return mode == FlashMode::dio || mode == FlashMode::dout ? 2 : 1;
-}
-
 }  // namespace
 
 FlashReading flash_reading() {
     const std::uint32_t source_hz =
         spi_flash_ll_get_source_clock_freq_mhz(kCacheController) * 1'000'000u;
     return {mode(control()), source_hz / divider(clock())};
-}
-
-// docs/performance.md: estimates for a plain ESP32, and what others have measured on an S3.
-std::uint32_t FlashReading::bytes_per_s() const {
-    const std::uint32_t bits_per_s = lines(mode) * hz;
-#if CONFIG_IDF_TARGET_ESP32S3
-    if (bits_per_s >= 320'000'000) return 29'900'000;
-#endif
-    if (bits_per_s >= 320'000'000) return 22'000'000;
-    return bits_per_s >= 160'000'000 ? 14'000'000 : 8'000'000;
 }
 
 }  // namespace ugpt::port::esp32

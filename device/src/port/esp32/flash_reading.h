@@ -10,8 +10,6 @@ namespace ugpt::port::esp32 {
 struct FlashReading {
     FlashMode mode = FlashMode::unknown;
     std::uint32_t hz = 0;
-    // An estimate.
-    [[nodiscard]] std::uint32_t bytes_per_s() const;
 };
 
 // Read from the controller of the cache: the bootloader may have set less than the firmware was

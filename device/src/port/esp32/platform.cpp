@@ -12,6 +12,7 @@
 #include "esp_system.h"
 #include "esp_timer.h"
 #include "port/esp32/flash_reading.h"
+#include "port/flash_rate.h"
 #include "sdkconfig.h"
 
 namespace ugpt::port::esp32 {
@@ -49,7 +50,7 @@ ChipPlatform::ChipPlatform(const TensorMemory& memory) : memory_(memory) {
     const FlashReading reading = flash_reading();
     chip_.flash_mode = reading.mode;
     chip_.flash_hz = reading.hz;
-    chip_.flash_bytes_per_s = reading.bytes_per_s();
+    chip_.flash_bytes_per_s = flash_bytes_per_s(chip_.name, reading.mode, reading.hz);
     chip_.revision = revision();
     chip_.image_sha256 = esp_app_get_description()->app_elf_sha256;
     chip_.baud_max = CONFIG_UGPT_BAUD_MAX;

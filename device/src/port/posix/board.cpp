@@ -10,9 +10,7 @@ constexpr std::uint32_t kBaudMax = 921'600;
 // What the firmware sets.
 constexpr FlashMode kFlashMode = FlashMode::qio;
 constexpr std::uint32_t kFlashHz = 80'000'000;
-// Estimates and measurements of others; docs/performance.md has where they are from.
-constexpr std::uint32_t kFlashOfEsp32 = 22'000'000;
-constexpr std::uint32_t kFlashOfS3 = 29'900'000;
+// Measured by others; docs/performance.md has where it is from.
 constexpr std::uint32_t kPsramOfS3 = 85'500'000;
 
 std::vector<Board> make_boards() {
@@ -21,11 +19,10 @@ std::vector<Board> make_boards() {
                       .cores = 2,
                       .estimated = false,
                       .memory = {{168 * kKiB, {"DRAM"}}, {104 * kKiB, {"D/IRAM"}}},
-                      .word_memory_bytes = 47 * kKiB,
+                      .word_memory_bytes = 44 * kKiB,
                       .flash_bytes = 4 * kMiB,
                       .flash_mode = kFlashMode,
                       .flash_hz = kFlashHz,
-                      .flash_bytes_per_s = kFlashOfEsp32,
                       .clock_hz = kClockHz,
                       .baud_max = kBaudMax};
     Board s3 = esp32;
@@ -34,7 +31,6 @@ std::vector<Board> make_boards() {
     s3.memory = {{280 * kKiB, {"SRAM"}}};
     s3.word_memory_bytes = 0;
     s3.flash_bytes = 8 * kMiB;
-    s3.flash_bytes_per_s = kFlashOfS3;
     Board s3_psram = s3;
     s3_psram.name = "esp32s3-psram";
     s3_psram.memory = {{248 * kKiB, {"SRAM"}}, {8'064 * kKiB, {"PSRAM", kPsramOfS3}}};
@@ -43,7 +39,6 @@ std::vector<Board> make_boards() {
     c3.cores = 1;
     c3.memory = {{220 * kKiB, {"SRAM"}}};
     c3.flash_bytes = 4 * kMiB;
-    c3.flash_bytes_per_s = 0;
     c3.clock_hz = 0;
     return {esp32, s3, s3_psram, c3};
 }

@@ -27,7 +27,6 @@ struct Board {
     std::uint32_t flash_bytes;
     FlashMode flash_mode;
     std::uint32_t flash_hz;
-    std::uint32_t flash_bytes_per_s;
     std::uint32_t clock_hz;  // 0: nothing is known of its speed, and it can keep no pace
     std::uint32_t baud_max;  // at a board's pace only
 };

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <random>
 
+#include "port/flash_rate.h"
+
 namespace ugpt::port::posix {
 namespace {
 
@@ -56,7 +58,7 @@ HostPlatform::HostPlatform(const Board& board, std::uint64_t device_id, bool pac
     chip_.flash_bytes = board.flash_bytes;
     chip_.flash_mode = board.flash_mode;
     chip_.flash_hz = board.flash_hz;
-    chip_.flash_bytes_per_s = board.flash_bytes_per_s;
+    chip_.flash_bytes_per_s = flash_bytes_per_s(board.chip, board.flash_mode, board.flash_hz);
     chip_.estimated = board.estimated;
     chip_.cost_hz = board.clock_hz;
     if (paced) {

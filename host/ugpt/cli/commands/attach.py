@@ -30,8 +30,8 @@ from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ...wording import command as command_line
-from ..display import output_mode
-from ..options import Baud, Json, NoReset, Plain, Port, run
+from ..display import OutputGroup
+from ..options import TargetGroup, run
 from ..run_names import found, run_option
 from ..texts import MovedTexts
 
@@ -53,22 +53,19 @@ FORGETFUL_REMARK = (
 
 
 def command(
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     folder: Annotated[
         Path | None,
         run_option("--run", help="Name or folder of the run. Default: the run on the board."),
     ] = None,
     data: MovedTexts = None,
-    no_reset: NoReset = False,
-    plain: Plain = False,
-    json: Json = False,
+    output: OutputGroup,
 ) -> None:
-    display = make_display(output_mode(plain, json))
-    target = Target(port, baud, no_reset)
+    display = make_display(output.mode)
     attachment = Attachment(
         FollowedTarget(target).connect,
-        partial(_open, found(folder), data or [], display.show, port is not None),
+        partial(_open, found(folder), data or [], display.show, target.port is not None),
         display.show,
     )
     try:

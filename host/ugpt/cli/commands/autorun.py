@@ -18,7 +18,7 @@ from ...training.sampling import TEMPERATURE
 from ...view.output import console, say
 from ...wording import command as command_line
 from ..numbers import protocol_number
-from ..options import Baud, NoReset, Port, run
+from ..options import TargetGroup, run
 
 EXAMPLES = [
     "ugpt autorun on",
@@ -42,8 +42,8 @@ def command(
             show_default=False,
         ),
     ],
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     temperature: Annotated[
         float,
         typer.Option(
@@ -59,9 +59,8 @@ def command(
             "terminal, with the pretrained model.",
         ),
     ] = False,
-    no_reset: NoReset = False,
 ) -> None:
-    run(_autorun(switch, Target(port, baud, no_reset), temperature, console_wanted))
+    run(_autorun(switch, target, temperature, console_wanted))
 
 
 async def _autorun(

@@ -25,24 +25,23 @@ from ...diagnostics.story_benchmark import StoryMeasurement, measure_stories
 from ...rpc.messages import Hello, Shape
 from ...runs.files import write_atomically
 from ...training.fit import check_shape
+from ...training.options import ModelOptions, options_of
 from ...view.output import console, print_fields, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, rate
 from ...wording import counted
 from ..numbers import decimal_number
 from ..options import (
     Baud,
-    BlockSize,
     Json,
-    NEmbd,
-    NHead,
-    NLayer,
     Port,
     StoryContext,
     given_options,
+    refuse_given,
     run,
 )
 from ..overwriting import Overwrite, run_asking
 from ..paths import path
+from ..recipe import ModelGroup
 
 EXAMPLES = [
     "ugpt bench",
@@ -52,7 +51,7 @@ EXAMPLES = [
     "ugpt bench --receipt my-board.json     # welcome in an issue",
 ]
 
-_SHAPE = {"n_layer", "n_embd", "n_head", "block_size"}
+_SHAPE = set(options_of(ModelOptions))
 _OF_TRAINING = _SHAPE | {"receipt_file", "overwrite"}
 _STORIES = "Pretrained model"
 _NANOSECONDS_HZ = 1_000_000_000
@@ -72,10 +71,8 @@ def command(
     context: typer.Context,
     port: Port = None,
     baud: Baud = None,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
+    *,
+    model_shape: ModelGroup,
     seconds: Annotated[
         float,
         typer.Option(
@@ -112,7 +109,7 @@ def command(
         else:
             _show_stories(stories)
         return
-    shape = Shape(n_layer, n_embd, n_head, block_size, len(VOCABULARY) + 1)
+    shape = model_shape.shape(len(VOCABULARY) + 1)
     check_shape(shape)
     work = partial(_bench, Target(port, baud), shape, seconds, json, receipt_file is not None)
     measured, hello = run_asking(work, overwrite, json=json)
@@ -170,9 +167,7 @@ def _refuse_mixed(context: typer.Context, model: bool) -> None:
         )
     else:
         refused, why = {"story_context"}, "is for --model only"
-    for name, option in given.items():
-        if name in refused:
-            raise typer.BadParameter(why, param_hint=option)
+    refuse_given(context, refused, why)
 
 
 def _show(measured: Measurement) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...fleet.members import no_boards
-from ...fleet.places import places
 from ...fleet.survey import Contents, Surveyed, survey
 from ...rpc.messages import DeviceState
 from ...runs.registry import find_run
 from ...view.output import print_json, say
 from ...view.style import ACCENT, QUIET, WARNING, byte_count
 from ...view.table import Cell, print_table
-from ..fleet_options import BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
+from ..fleet_options import BoardGroup
 from ..options import Json, run
 
 EXAMPLES = [
@@ -30,14 +29,11 @@ _UNKNOWN = "-"
 
 
 def command(
-    port: Ports = None,
-    boards: BoardsFile = None,
-    virtual: Virtual = 0,
-    pace: PacedBoards = False,
+    *,
+    boards: BoardGroup,
     json: Json = False,
 ) -> None:
-    check_pace(pace, virtual)
-    found = run(survey(places(port or [], boards_file(boards), virtual=virtual, pace=pace)))
+    found = run(survey(boards.places()))
     if not found:
         raise no_boards([])
     if json:

@@ -15,27 +15,17 @@ from ...rpc.messages import BLOCK_SIZE_MAX, METHODS, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
 from ...training.guard import is_detached, require_no_detached_run
-from ...training.recipe import recipe
+from ...training.options import RecipeOptions
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count, duration
 from ...wording import counted
-from ..group import PlainCommand, PlainGroup, examples
+from ..group import command_group, command_of
 from ..numbers import protocol_number
-from ..options import Baud, BlockSize, Json, NoReset, Port, board_to_ask, run
+from ..options import Json, TargetGroup, board_to_ask, run
 from ..overwriting import Overwrite, run_asking
-from ..recipe import Steps
-from ..texts import (
-    Column,
-    Dedupe,
-    Files,
-    Lower,
-    RunningText,
-    Window,
-    load_texts,
-    reading_of,
-    say_all,
-)
+from ..recipe import BlockSize, Steps
+from ..texts import Files, TextGroup, say_all
 
 EXAMPLES = [
     "ugpt data check towns.txt",
@@ -46,37 +36,26 @@ EXAMPLES = [
 
 _SHOWN = 60  # characters of an alphabet
 
-app = typer.Typer(
-    cls=PlainGroup,
-    help=__doc__,
-    epilog=examples(EXAMPLES),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
+app = command_group(__doc__, EXAMPLES)
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[:2]))
+@command_of(app, EXAMPLES[:2])
 def check(
     files: Files,
+    *,
     block_size: BlockSize = 16,
     steps: Steps = 1000,
     board: Annotated[
         str, typer.Option(help="Virtual board whose memory the models must fit.", metavar="BOARD")
     ] = "esp32",
     json: Json = False,
-    column: Column = None,
-    running_text: RunningText = False,
-    window: Window = None,
-    lower: Lower = False,
-    dedupe: Dedupe = False,
+    texts: TextGroup,
 ) -> None:
     """Show what a text contains, what would be cut off, and which models can train on it."""
-    reading = reading_of(column, running_text, window, lower, dedupe)
-    dataset = load_texts(files, reading, block_size, "ugpt data check")
+    dataset = texts.load(files, block_size, "ugpt data check")
     found = Examination.of(dataset, block_size)
     target = board_to_ask(Target(), board)
-    ahead = run(prospects(target, dataset, block_size, recipe(steps=steps)))
+    ahead = run(prospects(target, dataset, block_size, RecipeOptions(steps=steps).recipe()))
     if json:
         print_json({**dataclasses.asdict(found), **dataclasses.asdict(ahead), "steps": steps})
         return
@@ -85,11 +64,11 @@ def check(
         console().tell(f"- {remark}")
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
+@command_of(app, EXAMPLES[2:3])
 def push(
     files: Files,
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     seed: Annotated[
         int,
         typer.Option(
@@ -99,28 +78,19 @@ def push(
     ] = 42,
     block_size: BlockSize = 16,
     overwrite: Overwrite = False,
-    no_reset: NoReset = False,
     json: Json = False,
-    column: Column = None,
-    running_text: RunningText = False,
-    window: Window = None,
-    lower: Lower = False,
-    dedupe: Dedupe = False,
+    texts: TextGroup,
 ) -> None:
     """Store a data set on the board; `ugpt train --detach` does this if needed."""
-    reading = reading_of(column, running_text, window, lower, dedupe)
-    dataset = load_texts(files, reading, block_size, "ugpt data push")
+    dataset = texts.load(files, block_size, "ugpt data push")
     say_all(remarks(dataset, BLOCK_SIZE_MAX))  # the board keeps as much of a document
-    target = Target(port, baud, no_reset)
     run_asking(partial(_push, dataset, seed, target, json), overwrite, json=json)
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[3:]))
-def info(
-    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
-) -> None:
+@command_of(app, EXAMPLES[3:])
+def info(*, target: TargetGroup, json: Json = False) -> None:
     """Describe the data set on the board."""
-    run(_info(Target(port, baud, no_reset), json))
+    run(_info(target, json))
 
 
 async def _push(

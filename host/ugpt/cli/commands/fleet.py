@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,11 +18,10 @@ from ...data.report import remarks
 from ...errors import UgptError
 from ...fleet.errors import NoBoards
 from ...fleet.extras import require_extra
-from ...fleet.members import Membership, find_members
+from ...fleet.members import Membership
 from ...joint.events import BoardTakenOut
 from ...joint.rounds import JointTraining
 from ...joint.verification import parse_share
-from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Joint
 from ...runs.folder import Run, require_absent
 from ...runs.naming import find_folder
@@ -31,61 +29,26 @@ from ...training.events import Notice
 from ...training.kept import describe_kept
 from ...training.kinds import require_joint
 from ...training.new_run import new_run
-from ...training.recipe import EvaluationPlan, evaluation, recipe
+from ...training.recipe import EvaluationPlan
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.trainer import Outcome
-from ...view.display import Display, Mode
-from ...view.joint import make_joint_display
+from ...view.display import Display, Mode, make_display
+from ...view.joint import JointLiveDisplay, JointPlainDisplay
 from ...view.output import say
 from ...wording import command as command_line
-from ..display import output_mode
+from ..display import OutputGroup
 from ..ending import Status, ending
-from ..fleet_options import BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
-from ..group import PlainCommand, PlainGroup, examples
+from ..fleet_join import join_scheduler
+from ..fleet_options import BoardGroup, Boards
+from ..group import command_group, command_of
 from ..numbers import whole_number
-from ..options import (
-    BlockSize,
-    Json,
-    NEmbd,
-    NHead,
-    NLayer,
-    Plain,
-    given_options,
-    run,
-)
+from ..options import Json, refuse_others, run, run_until_interrupted
 from ..overwriting import Overwrite
-from ..recipe import (
-    Batch,
-    Clip,
-    EvalDocuments,
-    EvalEvery,
-    Holdout,
-    Keep,
-    LearningRate,
-    Moments,
-    MomentsName,
-    Recompute,
-    ScheduleName,
-    ScheduleOption,
-    Seed,
-    Steps,
-    Warmup,
-    WeightDecay,
-)
+from ..recipe import EvaluationGroup, Keep, ModelGroup, RecipeGroup, Seed, Steps
 from ..run_names import Resume, RunFolder
 from ..signals import on_end_signals
-from ..texts import (
-    Column,
-    Dedupe,
-    Lower,
-    OptionalFiles,
-    RunningText,
-    Window,
-    load_texts,
-    reading_of,
-    say_all,
-)
+from ..texts import OptionalFiles, TextGroup, require_files, say_all
 
 EXAMPLES = [
     "ugpt fleet train names.txt     # on every board that is plugged in",
@@ -94,6 +57,7 @@ EXAMPLES = [
     "ugpt fleet train names.txt --verify 10%     # finds a board that computes wrongly",
     "ugpt fleet train --resume names-20260101-120000",
     "ugpt fleet train names.txt --scheduler tls://lab:8786     # boards of other computers too",
+    "ugpt fleet join tls://lab:8786     # on each of those computers",
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(
@@ -151,14 +115,7 @@ SchedulerAddress = Annotated[
     ),
 ]
 
-app = typer.Typer(
-    cls=PlainGroup,
-    help=__doc__,
-    epilog=examples(EXAMPLES),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
+app = command_group(__doc__, EXAMPLES)
 
 
 @app.callback()
@@ -166,10 +123,11 @@ def _group() -> None:
     """Train one model on many boards."""
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES))
+@command_of(app, EXAMPLES)
 def train(
     context: typer.Context,
     files: OptionalFiles = None,
+    *,
     steps: Steps = 1000,
     workers: Workers = 4,
     sync: Sync = 1000,
@@ -179,33 +137,13 @@ def train(
     keep: Keep = 1,
     overwrite: Overwrite = False,
     seed: Seed = 42,
-    plain: Plain = False,
-    json: Json = False,
-    ports: Ports = None,
-    boards: BoardsFile = None,
-    virtual: Virtual = 0,
-    pace: PacedBoards = False,
+    output: OutputGroup,
+    boards: BoardGroup,
     scheduler: SchedulerAddress = None,
-    learning_rate: LearningRate = 0.01,
-    batch: Batch = 1,
-    schedule: ScheduleOption = ScheduleName.LINEAR,
-    warmup: Warmup = 0,
-    weight_decay: WeightDecay = 0.0,
-    clip: Clip = 0.0,
-    moments: Moments = MomentsName.F32,
-    recompute: Recompute = False,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
-    holdout: Holdout = None,
-    eval_every: EvalEvery = None,
-    eval_documents: EvalDocuments = None,
-    column: Column = None,
-    running_text: RunningText = False,
-    window: Window = None,
-    lower: Lower = False,
-    dedupe: Dedupe = False,
+    recipe: RecipeGroup,
+    model: ModelGroup,
+    evaluation: EvaluationGroup,
+    texts: TextGroup,
 ) -> None:
     """Train one model on many boards.
 
@@ -213,76 +151,74 @@ def train(
     documents. Ctrl-C stops after the round and keeps it; --resume continues the run, on any boards.
     """
     require_extra("distributed", "ugpt fleet train")
-    mode = output_mode(plain, json)
-    check_pace(pace, virtual)
     share = parse_share(verify)
     if resume:
-        _refuse_beside_resume(context)
+        why = "the run folder decides that; leave it out"
+        refuse_others(context, _ALLOWED_WITH_RESUME, why)
         prepared = Run.open(find_folder(resume))
         require_joint(prepared)
         again = f"{command_line('fleet', 'train', '--resume', resume)} FILE"
         dataset = load_dataset(prepared, files or [], again)
         said: list[str] = []
     else:
-        if not files:
-            raise typer.BadParameter(
-                "give a text file to train on, `names` for the built-in list, or --resume RUN",
-                param_hint="FILE",
-            )
+        named = require_files(files, "--resume RUN")
         if run_folder:
             require_absent(run_folder)
-        reading = reading_of(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size, "ugpt fleet train")
+        dataset = texts.load(named, model.block_size, "ugpt fleet train")
         joint = Joint(workers, sync)
         prepared = new_run(
             dataset,
-            Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size),
-            recipe(
-                learning_rate=learning_rate,
-                steps=steps,
-                batch=batch,
-                schedule=Schedule[schedule.name],
-                warmup=warmup,
-                weight_decay=weight_decay,
-                clip=clip,
-                moments=MomentFormat[moments.name],
-                recompute=recompute,
-            ),
+            model.shape(dataset.vocabulary.size),
+            recipe.recipe(),
             path=run_folder,
             seed=seed,
-            evaluation=_between_rounds(
-                evaluation(holdout, eval_every, eval_documents, len(dataset.documents), steps),
-                joint,
-            ),
+            evaluation=_between_rounds(evaluation.plan(dataset, steps), joint),
             keep=keep,
             joint=joint,
         )
-        said = remarks(dataset, block_size)
+        said = remarks(dataset, model.block_size)
     session = Session(prepared, dataset, lambda event: None, may_overwrite=overwrite)
-    wanted = _Boards(ports or (), boards_file(boards), virtual, pace, scheduler)
-    outcome = _watch(session, wanted, mode, said, share)
+    outcome = _watch(session, _Boards(boards, scheduler), output.mode, said, share)
     if outcome is Outcome.STOPPED:
         raise typer.Exit(Status.INTERRUPTED)
+
+
+@command_of(app, EXAMPLES[-2:])
+def join(
+    scheduler: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="Scheduler of Dask, such as tls://HOST:8786.",
+            show_default=False,
+        ),
+    ],
+    *,
+    boards: BoardGroup,
+    json: Json = False,
+) -> None:
+    """Bring the boards of this computer to a scheduler.
+
+    Every `ugpt fleet train --scheduler ADDRESS` uses them then, until Ctrl-C ends this. A board
+    that is plugged in again joins again.
+    """
+    require_extra("distributed", "ugpt fleet join")
+    run_until_interrupted(join_scheduler(scheduler, boards, json=json))
 
 
 @dataclass(frozen=True)
 class _Boards:
     """Which boards are wanted."""
 
-    ports: Sequence[str]
-    file: Path | None
-    virtual: int
-    pace: bool
+    here: Boards
     scheduler: str | None
 
     async def find(self) -> Membership:
         """With a scheduler there may be none here: others may have brought some."""
         try:
-            return await find_members(
-                self.ports, boards_file=self.file, virtual=self.virtual, pace=self.pace
-            )
+            return await self.here.members()
         except NoBoards:
-            if self.scheduler is None or self.ports or self.file or self.virtual:
+            if self.scheduler is None or self.here.any_named:
                 raise
             return Membership((), ())
 
@@ -296,7 +232,7 @@ def _watch(
     session: Session, boards: _Boards, mode: Mode, said: Sequence[str], verify_share: float
 ) -> Outcome:
     """Trains, and shows it; what was `said` of the text comes first."""
-    display = make_joint_display(mode)
+    display = make_display(mode, JointLiveDisplay, JointPlainDisplay)
     if mode is Mode.JSON:
         for remark in said:
             display.show(Notice(remark))
@@ -354,9 +290,3 @@ def _ending_on_request(training: JointTraining, display: Display) -> Iterator[No
 
     with on_end_signals(end):
         yield
-
-
-def _refuse_beside_resume(context: typer.Context) -> None:
-    for name, option in given_options(context).items():
-        if name not in _ALLOWED_WITH_RESUME:
-            raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)

@@ -15,15 +15,13 @@ from ...rpc.messages import DeviceState, Hello, Loaded, ModelInfo
 from ...view.output import print_fields, print_json
 from ...view.style import byte_count
 from ...wording import counted
-from ..options import Baud, Json, NoReset, Port, run
+from ..options import Json, TargetGroup, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
 
 
-def command(
-    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
-) -> None:
-    run(_info(Target(port, baud, no_reset), json))
+def command(*, target: TargetGroup, json: Json = False) -> None:
+    run(_info(target, json))
 
 
 async def _info(target: Target, json: bool) -> None:

@@ -26,7 +26,7 @@ from ...view.output import console, pasteable, print_json, say
 from ...wording import command as command_line
 from ...wording import counted
 from ..loading import load_shown
-from ..options import Baud, Json, NoReset, Port
+from ..options import Json, TargetGroup
 from ..overwriting import Overwrite, run_asking
 from ..run_names import run_argument
 
@@ -61,14 +61,12 @@ def command(
             parser=_step,
         ),
     ] = None,
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     overwrite: Overwrite = False,
-    no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
     model = _of_file(named, step) if is_model_file(named) else _of_run(named, step)
-    target = Target(port, baud, no_reset)
     device, loaded = run_asking(partial(_load, target, model), overwrite, json=json)
     if json:
         print_json(

@@ -14,20 +14,11 @@ from ...rpc.errors import BadStory
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress
 from ...view.style import byte_count
-from ..group import PlainCommand, PlainGroup, examples
-from ..model_files import (
-    Format,
-    Licence,
-    Name,
-    Source,
-    Tokenizer,
-    fields_of_file,
-    image_of,
-    json_of_file,
-)
+from ..group import command_group, command_of
+from ..model_files import ImageGroup, Source, fields_of_file, json_of_file
 from ..model_list import image_on, images_in, print_models, print_models_json
 from ..model_on_board import fields_of_board, json_of_board, push_image
-from ..options import Baud, Json, NoReset, Port, StoryContext, run
+from ..options import Json, StoryContext, TargetGroup, run
 from ..paths import path
 from ..text_plans import fields_of_plan, json_of_plan, plan_of, print_places
 
@@ -40,47 +31,34 @@ EXAMPLES = [
     "ugpt model remove",
 ]
 
-app = typer.Typer(
-    cls=PlainGroup,
-    help=__doc__,
-    epilog=examples(EXAMPLES),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
+app = command_group(__doc__, EXAMPLES)
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[:2]))
+@command_of(app, EXAMPLES[:2])
 def push(
     source: Source,
-    port: Port = None,
-    baud: Baud = None,
-    tokenizer: Tokenizer = None,
-    format: Format = None,
-    name: Name = None,
-    licence: Licence = None,
-    no_reset: NoReset = False,
+    *,
+    target: TargetGroup,
+    made: ImageGroup,
     json: Json = False,
 ) -> None:
     """Replace the pretrained model on the board; an interrupted push goes on where it was."""
-    image = image_of(source, tokenizer, format, name, licence)
-    run(_push(image, Target(port, baud, no_reset), json))
+    image = made.image(source)
+    run(_push(image, target, json))
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[2:3]))
+@command_of(app, EXAMPLES[2:3])
 def convert(
     source: Source,
+    *,
     image_file: Annotated[
         Path, typer.Argument(help="Where the image is written.", metavar="IMAGE", parser=path)
     ],
-    tokenizer: Tokenizer = None,
-    format: Format = None,
-    name: Name = None,
-    licence: Licence = None,
+    made: ImageGroup,
     json: Json = False,
 ) -> None:
     """Write the image of a pretrained model to a file, which `push` takes."""
-    image = image_of(source, tokenizer, format, name, licence)
+    image = made.image(source)
     write_image_file(image, image_file)
     if json:
         print_json({"file": str(image_file), **json_of_file(image)})
@@ -88,21 +66,20 @@ def convert(
         console().tell(f"{image_file}: {image.name}, {byte_count(len(image.content))}")
 
 
-@app.command("list", cls=PlainCommand, epilog=examples(EXAMPLES[3:4]))
+@command_of(app, EXAMPLES[3:4], "list")
 def list_models(
     folder: Annotated[
         Path, typer.Argument(help="Folder with images.", metavar="[FOLDER]", parser=path)
     ] = Path(),
-    port: Port = None,
-    baud: Baud = None,
-    no_reset: NoReset = False,
+    *,
+    target: TargetGroup,
     json: Json = False,
 ) -> None:
     """List the pretrained model on the board and the images in a folder."""
-    run(_list(folder, Target(port, baud, no_reset), json))
+    run(_list(folder, target, json))
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[4:5]))
+@command_of(app, EXAMPLES[4:5])
 def info(
     file: Annotated[
         Path | None,
@@ -112,27 +89,24 @@ def info(
             parser=path,
         ),
     ] = None,
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     context: StoryContext = None,
-    no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
     """Describe the pretrained model on the board, and how it would lie there; or one in a file."""
     if file is None:
-        run(_info(Target(port, baud, no_reset), context, json))
+        run(_info(target, context, json))
         return
     if context is not None:
         raise typer.BadParameter("only a board has memory", param_hint="--context")
     _show_file(read_image_file(file), json)
 
 
-@app.command(cls=PlainCommand, epilog=examples(EXAMPLES[5:]))
-def remove(
-    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
-) -> None:
+@command_of(app, EXAMPLES[5:])
+def remove(*, target: TargetGroup, json: Json = False) -> None:
     """Remove the pretrained model from the board."""
-    run(_remove(Target(port, baud, no_reset), json))
+    run(_remove(target, json))
 
 
 async def _push(image: ModelImage, target: Target, json: bool) -> None:

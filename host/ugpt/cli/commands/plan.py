@@ -24,36 +24,19 @@ from ...training.fit import (
     largest_shape,
     nearest_shapes,
 )
-from ...training.recipe import recipe
 from ...view.output import console, print_json, say
 from ...view.style import ACCENT, QUIET, bar, byte_count, duration, rate
 from ...wording import counted, size_in_bytes
 from ..numbers import protocol_number
 from ..options import (
-    Baud,
-    BlockSize,
     Json,
-    NEmbd,
-    NHead,
-    NLayer,
-    NoReset,
-    Port,
+    TargetGroup,
     board_to_ask,
-    given_options,
+    refuse_given,
     run,
 )
-from ..recipe import Batch, Clip, Moments, MomentsName, Recompute
-from ..texts import (
-    Column,
-    Dedupe,
-    Lower,
-    OptionalFiles,
-    RunningText,
-    Window,
-    load_texts,
-    reading_of,
-    say_all,
-)
+from ..recipe import ModelGroup, PlannedRecipeGroup
+from ..texts import OptionalFiles, TextGroup, say_all
 
 EXAMPLES = [
     "ugpt plan",
@@ -70,16 +53,13 @@ _CHOSEN_BY_LARGEST = {"n_layer", "n_embd", "moments", "recompute"}
 def command(
     context: typer.Context,
     files: OptionalFiles = None,
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     board: Annotated[
         str | None,
         typer.Option(help="Plan for a virtual board, such as esp32.", metavar="BOARD"),
     ] = None,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
+    model: ModelGroup,
     vocab_size: Annotated[
         int,
         typer.Option(
@@ -87,10 +67,7 @@ def command(
             **protocol_number(SHAPE["vocab_size"]),
         ),
     ] = 27,
-    batch: Batch = 1,
-    clip: Clip = 0.0,
-    moments: Moments = MomentsName.F32,
-    recompute: Recompute = False,
+    recipe: PlannedRecipeGroup,
     largest: Annotated[
         bool,
         typer.Option(
@@ -98,39 +75,25 @@ def command(
             help="Find the largest model that fits, for each format of the moments.",
         ),
     ] = False,
-    no_reset: NoReset = False,
     json: Json = False,
-    column: Column = None,
-    running_text: RunningText = False,
-    window: Window = None,
-    lower: Lower = False,
-    dedupe: Dedupe = False,
+    texts: TextGroup,
 ) -> None:
-    if board and port:
+    if board and target.port:
         raise typer.BadParameter("name a board or a port, not both", param_hint="--board")
     characters = "a" * (vocab_size - 1)
     said: list[str] = []
     if files:
-        reading = reading_of(column, running_text, window, lower, dedupe)
-        dataset = load_texts(files, reading, block_size, "ugpt plan")
-        characters, said = dataset.vocabulary.characters, remarks(dataset, block_size)
-    shape = Shape(n_layer, n_embd, n_head, block_size, len(characters) + 1)
+        dataset = texts.load(files, model.block_size, "ugpt plan")
+        characters, said = dataset.vocabulary.characters, remarks(dataset, model.block_size)
+    shape = model.shape(len(characters) + 1)
     check_shape(shape)
-    vocabulary_bytes = len(characters.encode())
-    question = _Question(
-        shape,
-        recipe(batch=batch, clip=clip, moments=MomentFormat[moments.name], recompute=recompute),
-        vocabulary_bytes,
-        said,
-        json,
-    )
+    question = _Question(shape, recipe.recipe(), len(characters.encode()), said, json)
     if not json:
         say_all(said)
     if largest:
-        _refuse_beside_largest(context)
+        refuse_given(context, _CHOSEN_BY_LARGEST, "--largest chooses that; leave it out")
     answer = _answer_largest if largest else _answer
-    target = board_to_ask(Target(port, baud, no_reset), board)
-    if not run(_ask(target, question, answer)):
+    if not run(_ask(board_to_ask(target, board), question, answer)):
         raise typer.Exit(1)
 
 
@@ -280,12 +243,6 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
     if any(plan.checkpoint_bytes > slot_bytes for plan in plans):
         remark += " Where that is not enough, the model is lost when the board loses power."
     out.print(Text(remark, QUIET))
-
-
-def _refuse_beside_largest(context: typer.Context) -> None:
-    for name, option in given_options(context).items():
-        if name in _CHOSEN_BY_LARGEST:
-            raise typer.BadParameter("--largest chooses that; leave it out", param_hint=option)
 
 
 def _print(device: Device, plan: Plan, changes: list[str]) -> None:

@@ -28,7 +28,7 @@ from ...view.output import console, print_json, say
 from ...wording import counted
 from ..loading import load_shown
 from ..numbers import protocol_number, whole_number
-from ..options import Baud, Json, NoReset, Pace, Port, run_until_interrupted
+from ..options import Json, Pace, TargetGroup, run_until_interrupted
 from ..overwriting import Overwrite, run_asking
 from ..run_names import run_option
 from ..texts import MovedTexts
@@ -56,8 +56,8 @@ def command(
     count: Annotated[
         int, typer.Option("-n", "--count", help="Number of texts.", **whole_number(1))
     ] = 20,
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     temperature: Annotated[
         float,
         typer.Option(
@@ -119,7 +119,6 @@ def command(
     ] = None,
     overwrite: Overwrite = False,
     forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
-    no_reset: NoReset = False,
     pace: Pace = False,
     json: Json = False,
 ) -> None:
@@ -132,7 +131,7 @@ def command(
     asked = _Asked(
         wanted, chosen, start, temperature, top_k, top_p, prompt, new, data or [], json, opened
     )
-    work = partial(_sample, Target(port, baud, no_reset, pace=pace), asked)
+    work = partial(_sample, dataclasses.replace(target, pace=pace), asked)
     if forever:
         run_asking(work, overwrite, json=json, runner=_forever)
     elif not run_asking(work, overwrite, json=json):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ from ...rpc.address import Address, parse_listen
 from ...view.output import print_json, say
 from ...view.style import ACCENT
 from ...view.table import print_table
-from ..fleet_options import BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
+from ..fleet_options import BoardGroup, Boards
 from ..options import Json, run_until_interrupted
 
 EXAMPLES = [
@@ -37,28 +36,23 @@ def command(
             metavar="HOST:PORT",
         ),
     ] = "127.0.0.1:5600",
-    port: Ports = None,
-    boards: BoardsFile = None,
-    virtual: Virtual = 0,
-    pace: PacedBoards = False,
+    *,
+    boards: BoardGroup,
     json: Json = False,
 ) -> None:
-    check_pace(pace, virtual)
     address = parse_listen(listen)
     check_address(address)
-    run_until_interrupted(_serve(address, port or [], boards_file(boards), virtual, pace, json))
+    run_until_interrupted(_serve(address, boards, json))
 
 
-async def _serve(
-    listen: Address,
-    ports: list[str],
-    file: Path | None,
-    virtual: int,
-    pace: bool,
-    json: bool,
-) -> None:
+async def _serve(listen: Address, boards: Boards, json: bool) -> None:
     async with serving(
-        listen, ports, file, virtual_boards=virtual, pace=pace, on_remark=say
+        listen,
+        boards.ports or (),
+        boards.file,
+        virtual_boards=boards.virtual,
+        pace=boards.pace,
+        on_remark=say,
     ) as offers:
         for left_out in offers.left_out:
             say(f"Left out: {left_out.reason}")

@@ -11,17 +11,15 @@ from ...rpc.messages import DeviceState
 from ...runs.registry import find_run, note_stopped
 from ...view.output import console, print_json, say
 from ...wording import command as command_line
-from ..options import Baud, Json, NoReset, Port, run
+from ..options import Json, TargetGroup, run
 
 EXAMPLES = ["ugpt stop", "ugpt stop --port /dev/ttyUSB0"]
 
 _RUNNING = (DeviceState.TRAINING, DeviceState.WAITING, DeviceState.SAVING)
 
 
-def command(
-    port: Port = None, baud: Baud = None, no_reset: NoReset = False, json: Json = False
-) -> None:
-    run(_stop(Target(port, baud, no_reset), json))
+def command(*, target: TargetGroup, json: Json = False) -> None:
+    run(_stop(target, json))
 
 
 async def _stop(target: Target, json: bool) -> None:

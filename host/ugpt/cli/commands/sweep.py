@@ -8,65 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from ...data.dataset import Dataset
-from ...data.reading import Reading
 from ...data.report import remarks
 from ...data.sources import STANDARD_INPUT
-from ...fleet.boards_file import DEFAULT_FILE
 from ...fleet.extras import require_extra
-from ...fleet.members import Membership, find_members
 from ...runs.errors import RunError
 from ...runs.files import write_atomically
 from ...runs.folder import require_absent
 from ...sweep.axes import NAMES, count_combinations, parse_axes
 from ...sweep.conductor import Conductor, trial_folder
 from ...sweep.folder import PICTURE, alone_in, load_again, make_folder, new_folder
-from ...sweep.plan import TRIALS, Sampler, Settings, SweepPlan
+from ...sweep.plan import TRIALS, Sampler, SweepPlan
 from ...sweep.ranking import best, sweep_png
+from ...sweep.settings import Settings
 from ...sweep.study import SweepStudy, Trial, TrialState
 from ...training.recipe import evaluation
-from ...view.display import Display, Harmless, Mode
+from ...view.display import Mode, make_display
 from ...view.output import say
-from ...view.sweep import JsonSweep, LiveSweep, PlainSweep, print_ranking
+from ...view.sweep import LiveSweep, PlainSweep, print_ranking
 from ...wording import command as command_line
-from ..display import output_mode
+from ..display import OutputGroup
 from ..ending import Status
-from ..fleet_options import BoardsFile, PacedBoards, Ports, Virtual, boards_file, check_pace
+from ..fleet_options import BoardGroup, Boards
 from ..numbers import whole_number
-from ..options import BlockSize, Json, NEmbd, NHead, NLayer, Plain, given_options, run
+from ..options import refuse_others, run
 from ..overwriting import Overwrite
 from ..paths import path
-from ..recipe import (
-    Batch,
-    Clip,
-    Holdout,
-    LearningRate,
-    Moments,
-    MomentsName,
-    Recompute,
-    ScheduleName,
-    ScheduleOption,
-    Seed,
-    Steps,
-    Warmup,
-    WeightDecay,
-)
+from ..recipe import Holdout, ModelGroup, RecipeGroup, Seed, Steps
 from ..signals import on_end_signals
-from ..texts import (
-    Column,
-    Dedupe,
-    Lower,
-    OptionalFiles,
-    RunningText,
-    Window,
-    load_texts,
-    reading_of,
-    say_all,
-)
+from ..texts import OptionalFiles, TextGroup, require_files, say_all
 
 EXAMPLES = [
     "ugpt sweep names --set n_embd=16,32,48 --set learning_rate=0.001:0.02:log --trials 40",
@@ -83,6 +57,7 @@ _ALLOWED_WITH_RESUME = frozenset(
 def command(
     context: typer.Context,
     files: OptionalFiles = None,
+    *,
     varied: Annotated[
         list[str] | None,
         typer.Option(
@@ -133,99 +108,41 @@ def command(
         ),
     ] = False,
     holdout: Holdout = None,
-    ports: Ports = None,
-    boards: BoardsFile = None,
-    virtual: Virtual = 0,
-    pace: PacedBoards = False,
+    boards: BoardGroup,
     overwrite: Overwrite = False,
-    plain: Plain = False,
-    json: Json = False,
+    output: OutputGroup,
     seed: Seed = 42,
-    learning_rate: LearningRate = 0.01,
-    batch: Batch = 1,
-    schedule: ScheduleOption = ScheduleName.LINEAR,
-    warmup: Warmup = 0,
-    weight_decay: WeightDecay = 0.0,
-    clip: Clip = 0.0,
-    moments: Moments = MomentsName.F32,
-    recompute: Recompute = False,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
-    column: Column = None,
-    running_text: RunningText = False,
-    window: Window = None,
-    lower: Lower = False,
-    dedupe: Dedupe = False,
+    recipe: RecipeGroup,
+    model: ModelGroup,
+    texts: TextGroup,
 ) -> None:
     require_extra("optuna", "ugpt sweep")
-    mode = output_mode(plain, json)
-    check_pace(pace, virtual)
     if resume:
-        _refuse_beside_resume(context)
+        refuse_others(context, _ALLOWED_WITH_RESUME, "the sweep decides that; leave it out")
         folder, plan = resume, SweepPlan.read(resume)
         dataset = load_again(plan, resume)
     else:
         axes = parse_axes(varied or [])
-        reading = reading_of(column, running_text, window, lower, dedupe)
-        dataset = _load(files, reading, block_size)
+        dataset = texts.load(_kept_files(files), model.block_size, "ugpt sweep")
         evaluation(holdout, None, None, len(dataset.documents), steps)
-        settings = Settings(
-            n_layer=n_layer,
-            n_embd=n_embd,
-            n_head=n_head,
-            block_size=block_size,
-            steps=steps,
-            learning_rate=learning_rate,
-            batch=batch,
-            schedule=str(schedule),
-            warmup=warmup,
-            weight_decay=weight_decay,
-            clip=clip,
-            moments=str(moments),
-            recompute=recompute,
-            seed=seed,
-        )
         plan = SweepPlan(
             tuple(file.path for file in dataset.files),
             dataset.sha256,
             axes,
             trials or (count_combinations(axes) if sampler is Sampler.GRID else TRIALS),
-            settings,
-            reading,
+            Settings(**vars(model), **vars(recipe), seed=seed),
+            texts.reading,
             sampler,
             prune,
             holdout,
         )
         folder = folder or new_folder(dataset.sources.stem)
         require_absent(folder)
-        say_all(remarks(dataset, block_size))
-    wanted = Boards(ports or [], boards_file(boards), virtual, pace)
-    run(_sweep(folder, plan, dataset, wanted, mode, resumes=bool(resume), overwrite=overwrite))
-
-
-class Boards(NamedTuple):
-    """Which boards take part."""
-
-    ports: Sequence[str]
-    file: Path | None
-    virtual: int
-    pace: bool
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The words of a command line that name them."""
-        words = [word for port in self.ports for word in ("--port", port)]
-        words += ["--boards", str(self.file)] if self.file and self.file != DEFAULT_FILE else []
-        words += ["--virtual", str(self.virtual)] if self.virtual else []
-        return (*words, *(["--pace"] if self.pace else []))
-
-    async def found(self) -> Membership:
-        """Those that answer."""
-        return await find_members(
-            self.ports, boards_file=self.file, virtual=self.virtual, pace=self.pace
-        )
+        say_all(remarks(dataset, model.block_size))
+    work = _sweep(
+        folder, plan, dataset, boards, output.mode, resumes=bool(resume), overwrite=overwrite
+    )
+    run(work)
 
 
 async def _sweep(
@@ -238,14 +155,14 @@ async def _sweep(
     resumes: bool,
     overwrite: bool,
 ) -> None:
-    membership = await wanted.found()
+    membership = await wanted.members()
     for each in membership.left_out:
         say(f"Left out: {each.reason}")
     if not resumes:
         make_folder(folder, plan)
     with alone_in(folder):
         study = (SweepStudy.open if resumes else SweepStudy.create)(folder, plan)
-        display = _display(mode)
+        display = make_display(mode, LiveSweep, PlainSweep)
         conductor = Conductor(
             folder,
             plan,
@@ -285,33 +202,13 @@ def _show_result(
         run_folder = trial_folder(folder, found.number)
         say(f"Let the best one write: {command_line('sample', '--run', run_folder, '-n', '20')}")
     if sum(trial.state is not TrialState.RUNNING for trial in trials) < plan.trials:
-        say(f"Go on with: {command_line('sweep', '--resume', folder, *wanted.options)}")
+        say(f"Go on with: {command_line('sweep', '--resume', folder, *wanted.words)}")
 
 
-def _display(mode: Mode) -> Display:
-    match mode:
-        case Mode.LIVE:
-            return Harmless(LiveSweep())
-        case Mode.PLAIN:
-            return Harmless(PlainSweep())
-        case Mode.JSON:
-            return Harmless(JsonSweep())
-
-
-def _load(files: Sequence[Path] | None, reading: Reading, block_size: int) -> Dataset:
-    if not files:
-        raise typer.BadParameter(
-            "give a text file to train on, `names` for the built-in list of names, or --resume DIR",
-            param_hint="FILE",
-        )
-    if STANDARD_INPUT in files:
+def _kept_files(files: Sequence[Path] | None) -> Sequence[Path]:
+    named = require_files(files, "--resume DIR")
+    if STANDARD_INPUT in named:
         raise typer.BadParameter(
             "a sweep reads its text again when it is resumed; save it as a file", param_hint="FILE"
         )
-    return load_texts(files, reading, block_size, "ugpt sweep")
-
-
-def _refuse_beside_resume(context: typer.Context) -> None:
-    for name, option in given_options(context).items():
-        if name not in _ALLOWED_WITH_RESUME:
-            raise typer.BadParameter("the sweep decides that; leave it out", param_hint=option)
+    return named

@@ -17,13 +17,10 @@ from typing import Annotated
 
 import typer
 
-from ...data.dataset import Dataset
-from ...data.reading import Reading
 from ...data.report import remarks
 from ...device.followed_target import FollowedTarget
 from ...device.target import Target
 from ...errors import UgptError
-from ...rpc.messages import MomentFormat, Schedule, Shape
 from ...runs.config import Init
 from ...runs.folder import Run, require_absent
 from ...runs.naming import find_folder
@@ -34,7 +31,6 @@ from ...training.fine_tune import child_shape, describe_mapping, require_same_sh
 from ...training.kept import describe_kept
 from ...training.kinds import require_single
 from ...training.new_run import new_run
-from ...training.recipe import evaluation, recipe
 from ...training.reopen import load_dataset
 from ...training.session import Session
 from ...training.stored_model import StoredModel, stored_model
@@ -45,56 +41,23 @@ from ...view.state import Action, Control
 from ...view.style import duration
 from ...wording import command as command_line
 from ..detaching import detach_shown
-from ..display import output_mode
+from ..display import OutputGroup
 from ..ending import Status, ending
-from ..options import (
-    Baud,
-    BlockSize,
-    Json,
-    NEmbd,
-    NHead,
-    NLayer,
-    NoReset,
-    Pace,
-    Plain,
-    Port,
-    Threads,
-    given_options,
-)
+from ..options import Pace, TargetGroup, Threads, given_options, refuse_others
 from ..overwriting import Overwrite, run_asking
 from ..recipe import (
-    Batch,
-    Clip,
-    EvalDocuments,
-    EvalEvery,
-    Holdout,
+    EvaluationGroup,
     InitOption,
     Keep,
-    LearningRate,
-    Moments,
-    MomentsName,
-    Recompute,
+    ModelGroup,
+    RecipeGroup,
     SaveEvery,
-    ScheduleName,
-    ScheduleOption,
     Seed,
     Steps,
-    Warmup,
-    WeightDecay,
 )
 from ..run_names import Resume, RunFolder, run_option
 from ..signals import on_end_signals
-from ..texts import (
-    Column,
-    Dedupe,
-    Lower,
-    OptionalFiles,
-    RunningText,
-    Window,
-    load_texts,
-    reading_of,
-    say_all,
-)
+from ..texts import OptionalFiles, TextGroup, require_files, say_all
 from .attach import say_detached
 
 EXAMPLES = [
@@ -155,8 +118,9 @@ _Detached = Annotated[
 def command(
     context: typer.Context,
     files: OptionalFiles = None,
+    *,
     steps: Steps = 1000,
-    port: Port = None,
+    target: TargetGroup,
     run_folder: RunFolder = None,
     resume: Resume = None,
     detached: _Detached = False,
@@ -166,37 +130,18 @@ def command(
     overwrite: Overwrite = False,
     seed: Seed = 42,
     init: InitOption = Init.DEVICE,
-    plain: Plain = False,
-    json: Json = False,
-    baud: Baud = None,
-    no_reset: NoReset = False,
+    output: OutputGroup,
     pace: Pace = False,
     threads: Threads = 1,
-    learning_rate: LearningRate = 0.01,
-    batch: Batch = 1,
-    schedule: ScheduleOption = ScheduleName.LINEAR,
-    warmup: Warmup = 0,
-    weight_decay: WeightDecay = 0.0,
-    clip: Clip = 0.0,
-    moments: Moments = MomentsName.F32,
-    recompute: Recompute = False,
-    n_layer: NLayer = 1,
-    n_embd: NEmbd = 16,
-    n_head: NHead = 4,
-    block_size: BlockSize = 16,
-    holdout: Holdout = None,
-    eval_every: EvalEvery = None,
-    eval_documents: EvalDocuments = None,
-    column: Column = None,
-    running_text: RunningText = False,
-    window: Window = None,
-    lower: Lower = False,
-    dedupe: Dedupe = False,
+    recipe: RecipeGroup,
+    model: ModelGroup,
+    evaluation: EvaluationGroup,
+    texts: TextGroup,
 ) -> None:
-    mode = output_mode(plain, json)
-    target = Target(port, baud, no_reset, pace=pace, threads=threads)
+    target = replace(target, pace=pace, threads=threads)
     if resume:
-        _refuse_beside_resume(context)
+        why = "the run folder decides that; leave it out"
+        refuse_others(context, _ALLOWED_WITH_RESUME, why)
         prepared = Run.open(find_folder(resume))
         require_single(prepared)
         dataset = load_dataset(
@@ -205,23 +150,15 @@ def command(
         said = []
         extend_to = steps if "steps" in given_options(context) else None
     else:
-        chosen = recipe(
-            learning_rate=learning_rate,
-            steps=steps,
-            batch=batch,
-            schedule=Schedule[schedule.name],
-            warmup=warmup,
-            weight_decay=weight_decay,
-            clip=clip,
-            moments=MomentFormat[moments.name],
-            recompute=recompute,
-        )
+        chosen = recipe.recipe()
         parent = _parent(context, begin_from)
         if parent:
-            block_size = parent.shape.block_size
-        reading = reading_of(column, running_text, window, lower, dedupe)
-        dataset = _load(files, reading, block_size, run_folder)
-        shape = Shape(n_layer, n_embd, n_head, block_size, dataset.vocabulary.size)
+            model = replace(model, block_size=parent.shape.block_size)
+        named = require_files(files, "--resume RUN")
+        if run_folder:
+            require_absent(run_folder)
+        dataset = texts.load(named, model.block_size, "ugpt train")
+        shape = model.shape(dataset.vocabulary.size)
         prepared = new_run(
             dataset,
             child_shape(parent, shape.vocab_size) if parent else shape,
@@ -230,13 +167,11 @@ def command(
             seed=seed,
             init=init,
             save_every=save_every,
-            evaluation=evaluation(
-                holdout, eval_every, eval_documents, len(dataset.documents), steps
-            ),
+            evaluation=evaluation.plan(dataset, steps),
             keep=keep,
             parent=parent,
         )
-        said = remarks(dataset, block_size)
+        said = remarks(dataset, model.block_size)
         if parent:
             said += describe_mapping(parent, dataset.vocabulary)
         extend_to = None
@@ -244,19 +179,19 @@ def command(
         prepared,
         dataset,
         lambda event: None,
-        may_move=port is not None,
+        may_move=target.port is not None,
         extend_to=extend_to,
     )
     require_more(session)
     if detached:
         say_all(said)
-        started = run_asking(partial(detach_shown, session, target), overwrite, json=json)
-        if json:
+        started = run_asking(partial(detach_shown, session, target), overwrite, json=output.json)
+        if output.json:
             print_json(started.to_json())
         else:
             say_detached(started, target)
     else:
-        _watch(session, target, mode, said, overwrite)
+        _watch(session, target, output.mode, said, overwrite)
 
 
 def _parent(context: typer.Context, begin_from: Path | None) -> StoredModel | None:
@@ -269,19 +204,6 @@ def _parent(context: typer.Context, begin_from: Path | None) -> StoredModel | No
     if option := given.get("init"):
         raise typer.BadParameter("the weights come from --from; leave it out", param_hint=option)
     return model
-
-
-def _load(
-    files: Sequence[Path] | None, reading: Reading, block_size: int, run_folder: Path | None
-) -> Dataset:
-    if not files:
-        raise typer.BadParameter(
-            "give a text file to train on, `names` for the built-in list of names, or --resume RUN",
-            param_hint="FILE",
-        )
-    if run_folder:
-        require_absent(run_folder)
-    return load_texts(files, reading, block_size, "ugpt train")
 
 
 def _watch(
@@ -376,9 +298,3 @@ def _ending_on_request(training: Training, display: Display) -> Iterator[Callabl
         finally:
             if limit is not None:
                 limit.cancel()
-
-
-def _refuse_beside_resume(context: typer.Context) -> None:
-    for name, option in given_options(context).items():
-        if name not in _ALLOWED_WITH_RESUME:
-            raise typer.BadParameter("the run folder decides that; leave it out", param_hint=option)

@@ -23,7 +23,7 @@ from ...view.output import console, print_json, say
 from ...view.style import byte_count
 from ...wording import counted
 from ..numbers import protocol_number, whole_number
-from ..options import Baud, Json, NoReset, Port, StoryContext, run
+from ..options import Json, StoryContext, TargetGroup, run
 
 _BEGIN = METHODS["text_begin"]
 _PANEL = "How it is written"
@@ -46,8 +46,8 @@ def command(
     prompt: Annotated[
         str, typer.Argument(metavar="[PROMPT]", help="How the story begins.", show_default=False)
     ] = "",
-    port: Port = None,
-    baud: Baud = None,
+    *,
+    target: TargetGroup,
     temperature: Annotated[
         float,
         typer.Option(
@@ -100,12 +100,11 @@ def command(
         ),
     ] = None,
     context: StoryContext = None,
-    no_reset: NoReset = False,
     json: Json = False,
 ) -> None:
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     wish = TextWish(prompt, chosen, temperature, top_k, top_p, max_tokens or 0, context or 0)
-    run(_write(Target(port, baud, no_reset), wish, [text for text in stop or [] if text], json))
+    run(_write(target, wish, [text for text in stop or [] if text], json))
 
 
 async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -> None:

@@ -1,0 +1,126 @@
+"""Dask's scheduler: one for a run alone, or one that exists. It imports Dask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from distributed import Client, Scheduler
+from distributed.security import Security
+
+from ..errors import reason_of
+from .addresses import require_safe
+from .errors import BadScheduler
+
+LOOPBACK = "127.0.0.1"
+RETRIES = 20
+"""How many boards, or the same one as often, may be lost over one task."""
+_REACH_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """To a scheduler."""
+
+    client: Client
+    address: str
+    security: Security
+    host: str | None = None
+    """Where worker processes listen; None: where the scheduler reaches this computer."""
+
+    async def names(self) -> dict[str, str]:
+        """The workers that carry a board: the address of each, by its name.
+
+        Raises BadScheduler if the scheduler is gone.
+        """
+        try:
+            async with asyncio.timeout(_REACH_TIMEOUT_S):
+                known = await self.client.scheduler.identity()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise lost(self.address) from error
+        return {
+            str(worker["name"]): address
+            for address, worker in known["workers"].items()
+            if worker["resources"].get("board")
+        }
+
+
+def lost(address: str) -> BadScheduler:
+    return BadScheduler(
+        f"The scheduler {address} was lost.", "Start it again, then resume the run."
+    )
+
+
+@asynccontextmanager
+async def connected(scheduler: str | None) -> AsyncIterator[Connection]:
+    """A connection to `scheduler`, or to one that ends with the block.
+
+    That one is on the loopback, with mutual TLS of keys that nobody else has. Raises BadScheduler.
+    """
+    for name in ("distributed", "distributed.client"):  # each has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if scheduler is None:
+        async with _own_scheduler() as connection:
+            yield connection
+        return
+    require_safe(scheduler)
+    security = Security()
+    client = await _client(scheduler, security)
+    try:
+        yield Connection(client, scheduler, security)
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def _own_scheduler() -> AsyncIterator[Connection]:
+    security = Security.temporary()
+    async with Scheduler(
+        host=LOOPBACK,
+        protocol="tls",
+        security=security,
+        dashboard=False,
+        dashboard_address=f"{LOOPBACK}:0",
+        allowed_failures=RETRIES,
+    ) as scheduler:
+        client = await _client(scheduler.address, security)
+        try:
+            yield Connection(client, scheduler.address, security, LOOPBACK)
+        finally:
+            await client.close()
+
+
+async def _client(address: str, security: Security) -> Client:
+    client: Client | None = None
+    try:
+        client = Client(
+            address,
+            asynchronous=True,
+            security=security,
+            set_as_default=False,
+            timeout=_REACH_TIMEOUT_S,
+        )
+        async with asyncio.timeout(_REACH_TIMEOUT_S):  # Dask waits for one that is silent
+            return await client
+    except Exception as error:  # whatever is there may answer anything
+        if client is not None:
+            await client.close()
+        raise BadScheduler(
+            f"The scheduler {address} cannot be reached: {_why_not(error)}.",
+            "Check the address, and the keys in Dask's configuration (distributed.comm.tls).",
+        ) from None
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, TypeError) and "ssl_context" in str(error):
+        return "Dask's configuration names no keys"
+    if isinstance(error, FileNotFoundError):
+        return "a file with keys is not where Dask's configuration says"
+    if isinstance(error, OSError | ValueError | TypeError | RuntimeError):
+        return reason_of(error)
+    return "what answers there is no scheduler"

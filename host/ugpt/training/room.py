@@ -1,0 +1,72 @@
+"""A run goes on while its disk is full, and its folder catches up later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+
+from ..runs.errors import DiskFull, RunError
+from ..runs.metrics import Metrics
+from .events import Notice, OnEvent
+
+
+class Part(Enum):
+    """What of a run folder there may be no room for."""
+
+    LOSSES = 1
+    CHECKPOINT = 2
+    COSTS = 3
+
+
+class DiskRoom:
+    """Tells once that the disk is full, and once that there is room again for all parts."""
+
+    def __init__(self, emit: OnEvent, memory: str) -> None:
+        """`memory` is what the run goes on in meanwhile, such as `the memory of the board`."""
+        self._emit = emit
+        self._memory = memory
+        self._missing: set[Part] = set()
+
+    @contextmanager
+    def awaited(self, part: Part) -> Iterator[None]:
+        """A block that writes a part, and ends early if there is no room for it."""
+        try:
+            yield
+        except DiskFull as error:
+            if not self._missing:
+                text = f"{error.message} The run goes on in {self._memory}; make room."
+                self._emit(Notice(text))
+            self._missing.add(part)
+        else:
+            if self._missing == {part}:
+                self._emit(Notice("There is room again, and nothing is missing."))
+            self._missing.discard(part)
+
+    def record(
+        self, metrics: Metrics, first: int, losses: Sequence[float], tokens: Sequence[int]
+    ) -> None:
+        """Keeps the losses of consecutive steps, in memory as long as the disk is full."""
+        with self.awaited(Part.LOSSES):
+            try:
+                changed = metrics.record(first, losses, tokens)
+            except DiskFull as error:
+                _require_kept(metrics.step >= first + len(losses) - 1, error)
+                raise
+            if changed is not None:
+                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+
+    def record_validation(self, metrics: Metrics, val_loss: float) -> None:
+        """The same of the validation loss after the last step."""
+        with self.awaited(Part.LOSSES):
+            try:
+                metrics.record_validation(val_loss)
+            except DiskFull as error:
+                _require_kept(metrics.step in metrics.val_losses, error)
+                raise
+
+
+def _require_kept(is_kept: bool, error: DiskFull) -> None:
+    """Raises RunError, which ends a run, unless the memory holds what could not be written."""
+    if not is_kept:
+        raise RunError(error.message, error.advice) from None
