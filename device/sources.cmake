@@ -93,6 +93,7 @@ set(UGPT_ESP32_SOURCES
     main/esp32.cpp
     main/esp32_memory.cpp
     port/esp32/flash.cpp
+    port/esp32/flash_mode.cpp
     port/esp32/flash_reading.cpp
     port/esp32/helper.cpp
     port/esp32/log.cpp

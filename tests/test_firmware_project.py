@@ -92,6 +92,8 @@ def component_sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set
         endfunction()
         function(target_compile_options)
         endfunction()
+        function(target_link_libraries)
+        endfunction()
         set(CMAKE_CURRENT_LIST_DIR {SOURCE})
         include({SOURCE}/CMakeLists.txt)
         """

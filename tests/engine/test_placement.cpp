@@ -17,7 +17,7 @@ constexpr Shape kSmall{2, 24, 4, 2, 36, 50, 20, true};
 constexpr Shape kWide{1, 32, 4, 4, 300, 40, 9, false};
 // The blocks of a plain ESP32, less the stack of a helper, and its IRAM.
 constexpr std::array<std::size_t, 2> kBlocks{172'032, 108'720 - 2'048};
-constexpr std::array<std::size_t, 1> kWordBlocks{48'128};
+constexpr std::array<std::size_t, 1> kWordBlocks{45'056};
 
 std::vector<Tensor> tensors_of(const Shape& shape, Format format) {
     std::vector<Tensor> tensors;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdarg>
 #include <cstddef>
+#include <new>
 #include <span>
 
 #include "app/device.h"
@@ -78,9 +79,10 @@ extern "C" void app_main() {
     static port::esp32::PartitionFlash flash;
     static port::esp32::TaskSignal trainer_signal;
     const app::DeviceMemory device_memory = main::take_device_memory();
-    static port::esp32::TensorMemory memory;
+    void* const device_place = main::take_device_place();
+    static port::esp32::TensorMemory memory;  // last: on some chips it takes all that is left
     static port::esp32::ChipPlatform platform(memory);
-    static app::Device device(
+    auto& device = *new (device_place) app::Device(
         {platform, serial, flash, trainer_signal, device_log(), start_helper(memory)}, kLimits,
         device_memory);
     if (xTaskCreatePinnedToCore(run_trainer, "trainer", kTrainerStackBytes, &device,

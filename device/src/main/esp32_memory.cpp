@@ -18,10 +18,13 @@ namespace {
 RTC_NOINIT_ATTR std::array<std::uint8_t, app::DeviceMemory::call_bytes(kLimits)> calls;
 #endif
 
-void* take(std::size_t size, std::uint32_t capabilities) {
-    void* memory = heap_caps_malloc(size, capabilities);
+void* checked(void* memory) {
     if (memory == nullptr) esp_system_abort("ugpt: the memory is too small for this firmware");
     return memory;
+}
+
+void* take(std::size_t size, std::uint32_t capabilities) {
+    return checked(heap_caps_malloc(size, capabilities));
 }
 
 std::span<std::uint8_t> take_bytes(std::size_t size) {
@@ -38,6 +41,11 @@ app::DeviceMemory take_device_memory() {
     // The queues keep to whole words: on a plain ESP32 they get memory that allows nothing else.
     void* words = take(sizeof(app::QueueMemory), MALLOC_CAP_32BIT | MALLOC_CAP_INTERNAL);
     return {calls, scratch, *new (words) app::QueueMemory};
+}
+
+void* take_device_place() {
+    return checked(heap_caps_aligned_alloc(alignof(app::Device), sizeof(app::Device),
+                                           MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL));
 }
 
 }  // namespace ugpt::main

@@ -1,6 +1,7 @@
 // Causal attention of one layer, forward and backward: per head, a softmax between small matrix
 // products. Queries are processed in blocks. The products of a block run over every key up to its
-// end; a query that does not see a key gives it the probability +0.
+// end; a query that does not see a key gives it the probability +0. Tiles for which all keys are
+// such, or all queries, are left out.
 #pragma once
 
 #include "engine/numeric/math.h"
@@ -10,6 +11,41 @@
 
 namespace ugpt::engine {
 namespace {
+
+// What is needed of a product whose columns are the queries of a block, and whose rows are keys:
+// the last query sees all of them, each one before it one less. A vector of queries is treated
+// alike.
+template <class Lanes>
+struct KeysSeen {
+    UGPT_LANE std::size_t behind(const Product& p, std::size_t end) {
+        return p.columns - std::min(round_up(end, Lanes::kWidth), p.columns);
+    }
+    template <Order kB>
+    UGPT_LANE Product of(Product p, std::size_t, std::size_t end) {
+        p.rows -= behind(p, end);
+        return p;
+    }
+};
+// The same with a sum over the keys.
+template <class Lanes>
+struct SumOfKeysSeen {
+    template <Order kB>
+    UGPT_LANE Product of(Product p, std::size_t, std::size_t end) {
+        p.depth -= KeysSeen<Lanes>::behind(p, end);
+        return p;
+    }
+};
+// Columns are keys, and the sum is over queries: the first key is seen by all of them, each one
+// behind it by one less.
+struct SumOfQueriesThatSee {
+    template <Order kB>
+    UGPT_LANE Product of(Product p, std::size_t n, std::size_t) {
+        p.a += n;
+        p.b += n * (kB == Order::transposed ? 1 : p.b_stride);
+        p.depth -= n;
+        return p;
+    }
+};
 
 // The rows of one head in a layer.
 struct Head {
@@ -28,19 +64,21 @@ UGPT_LANE Head head_of(const Network& net, const Layer& layer, std::size_t head)
 }
 
 // out[j][t] = sum over d of a[d][j] b[d][t], for `keys` keys j from 0 on and `queries` queries t
-// from `first` on. a, b [head_dim x S], out [T x S]
+// from `first` on that see them. a, b [head_dim x S], out [T x S]
 template <class Lanes>
 void attention_scores(const Network& net, const float* a, std::size_t keys, const float* b,
                       std::size_t first, std::size_t queries, float* out) {
-    multiply<Lanes, Order::transposed>({.a = a,
-                                        .a_stride = net.stride,
-                                        .b = b + first,
-                                        .b_stride = net.stride,
-                                        .c = out + first,
-                                        .c_stride = net.stride,
-                                        .rows = keys,
-                                        .columns = queries,
-                                        .depth = net.shape.head_dim()});
+    using Needed = KeysSeen<Lanes>;
+    multiply<Lanes, Order::transposed, Into::fresh, Order::row_major, Needed>(
+        {.a = a,
+         .a_stride = net.stride,
+         .b = b + first,
+         .b_stride = net.stride,
+         .c = out + first,
+         .c_stride = net.stride,
+         .rows = keys,
+         .columns = queries,
+         .depth = net.shape.head_dim()});
 }
 
 // out[d][t] = sum over j of a[d][j] probs[j][t]. a, out [head_dim x S], probs [depth x S]
@@ -57,11 +95,13 @@ UGPT_LANE Product weighted_sum_product(const Network& net, const float* a, const
             .depth = depth};
 }
 
-// Computes weighted_sum_product.
+// Computes weighted_sum_product for columns that are queries, each with the keys that it sees.
 template <class Lanes>
 void weighted_sum(const Network& net, const float* a, const float* probs, std::size_t depth,
                   std::size_t columns, float* out) {
-    multiply<Lanes, Order::row_major>(weighted_sum_product(net, a, probs, depth, columns, out));
+    using Needed = SumOfKeysSeen<Lanes>;
+    multiply<Lanes, Order::row_major, Into::fresh, Order::row_major, Needed>(
+        weighted_sum_product(net, a, probs, depth, columns, out));
 }
 
 // out[d][j] = sum over t of a[d][t] probs[j][t]. a, out [head_dim x S], probs [columns x S], of
@@ -70,9 +110,9 @@ template <class Lanes>
 void weighted_sum_over_queries(const Network& net, const float* a, const float* probs,
                                std::size_t depth, std::size_t columns, float* out,
                                std::size_t core) {
-    multiply_by_transposed<Lanes>(weighted_sum_product(net, a, probs, depth, columns, out),
-                                  net.transpose_buffer + core * kQueryBlock * net.stride,
-                                  kQueryBlock);
+    multiply_by_transposed<Lanes, SumOfQueriesThatSee>(
+        weighted_sum_product(net, a, probs, depth, columns, out),
+        net.transpose_buffer + core * kQueryBlock * net.stride, kQueryBlock);
 }
 
 // `computed` for each query from t on that sees key j, `otherwise` for the others. A single query
@@ -118,22 +158,26 @@ UGPT_LANE void causal_softmax_forward(float* column, std::size_t stride, std::si
     }
 }
 
-// Replaces the gradients of probabilities of a vector of queries, from t on, by those of scores.
-// probs, gradient [keys x stride]
+// Replaces the gradients of probabilities of a vector of queries, from t on, by those of scores: +0
+// for keys behind the vector. probs, gradient [keys x stride]
 template <class Lanes>
 UGPT_LANE void causal_softmax_backward(const float* probs, float* gradient, std::size_t stride,
                                        std::size_t t, std::size_t keys, float score_scale) {
+    const std::size_t seen = std::min(t + Lanes::kWidth, keys);
     probs += t;
     gradient += t;
     auto dot = Lanes::mul(Lanes::load(probs), Lanes::load(gradient));
-    for (std::size_t j = 1; j < keys; ++j) {
+    for (std::size_t j = 1; j < seen; ++j) {
         dot = Lanes::fma(Lanes::load(probs + j * stride), Lanes::load(gradient + j * stride), dot);
     }
-    for (std::size_t j = 0; j < keys; ++j) {
+    for (std::size_t j = 0; j < seen; ++j) {
         const auto centred = Lanes::sub(Lanes::load(gradient + j * stride), dot);
         Lanes::store(gradient + j * stride,
                      Lanes::mul(Lanes::mul(Lanes::load(probs + j * stride), centred),
                                 Lanes::all(score_scale)));
+    }
+    for (std::size_t j = seen; j < keys; ++j) {
+        Lanes::store(gradient + j * stride, Lanes::all(0.0f));
     }
 }
 

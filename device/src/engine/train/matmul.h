@@ -50,6 +50,14 @@ UGPT_LANE Product rows_of(const Product& p, std::size_t first, std::size_t rows)
     return part;
 }
 
+// The part of a product that is needed in columns [n, end): all rows and terms.
+struct Whole {
+    template <Order kB>
+    UGPT_LANE const Product& of(const Product& p, std::size_t, std::size_t) {
+        return p;
+    }
+};
+
 // Strides that the compiler knows, so that one pointer is enough for all rows of a tile. 0 stands
 // for an unknown stride.
 template <std::size_t kA, std::size_t kB, std::size_t kC>
@@ -273,7 +281,7 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
 }
 
 // Uses at most twelve accumulators at a time: with their operands they fit into sixteen registers.
-template <class Lanes, class Known, Order kA, Order kB, Into kInto>
+template <class Lanes, class Known, Order kA, Order kB, Into kInto, class Needed>
 void multiply_known(const Product& p) {
     std::size_t vectors = (p.columns + Lanes::kWidth - 1) / Lanes::kWidth;
     while (vectors > 0) {
@@ -281,18 +289,19 @@ void multiply_known(const Product& p) {
         const std::size_t taken = vectors <= 3 ? vectors : vectors % 3 == 0 || vectors == 5 ? 3 : 4;
         vectors -= taken;
         const std::size_t n = vectors * Lanes::kWidth;
+        const Product& part = Needed::template of<kB>(p, n, n + taken * Lanes::kWidth);
         switch (taken) {
             case 1:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 8, 1>(p, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 8, 1>(part, n);
                 break;
             case 2:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 6, 2>(p, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 6, 2>(part, n);
                 break;
             case 3:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 4, 3>(p, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 4, 3>(part, n);
                 break;
             default:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 3, 4>(p, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 3, 4>(part, n);
                 break;
         }
     }
@@ -332,9 +341,11 @@ template <class Known, std::size_t kRows>
     }
 }
 
-// C = A B, or as `kInto` says. Without vectors, tiles for the strides of the standard model are
-// compiled apart: sixteen positions or features, and four times as many for the width of the MLP.
-template <class AnyLanes, Order kA, Into kInto = Into::fresh, Order kB = Order::row_major>
+// C = A B, or as `kInto` and `Needed` say. Without vectors, tiles for the strides of the standard
+// model are compiled apart: sixteen positions or features, and four times as many for the width of
+// the MLP.
+template <class AnyLanes, Order kA, Into kInto = Into::fresh, Order kB = Order::row_major,
+          class Needed = Whole>
 void multiply(const Product& p) {
     using Lanes = typename AnyLanes::Single;
     if constexpr (Lanes::kWidth == 1) {
@@ -342,20 +353,20 @@ void multiply(const Product& p) {
         using FromWide = Strides<64, 16, 16>;  // weights of fc2
         using ToWide = Strides<16, 16, 64>;    // their gradient
         if (Standard::fit(p)) {
-            return multiply_known<Lanes, Standard, kA, kB, kInto>(p);
+            return multiply_known<Lanes, Standard, kA, kB, kInto, Needed>(p);
         }
         if constexpr (kInto == Into::sum || kInto == Into::relu_gradient) {
             if (FromWide::fit(p)) {
-                return multiply_known<Lanes, FromWide, kA, kB, kInto>(p);
+                return multiply_known<Lanes, FromWide, kA, kB, kInto, Needed>(p);
             }
         }
         if constexpr (kB == Order::transposed) {
             if (ToWide::fit(p)) {
-                return multiply_known<Lanes, ToWide, kA, kB, kInto>(p);
+                return multiply_known<Lanes, ToWide, kA, kB, kInto, Needed>(p);
             }
         }
     }
-    multiply_known<Lanes, AnyStrides, kA, kB, kInto>(p);
+    multiply_known<Lanes, AnyStrides, kA, kB, kInto, Needed>(p);
 }
 
 // C += A B. Many elements of B are +0.
@@ -370,17 +381,17 @@ void add_sparse(const Product& p) {
     }
 }
 
-// C = A B^T. Vectors need B^T transposed, in `buffer` [depth x columns].
-template <class AnyLanes>
+// C = A B^T, or as `Needed` says. Vectors need B^T transposed, in `buffer` [depth x columns].
+template <class AnyLanes, class Needed>
 void multiply_by_transposed(const Product& p, float* buffer, std::size_t buffer_stride) {
     if constexpr (AnyLanes::Single::kWidth == 1) {
-        multiply<AnyLanes, Order::row_major, Into::fresh, Order::transposed>(p);
+        multiply<AnyLanes, Order::row_major, Into::fresh, Order::transposed, Needed>(p);
     } else {
         transpose<AnyLanes>(p.b, p.b_stride, p.columns, buffer, buffer_stride, p.depth);
         Product by_rows = p;
         by_rows.b = buffer;
         by_rows.b_stride = buffer_stride;
-        multiply<AnyLanes, Order::row_major>(by_rows);
+        multiply<AnyLanes, Order::row_major, Into::fresh, Order::row_major, Needed>(by_rows);
     }
 }
 

@@ -19,7 +19,7 @@ std::vector<Board> make_boards() {
                       .cores = 2,
                       .estimated = false,
                       .memory = {{168 * kKiB, {"DRAM"}}, {104 * kKiB, {"D/IRAM"}}},
-                      .word_memory_bytes = 47 * kKiB,
+                      .word_memory_bytes = 44 * kKiB,
                       .flash_bytes = 4 * kMiB,
                       .flash_mode = kFlashMode,
                       .flash_hz = kFlashHz,
