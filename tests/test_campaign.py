@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaign import runner, table
-from tests.campaign.disturbed import DisturbedRun, wait
+from tests.campaign.disturbed import DisturbedRun, has_the_same_bits, wait
 from tests.campaign.kinds import KINDS
 from tests.campaign.straight import STEPS, Straight, measure
 from tests.campaign.table import Row
@@ -62,6 +62,19 @@ def test_other_bits_are_noticed(killed: DisturbedRun) -> None:
     outcome = killed.finish()
     assert outcome.finished
     assert outcome.other_bits
+
+
+@pytest.mark.parametrize("place", [0, 1000, -1])
+def test_a_loss_that_is_missing_without_a_word_is_noticed(
+    killed: DisturbedRun, straight: Straight, place: int
+) -> None:
+    killed.finish()
+    metrics = killed.path / "metrics.jsonl"
+    lines = metrics.read_bytes().splitlines(keepends=True)
+    del lines[place]
+    metrics.write_bytes(b"".join(lines))
+    assert not has_the_same_bits(killed.path, straight)
+    assert has_the_same_bits(killed.path, straight, may_miss_losses=True)
 
 
 def test_a_run_that_cannot_go_on_is_noticed(killed: DisturbedRun) -> None:

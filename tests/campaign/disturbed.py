@@ -35,6 +35,7 @@ class DisturbedRun:
         self.called_saved = 0
         """The last step of which the host has said that it is saved."""
         self.lost = False
+        self._missing_told = False
         self.faults: list[str] = []
         self.events: list[dict[str, Any]] = []
         """What the host said the last time."""
@@ -80,6 +81,8 @@ class DisturbedRun:
                     self.called_saved = max(self.called_saved, step)
                 case {"event": "stopped", "saved_step": int(step)}:
                     self.called_saved = max(self.called_saved, step)
+                case {"event": "notice", "text": str(text)} if "missing from metrics" in text:
+                    self._missing_told = True
                 case {"event": "started" | "restored", "step": int(step)}:
                     self.require_kept(self.called_saved, "the run taken up again", step)
         if "Traceback" in (said := self._errors.read_text()):
@@ -97,7 +100,7 @@ class DisturbedRun:
         return checkpoint.step if checkpoint else 0
 
     def _has_the_same_bits(self) -> bool:
-        return has_the_same_bits(self.path, self._straight)
+        return has_the_same_bits(self.path, self._straight, may_miss_losses=self._missing_told)
 
 
 def wait(process: subprocess.Popen[str], timeout_s: float) -> int | None:
@@ -108,18 +111,22 @@ def wait(process: subprocess.Popen[str], timeout_s: float) -> int | None:
         return None
 
 
-def has_the_same_bits(path: Path, straight: Straight) -> bool:
-    """Whether weights, their digest and every loss that is there are those of the straight run."""
+def has_the_same_bits(path: Path, straight: Straight, *, may_miss_losses: bool = False) -> bool:
+    """Whether weights, their digest and every loss are those of the straight run.
+
+    With `may_miss_losses`, losses may be missing, in a gap or at the end.
+    """
     run = Run.open(path)
     checkpoint = run.read_checkpoint(tensor_shapes(run.config.shape))
     assert checkpoint is not None
-    losses = run.metrics.losses
+    missing = [math.nan] * (len(straight.losses) - len(run.metrics.losses))
+    losses = [*run.metrics.losses, *missing]
     return (
         weights_digest(checkpoint.weights) == straight.digest
         and (path / "weights.sha256").read_text().strip() == straight.digest
         and len(losses) == len(straight.losses)
         and all(
-            math.isnan(loss) or loss == known
+            loss == known or (may_miss_losses and math.isnan(loss))
             for loss, known in zip(losses, straight.losses, strict=True)
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -194,6 +195,18 @@ def test_bad_arguments_fail(
     assert done.returncode == (1 if reason.startswith("cannot") or "HOST" in reason else 2)
     assert done.stdout == ""
     assert re.fullmatch(rf"ugpt-device: {re.escape(reason)}.*\n", done.stderr)
+
+
+@pytest.mark.parametrize("flash", ["F", ""])
+def test_a_flash_that_cannot_be_written(tmp_path: Path, flash: str) -> None:
+    done = subprocess.run(
+        [virtual.program(), *(["--flash", flash] if flash else []), "--stdio"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    place = "flash file F" if flash else "flash in memory"
+    assert done.stderr.startswith(f"ugpt-device: cannot write the {place}: ")
 
 
 def test_help_is_no_failure() -> None:

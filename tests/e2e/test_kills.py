@@ -59,6 +59,21 @@ def test_it_says_that_it_begins_again(
     assert digest(tmp_path / "R") == digest(straight)
 
 
+def test_a_stop_while_steps_are_done_again(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    with cli.running("train", names, *LONG, "--save-every", "never", "--json") as process:
+        events_until_step(process, 3000)
+        process.kill()
+        process.wait(20)
+    known = len((tmp_path / "R" / "metrics.jsonl").read_bytes().splitlines())
+    with cli.running("train", "--resume", "R", "--pace", "--json") as process:
+        events_until_step(process, 50)
+        process.terminate()
+        out, said = process.communicate(timeout=60)
+    (stopped,) = [event for event in map(json.loads, out.splitlines()) if "saved_step" in event]
+    assert 50 <= stopped["step"] == stopped["saved_step"] < known
+    assert f"Stopped after step {stopped['step']:,}; all is kept in R." in said
+
+
 def test_a_checkpoint_every_second(
     cli: CommandLine, tmp_path: Path, names: Path, straight: Path
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.disks import fill, missing, small_disk
 from tests.support.commands import CommandLine, digest
 from tests.support.devices import listening_device
 from ugpt.device import virtual
@@ -64,6 +65,21 @@ def test_a_device_of_the_moment(
     advised = re.search(r"ugpt (sample .*)", loaded)
     assert advised is not None, loaded
     assert cli(*shlex.split(advised[1]), env=unusable)
+    alone = ("--steps", "16000000", "--run", "alone", "--detach")
+    left = cli.finished("train", names, *alone, env=unusable).stderr
+    assert "ends with this command, and the run with it" in left
+    assert "cable can be pulled" not in left
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"a full disk needs {missing()}")
+def test_a_full_disk_keeps_no_flash(cli: CommandLine, tmp_path: Path, names: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with small_disk(disk):
+        fill(disk / "filler", 0)
+        said = cli("train", names, *SHORT, env={"XDG_STATE_HOME": str(disk)})
+    assert "its flash is not kept: No space left on device" in said
+    assert digest(tmp_path / "R")
 
 
 @pytest.mark.parametrize("unusable", ["file", "no such file system"], indirect=True)

@@ -24,6 +24,8 @@ PROGRAM_VARIABLE = "UGPT_DEVICE"
 IN_MEMORY = Path(os.devnull)
 """In the place of a flash file: nothing is kept."""
 
+_LEAST_BYTES = 65_536  # of a flash that holds something
+
 
 def program() -> Path:
     """The device program; raises DeviceProgramError if there is none."""
@@ -72,6 +74,8 @@ def kept_flash(board: str) -> tuple[Path, str]:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return IN_MEMORY, f"its flash is not kept, as {file} is no plain file"
+            if os.fstat(descriptor).st_size == 0:
+                _require_room(file.parent)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
@@ -79,6 +83,14 @@ def kept_flash(board: str) -> tuple[Path, str]:
         of = f" ({where})" if where else ""
         return IN_MEMORY, f"its flash is not kept: {reason_of(error)}{of}"
     return file, ""
+
+
+def _require_room(folder: Path) -> None:
+    """Raises OSError if what is written there would not stay, as on a full disk."""
+    import tempfile
+
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_LEAST_BYTES))
 
 
 def is_loopback(host: str) -> bool:

@@ -16,9 +16,9 @@ def kept_step(run: Run) -> int | None:
     return checkpoint.step if checkpoint else None
 
 
-def describe_kept(run: Run) -> str:
+def describe_kept(run: Run, step: int) -> str:
     """How far the run came, and from where it can go on."""
-    step, kept = run.metrics.step, kept_step(run)
+    kept = kept_step(run)
     if kept is None:
         return f"Stopped after step {step:,}; {run.path} holds no checkpoint yet."
     if kept < step:

@@ -75,6 +75,9 @@ class Training:
         self._started_s = time.monotonic()
         self.placed = False
         """Whether training has begun, so that there is something to stop and to keep."""
+        self.step = session.run.metrics.step
+        """Steps completed, as far as is known: the folder may hold losses of later ones, which a
+        run that had to go back trains again."""
         self.detached: Detached | None = None
         """How the board goes on, if it was asked to go on by itself."""
         self._retry = Retry(
@@ -150,6 +153,7 @@ class Training:
             self._emit(Notice("The pretrained model leaves the memory to this run."))
         await extend(device, session)
         point = await place(device, session)
+        self.step = point.step
         if self.placed:
             self._emit(Restored(point.step, point.source))
             return
@@ -169,6 +173,7 @@ class Training:
         def on_losses(first: int, losses: Sequence[float]) -> None:
             tokens = self._session.token_counts.of(first, len(losses))
             self._saver.room.record(self._run.metrics, first, losses, tokens)
+            self.step = first + len(losses) - 1
             throughput.count(sum(tokens))
             self._emit(StepLosses(first, losses, tokens))
 
@@ -279,7 +284,7 @@ class Training:
         return self._stopped()
 
     def _stopped(self) -> Outcome:
-        self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
+        self._emit(Stopped(self._run.path, self.step, kept_step(self._run)))
         return Outcome.STOPPED
 
     async def _rest(self, device: Device) -> None:

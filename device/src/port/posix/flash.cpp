@@ -66,6 +66,10 @@ bool is_device_id(std::uint64_t number) {
     return (number & kDeviceIdMask) == kDeviceIdBits;
 }
 
+std::string name_of(const std::string& path) {
+    return path.empty() ? "flash in memory" : "flash file " + path;
+}
+
 // Why a lock that failed did so.
 std::string lock_error(const std::string& path) {
     if (errno == EWOULDBLOCK)
@@ -81,7 +85,7 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
     const int fd =
         path.empty() ? open_anonymous() : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
-        error = "cannot open the flash file " + path + ": " + std::strerror(errno);
+        error = "cannot open the " + name_of(path) + ": " + std::strerror(errno);
         return nullptr;
     }
     std::unique_ptr<FileFlash> flash(new FileFlash(fd));
@@ -96,7 +100,7 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
         return nullptr;
     }
     if (!flash->load_device_id()) {
-        error = "cannot write the flash file " + path + ": " + std::strerror(errno);
+        error = "cannot write the " + name_of(path) + ": " + std::strerror(errno);
         return nullptr;
     }
     return flash;

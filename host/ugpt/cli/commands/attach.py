@@ -92,10 +92,11 @@ def say_detached(started: Detached, target: Target) -> None:
     out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
     folder = () if started.remembered else ("--run", started.run)
     out.tell(pasteable(f"watch it: {command_line('attach', *target.option, *folder)}"))
-    say(
-        "The cable can be pulled, and after a power cut the board goes on from its last "
-        f"checkpoint. Attaching completes {started.run}."
-    )
+    if not _is_forgetful(target):
+        say(
+            "The cable can be pulled, and after a power cut the board goes on from its last "
+            f"checkpoint. Attaching completes {started.run}."
+        )
     _remark_on_virtual(target)
 
 
@@ -129,7 +130,10 @@ def _open(
 
 
 def _remark_on_virtual(target: Target) -> None:
-    if not target.choose().is_virtual:
-        return
-    file, _ = kept_flash(target.board)
-    say(VIRTUAL_REMARK if file != IN_MEMORY else FORGETFUL_REMARK)
+    if target.choose().is_virtual:
+        say(FORGETFUL_REMARK if _is_forgetful(target) else VIRTUAL_REMARK)
+
+
+def _is_forgetful(target: Target) -> bool:
+    """Whether it is the virtual device, and what it holds goes with it."""
+    return target.choose().is_virtual and kept_flash(target.board)[0] == IN_MEMORY

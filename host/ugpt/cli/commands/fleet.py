@@ -252,7 +252,7 @@ def _watch(
 def _say_kept(kept: Run) -> None:
     if kept.exists:
         again = command_line("fleet", "train", "--resume", kept.path)
-        say(f"{describe_kept(kept)} Go on with: {again}")
+        say(f"{describe_kept(kept, kept.metrics.step)} Go on with: {again}")
 
 
 async def _train(

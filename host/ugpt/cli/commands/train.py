@@ -230,20 +230,20 @@ def _watch(
         outcome = run_asking(attempt, overwrite, json=mode is Mode.JSON)
     except (UgptError, typer.Exit):
         if attempts and attempts[-1].placed:
-            _say_kept(session.run, target)
+            _say_kept(attempts[-1], session.run, target)
         raise
     if (going_on := attempts[-1].detached) and mode is not Mode.JSON:
         say_detached(going_on, target)
     if outcome is Outcome.STOPPED:
-        _say_kept(session.run, target)
+        _say_kept(attempts[-1], session.run, target)
         raise typer.Exit(Status.INTERRUPTED)
 
 
-def _say_kept(run: Run, target: Target) -> None:
+def _say_kept(training: Training, run: Run, target: Target) -> None:
     pace = ("--pace",) if target.pace else ()
     threads = ("--threads", str(target.threads)) if target.threads > 1 else ()
     again = command_line("train", "--resume", run.path, *target.option, *pace, *threads)
-    say(f"{describe_kept(run)} Go on with: {again}")
+    say(f"{describe_kept(run, training.step)} Go on with: {again}")
 
 
 async def _train(training: Training, display: Display) -> Outcome:
