@@ -2,6 +2,7 @@
 
     python bench/compare.py                                  # steps a second
     python bench/compare.py --sweep                          # cost against the size of the model
+    python bench/compare.py --threads 2                      # two threads against one
     python bench/compare.py --seconds 'time: ([0-9.]+)' -- ./other names.txt
 
 The other program must train the standard run: one layer of width 16, 1,000 documents. It and the
@@ -23,20 +24,28 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from workload import BUILD, ROOT, STANDARD_STEPS, SWEEPS, Workload, write_documents
+from workload import BUILD, ROOT, STANDARD_STEPS, SWEEPS, Shape, Workload, write_documents
 
 _TIMEOUT_S = 600.0
 
 
-def build(compiler: str) -> Path:
+def build(compiler: str, threads: int = 1) -> Path:
     """The loop around the engine, compiled as the installed virtual device is."""
     name = f"native-{Path(compiler).name}"
     write_documents(BUILD / name)
+    if threads > 1:
+        settings = {"UGPT_BENCH_THREADS": str(threads)}
+        return build_target(name, "bench-train-loop-threads", compiler, settings=settings)
     return build_target(name, "bench-train-loop", compiler)
 
 
 def build_target(
-    name: str, target: str, compiler: str, options: str = "", static_for: str = ""
+    name: str,
+    target: str,
+    compiler: str,
+    options: str = "",
+    static_for: str = "",
+    settings: dict[str, str] | None = None,
 ) -> Path:
     """A program of bench/CMakeLists.txt, in a build folder of this name.
 
@@ -48,6 +57,7 @@ def build_target(
         "CMAKE_CXX_COMPILER": compiler,
         "CMAKE_BUILD_TYPE": "Release",
         "UGPT_BENCH": "ON",
+        **(settings or {}),
     }
     if options:
         definitions["CMAKE_CXX_FLAGS_RELEASE"] = options
@@ -124,6 +134,24 @@ def alone(program: Path, runs: int) -> None:
     print(f"{1e6 / median:,.0f} steps/s (median of {runs} runs), {1e6 / min(times):,.0f} at best")
 
 
+def compare_threads(one: Path, several: Path, threads: int, runs: int) -> None:
+    """Time of a step on one thread and on several, at each width; they run in turn."""
+    print(f"{'':66}{'one':>10}{threads:>10}   us/step, medians of {runs} pairs")
+    for width in (16, 32, 64, 128, 256):
+        workload = Workload(shape=Shape(n_embd=width), positions=8)
+        macs = workload.shape.multiply_adds(workload.positions)
+        timed = replace(workload, count=max(10, 200_000_000 // macs))
+        pairs = [(step_us(one, timed), step_us(several, timed)) for _ in range(runs)]
+        ratio = statistics.median(alone / together for alone, together in pairs)
+        medians = [statistics.median(times) for times in zip(*pairs, strict=True)]
+        fastest = [min(times) for times in zip(*pairs, strict=True)]
+        print(
+            f"{workload!s:66}{medians[0]:10.1f}{medians[1]:10.1f}   {ratio:.2f} times as fast, "
+            f"{fastest[0] / fastest[1]:.2f} by the fastest runs",
+            flush=True,
+        )
+
+
 def sweep(program: Path, runs: int) -> None:
     """Time against the size of the model, one thing varied at a time."""
     for name, workloads in SWEEPS.items():
@@ -144,12 +172,16 @@ def main() -> None:
     parser.add_argument("--compiler", default=shutil.which("g++") or "c++", help="of the engine")
     parser.add_argument("--seconds", metavar="REGEX", help="finds the seconds the command prints")
     parser.add_argument("--sweep", action="store_true", help="time other shapes of the model")
+    parser.add_argument("--threads", type=int, default=1, help="time so many threads against one")
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="the program to beat")
     options = parser.parse_args()
 
     program = build(options.compiler)
     if options.sweep:
         sweep(program, min(options.runs, 5))
+    elif options.threads > 1:
+        several = build(options.compiler, options.threads)
+        compare_threads(program, several, options.threads, options.runs)
     elif options.command:
         compare(program, options.command, options.seconds, options.runs)
     else:

@@ -10,8 +10,8 @@
 //
 // To be counted without an operating system, it is built with -DUGPT_ARGUMENTS='"train","1",...' in
 // place of a command line, and leaves the clock alone. With -DUGPT_TEAM work is divided for two
-// cores. Built with -DUGPT_MARK_PHASES, it runs through mark_<phase> wherever the engine enters a
-// phase, so that a counter can tell them apart.
+// cores, with -DUGPT_THREADS=N over N threads. Built with -DUGPT_MARK_PHASES, it runs through
+// mark_<phase> wherever the engine enters a phase, so that a counter can tell them apart.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -20,6 +20,10 @@
 
 #include "documents.inc"
 #include "engine/engine.h"
+#if defined(UGPT_THREADS)
+#include "app/team_helper.h"
+#include "port/posix/helper.h"
+#endif
 
 using namespace ugpt::engine;
 
@@ -172,6 +176,11 @@ int run(const char* const* arguments) {
     static Model model;
 #if defined(UGPT_TEAM)
     AbsentHelper helper;
+    Team team(&helper);
+    Team* const used = &team;
+#elif defined(UGPT_THREADS)
+    ugpt::port::posix::ThreadHelper threads(UGPT_THREADS - 1);
+    ugpt::app::TeamHelper helper(threads);
     Team team(&helper);
     Team* const used = &team;
 #else

@@ -142,7 +142,7 @@ def test_plan(cli: CommandLine) -> None:
 
 
 def test_plan_shows_every_way_to_use_less_memory(cli: CommandLine) -> None:
-    shape = ("--n-layer", "4", "--n-embd", "24")
+    shape = ("--n-layer", "2", "--n-embd", "32")
     choices = json.loads(cli("plan", *shape, "--json", code=1))["choices"]
     assert len(choices) == 6
     sizes = [choice["total_bytes"] for choice in choices]

@@ -191,6 +191,7 @@ def test_many_boards_with_such_names(cli: CommandLine, tmp_path: Path, texts: Pa
     show(tmp_path, *JOINT, texts, *one, "--verify", f"1{TITLE}%", says="owned")
     for address in (TITLE, f"tls://{TITLE}:1", f"tcp://127.0.0.1:{TITLE}", f"{TITLE}://a:1"):
         show(tmp_path, *JOINT, texts, *one, "--scheduler", address, says="owned")
+        show(tmp_path, "fleet", "join", address, *one, says="owned")
 
     boards = tmp_path / f"boards{TITLE}{OVERRIDE}.toml"
     lists = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -349,6 +350,25 @@ async def test_without_any_board_it_ends_and_can_go_on(
     boards.pulled.clear()
     trials = await conducted(tmp_path, plan(5), 2, resume=True)
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 5
+
+
+async def test_a_trial_whose_folder_is_damaged_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Boards(monkeypatch)
+
+    def stop(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, TrialStarted):
+            conductor.request_stop()
+
+    await conducted(tmp_path, plan(2), 1, stop)
+    folder = trial_folder(tmp_path, 0)
+    (folder / "config.toml").write_text("")
+    with pytest.raises(RunError, match="remove the folder: then the trial is done again"):
+        await conducted(tmp_path, plan(2), 1, resume=True)
+    shutil.rmtree(folder)
+    trials = await conducted(tmp_path, plan(2), 1, resume=True)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
 
 
 async def test_it_stops_at_step_boundaries_and_goes_on(

@@ -42,6 +42,7 @@ def test_the_frame_shows_boards_and_the_parts_of_the_round() -> None:
     assert "b-1, b-2" in shown
     assert "wire 750 ms" in shown
     display.show(BoardLeft("b-2"))
+    assert "Ctrl-C stops after the round" in _frame(display).splitlines()[-1]
     assert "b-1, b-2" not in _frame(display)
     display.show(done(2))
     assert "all are done" in _frame(display)

@@ -60,7 +60,8 @@ async def connected(scheduler: str | None) -> AsyncIterator[Connection]:
 
     That one is on the loopback, with mutual TLS of keys that nobody else has. Raises BadScheduler.
     """
-    for name in ("distributed", "distributed.client"):  # each has a level of its own
+    # Each has a level of its own; asyncio tells of futures that Dask leaves behind at its end.
+    for name in ("distributed", "distributed.client", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is None:
         async with _own_scheduler() as connection:

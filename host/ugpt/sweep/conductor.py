@@ -29,7 +29,7 @@ from ..rpc.errors import (
     NotFinite,
     PortError,
 )
-from ..runs.errors import OtherDevice
+from ..runs.errors import OtherDevice, RunError
 from ..runs.folder import Run
 from ..training.events import Event, OnEvent, Progress
 from ..training.guard import WouldOverwrite
@@ -206,7 +206,11 @@ class Conductor:
         """Its folder, made when a board has taken the model. Raises InvalidValue, RunError."""
         path = trial_folder(self._folder, trial.number)
         if path.exists():
-            return Run.open(path)
+            try:
+                return Run.open(path)
+            except RunError as error:
+                advice = "Restore it, or remove the folder: then the trial is done again."
+                raise RunError(error.message, advice) from None
         settings, dataset = self._plan.settings.varied(trial.values), self._dataset
         return new_run(
             dataset,

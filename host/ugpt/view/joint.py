@@ -129,9 +129,12 @@ class JointLiveDisplay(JointPlainDisplay):
         if last is not None:
             rows["loss"] = Text(f"{last.loss:.4f} in round {last.round:,}")
             rows["cost"] = Text(_costs(last))
-        return Group(
-            *(Text.assemble((name.ljust(_LABEL_WIDTH), QUIET), row) for name, row in rows.items())
-        )
+        lines = [
+            Text.assemble((name.ljust(_LABEL_WIDTH), QUIET), row) for name, row in rows.items()
+        ]
+        # Short, as a terminal that echoes ^C behind a full line goes on in the next one.
+        hint = Text("Ctrl-C stops after the round and keeps it.", QUIET, no_wrap=True)
+        return Group(*lines, hint)
 
 
 def _introduction(event: JointStarted) -> list[str]:
