@@ -22,7 +22,7 @@ constexpr float kConversionOfWidth = 4.73f;  // of keys and values to floats; tw
 
 // Of the choice, a token of the vocabulary:
 constexpr float kLikeliest = 17.4f;
-constexpr float kDrawn = 57.3f;
+constexpr float kDrawn = 49.3f;
 constexpr float kDrawnFromCut = 186.5f;  // on average at a temperature of 1 and a top-p of 0.9
 
 constexpr float kCyclesPerInstruction = 1.22f;  // as in engine/cost.cpp
