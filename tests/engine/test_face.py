@@ -13,6 +13,7 @@ SHOWN = {
     "engine/cost.h",
     "engine/phase.h",
     "engine/numeric/self_test.h",
+    "engine/team.h",
 }
 SHOWN_BY_INFERENCE = {
     "engine/infer.h",
