@@ -149,7 +149,8 @@ def test_bad_input(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     assert "The scheduler tcp://127.0.0.1:1 cannot be reached" in said
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1")
     assert "cannot be reached: Dask's configuration names no keys" in said
-    missing = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(tmp_path / "absent")}
+    tls, absent = "DASK_DISTRIBUTED__COMM__TLS__", str(tmp_path / "absent")
+    missing = {f"{tls}{kind}": absent for kind in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY")}
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1", env=missing)
     assert "a file with keys is not where" in said
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://192.0.2.1:8786")

@@ -48,3 +48,10 @@ def test_twenty_trials_on_three_boards(cli: CommandLine, tmp_path: Path, names: 
         assert len((folder / "metrics.jsonl").read_text().splitlines()) == 400
     assert (tmp_path / "S" / "sweep.png").read_bytes().startswith(b"\x89PNG")
     assert "trial-" in cli("runs", "S")
+
+
+def test_a_sweep_of_which_no_trial_can_be_trained(cli: CommandLine, names: Path) -> None:
+    said = cli.refused(
+        "sweep", names, "--set", "n_head=3,5", "--virtual", "1", "--run", "S", "--sampler", "grid"
+    )
+    assert "None of the 2 trials could be trained" in said

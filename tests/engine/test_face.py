@@ -22,6 +22,7 @@ SHOWN_BY_INFERENCE = {
     "engine/phase.h",
     "engine/placement.h",
     "engine/team.h",
+    "engine/token_cost.h",
     "engine/tokenizer.h",
 }
 

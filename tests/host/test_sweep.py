@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import math
 import shutil
@@ -28,7 +27,7 @@ from ugpt.runs.folder import Run
 from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
-from ugpt.sweep.events import BoardLost, TrialEnded, TrialStarted
+from ugpt.sweep.events import BoardLost, TrialEnded, TrialProgress, TrialStarted
 from ugpt.sweep.plan import Sampler, SweepPlan
 from ugpt.sweep.ranking import best, ranked, sweep_png
 from ugpt.sweep.settings import Settings
@@ -378,8 +377,8 @@ async def test_it_stops_at_step_boundaries_and_goes_on(
     made = plan(3, settings=Settings(steps=60_000, n_embd=8))
 
     def react(conductor: Conductor, event: Event) -> None:
-        if isinstance(event, TrialStarted):
-            asyncio.get_running_loop().call_later(0.3, conductor.request_stop)
+        if isinstance(event, TrialProgress) and event.step > 0:
+            conductor.request_stop()
 
     trials = await conducted(tmp_path, made, 1, react)
     assert [trial.state for trial in trials] == [TrialState.RUNNING]

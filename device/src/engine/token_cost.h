@@ -1,9 +1,9 @@
 // What a token of a pretrained model costs an ESP32, estimated: for `text_plan`, and for a virtual
 // device that keeps a chip's pace. No text depends on it.
 //
-// The terms are a fit to instructions that were counted on 32-bit ARM with the plain C++ kernels,
-// which are those of a chip (docs/performance.md, which says how; the LX6 itself could not be
-// counted). The fit is within 1 % of all counts; tests/engine/test_token_cost.cpp holds it there.
+// The terms are a fit to instructions that were counted on the LX6, with its fastest kernels
+// (docs/performance.md says how). The fit is within 1 % of all counts;
+// tests/engine/test_token_cost.cpp holds it there.
 #pragma once
 
 #include <array>

@@ -6,9 +6,9 @@ Virtual devices say the first of the two themselves, in `port/posix/serial.cpp`.
 from __future__ import annotations
 
 from .errors import PortBusy, PortError, PortNotFound
-from .holders import holder_of_address
+from .holders import VIRTUAL_PROGRAM, holder_of_address
 
-MARK = b"ugpt-device: "
+MARK = f"{VIRTUAL_PROGRAM}: ".encode()
 """How the line begins. No frame does, and no text that a device sends."""
 
 _IN_USE = "in use by "

@@ -13,17 +13,17 @@ struct MatrixCost {
     float row;      // of a matrix, for every product with it
     float hidden;   // an element within the MLP
 };
-constexpr MatrixCost kQ8{3.25f, 43.8f, 73.9f};
-constexpr MatrixCost kF32{2.49f, 26.3f, 21.4f};
+constexpr MatrixCost kQ8{2.11f, 46.8f, 68.3f};
+constexpr MatrixCost kF32{2.37f, 27.0f, 19.9f};
 // Of attention to a position, in either format:
-constexpr float kPair = 48.0f;              // in each head
-constexpr float kPairOfWidth = 2.3f;        // and for each of its elements
-constexpr float kConversionOfWidth = 7.4f;  // of keys and values to floats; two heads share one
+constexpr float kPair = 48.7f;               // in each head
+constexpr float kPairOfWidth = 3.18f;        // and for each of its elements
+constexpr float kConversionOfWidth = 4.73f;  // of keys and values to floats; two heads share one
 
 // Of the choice, a token of the vocabulary:
-constexpr float kLikeliest = 14.2f;
-constexpr float kDrawn = 68.0f;
-constexpr float kDrawnFromCut = 152.0f;  // on average at a temperature of 1 and a top-p of 0.9
+constexpr float kLikeliest = 17.4f;
+constexpr float kDrawn = 57.3f;
+constexpr float kDrawnFromCut = 186.5f;  // on average at a temperature of 1 and a top-p of 0.9
 
 constexpr float kCyclesPerInstruction = 1.22f;  // as in engine/cost.cpp
 

@@ -28,6 +28,8 @@ inline float float_of_key(std::uint32_t key) {
 struct Cut {
     std::uint32_t key = 0;
     std::size_t equals = SIZE_MAX;
+
+    [[nodiscard]] bool leaves_all() const { return key == 0 && equals == SIZE_MAX; }
 };
 
 // Says of one token after the other, in ascending order, whether it belongs to a cut.

@@ -89,10 +89,11 @@ std::size_t Sampler::draw(const Logits& logits, float uniform) const {
         }
     }
     Members members(cut);
+    const bool all = cut.leaves_all();  // no key is computed then
     std::size_t last = 0;
     float sum = 0.0f;
     for (std::size_t v = 0; v < logits.count; ++v) {
-        if (members.take(key_of(logits[v]))) {
+        if (all || members.take(key_of(logits[v]))) {
             sum = sum + power(logits[v]);
             last = v;
         }

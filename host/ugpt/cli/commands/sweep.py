@@ -15,6 +15,7 @@ import typer
 from ...data.dataset import Dataset
 from ...data.report import remarks
 from ...data.sources import STANDARD_INPUT
+from ...errors import UnfitValue
 from ...fleet.extras import require_extra
 from ...runs.errors import RunError
 from ...runs.files import write_atomically
@@ -180,6 +181,11 @@ async def _sweep(
             _show_result(folder, plan, dataset, study.trials(), wanted, mode)
     if conductor.stopping:
         raise typer.Exit(Status.INTERRUPTED)
+    if all(trial.state is TrialState.FAILED for trial in study.trials()):
+        raise UnfitValue(
+            f"None of the {plan.trials:,} trials could be trained; what each lacked stands above.",
+            "Vary other values with --set.",
+        )
 
 
 def _show_result(
