@@ -13,6 +13,7 @@ SHOWN = {
     "engine/cost.h",
     "engine/phase.h",
     "engine/numeric/self_test.h",
+    "engine/team.h",
 }
 SHOWN_BY_INFERENCE = {
     "engine/infer.h",
@@ -21,6 +22,7 @@ SHOWN_BY_INFERENCE = {
     "engine/phase.h",
     "engine/placement.h",
     "engine/team.h",
+    "engine/token_cost.h",
     "engine/tokenizer.h",
 }
 
