@@ -33,7 +33,7 @@ from pathlib import Path
 from ugpt.joint.cost import state_bytes, wire_s
 
 PARAMETERS = 4192
-STEP_S = 0.0015077
+STEP_S = 0.0008017
 """Of the standard model and a name of 6 letters on an ESP32, estimated as for --pace."""
 BAUD = 921_600
 SIZES = ((1, 1), (4, 1), (15, 1), (15, 2), (100, 10), (1000, 50), (1000, 200), (10_000, 200))

@@ -410,6 +410,7 @@ TEST(the_platform_hears_what_documents_and_texts_take_a_chip) {
     bench.create();
     const engine::Shape shape{1, 8, 2, 8, 5};
     constexpr std::size_t kPositions = 4;  // of the document {0, 1, 2}
+    const std::uint32_t cores = bench.platform.chip().cores;
     std::uint64_t expected = 0;
     const auto is_as_expected = [&] { return bench.platform.spent_cycles == expected; };
 
@@ -417,7 +418,7 @@ TEST(the_platform_hears_what_documents_and_texts_take_a_chip) {
     CHECK(bench.write_documents(0, 10, documents) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::TrainParams{.target_step = 10}) == rpc::ErrorCode::none);
     CHECK(bench.reach([](const auto& s) { return s.step == 10; }));
-    expected += 10 * engine::step_cycles(shape, {}, kPositions, true);
+    expected += 10 * engine::step_cycles(shape, {}, kPositions, true, cores);
     CHECK(is_as_expected());
 
     std::array<std::uint8_t, 64> encoded;
@@ -425,7 +426,7 @@ TEST(the_platform_hears_what_documents_and_texts_take_a_chip) {
     const std::array<std::uint8_t, 3> document{0, 1, 2};
     for (int i = 0; i < 2; ++i) writer.bin(document);
     CHECK(bench.call(rpc::EvaluateParams{{2, writer.written()}, false}) == rpc::ErrorCode::none);
-    expected += 2 * engine::evaluation_cycles(shape, kPositions);
+    expected += 2 * engine::evaluation_cycles(shape, kPositions, cores);
     CHECK(is_as_expected());
 
     const std::array<std::uint8_t, 2> prompt{0, 1};

@@ -66,12 +66,41 @@ TEST(the_estimate_is_nearer_to_the_standard_run) {
 }
 
 TEST(a_chip_of_240_mhz_makes_the_steps_and_tokens_that_the_page_states) {
-    const double cycles = (0.02 * static_cast<double>(step_cycles({}, {}, 6, true)) +
-                           0.98 * static_cast<double>(step_cycles({}, {}, 7, true)));
-    CHECK_NEAR(240e6 / cycles, 670.0, 10.0);
+    const auto steps_per_s = [](std::uint32_t cores) {
+        return 240e6 / (0.02 * static_cast<double>(step_cycles({}, {}, 6, true, cores)) +
+                        0.98 * static_cast<double>(step_cycles({}, {}, 7, true, cores)));
+    };
+    CHECK_NEAR(steps_per_s(1), 670.0, 10.0);
+    CHECK_NEAR(steps_per_s(2), 1'250.0, 20.0);
     // Texts of the standard model have about seven tokens, the one that ends them included.
     CHECK_NEAR(240e6 * 7.0 / static_cast<double>(sample_cycles({}, {}, 7)), 13'500.0, 200.0);
     CHECK_NEAR(sample_instructions({}, {}, 7) / 7.0f, 11'919.0, 100.0);
+}
+
+// "Critical path", of one core's instructions.
+TEST(two_cores_take_the_part_that_was_counted) {
+    struct Part {
+        Shape shape;
+        std::size_t positions;
+        float percent;
+    };
+    for (const Part& row : {Part{shape(1, 16, 16), 7, 53.1f}, Part{shape(2, 16, 16), 8, 52.6f},
+                            Part{shape(1, 64, 16), 8, 50.7f}, Part{shape(2, 64, 16), 8, 50.6f},
+                            Part{shape(1, 16, 64), 64, 53.0f}}) {
+        const float one = step_instructions(row.shape, {}, row.positions, true);
+        const float two = critical_instructions(row.shape, one, row.positions, 2);
+        CHECK_NEAR(100.0f * two / one, row.percent, 0.5f);
+        CHECK(critical_instructions(row.shape, one, row.positions, 1) == one);
+    }
+}
+
+TEST(an_evaluation_is_divided_like_a_step) {
+    const auto ratio = [](std::size_t positions) {
+        return static_cast<double>(evaluation_cycles({}, positions, 2)) /
+               static_cast<double>(evaluation_cycles({}, positions, 1));
+    };
+    CHECK(ratio(7) > 0.5 && ratio(7) < 0.6);
+    CHECK(ratio(16) > 0.5 && ratio(16) < 0.6);
 }
 
 TEST(a_batch_updates_the_weights_once) {

@@ -53,7 +53,8 @@ rpc::Plan describe_plan(port::Platform& platform, std::uint32_t cores, const rpc
         .missing_bytes = saturated(plan.missing_bytes),
         .checkpoint_bytes = saturated(store::CheckpointStore::size_bytes(shape, vocabulary_bytes)),
         .fits = plan.fits(),
-        .step_ns = nanoseconds(engine::batch_cycles(shape, recipe, length), hz),
+        .step_ns =
+            nanoseconds(engine::batch_cycles(shape, recipe, length, platform.chip().cores), hz),
         .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
 }
 

@@ -356,7 +356,9 @@ bool Trainer::run_step() {
         model_.accumulate(text);
     const std::size_t positions = std::min<std::size_t>(length + 1, run_.shape.block_size);
     if (platform_.paced())  // an estimate in every step is nothing that a chip need compute
-        platform_.spend(engine::step_cycles(run_.shape, run_.recipe, positions, last), started);
+        platform_.spend(
+            engine::step_cycles(run_.shape, run_.recipe, positions, last, platform_.chip().cores),
+            started);
     const auto elapsed_us = static_cast<std::uint32_t>(platform_.now_us() - started);
     step_us_ = accumulated_ == 0 ? elapsed_us : step_us_ + elapsed_us;
     positions_ += positions;

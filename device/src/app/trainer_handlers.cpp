@@ -180,7 +180,9 @@ CallError handle(Trainer& trainer, const rpc::EvaluateParams& params, rpc::Evalu
             return {rpc::ErrorCode::bad_params, 0, "documents: too many positions for an answer"};
         const std::uint64_t begun_us = trainer.platform().now_us();
         losses[evaluated++] = model.evaluate(std::span(tokens).first(count), positions.first(size));
-        trainer.platform().spend(engine::evaluation_cycles(model.shape(), all), begun_us);
+        trainer.platform().spend(
+            engine::evaluation_cycles(model.shape(), all, trainer.platform().chip().cores),
+            begun_us);
         positions = positions.subspan(size);
     }
     result.step = trainer.run().step;

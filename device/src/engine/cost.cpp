@@ -1,5 +1,7 @@
 #include "engine/cost.h"
 
+#include <algorithm>
+
 namespace ugpt::engine {
 namespace {
 
@@ -19,6 +21,12 @@ constexpr float kParameterQ8 = 65.3f;
 constexpr float kKeptGradient = 4.0f;
 // 11,919 for a token of the standard model, which takes 3,632 multiply-adds on average.
 constexpr float kMultiplyAddOfToken = 3.28f;
+
+// What dividing adds to the share of a core, for each position: hand-overs, narrower tiles,
+// waiting.
+constexpr float kDividing = 770.0f;
+constexpr float kDividingLayer = -152.0f;
+constexpr float kDividingLayerOfWidth = 45.5f;
 
 // 358,000 cycles for the 293,616 instructions of a step.
 constexpr float kCyclesPerInstruction = 1.22f;
@@ -105,18 +113,32 @@ float sample_instructions(const Shape& shape, const Recipe& recipe, std::size_t 
     return kMultiplyAddOfToken * (linear * computed + 2.0f * layers * width * pair_count(tokens));
 }
 
+float critical_instructions(const Shape& shape, float instructions, std::size_t positions,
+                            std::uint32_t cores) {
+    if (cores <= 1) return instructions;
+    const float added =
+        kDividing +
+        as_float(shape.n_layer) * (kDividingLayer + kDividingLayerOfWidth * as_float(shape.n_embd));
+    return instructions / as_float(cores) + as_float(positions) * added;
+}
+
 std::uint64_t step_cycles(const Shape& shape, const Recipe& recipe, std::size_t positions,
-                          bool updates) {
-    return cycles(step_instructions(shape, recipe, positions, updates), kCyclesPerInstruction);
+                          bool updates, std::uint32_t cores) {
+    const float together = step_instructions(shape, recipe, positions, updates);
+    return cycles(critical_instructions(shape, together, positions, cores), kCyclesPerInstruction);
 }
 
-std::uint64_t batch_cycles(const Shape& shape, const Recipe& recipe, std::size_t positions) {
-    return (recipe.batch - 1) * step_cycles(shape, recipe, positions, false) +
-           step_cycles(shape, recipe, positions, true);
+std::uint64_t batch_cycles(const Shape& shape, const Recipe& recipe, std::size_t positions,
+                           std::uint32_t cores) {
+    return (recipe.batch - 1) * step_cycles(shape, recipe, positions, false, cores) +
+           step_cycles(shape, recipe, positions, true, cores);
 }
 
-std::uint64_t evaluation_cycles(const Shape& shape, std::size_t positions) {
-    return cycles(evaluation_instructions(shape, positions), kCyclesPerInstruction);
+std::uint64_t evaluation_cycles(const Shape& shape, std::size_t positions, std::uint32_t cores) {
+    // Of what dividing adds to a step, a third is in the forward pass, as of its work.
+    const float together = evaluation_instructions(shape, positions);
+    const float added = critical_instructions(shape, 0.0f, positions, cores) / 3.0f;
+    return cycles(together / as_float(std::max(cores, 1u)) + added, kCyclesPerInstruction);
 }
 
 std::uint64_t sample_cycles(const Shape& shape, const Recipe& recipe, std::size_t tokens) {
