@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import errno
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 import pytest
@@ -23,10 +24,11 @@ from ugpt.data.dataset import Dataset
 from ugpt.device.client import Device
 from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import NoBoards
+from ugpt.joint.board import Done
 from ugpt.joint.errors import JointError
 from ugpt.joint.events import PartDone, RoundDone
 from ugpt.joint.rounds import JointTraining
-from ugpt.joint.tasks import TrainPart
+from ugpt.joint.tasks import Evaluate, Task, TrainPart
 from ugpt.joint.verification import is_chosen, parse_share
 from ugpt.rpc.errors import NotFinite
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
@@ -43,6 +45,8 @@ from ugpt.training.trainer import Outcome
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 30
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +180,33 @@ async def test_a_round_that_was_given_up_is_done_again(joined: Joined, digest: s
             await joined.train(crew)
     joined.on_event = lambda event: None
     assert await joined.on(1) == digest
+
+
+@pytest.mark.parametrize("full", [0, errno.ENOSPC])
+async def test_a_round_is_kept_that_cannot_be_evaluated(
+    joined: Joined, disk: Disk, full: int
+) -> None:
+    class Deserting(LocalCrew):
+        async def do(self, task: Task[T], *, but_not: Collection[str] = ()) -> Done[T]:
+            if isinstance(task, Evaluate) and task.checkpoint.step == 20:
+                disk.full = 0
+                raise NoBoards("none left")
+            return await super().do(task, but_not=but_not)
+
+    def fill(event: Event) -> None:
+        if isinstance(event, PartDone) and event.round == 2:
+            disk.full = full
+
+    joined.on_event = fill
+    joined.evaluation = EvaluationPlan(50, 10, 50)
+    async with local_crew(2, Deserting) as crew:
+        with pytest.raises(NoBoards):
+            await joined.train(crew)
+    assert Run.open(joined.folder / "run").saved_step == len(joined.losses) == 20
+    joined.on_event = lambda event: None
+    resumed = await joined.on(1)
+    shutil.rmtree(joined.folder / "run")
+    assert await joined.on(1) == resumed
 
 
 # A full disk

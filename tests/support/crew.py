@@ -66,12 +66,14 @@ class LocalCrew:
 
 
 @asynccontextmanager
-async def local_crew(boards: int | Mapping[str, Target]) -> AsyncIterator[LocalCrew]:
+async def local_crew(
+    boards: int | Mapping[str, Target], kind: type[LocalCrew] = LocalCrew
+) -> AsyncIterator[LocalCrew]:
     """So many virtual boards, or those at the targets."""
     targets = {f"board-{i}": VIRTUAL for i in range(boards)} if isinstance(boards, int) else boards
     opened = {name: Board(name, target) for name, target in targets.items()}
     try:
-        yield LocalCrew(opened)
+        yield kind(opened)
     finally:
         for board in opened.values():
             await board.close()

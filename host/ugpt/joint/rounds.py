@@ -72,6 +72,8 @@ class JointTraining:
         self._joint = joint
         self._verify_share = verify_share
         self._emit = session.emit
+        self._newest: Checkpoint
+        """What the workers have come to together."""
         self._stop = False
         self._told_alone = False
         self._resumes = session.run.exists
@@ -106,19 +108,19 @@ class JointTraining:
                 )
             )
             abilities = await self._crew.examine(Examine(self._model, positions))
-            checkpoint = await self._begin()
-            self._describe(checkpoint.step, [each.value for each in abilities])
+            self._newest = await self._begin()
+            self._describe(self._newest.step, [each.value for each in abilities])
             try:
-                await self._evaluate(checkpoint)  # which an interruption prevented
-                while checkpoint.step < self._session.total_steps:
+                await self._evaluate(self._newest)  # which an interruption prevented
+                while self._newest.step < self._session.total_steps:
                     if self._stop:
-                        return self._stopped(checkpoint)
-                    checkpoint = await self._round(checkpoint)
-                await self._finish(checkpoint, time.monotonic() - started_s)
+                        return self._stopped()
+                    await self._round(self._newest)
+                await self._finish(self._newest, time.monotonic() - started_s)
                 return Outcome.FINISHED
             except BaseException:
                 with contextlib.suppress(RunError):
-                    self._catch_up(checkpoint)
+                    self._catch_up()
                 raise
 
     # The beginning
@@ -162,7 +164,7 @@ class JointTraining:
 
     # A round
 
-    async def _round(self, begin: Checkpoint) -> Checkpoint:
+    async def _round(self, begin: Checkpoint) -> None:
         started_s = time.monotonic()
         until = self._joint.next_sync(begin.step, self._session.total_steps)
         work = _Work()
@@ -171,12 +173,12 @@ class JointTraining:
         losses = mean_losses([part.value.losses for part in parts])
         tokens = self._tokens.of(begin.step + 1, len(losses))
         self._room.record(self._run.metrics, begin.step + 1, losses, tokens)
+        self._newest = averaged  # whatever ends the round from here on
         self._emit(StepLosses(begin.step + 1, losses, tokens))
         with self._room.awaited(Part.CHECKPOINT):
             self._save(averaged)
         self._tell_round(until, losses, work, time.monotonic() - started_s)
         await self._evaluate(averaged)
-        return averaged
 
     async def _parts(self, begin: Checkpoint, until: int, work: _Work) -> list[Done[Trained]]:
         """What each worker has come to; what a board did that computes wrongly is done again."""
@@ -277,14 +279,14 @@ class JointTraining:
         self._run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
         return self._run.write_checkpoint(checkpoint, self._model.vocabulary)
 
-    def _catch_up(self, checkpoint: Checkpoint) -> None:
+    def _catch_up(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
-        if checkpoint.step and self._run.saved_step != checkpoint.step:
-            self._save(checkpoint)
+        if self._newest.step > (self._run.saved_step or 0):
+            self._save(self._newest)
         self._costs.flush()
 
-    def _stopped(self, checkpoint: Checkpoint) -> Outcome:
-        self._catch_up(checkpoint)
+    def _stopped(self) -> Outcome:
+        self._catch_up()
         draw_card(self._session, [])
         self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
         return Outcome.STOPPED
