@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from ..joint.events import BoardJoined, BoardLeft
 from ..training.events import Event, Notice
 from ..view.output import console, print_json, say
@@ -31,9 +29,9 @@ async def join_scheduler(scheduler: str, boards: Boards, *, json: bool) -> None:
 
     async with (
         connected(scheduler) as connection,
-        kept_processes(named_apart(found.members), connection, show),
+        kept_processes(named_apart(found.members), connection, show) as keeping,
     ):
-        await asyncio.Event().wait()
+        await keeping
 
 
 def _tell(event: Event) -> None:

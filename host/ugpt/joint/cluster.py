@@ -67,7 +67,6 @@ class DaskCrew:
 
     def __init__(self, connection: Connection, emit: OnEvent) -> None:
         self._connection = connection
-        self._client = connection.client
         self._emit = emit
         self._addresses: Mapping[str, str] = {}
         self._out: dict[str, str] = {}
@@ -105,7 +104,7 @@ class DaskCrew:
             self._out[board] = reason
             self._emit(BoardTakenOut(board, reason))
             if address := self._addresses.get(board):
-                await self._client.retire_workers([address])
+                await self._connection.client.retire_workers([address])
         await self._look()
         if not self.boards:
             raise self._none_left()
@@ -124,7 +123,7 @@ class DaskCrew:
     async def _outcome(self, task: Task[T], boards: Collection[str] | None) -> Outcome[T] | None:
         """What becomes of a task on any board, or on one of `boards`; None if all of them left."""
         chosen = None if boards is None else [self._addresses[name] for name in boards]
-        future = self._client.submit(
+        future = self._connection.client.submit(
             run_on_board,
             task,
             __version__,

@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from multiprocessing import resource_tracker
 
@@ -34,27 +34,26 @@ async def kept_processes(
     connection: Connection,
     emit: OnEvent,
     is_wanted: Callable[[str], bool] = lambda board: True,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Awaitable[object]]:
     """Meanwhile each board has a worker process, whenever the board is there and wanted.
 
     The block begins when each of them has been tried once. `emit` hears of what comes and goes.
+    What is yielded ends when no board is wanted any more.
     """
     with tempfile.TemporaryDirectory(prefix="ugpt-") as folder:
         deafness = _Deafness()
         keepers = [
             _Keeper(member, connection, folder, emit, is_wanted, deafness) for member in members
         ]
-        tasks = [
-            asyncio.create_task(keeper.keep(), name=member.name)
-            for keeper, member in zip(keepers, members, strict=True)
-        ]
+        keeping = asyncio.create_task(run_together(*(keeper.keep() for keeper in keepers)))
         try:
             await run_together(*(keeper.tried.wait() for keeper in keepers))
-            yield
+            yield keeping
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            if not keeping.cancelled():
+                keeping.result()  # an error that none of them expects is told
 
 
 class _Keeper:

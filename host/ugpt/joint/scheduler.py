@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from distributed import Client, Scheduler
 from distributed.security import Security
@@ -21,15 +20,22 @@ RETRIES = 20
 _REACH_TIMEOUT_S = 10.0
 
 
-@dataclass(frozen=True)
 class Connection:
-    """To a scheduler."""
+    """To a scheduler, which may go and come again."""
 
-    client: Client
-    address: str
-    security: Security
-    host: str | None = None
-    """Where worker processes listen; None: where the scheduler reaches this computer."""
+    def __init__(
+        self, client: Client, address: str, security: Security, host: str | None = None
+    ) -> None:
+        """`host` is where worker processes listen; None: where the scheduler reaches them."""
+        self.client = client
+        """Another one once the scheduler was away for long."""
+        self.address = address
+        self.security = security
+        self.host = host
+        self._renewing = asyncio.Lock()
+
+    async def close(self) -> None:
+        await self.client.close()
 
     async def names(self) -> dict[str, str]:
         """The workers that carry a board: the address of each, by its name.
@@ -38,6 +44,7 @@ class Connection:
         """
         try:
             async with asyncio.timeout(_REACH_TIMEOUT_S):
+                await self._renew()
                 known = await self.client.scheduler.identity()
         except (OSError, RuntimeError, ValueError) as error:
             raise lost(self.address) from error
@@ -46,6 +53,12 @@ class Connection:
             for address, worker in known["workers"].items()
             if worker["resources"].get("board")
         }
+
+    async def _renew(self) -> None:
+        """A client that has lost its scheduler for some time closes itself for good."""
+        async with self._renewing:
+            if self.client.status == "closed":
+                self.client = await _client(self.address, self.security)
 
 
 def lost(address: str) -> BadScheduler:
@@ -69,11 +82,11 @@ async def connected(scheduler: str | None) -> AsyncIterator[Connection]:
         return
     require_safe(scheduler)
     security = Security()
-    client = await _client(scheduler, security)
+    connection = Connection(await _client(scheduler, security), scheduler, security)
     try:
-        yield Connection(client, scheduler, security)
+        yield connection
     finally:
-        await client.close()
+        await connection.close()
 
 
 @asynccontextmanager
@@ -88,10 +101,11 @@ async def _own_scheduler() -> AsyncIterator[Connection]:
         allowed_failures=RETRIES,
     ) as scheduler:
         client = await _client(scheduler.address, security)
+        connection = Connection(client, scheduler.address, security, LOOPBACK)
         try:
-            yield Connection(client, scheduler.address, security, LOOPBACK)
+            yield connection
         finally:
-            await client.close()
+            await connection.close()
 
 
 async def _client(address: str, security: Security) -> Client:
@@ -106,9 +120,11 @@ async def _client(address: str, security: Security) -> Client:
         )
         async with asyncio.timeout(_REACH_TIMEOUT_S):  # Dask waits for one that is silent
             return await client
-    except Exception as error:  # whatever is there may answer anything
+    except BaseException as error:  # whatever is there may answer anything
         if client is not None:
             await client.close()
+        if not isinstance(error, Exception):
+            raise
         raise BadScheduler(
             f"The scheduler {address} cannot be reached: {_why_not(error)}.",
             "Check the address, and the keys in Dask's configuration (distributed.comm.tls).",
