@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -87,6 +88,10 @@ class DaskCrew:
                 raise NoOtherBoard("There is no other board.")
             # One that was taken out may have been brought again.
             chooses = but_not or self._out.keys() & self._addresses.keys()
+            if chooses and not wanted:  # to Dask, no workers to choose from are all workers
+                self._require_somebody()
+                await asyncio.sleep(_LOOK_S)
+                continue
             done = await self._accepted(await self._outcome(task, wanted if chooses else None))
             if done is not None:
                 return done
@@ -166,7 +171,8 @@ class DaskCrew:
         async def watch() -> None:
             while True:
                 await asyncio.sleep(_LOOK_S)
-                await self._look()
+                with contextlib.suppress(BadScheduler):  # it may come again
+                    await self._look()
 
         watching = asyncio.create_task(watch(), name="ugpt boards")
         try:
