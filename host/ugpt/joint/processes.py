@@ -6,6 +6,7 @@ It imports Dask.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import signal
@@ -97,15 +98,14 @@ class _Keeper:
                 return
 
     async def _until_there(self) -> None:
-        """A process takes seconds to start: scheduler and port are tried without one first."""
+        """A process takes seconds to start: scheduler, name and port are tried before."""
         target = FollowedTarget(self._member.target)
         for delay_s in _delays_s():
-            try:
-                await self._connection.names()
-                async with target.connect():
-                    return
-            except UgptError:
-                await asyncio.sleep(delay_s)
+            with contextlib.suppress(UgptError):
+                if self._member.name not in await self._connection.names():
+                    async with target.connect():
+                        return
+            await asyncio.sleep(delay_s)
 
     async def _tell_why(self) -> None:
         """Once, if there is more to say than that it comes later."""
