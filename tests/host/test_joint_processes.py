@@ -44,14 +44,20 @@ class Processes:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.started = 0
+        self.hangs = False
         self._scheduler = scheduler
 
-    def __call__(self, address: str, *, name: str, **options: Any) -> Processes:
+    def __call__(self, address: str, *, name: str, death_timeout: float, **_: Any) -> Processes:
         self._name = name
+        self._timeout_s = death_timeout
         return self
 
     async def start(self) -> None:
         self.started += 1
+        if self.hangs:
+            self.hangs = False
+            await asyncio.sleep(self._timeout_s)
+            raise AssertionError("starting")  # as Dask's do
         if self._name in self._scheduler.workers:
             raise RuntimeError("name taken")
 
@@ -120,3 +126,18 @@ async def test_what_a_keeper_does_not_expect_is_told(
 
     with pytest.raises(LookupError, match="unexpected"):
         await keep()
+
+
+@leaping
+async def test_a_process_that_does_not_start_is_started_again(
+    scheduler: Scheduler, nannies: Processes
+) -> None:
+    nannies.hangs = True
+    events: asyncio.Queue[Event] = asyncio.Queue()
+    connection: Any = scheduler
+    async with (
+        asyncio.timeout(100.0),
+        processes.kept_processes([MEMBER], connection, events.put_nowait),
+    ):
+        assert await events.get() == BoardJoined("window")
+    assert nannies.started == 2

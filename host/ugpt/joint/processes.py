@@ -28,6 +28,9 @@ from .events import BoardJoined, BoardLeft
 from .scheduler import LOOPBACK, Connection
 from .worker import RESOURCES, BoardPlugin
 
+_START_TIMEOUT_S = 60.0
+"""A process whose scheduler goes while it starts ends then."""
+
 
 @asynccontextmanager
 async def kept_processes(
@@ -135,6 +138,7 @@ class _Keeper:
             nthreads=1,
             resources=RESOURCES,
             memory_limit=0,
+            death_timeout=_START_TIMEOUT_S,
             dashboard=False,
             dashboard_address=f"{LOOPBACK}:0",
             silence_logs=logging.CRITICAL,
@@ -155,7 +159,10 @@ class _Keeper:
 
     async def _started(self, nanny: Nanny) -> None:
         with self._deafness:
-            await nanny.start()
+            try:
+                await nanny.start()
+            except AssertionError as error:  # Dask's, if time is up for one that is half started
+                raise TimeoutError from error
 
 
 class _Deafness:
