@@ -26,7 +26,7 @@ from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import NoBoards
 from ugpt.joint.board import Done
 from ugpt.joint.errors import JointError
-from ugpt.joint.events import PartDone, RoundDone
+from ugpt.joint.events import JointStarted, PartDone, RoundDone
 from ugpt.joint.rounds import JointTraining
 from ugpt.joint.tasks import Evaluate, Task, TrainPart
 from ugpt.joint.verification import is_chosen, parse_share
@@ -36,7 +36,7 @@ from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.config import Joint
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
-from ugpt.training.events import Evaluated, Event, Finished, Notice
+from ugpt.training.events import Evaluated, Event, Finished, Notice, Stopped
 from ugpt.training.new_run import new_run
 from ugpt.training.options import RecipeOptions
 from ugpt.training.recipe import EvaluationPlan
@@ -167,6 +167,34 @@ async def test_a_run_that_was_stopped_goes_on_with_the_same_bits(
     joined.on_event = lambda event: None
     assert await joined.on(3) == digest
     assert len(joined.losses) == STEPS
+
+
+async def test_a_run_that_stops_tells_the_step_of_its_checkpoint(joined: Joined) -> None:
+    """Losses are ahead of it if the process was killed between the two."""
+    run = joined.folder / "run"
+
+    def stop(event: Event) -> None:
+        if isinstance(event, JointStarted | RoundDone):
+            assert joined.training is not None
+            joined.training.request_stop()
+
+    joined.on_event = stop
+    async with local_crew(1) as crew:
+        await joined.train(crew)  # stopped before its first round
+        joined.on_event = lambda event: stop(event) if isinstance(event, RoundDone) else None
+        await joined.train(crew)
+        shutil.copytree(run, joined.folder / "before")
+        await joined.train(crew)
+        shutil.copy(run / "metrics.jsonl", joined.folder / "before")
+        shutil.rmtree(run)
+        (joined.folder / "before").rename(run)
+        joined.on_event = stop
+        await joined.train(crew)
+    assert len(joined.losses) == 20
+    told = [(event.step, event.saved_step) for event in joined.told(Stopped)]
+    assert told == [(0, None), (10, 10), (20, 20), (10, 10)]
+    assert joined.training is not None
+    assert joined.training.step == 10
 
 
 async def test_a_round_that_was_given_up_is_done_again(joined: Joined, digest: str) -> None:

@@ -74,6 +74,8 @@ class JointTraining:
         self._emit = session.emit
         self._newest: Checkpoint
         """What the workers have come to together."""
+        self.step = 0
+        """That of the newest checkpoint, written or not; 0 before the run has begun."""
         self._stop = False
         self._told_alone = False
         self._resumes = session.run.exists
@@ -108,7 +110,7 @@ class JointTraining:
                 )
             )
             abilities = await self._crew.examine(Examine(self._model, positions))
-            self._newest = await self._begin()
+            self._reach(await self._begin())
             self._describe(self._newest.step, [each.value for each in abilities])
             try:
                 await self._evaluate(self._newest)  # which an interruption prevented
@@ -173,12 +175,16 @@ class JointTraining:
         losses = mean_losses([part.value.losses for part in parts])
         tokens = self._tokens.of(begin.step + 1, len(losses))
         self._room.record(self._run.metrics, begin.step + 1, losses, tokens)
-        self._newest = averaged  # whatever ends the round from here on
+        self._reach(averaged)  # it is kept, whatever ends the round from here on
         self._emit(StepLosses(begin.step + 1, losses, tokens))
         with self._room.awaited(Part.CHECKPOINT):
             self._save(averaged)
         self._tell_round(until, losses, work, time.monotonic() - started_s)
         await self._evaluate(averaged)
+
+    def _reach(self, checkpoint: Checkpoint) -> None:
+        self._newest = checkpoint
+        self.step = checkpoint.step
 
     async def _parts(self, begin: Checkpoint, until: int, work: _Work) -> list[Done[Trained]]:
         """What each worker has come to; what a board did that computes wrongly is done again."""
@@ -288,7 +294,7 @@ class JointTraining:
     def _stopped(self) -> Outcome:
         self._catch_up()
         draw_card(self._session, [])
-        self._emit(Stopped(self._run.path, self._run.metrics.step, kept_step(self._run)))
+        self._emit(Stopped(self._run.path, self.step, kept_step(self._run)))
         return Outcome.STOPPED
 
 

@@ -26,7 +26,7 @@ from ...runs.config import Joint
 from ...runs.folder import Run, require_absent
 from ...runs.naming import find_folder
 from ...training.events import Notice
-from ...training.kept import describe_kept
+from ...training.kept import describe_kept, kept_step
 from ...training.kinds import require_joint
 from ...training.new_run import new_run
 from ...training.recipe import EvaluationPlan
@@ -239,25 +239,32 @@ def _watch(
     else:
         say_all(said)
     shown = replace(session, emit=display.show)
+    begun: list[JointTraining] = []
     try:
-        outcome = run(_train(shown, boards, display, verify_share))
+        outcome = run(_train(shown, boards, display, verify_share, begun))
     except (UgptError, typer.Exit):
-        _say_kept(session.run)
+        _say_kept(session.run, begun)
         raise
     if outcome is Outcome.STOPPED:
-        _say_kept(session.run)
+        _say_kept(session.run, begun)
     return outcome
 
 
-def _say_kept(kept: Run) -> None:
+def _say_kept(kept: Run, begun: Sequence[JointTraining]) -> None:
     if kept.exists:
         again = command_line("fleet", "train", "--resume", kept.path)
-        say(f"{describe_kept(kept, kept.metrics.step)} Go on with: {again}")
+        step = max([kept_step(kept) or 0, *(training.step for training in begun)])
+        say(f"{describe_kept(kept, step)} Go on with: {again}")
 
 
 async def _train(
-    session: Session, boards: _Boards, display: Display, verify_share: float
+    session: Session,
+    boards: _Boards,
+    display: Display,
+    verify_share: float,
+    begun: list[JointTraining],
 ) -> Outcome:
+    """Adds the run to `begun`, which says how far it has come."""
     from ...joint.cluster import dask_crew  # Dask takes its time, and is optional
 
     found = await boards.find()
@@ -266,6 +273,7 @@ async def _train(
             display.show(BoardTakenOut(each.where, each.reason))
         async with dask_crew(found.members, display.show, boards.scheduler) as crew:
             training = JointTraining(session, crew, verify_share=verify_share)
+            begun.append(training)
             with _ending_on_request(training, display):
                 return await training.run()
 
