@@ -7,10 +7,11 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from tests.support import processes
-from tests.support.commands import CommandLine, digest
+from tests.support.commands import TIMEOUT_S, CommandLine, digest
 from tests.support.dask import dask_scheduler, tls_environment
 from tests.support.devices import device_process
 
@@ -19,8 +20,16 @@ WORKER = "multiprocessing.spawn import spawn_main"
 
 
 def next_event(process: subprocess.Popen[str]) -> dict[str, str]:
+    """The process is ended if it says nothing for long."""
     assert process.stdout is not None
-    event: dict[str, str] = json.loads(process.stdout.readline())
+    patience = threading.Timer(TIMEOUT_S, process.kill)
+    patience.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        patience.cancel()
+    assert line, "the process says nothing more"
+    event: dict[str, str] = json.loads(line)
     return event
 
 
@@ -48,6 +57,7 @@ def test_boards_of_two_computers(cli: CommandLine, tmp_path: Path, names: Path) 
             said = cli(*TRAIN, names, "--scheduler", address, "--json", "--run", "R", env=keys)
             events = [json.loads(line) for line in said.splitlines()]
             joined = {each["board"] for each in events if each["event"] == "board_joined"}
+            assert joined
             assert joined <= boards
             assert digest(tmp_path / "R") == digest(tmp_path / "alone")
             assert ended(here, signal.SIGINT) == 0
