@@ -129,6 +129,22 @@ async def test_what_a_keeper_does_not_expect_is_told(
 
 
 @leaping
+async def test_it_ends_if_nobody_hears_who_joins(scheduler: Scheduler, nannies: Processes) -> None:
+    connection: Any = scheduler
+
+    def emit(event: Event) -> None:
+        raise BrokenPipeError
+
+    async def keep() -> None:
+        async with processes.kept_processes([MEMBER], connection, emit) as keeping:
+            await keeping
+
+    with pytest.raises(BrokenPipeError):
+        async with asyncio.timeout(100.0):
+            await keep()
+
+
+@leaping
 async def test_a_process_that_does_not_start_is_started_again(
     scheduler: Scheduler, nannies: Processes
 ) -> None:

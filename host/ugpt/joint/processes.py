@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing import resource_tracker
 
 from distributed import Nanny
@@ -85,20 +85,27 @@ class _Keeper:
         """Without end, unless the board is not wanted any more."""
         for delay_s in _delays_s():
             try:
-                async with self._process() as process:
-                    self._told = False
-                    self._emit(BoardJoined(self._member.name))
-                    self.tried.set()
-                    await process.finished()
-                self._emit(BoardLeft(self._member.name))
-            except (OSError, RuntimeError, UgptError):
-                await self._tell_why()  # it may join later
+                await self._once()
             finally:
                 self.tried.set()
             await asyncio.sleep(delay_s)
             await self._until_there()
             if not self._is_wanted(self._member.name):
                 return
+
+    async def _once(self) -> None:
+        """Until the process ends, or cannot be started."""
+        async with AsyncExitStack() as stack:
+            try:
+                process = await stack.enter_async_context(self._process())
+            except (OSError, RuntimeError, UgptError):
+                await self._tell_why()  # it may join later
+                return
+            self._told = False
+            self._emit(BoardJoined(self._member.name))
+            self.tried.set()
+            await process.finished()
+        self._emit(BoardLeft(self._member.name))
 
     async def _until_there(self) -> None:
         """A process takes seconds to start: scheduler, name and port are tried before."""
@@ -155,7 +162,8 @@ class _Keeper:
         finally:
             await asyncio.wait({starting})
             starting.exception()  # which is known, and is not to be told again
-            await nanny.close()
+            with contextlib.suppress(OSError, RuntimeError):
+                await nanny.close()
 
     async def _started(self, nanny: Nanny) -> None:
         with self._deafness:
