@@ -17,7 +17,7 @@ struct Row {
     float instructions;
 };
 
-// Counted on the LX6 as bench/stories.py counts, with random weights but for the first shape.
+// Counted on the LX6 as docs/performance.md says, with random weights but for the first shape.
 constexpr std::array kRows{
     Row{{5, 64, 8, 4, 172, 512, 512, true}, Format::q8, 0, 8, 781'709},
     Row{{5, 64, 8, 4, 172, 512, 512, true}, Format::q8, 24, 104, 1'013'485},

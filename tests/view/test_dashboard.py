@@ -134,7 +134,7 @@ def test_names_of_devices_are_whole_at_80_columns(name: str) -> None:
     state.started = replace(state.started, device_name=name)
     header = render(state, 80, 24, NOW_S)[0].plain
     assert f"● {name} " in header
-    assert header.endswith("1:12 left")
+    assert header.endswith("30 s left")
 
 
 def test_keys_say_what_they_do_here() -> None:

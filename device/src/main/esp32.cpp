@@ -80,7 +80,7 @@ extern "C" void app_main() {
     static port::esp32::TaskSignal trainer_signal;
     const app::DeviceMemory device_memory = main::take_device_memory();
     void* const device_place = main::take_device_place();
-    static port::esp32::TensorMemory memory;  // last: on some chips it takes all that is left
+    static port::esp32::TensorMemory memory;  // last: on some chips it takes all but a reserve
     static port::esp32::ChipPlatform platform(memory);
     auto& device = *new (device_place) app::Device(
         {platform, serial, flash, trainer_signal, device_log(), start_helper(memory)}, kLimits,

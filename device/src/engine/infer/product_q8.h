@@ -16,7 +16,7 @@ struct Q8Group {
     const std::int16_t* x;
     std::size_t stride;
     std::size_t cols;     // a multiple of 4 with the padding
-    std::uint32_t start;  // of the sums: minus what they get because weights are stored with a bias
+    std::uint32_t start;  // of the sums: it takes off what the bias of the weights adds
     float unit;
     bool add;  // elements start from what they are, and not from +0
 };

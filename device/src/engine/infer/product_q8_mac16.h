@@ -54,7 +54,7 @@ struct Mac16Dot {
             "addi %[w], %[w], 16\n"
             "1:\n"
             "rsr.acclo %[even]\n"
-            : [even] "+r"(sum), [w] "+r"(w), [x] "+r"(before), [word] "=&r"(word), [odd] "=&r"(odd)
+            : [even] "+&r"(sum), [w] "+&r"(w), [x] "+&r"(before), [word] "=&r"(word), [odd] "=&r"(odd)
             : [turns] "r"((cols + 15) / 16), [mask] "r"(0x00ff00ffu),
               "m"(*reinterpret_cast<const std::uint8_t(*)[]>(w)),
               "m"(*reinterpret_cast<const std::int16_t(*)[]>(before))

@@ -131,19 +131,15 @@ void linear_update(const Network& net, const Update& update, Phase phase,
     const float* const input = kTransposesInput<Lanes> ? net.transpose_buffer : x;
     const std::size_t together = updated_together(net, update, *matrices[0]);
     // A piece is `together` rows of a matrix, or what is left of it.
-    const auto each = [&](std::size_t first, std::size_t pieces, std::size_t core) {
-        std::size_t piece = 0;
-        for (std::size_t m = 0; m < kCount; ++m) {
-            for (std::size_t row = 0; row < rows; row += together) {
-                if (piece >= first && piece < first + pieces) {
-                    update_rows<Lanes>(net, update, phase, *matrices[m], dy + m * rows * net.stride,
-                                       input, count, row, std::min(together, rows - row), core);
-                }
-                ++piece;
-            }
+    const std::size_t each_matrix = pieces_of(rows, together);
+    const auto each = [&](std::size_t first, std::size_t some, std::size_t core) {
+        for (std::size_t piece = first; piece < first + some; ++piece) {
+            const std::size_t m = piece / each_matrix, row = piece % each_matrix * together;
+            update_rows<Lanes>(net, update, phase, *matrices[m], dy + m * rows * net.stride, input,
+                               count, row, std::min(together, rows - row), core);
         }
     };
-    const std::size_t pieces = kCount * pieces_of(rows, together);
+    const std::size_t pieces = kCount * each_matrix;
     share(net, by_rows(pieces, update.squares == nullptr ? 1 : pieces, each), small...);
 }
 
