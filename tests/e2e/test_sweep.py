@@ -7,6 +7,8 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import CommandLine
 from tests.support.processes import end, running
 
@@ -50,8 +52,14 @@ def test_twenty_trials_on_three_boards(cli: CommandLine, tmp_path: Path, names: 
     assert "trial-" in cli("runs", "S")
 
 
-def test_a_sweep_of_which_no_trial_can_be_trained(cli: CommandLine, names: Path) -> None:
-    said = cli.refused(
-        "sweep", names, "--set", "n_head=3,5", "--virtual", "1", "--run", "S", "--sampler", "grid"
+@pytest.mark.parametrize("output", ["--plain", "--json"])
+def test_a_sweep_of_which_no_trial_can_be_trained(
+    cli: CommandLine, names: Path, output: str
+) -> None:
+    sweep = ("sweep", names, "--set", "n_head=3,5", "--virtual", "1", "--sampler", "grid")
+    finished = cli.finished(*sweep, "--run", "S", output, code=1)
+    assert "None of the 2 trials could be trained; each has ended with its reason" in (
+        finished.stderr
     )
-    assert "None of the 2 trials could be trained" in said
+    told = finished.stdout + finished.stderr
+    assert all(f"A width of 16 cannot be divided among {heads} heads" in told for heads in (3, 5))

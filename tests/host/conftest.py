@@ -70,6 +70,5 @@ def uart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_flash: bytes) 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    for module in ("files", "metrics"):
-        monkeypatch.setattr(f"ugpt.runs.{module}.write_all", disk.write_all)
+    monkeypatch.setattr("ugpt.runs.files.write_all", disk.write_all)
     return disk

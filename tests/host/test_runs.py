@@ -401,7 +401,10 @@ def test_validation_that_was_torn_is_done_again(tmp_path: Path, kept: int) -> No
     assert Metrics.open(path).step == 1
 
 
-def test_full_disk_leaves_a_line_without_validation(tmp_path: Path, disk: Disk) -> None:
+@pytest.mark.parametrize("later", [[], [2.0], [2.0, 1.0]])
+def test_full_disk_leaves_a_line_without_validation_until_there_is_room(
+    tmp_path: Path, disk: Disk, later: list[float]
+) -> None:
     path = tmp_path / "metrics.jsonl"
     metrics = Metrics.open(path)
     metrics.record(1, [4.0, 3.0], [1, 1])
@@ -409,8 +412,41 @@ def test_full_disk_leaves_a_line_without_validation(tmp_path: Path, disk: Disk) 
     disk.most_bytes = len(whole) + 5
     with pytest.raises(DiskFull, match="disk is full"):
         metrics.record_validation(2.5)
+    for loss in later:
+        with pytest.raises(DiskFull):
+            metrics.record(metrics.step + 1, [loss], [1])
+    assert path.read_bytes() == whole
+    assert metrics.val_losses == {2: 2.5}
+    disk.most_bytes = 2**20
+    metrics.flush()
+    again = Metrics.open(path)
+    assert list(again.losses) == [4.0, 3.0, *later]
+    assert again.val_losses == {2: 2.5}
+    assert not again.damaged
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_other_failures_leave_a_line_without_validation(
+    tmp_path: Path, disk: Disk, pending: bool
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics.open(path)
+    metrics.record(1, [4.0], [1])
+    whole = path.read_bytes()
+    disk.most_bytes = len(whole) + 5
+    if pending:
+        with pytest.raises(DiskFull):
+            metrics.record(2, [3.0], [1])
+    disk.error = errno.EIO
+    with pytest.raises(RunError, match="cannot be written"):
+        metrics.record_validation(2.5)
     assert path.read_bytes() == whole
     assert metrics.val_losses == {}
+    disk.most_bytes = 2**20
+    metrics.flush()
+    again = Metrics.open(path)
+    assert again.step == 1 + pending
+    assert again.val_losses == {}
 
 
 def test_torn_line_is_mended(tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ from ugpt.device.virtual import IN_MEMORY
 from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import FleetError
 from ugpt.fleet.members import Member
-from ugpt.rpc.errors import BadParams, PortLost
+from ugpt.rpc.errors import BadParams, Busy, DeviceError, FlashFailed, PortLost
 from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
-from ugpt.sweep.events import BoardLost, TrialEnded, TrialProgress, TrialStarted
+from ugpt.sweep.events import BoardBack, BoardLost, TrialEnded, TrialProgress, TrialStarted
 from ugpt.sweep.plan import Sampler, SweepPlan
 from ugpt.sweep.ranking import best, ranked, sweep_png
 from ugpt.sweep.settings import Settings
@@ -255,7 +255,7 @@ class Boards:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pulled: set[str] = set()
-        self.refusing: set[str] = set()
+        self.refusing: dict[str, DeviceError] = {}
         boards = self
 
         class Followed:
@@ -273,7 +273,7 @@ class Boards:
         if target.board in self.pulled:
             raise PortLost(target.board, "it was pulled out")
         if target.board in self.refusing:
-            raise BadParams(ErrorCode.BAD_PARAMS, "It never works.")
+            raise self.refusing[target.board]
         async with dataclasses.replace(target, board="esp32").connect() as device:
             yield device
 
@@ -326,13 +326,41 @@ async def test_a_board_that_refuses_what_others_do_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boards = Boards(monkeypatch)
-    boards.refusing.add("board-0")
+    boards.refusing["board-0"] = BadParams(ErrorCode.BAD_PARAMS, "It never works.")
     events: list[Event] = []
     trials = await conducted(tmp_path, plan(4), 2, lambda conductor, event: events.append(event))
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
     assert {trial.board for trial in trials} == {"board-1"}
     (lost,) = [event for event in events if isinstance(event, BoardLost)]
     assert "It never works." in lost.reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Busy(ErrorCode.BUSY, "The trainer is busy."),
+        FlashFailed(ErrorCode.FLASH_FAILED, "The flash failed."),
+    ],
+    ids=["busy", "flash"],
+)
+async def test_a_board_comes_back_from_what_may_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: DeviceError
+) -> None:
+    boards = Boards(monkeypatch)
+    boards.refusing["board-0"] = error
+    events: list[Event] = []
+
+    def react(conductor: Conductor, event: Event) -> None:
+        events.append(event)
+        if isinstance(event, BoardLost):
+            boards.refusing.clear()
+
+    trials = await conducted(tmp_path, plan(4), 2, react)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
+    assert [type(event) for event in events if isinstance(event, BoardLost | BoardBack)] == [
+        BoardLost,
+        BoardBack,
+    ]
 
 
 async def test_without_any_board_it_ends_and_can_go_on(

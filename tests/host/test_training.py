@@ -185,6 +185,24 @@ def test_there_is_room_when_nothing_is_missing(disk: Disk, tmp_path: Path) -> No
     assert told[1:] == [Notice("There is room again, and nothing is missing.")]
 
 
+def test_a_disk_that_fills_at_a_validation_loss(disk: Disk, tmp_path: Path) -> None:
+    told: list[Event] = []
+    room = DiskRoom(told.append, "memory")
+    metrics = Metrics.open(tmp_path / "metrics.jsonl")
+    room.record(metrics, 1, [4.0, 3.0], [5, 5])
+    disk.full = errno.ENOSPC
+    room.record_validation(metrics, 2.5)
+    room.record(metrics, 3, [2.0], [5])
+    room.record_validation(metrics, 2.25)
+    assert len(told) == 1
+    disk.full = 0
+    room.record(metrics, 4, [1.0], [5])
+    assert told[1:] == [Notice("There is room again, and nothing is missing.")]
+    again = Metrics.open(tmp_path / "metrics.jsonl")
+    assert list(again.losses) == [4.0, 3.0, 2.0, 1.0]
+    assert again.val_losses == {2: 2.5, 3: 2.25}
+
+
 async def test_a_disk_that_stays_full_ends_a_run_that_the_board_has_kept(
     tmp_path: Path, straight: Session, disk: Disk
 ) -> None:

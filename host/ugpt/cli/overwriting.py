@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..training.guard import WouldOverwrite
+from ..training.guard import WouldInterrupt, WouldOverwrite
 from ..view.output import say
 from .options import run
 
@@ -24,6 +24,15 @@ Overwrite = Annotated[
 ]
 
 
+Granted = frozenset[type[WouldOverwrite]]
+"""What may be done on a board, by the error that asks for it."""
+
+
+def granted_by(overwrite: bool) -> Granted:
+    """What --overwrite grants: all, without a question."""
+    return frozenset((WouldOverwrite, WouldInterrupt) if overwrite else ())
+
+
 def run_asking(
     work: Callable[[bool], Coroutine[Any, Any, T]],
     overwrite: bool,
@@ -35,17 +44,34 @@ def run_asking(
 
     Raises WouldOverwrite if there is nobody to ask.
     """
-    try:
-        return runner(work(overwrite))
-    except WouldOverwrite as error:
-        if overwrite or json or not _has_somebody_to_ask():
-            raise
-        say(error.message)
-        question = error.question
-    if not typer.confirm(question, err=True):
-        say("Nothing was changed.")
-        raise typer.Exit(1)
-    return runner(work(True))
+    return run_granting(
+        lambda granted: work(WouldOverwrite in granted),
+        granted_by(overwrite),
+        json=json,
+        runner=runner,
+    )
+
+
+def run_granting(
+    work: Callable[[Granted], Coroutine[Any, Any, T]],
+    granted: Granted,
+    *,
+    json: bool = False,
+    runner: Callable[[Coroutine[Any, Any, T]], T] = run,
+) -> T:
+    """The same of work that asks for several things, each by an error of its own."""
+    while True:
+        try:
+            return runner(work(granted))
+        except WouldOverwrite as error:
+            if type(error) in granted or json or not _has_somebody_to_ask():
+                raise
+            say(error.message)
+            asked = error
+        if not typer.confirm(asked.question, err=True):
+            say("Nothing was changed.")
+            raise typer.Exit(1)
+        granted |= {type(asked)}
 
 
 def _has_somebody_to_ask() -> bool:

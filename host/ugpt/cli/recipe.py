@@ -42,8 +42,8 @@ SaveEvery = Annotated[
     typer.Option(
         help="Save a checkpoint in the run folder and in the flash of the board this often: a "
         "time, a number of steps, or `never` (also 0) for the end only. A kill or a power "
-        "cut costs what came after it. With --detach a time becomes the number of steps that it "
-        "takes when the run begins.",
+        "cut costs what came after it. With --detach the time is converted to steps at the speed "
+        "measured when the run begins.",
         parser=_save_period,
         metavar="30s|2m|5000|never",
     ),

@@ -112,16 +112,24 @@ def write_all(descriptor: int, content: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def append_whole(path: Path, content: bytes) -> None:
-    """Appends all of `content`, or leaves the file as it was. Raises RunError."""
+def append_whole(path: Path, content: bytes, *, replaced_bytes: int = 0) -> None:
+    """Appends all of `content`, or leaves the file as it was. Raises RunError.
+
+    The last `replaced_bytes` of the file make room for it; then it must exist.
+    """
     try:
-        descriptor = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        how = os.O_RDWR if replaced_bytes else os.O_RDWR | os.O_APPEND | os.O_CREAT
+        descriptor = open_plain(path, how)
         try:
-            size = os.fstat(descriptor).st_size
+            start = os.lseek(descriptor, -replaced_bytes, os.SEEK_END)
+            replaced = os.read(descriptor, replaced_bytes)
+            os.lseek(descriptor, start, os.SEEK_SET)
             try:
                 write_all(descriptor, content)
             except OSError:
-                os.ftruncate(descriptor, size)
+                os.ftruncate(descriptor, start + replaced_bytes)
+                os.lseek(descriptor, start, os.SEEK_SET)
+                write_all(descriptor, replaced)
                 raise
         finally:
             os.close(descriptor)

@@ -5,21 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from .errors import DiskFull
-from .files import (
-    append_whole,
-    open_plain,
-    read_file,
-    write_all,
-    write_atomically,
-    write_error,
-)
+from .files import append_whole, read_file, write_atomically
 
 STEPS_MAX = 2**24
 """The most steps of a run."""
@@ -47,6 +39,8 @@ class Metrics:
         """Whether something in the file is no entry: what was lost there is not known."""
         self._told_missing = 0
         self._unwritten = b""
+        self._replaced_bytes = 0
+        """How much of the end of the file `_unwritten` takes the place of."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -125,38 +119,23 @@ class Metrics:
         Raises RunError, leaving the file as it was, if it cannot be written; after DiskFull it is
         kept in memory until there is room.
         """
-        self.val_losses[self.step] = val_loss
         added = f', "val_loss": {json.dumps(val_loss)}'.encode() + _END
-        if self._unwritten:
-            self._unwritten = self._unwritten.removesuffix(_END) + added
-            self.flush()
-            return
-        self._mend()
+        replaced_bytes = self._replaced_bytes if self._unwritten else len(_END)
         try:
-            # Only the end of the line is replaced: one that is torn is left out when it is read.
-            descriptor = open_plain(self._path, os.O_RDWR)
-            try:
-                start = os.lseek(descriptor, -len(_END), os.SEEK_END)
-                try:
-                    write_all(descriptor, added)
-                except OSError:
-                    os.lseek(descriptor, start, os.SEEK_SET)
-                    write_all(descriptor, _END)
-                    os.ftruncate(descriptor, start + len(_END))
-                    raise
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            del self.val_losses[self.step]
-            raise write_error(self._path, error) from None
+            self._write(self._unwritten.removesuffix(_END) + added, replaced_bytes)
+        except DiskFull:
+            self.val_losses[self.step] = val_loss
+            raise
+        self.val_losses[self.step] = val_loss
 
     def flush(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
         if not self._unwritten:
             return
         self._mend()
-        append_whole(self._path, self._unwritten)
-        self._unwritten = b""
+        # Only the end of the last line is replaced: if it is torn, it is left out when it is read.
+        append_whole(self._path, self._unwritten, replaced_bytes=self._replaced_bytes)
+        self._unwritten, self._replaced_bytes = b"", 0
 
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
         # repr gives the float32 exactly: a shortest float32 text would read back as another double.
@@ -165,17 +144,27 @@ class Metrics:
             for i, (loss, count) in enumerate(zip(losses, tokens, strict=True))
             if not math.isnan(loss)
         )
-        before = len(self._unwritten)
-        self._unwritten += text.encode()
         try:
-            self.flush()
+            self._write(self._unwritten + text.encode(), self._replaced_bytes)
         except DiskFull:
             self.losses.extend(losses)
             raise
-        except BaseException:
-            self._unwritten = self._unwritten[:before]
-            raise
         self.losses.extend(losses)
+
+    def _write(self, content: bytes, replaced_bytes: int) -> None:
+        """Writes `content`, which begins with what there was no room for.
+
+        After DiskFull it is kept in memory; after another error all is as before.
+        """
+        before = self._unwritten, self._replaced_bytes
+        self._unwritten, self._replaced_bytes = content, replaced_bytes
+        try:
+            self.flush()
+        except DiskFull:
+            raise
+        except BaseException:
+            self._unwritten, self._replaced_bytes = before
+            raise
 
     def _cut(self, step: int) -> None:
         """Drops the entries of `step` and later."""

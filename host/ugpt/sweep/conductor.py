@@ -22,9 +22,10 @@ from ..errors import InvalidValue, UgptError
 from ..fleet.members import Member
 from ..rpc.errors import (
     BadShape,
+    Busy,
     DeviceError,
-    DeviceRestarted,
     DoesNotFit,
+    FlashFailed,
     LinkError,
     NotFinite,
     PortError,
@@ -53,7 +54,8 @@ _MEAN_STEPS = 100
 """Over so many steps the loss of a trial is averaged: that of a single step says little."""
 _AGAIN_S = 5.0
 """Between two looks at a board that is lost."""
-_BOARD_ERRORS = (PortError, LinkError, DeviceRestarted, OtherDevice)
+_BOARD_ERRORS = (PortError, LinkError, OtherDevice, Busy, FlashFailed)
+"""After which a board may come back."""
 
 
 def trial_folder(folder: Path, number: int) -> Path:

@@ -51,7 +51,8 @@ class DiskRoom:
             try:
                 changed = metrics.record(first, losses, tokens)
             except DiskFull as error:
-                _require_kept(metrics.step >= first + len(losses) - 1, error)
+                if metrics.step < first + len(losses) - 1:  # the memory does not hold all
+                    raise RunError(error.message, error.advice) from None
                 raise
             if changed is not None:
                 self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
@@ -59,14 +60,4 @@ class DiskRoom:
     def record_validation(self, metrics: Metrics, val_loss: float) -> None:
         """The same of the validation loss after the last step."""
         with self.awaited(Part.LOSSES):
-            try:
-                metrics.record_validation(val_loss)
-            except DiskFull as error:
-                _require_kept(metrics.step in metrics.val_losses, error)
-                raise
-
-
-def _require_kept(is_kept: bool, error: DiskFull) -> None:
-    """Raises RunError, which ends a run, unless the memory holds what could not be written."""
-    if not is_kept:
-        raise RunError(error.message, error.advice) from None
+            metrics.record_validation(val_loss)

@@ -32,7 +32,13 @@ from ...firmware.flash import (
 from ...firmware.image import FirmwareImage, read_image
 from ...rpc.errors import LinkError, NoAnswer, PortError, PortNotFound
 from ...rpc.messages import METHODS
-from ...training.guard import keep_over_restart, require_free, require_no_interruption
+from ...training.guard import (
+    WouldInterrupt,
+    WouldOverwrite,
+    keep_over_restart,
+    require_free,
+    require_no_interruption,
+)
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
 from ...view.style import QUIET, byte_count
@@ -40,7 +46,7 @@ from ...wording import command as command_line
 from ..ending import Status, ending
 from ..numbers import protocol_number
 from ..options import run
-from ..overwriting import Overwrite, run_asking
+from ..overwriting import Granted, Overwrite, granted_by, run_granting
 from ..paths import path
 
 EXAMPLES = [
@@ -111,18 +117,19 @@ def command(
             "an image is built already; leave --build out", param_hint="--build"
         )
     target = _target(Target(port, baud, no_reset))
+    granted = granted_by(overwrite)
     firmware = None
     if image:
         firmware = read_image(image)
     elif build_it or not _has_bundled(environment):
         project = require_project()
         if environment is None:
-            overwrite = _leave_board(target, erase, overwrite)
+            granted = _leave_board(target, erase, granted)
         with ending.tidying():
             firmware = _build(project, environment or _environment_of(target))
     elif environment:
         firmware = _bundled(environment)
-    _leave_board(target, erase, overwrite)
+    _leave_board(target, erase, granted)
     writing = False
     try:
         with ending.tidying(), open_loader(target) as loader:
@@ -141,31 +148,43 @@ def command(
     run(_shake_hands(Target(target.port)))
 
 
-def _leave_board(target: Target, erase: bool, overwrite: bool) -> bool:
+def _leave_board(target: Target, erase: bool, granted: Granted) -> Granted:
     """Has the board save what it trains by itself; what would be lost or interrupted is asked for.
 
-    Returns whether it may be overwritten from now on.
+    Returns what is granted from now on.
     """
 
-    async def work(may_overwrite: bool) -> bool:
-        # One that does not answer has no firmware of ours, or none that works: there is nobody to
-        # ask. So it is while the chip waits in download mode.
-        with contextlib.suppress(LinkError):
-            async with Target(target.port).connect() as device:
-                await _require_interruptible(device, erase, may_overwrite)
-        return may_overwrite
+    async def work(granted: Granted) -> Granted:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                device = await stack.enter_async_context(Target(target.port).connect())
+            except LinkError:
+                # It has no firmware of ours, or none that works: there is nobody to ask. So it is
+                # while the chip waits in download mode.
+                return granted
+            await _require_interruptible(device, erase, granted)
+        return granted
 
-    return overwrite if target.no_reset else run_asking(work, overwrite)
+    return granted if target.no_reset else run_granting(work, granted)
 
 
-async def _require_interruptible(device: Device, erase: bool, may_overwrite: bool) -> None:
-    if erase:
-        await require_free(device, may_overwrite=may_overwrite)
-        return
-    if not may_overwrite:
-        await require_no_interruption(device)
-    again = command_line("flash", *device.option, "--overwrite")
-    await keep_over_restart(device, may_overwrite=may_overwrite, again=again)
+async def _require_interruptible(device: Device, erase: bool, granted: Granted) -> None:
+    may_overwrite = WouldOverwrite in granted
+    try:
+        if erase:
+            await require_free(device, may_overwrite=may_overwrite)
+            return
+        if WouldInterrupt not in granted:
+            await require_no_interruption(device)
+        again = command_line("flash", *device.option, "--overwrite")
+        await keep_over_restart(device, may_overwrite=may_overwrite, again=again)
+    except LinkError as error:
+        if may_overwrite:
+            return
+        raise WouldOverwrite(
+            f"Whether the device holds steps that are saved nowhere is not known: {error.message}",
+            "Try again. To write the firmware anyway: --overwrite.",
+        ) from None
 
 
 def _target(target: Target) -> Target:

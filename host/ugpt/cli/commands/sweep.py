@@ -181,9 +181,10 @@ async def _sweep(
             _show_result(folder, plan, dataset, study.trials(), wanted, mode)
     if conductor.stopping:
         raise typer.Exit(Status.INTERRUPTED)
-    if all(trial.state is TrialState.FAILED for trial in study.trials()):
+    trials = study.trials()
+    if trials and all(trial.state is TrialState.FAILED for trial in trials):
         raise UnfitValue(
-            f"None of the {plan.trials:,} trials could be trained; what each lacked stands above.",
+            f"None of the {plan.trials:,} trials could be trained; each has ended with its reason.",
             "Vary other values with --set.",
         )
 
