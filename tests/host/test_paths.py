@@ -7,14 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 from typer.models import OptionInfo
 
 from tests.support.in_process import Program
 from ugpt.cli.group import command_names
+from ugpt.cli.option_groups import takes_groups
 from ugpt.cli.paths import path as parse_path
 from ugpt.wording import command
 
@@ -58,6 +59,7 @@ TAKES_A_PATH = {
     "fleet train FILE": ["fleet", "train", "--virtual", "1"],
     "fleet train --resume": ["fleet", "train", "--resume"],
     "fleet train --boards": ["fleet", "train", "names", "--boards"],
+    "fleet join --boards": ["fleet", "join", "tcp://127.0.0.1:1", "--boards"],
 }
 READ_AFTER_A_MODEL = {"model push --tokenizer", "model convert FILE", "model convert --tokenizer"}
 MADE_AFTER_BOARDS = {"fleet train --run"}
@@ -74,8 +76,8 @@ def path_parameters() -> Iterator[str]:
                 for each in module.app.registered_commands
             }
         for words, function in functions.items():
-            for parameter, hint in get_type_hints(function, include_extras=True).items():
-                for told in getattr(hint, "__metadata__", ()):
+            for parameter, shown in signature(takes_groups(function)).parameters.items():
+                for told in getattr(shown.annotation, "__metadata__", ()):
                     if told.parser is parse_path:
                         names = [told.default, *(told.param_decls or ()), f"--{parameter}"]
                         option = next(name for name in names if str(name).startswith("--"))

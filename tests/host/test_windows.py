@@ -12,7 +12,7 @@ from ugpt.rpc.errors import DeviceProgramError
 
 _IMPORT_ALL = """
 import asyncio, importlib, multiprocessing, pathlib, pkgutil, serial, serial_asyncio, signal, sys
-import matplotlib.figure, safetensors.numpy, typer, rich.console  # what others import is theirs
+import distributed, matplotlib.figure, safetensors.numpy, typer, rich.console  # theirs to import
 for name in ("fcntl", "grp", "pwd", "pty", "resource", "termios", "tty"):
     sys.modules[name] = None
 for name in ("SIGHUP", "SIGKILL", "SIGTSTP", "SIGCONT"):

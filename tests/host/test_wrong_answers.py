@@ -138,12 +138,12 @@ PLAN = TextPlan(
 @pytest.mark.parametrize(
     "told",
     [
-        replace(PLAN, sizes=(5000,)),
+        replace(PLAN, size_bytes=(5000,)),
         replace(PLAN, places="DRAM"),
-        replace(PLAN, read=()),
+        replace(PLAN, read_bytes=()),
         replace(PLAN, homes=bytes([0, 2])),
     ],
-    ids=["sizes", "places", "read", "homes"],
+    ids=["size_bytes", "places", "read_bytes", "homes"],
 )
 @leaping
 async def test_places_of_weights_that_cannot_be(told: TextPlan) -> None:
