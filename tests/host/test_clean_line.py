@@ -43,7 +43,7 @@ LINES = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_RATE_TEST_S", 0.02)
-    monkeypatch.setattr(doctor, "_HANDSHAKE_S", 2.0)
+    monkeypatch.setattr(doctor, "_HANDSHAKE_S", 1.0)
 
 
 async def findings(port: str) -> dict[str, Finding]:
