@@ -52,18 +52,21 @@ constexpr Kernels kScalarKernels{"scalar",
                                  attend<ScoreLanes, PlainLanes>,
                                  swiglu<PlainLanes>};
 
-#if defined(__ARM_FEATURE_SIMD32)
-void dsp_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
+// Of kernels that read no weights by words only, or all weights so.
+template <class Lanes, class Dot, std::size_t kRows>
+void product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
     if (w.format == Format::f32) {
-        f32_product<ScalarLanes>(w, x, out, blocks, add);
+        f32_product<Lanes>(w, x, out, blocks, add);
     } else {
-        q8_product<DspDot, 2>(w, x, out, blocks, add);
+        q8_product<Dot, kRows>(w, x, out, blocks, add);
     }
 }
+
+#if defined(__ARM_FEATURE_SIMD32)
 constexpr Kernels kDspKernels{"dsp",
                               norm<PlainLanes>,
                               quantise<EvenFirst>,
-                              dsp_product,
+                              product<ScalarLanes, DspDot, 2>,
                               turn,
                               rotate,
                               cache,
@@ -72,17 +75,10 @@ constexpr Kernels kDspKernels{"dsp",
 #endif
 
 #if defined(UGPT_HAS_MAC16)
-void mac16_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
-    if (w.format == Format::f32) {
-        f32_product<ScalarLanes>(w, x, out, blocks, add);
-    } else {
-        q8_product<Mac16Dot, 1>(w, x, out, blocks, add);
-    }
-}
 constexpr Kernels kMac16Kernels{"mac16",
                                 norm<PlainLanes>,
                                 quantise<EvenFirst>,
-                                mac16_product,
+                                product<ScalarLanes, Mac16Dot, 1>,
                                 turn,
                                 rotate,
                                 cache,
@@ -91,17 +87,10 @@ constexpr Kernels kMac16Kernels{"mac16",
 #endif
 
 #if defined(__aarch64__)
-void neon_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
-    if (w.format == Format::f32) {
-        f32_product<NeonLanes>(w, x, out, blocks, add);
-    } else {
-        q8_product<ByteDot, 4>(w, x, out, blocks, add);
-    }
-}
 constexpr Kernels kNeonKernels{"neon",
                                norm<NeonLanes>,
                                quantise<InOrder>,
-                               neon_product,
+                               product<NeonLanes, ByteDot, 4>,
                                turn,
                                rotate,
                                cache,
