@@ -509,7 +509,10 @@ async def test_a_device_that_is_heard_badly_at_a_rate_is_told_to_leave_it() -> N
 async def test_a_device_that_restarts_during_the_trial_is_greeted_again(silent_s: float) -> None:
     peer = Peer(UART_HELLO)
 
+    change = peer.handlers["set_baud"]
+
     def agree_and_fall(params: list[int]) -> list[object]:
+        peer.handlers["set_baud"] = change
         peer.restart()
         peer.deaf = True
         asyncio.get_running_loop().call_later(silent_s, setattr, peer, "deaf", False)
@@ -519,6 +522,21 @@ async def test_a_device_that_restarts_during_the_trial_is_greeted_again(silent_s
     async with linked(peer) as link:
         assert link.hello == peer.hello
         assert peer.hello.boot == HELLO.boot + 1
+        assert link.stats.baud == peer.baud == 921600
+        assert await ping(link) == b"abc"
+
+
+@leaping
+async def test_a_device_that_no_change_of_rate_outlives_is_left_at_the_first() -> None:
+    peer = Peer(UART_HELLO)
+
+    def agree_and_fall(params: list[int]) -> list[object]:
+        peer.restart()
+        return [params[0]]
+
+    peer.handlers["set_baud"] = agree_and_fall
+    async with linked(peer) as link:
+        assert link.hello == peer.hello
         assert link.stats.baud == FIRST_BAUD
         assert await ping(link) == b"abc"
 

@@ -8,7 +8,7 @@ pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ..rpc import messages
 from ..rpc.errors import DeviceError, NoAnswer
@@ -16,12 +16,16 @@ from ..rpc.knock import checksum, heard, knock
 from ..rpc.link import Link
 from ..rpc.receiver import LogLine
 
-_ROUNDS = 5
+_TRIES = 8
+_FIRST_TRIES = 2  # one after the other; few values need the others
 _ANSWER_S = 0.3
 _AT_ONCE = 16
 _MANY = 32
 _VALUES = 255  # zero ends frames, and nothing passes where it does not
-_CARRIED = 6  # how often a frame holds the byte that it tries
+_CARRIED = 6  # how often a frame holds the byte that it tries, at least
+# The length of a frame is a byte of it too. So far apart, one try at most fails for that: XON and
+# XOFF lie 2 apart, the line ends 3.
+_LONGER = 7
 
 _XON_XOFF = {0x11, 0x13}
 _LINE_ENDS = {0x0A, 0x0D}
@@ -59,14 +63,14 @@ class LineExaminer:
         return frozenset(lost or (set() if pings else _EIGHTH_BIT))
 
     async def _answers_at_all(self, probe: Probe) -> bool:
-        for number in range(_ROUNDS):
+        for number in range(_TRIES):
             if await probe(ord("u"), number):
                 return True
         return False
 
     def _ping_of(self, link: Link) -> Probe:
         async def ping(byte: int, number: int) -> bool:
-            payload = bytes((byte,)) * (_CARRIED + number)
+            payload = bytes((byte,)) * (_CARRIED + number * _LONGER)
             try:
                 return await link.ask(messages.ping(payload), _ANSWER_S) == payload
             except NoAnswer:
@@ -97,25 +101,25 @@ class LineExaminer:
 async def _lost(probe: Probe) -> set[int]:
     """The values that no try has brought through. XOFF comes last, for it stops some lines."""
     left = sorted(set(range(1, _VALUES + 1)) - _XON_XOFF) + sorted(_XON_XOFF, reverse=True)
-    for number in range(_ROUNDS):
-        passing = await _passing(probe, left, number)
-        left = [byte for byte in left if byte not in passing]
-        if not passing and len(left) > _MANY:
-            break  # that is no accident
-    return set(left)
+    for number in range(_FIRST_TRIES):
+        before, left = left, await _left(probe, left, range(number, number + 1))
+        if left == before and len(left) > _MANY:
+            return set(left)  # that is no accident
+    return set(await _left(probe, left, range(_FIRST_TRIES, _TRIES)))
 
 
-async def _passing(probe: Probe, values: Iterable[int], number: int) -> set[int]:
+async def _left(probe: Probe, values: Sequence[int], tries: range) -> list[int]:
+    """The values that none of these tries brings through, in the order they were given in."""
     slots = asyncio.Semaphore(_AT_ONCE)
-    found: set[int] = set()
+    passing: set[int] = set()
 
-    async def try_one(byte: int) -> None:
+    async def try_one(byte: int, number: int) -> None:
         async with slots:
-            if await probe(byte, number):
-                found.add(byte)
+            if byte not in passing and await probe(byte, number):
+                passing.add(byte)
 
-    await asyncio.gather(*(try_one(byte) for byte in values))
-    return found
+    await asyncio.gather(*(try_one(byte, number) for number in tries for byte in values))
+    return [byte for byte in values if byte not in passing]
 
 
 def describe(lost: frozenset[int]) -> str:

@@ -73,10 +73,19 @@ async def _is_dependable(line: Line) -> bool:
         for payload in payloads:
             if await line.ask(messages.ping(payload), 0.5) != payload:
                 return False
-        await line.ask(messages.ping(b""), 0.5)  # behind the second answers to what was repeated
+        await _overtaken(line)
     except NoAnswer:
         return False
     return _lost(line.stats) <= lost
+
+
+async def _overtaken(line: Line) -> None:
+    """Waits for the second answers to what was repeated: they come before the next first one."""
+    for _ in range(_TRIAL_PINGS):
+        repeats = line.stats.repeats
+        await line.ask(messages.ping(b""), 0.5)
+        if line.stats.repeats == repeats:
+            return
 
 
 def _lost(stats: LinkStats) -> int:

@@ -52,6 +52,7 @@ TRAINER_TIMEOUT_S = 120.0
 PROBE_ID = 0
 """Id of the pings that ask only whether the device is alive."""
 
+_RAISES = 3  # how often a handshake tries to raise the rate of a device that keeps restarting
 _REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
 _AT_ONCE = 0.125  # of the time between repeats
 _BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
@@ -155,11 +156,7 @@ class Link:
                 # An emulator, or a server with a port: the rate there cannot be set from here.
                 self._rate_behind.assume(FIRST_BAUD)
             if self.stats.baud and hello.baud_max:
-                try:
-                    await baud.raise_baud(self, self._highest_baud(hello))
-                except (HandshakeRequired, NoAnswer):  # it restarted meanwhile
-                    await self.set_line_baud(FIRST_BAUD)
-                    hello = await self._say_hello(timeout_s)
+                hello = await self._raise_baud(hello, timeout_s)
             self._start_session(hello)
             return hello
 
@@ -343,6 +340,18 @@ class Link:
             return True
 
     # The handshake
+
+    async def _raise_baud(self, hello: Hello, timeout_s: float) -> Hello:
+        """Agrees on the highest dependable rate, again with a device that restarts meanwhile."""
+        for _ in range(_RAISES):
+            try:
+                await baud.raise_baud(self, self._highest_baud(hello))
+            except (HandshakeRequired, NoAnswer):
+                await self.set_line_baud(FIRST_BAUD)
+                hello = self.hello = await self._say_hello(timeout_s)
+            else:
+                break
+        return hello
 
     async def _say_hello(self, timeout_s: float) -> Hello:
         received = self.stats.bytes_received
