@@ -12,39 +12,55 @@
 namespace ugpt::engine {
 namespace {
 
+// Of so many queries, those behind `end`, up to which a vector reaches.
+template <class Lanes>
+UGPT_LANE std::size_t queries_behind(std::size_t end, std::size_t queries) {
+    return queries - std::min(round_up(end, Lanes::kWidth), queries);
+}
+
 // What is needed of a product whose columns are the queries of a block, and whose rows are keys:
 // the last query sees all of them, each one before it one less. A vector of queries is treated
 // alike.
 template <class Lanes>
-struct KeysSeen {
-    UGPT_LANE std::size_t behind(const Product& p, std::size_t end) {
-        return p.columns - std::min(round_up(end, Lanes::kWidth), p.columns);
-    }
+class KeysSeen {
+  public:
+    explicit KeysSeen(const Product& p) : queries_(p.columns), keys_(p.rows) {}
     template <Order kB>
-    UGPT_LANE Product of(Product p, std::size_t, std::size_t end) {
-        p.rows -= behind(p, end);
-        return p;
+    void narrow(Product& p, std::size_t, std::size_t end) const {
+        p.rows = keys_ - queries_behind<Lanes>(end, queries_);
     }
+
+  private:
+    std::size_t queries_, keys_;
 };
 // The same with a sum over the keys.
 template <class Lanes>
-struct SumOfKeysSeen {
+class SumOfKeysSeen {
+  public:
+    explicit SumOfKeysSeen(const Product& p) : queries_(p.columns), keys_(p.depth) {}
     template <Order kB>
-    UGPT_LANE Product of(Product p, std::size_t, std::size_t end) {
-        p.depth -= KeysSeen<Lanes>::behind(p, end);
-        return p;
+    void narrow(Product& p, std::size_t, std::size_t end) const {
+        p.depth = keys_ - queries_behind<Lanes>(end, queries_);
     }
+
+  private:
+    std::size_t queries_, keys_;
 };
 // Columns are keys, and the sum is over queries: the first key is seen by all of them, each one
 // behind it by one less.
-struct SumOfQueriesThatSee {
+class SumOfQueriesThatSee {
+  public:
+    explicit SumOfQueriesThatSee(const Product& p) : a_(p.a), b_(p.b), queries_(p.depth) {}
     template <Order kB>
-    UGPT_LANE Product of(Product p, std::size_t n, std::size_t) {
-        p.a += n;
-        p.b += n * (kB == Order::transposed ? 1 : p.b_stride);
-        p.depth -= n;
-        return p;
+    void narrow(Product& p, std::size_t n, std::size_t) const {
+        p.a = a_ + n;
+        p.b = b_ + n * (kB == Order::transposed ? 1 : p.b_stride);
+        p.depth = queries_ - n;
     }
+
+  private:
+    const float *a_, *b_;
+    std::size_t queries_;
 };
 
 // The rows of one head in a layer.
@@ -68,17 +84,16 @@ UGPT_LANE Head head_of(const Network& net, const Layer& layer, std::size_t head)
 template <class Lanes>
 void attention_scores(const Network& net, const float* a, std::size_t keys, const float* b,
                       std::size_t first, std::size_t queries, float* out) {
-    using Needed = KeysSeen<Lanes>;
-    multiply<Lanes, Order::transposed, Into::fresh, Order::row_major, Needed>(
-        {.a = a,
-         .a_stride = net.stride,
-         .b = b + first,
-         .b_stride = net.stride,
-         .c = out + first,
-         .c_stride = net.stride,
-         .rows = keys,
-         .columns = queries,
-         .depth = net.shape.head_dim()});
+    Product product{.a = a,
+                    .a_stride = net.stride,
+                    .b = b + first,
+                    .b_stride = net.stride,
+                    .c = out + first,
+                    .c_stride = net.stride,
+                    .rows = keys,
+                    .columns = queries,
+                    .depth = net.shape.head_dim()};
+    multiply<Lanes, Order::transposed, Into::fresh, Order::row_major, KeysSeen<Lanes>>(product);
 }
 
 // out[d][t] = sum over j of a[d][j] probs[j][t]. a, out [head_dim x S], probs [depth x S]
@@ -99,9 +114,8 @@ UGPT_LANE Product weighted_sum_product(const Network& net, const float* a, const
 template <class Lanes>
 void weighted_sum(const Network& net, const float* a, const float* probs, std::size_t depth,
                   std::size_t columns, float* out) {
-    using Needed = SumOfKeysSeen<Lanes>;
-    multiply<Lanes, Order::row_major, Into::fresh, Order::row_major, Needed>(
-        weighted_sum_product(net, a, probs, depth, columns, out));
+    Product product = weighted_sum_product(net, a, probs, depth, columns, out);
+    multiply<Lanes, Order::row_major, Into::fresh, Order::row_major, SumOfKeysSeen<Lanes>>(product);
 }
 
 // out[d][j] = sum over t of a[d][t] probs[j][t]. a, out [head_dim x S], probs [columns x S], of
@@ -110,9 +124,9 @@ template <class Lanes>
 void weighted_sum_over_queries(const Network& net, const float* a, const float* probs,
                                std::size_t depth, std::size_t columns, float* out,
                                std::size_t core) {
+    Product product = weighted_sum_product(net, a, probs, depth, columns, out);
     multiply_by_transposed<Lanes, SumOfQueriesThatSee>(
-        weighted_sum_product(net, a, probs, depth, columns, out),
-        net.transpose_buffer + core * kQueryBlock * net.stride, kQueryBlock);
+        product, net.transpose_buffer + core * kQueryBlock * net.stride, kQueryBlock);
 }
 
 // `computed` for each query from t on that sees key j, `otherwise` for the others. A single query

@@ -26,13 +26,14 @@ UGPT_LANE Product weights_by(const Network& net, const Matrix& matrix, const flo
 
 // The rows of a product on all cores, `together` of them a piece.
 template <class Lanes, Order kA, Into kInto>
-void share_product(const Network& net, const Product& p, std::size_t together) {
+void share_product(const Network& net, Product p, std::size_t together) {
     if (!net.team->divides() || together >= p.rows) {
         multiply<Lanes, kA, kInto>(p);
         return;
     }
     share(net, by_rows(p.rows, together, [&p](std::size_t first, std::size_t rows, std::size_t) {
-              multiply<Lanes, kA, kInto>(rows_of<kA>(p, first, rows));
+              Product part = rows_of<kA>(p, first, rows);
+              multiply<Lanes, kA, kInto>(part);
           }));
 }
 
@@ -52,7 +53,8 @@ void linear_forward_sparse(const Network& net, const Matrix& matrix, const float
     if (net.team->divides()) {
         linear_forward<Lanes, Into::sum>(net, matrix, x, y, first, count);
     } else {
-        add_sparse<Lanes>(weights_by(net, matrix, x, y, first, count));
+        Product product = weights_by(net, matrix, x, y, first, count);
+        add_sparse<Lanes>(product);
     }
 }
 
@@ -96,15 +98,15 @@ void update_rows(const Network& net, const Update& update, Phase phase, const Ma
     const std::size_t tile = matrix.division.lone_update;
     for (std::size_t row = first; row < end; row += tile) {
         const std::size_t tile_rows = std::min(tile, end - row);
-        const Product product{.a = dy + row * net.stride,
-                              .a_stride = net.stride,
-                              .b = x,
-                              .b_stride = kTransposesInput<Lanes> ? matrix.cols : net.stride,
-                              .c = gradient,
-                              .c_stride = matrix.cols,
-                              .rows = tile_rows,
-                              .columns = matrix.cols,
-                              .depth = count};
+        Product product{.a = dy + row * net.stride,
+                        .a_stride = net.stride,
+                        .b = x,
+                        .b_stride = kTransposesInput<Lanes> ? matrix.cols : net.stride,
+                        .c = gradient,
+                        .c_stride = matrix.cols,
+                        .rows = tile_rows,
+                        .columns = matrix.cols,
+                        .depth = count};
         if constexpr (kTransposesInput<Lanes>) {
             multiply<Lanes, Order::row_major>(product);
         } else {

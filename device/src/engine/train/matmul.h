@@ -8,12 +8,11 @@
 namespace ugpt::engine {
 namespace {
 
-// The part of a product that is needed in columns [n, end): all rows and terms.
+// Narrows a product to what is needed of it in columns [n, end): all rows and terms.
 struct Whole {
+    explicit Whole(const Product&) {}
     template <Order kB>
-    UGPT_LANE const Product& of(const Product& p, std::size_t, std::size_t) {
-        return p;
-    }
+    void narrow(Product&, std::size_t, std::size_t) const {}
 };
 
 // Computes rows of kVectors vectors from column n on, from row m on in whole tiles of kRows rows.
@@ -73,26 +72,27 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
 
 // Uses at most twelve accumulators at a time: with their operands they fit into sixteen registers.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, class Needed>
-void multiply_known(const Product& p) {
+void multiply_known(Product& p) {
+    const Needed needed(p);
     std::size_t vectors = (p.columns + Lanes::kWidth - 1) / Lanes::kWidth;
     while (vectors > 0) {
         // Tiles of three by four need the fewest loads a product, four by three hardly more.
         const std::size_t taken = vectors <= 3 ? vectors : vectors % 3 == 0 || vectors == 5 ? 3 : 4;
         vectors -= taken;
         const std::size_t n = vectors * Lanes::kWidth;
-        const Product& part = Needed::template of<kB>(p, n, n + taken * Lanes::kWidth);
+        needed.template narrow<kB>(p, n, n + taken * Lanes::kWidth);
         switch (taken) {
             case 1:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 8, 1>(part, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 8, 1>(p, n);
                 break;
             case 2:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 6, 2>(part, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 6, 2>(p, n);
                 break;
             case 3:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 4, 3>(part, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 4, 3>(p, n);
                 break;
             default:
-                multiply_columns<Lanes, Known, kA, kB, kInto, 3, 4>(part, n);
+                multiply_columns<Lanes, Known, kA, kB, kInto, 3, 4>(p, n);
                 break;
         }
     }
@@ -132,12 +132,12 @@ template <class Known, std::size_t kRows>
     }
 }
 
-// C = A B, or as `kInto` and `Needed` say. Without vectors, tiles for the strides of the standard
-// model are compiled apart: sixteen positions or features, and four times as many for the width of
-// the MLP.
+// C = A B, or as `kInto` and `Needed` say, which narrows `p`. Without vectors, tiles for the
+// strides of the standard model are compiled apart: sixteen positions or features, and four times
+// as many for the width of the MLP.
 template <class AnyLanes, Order kA, Into kInto = Into::fresh, Order kB = Order::row_major,
           class Needed = Whole>
-void multiply(const Product& p) {
+void multiply(Product& p) {
     using Lanes = typename AnyLanes::Single;
     if constexpr (Lanes::kWidth == 1) {
         using Standard = Strides<16, 16, 16>;
@@ -162,7 +162,7 @@ void multiply(const Product& p) {
 
 // C += A B. Many elements of B are +0.
 template <class Lanes>
-void add_sparse(const Product& p) {
+void add_sparse(Product& p) {
     if (Lanes::Single::kWidth > 1 || p.columns > 1) {
         multiply<Lanes, Order::row_major, Into::sum>(p);
     } else if (Strides<64, 16, 16>::fit(p)) {
@@ -174,15 +174,14 @@ void add_sparse(const Product& p) {
 
 // C = A B^T, or as `Needed` says. Vectors need B^T transposed, in `buffer` [depth x columns].
 template <class AnyLanes, class Needed>
-void multiply_by_transposed(const Product& p, float* buffer, std::size_t buffer_stride) {
+void multiply_by_transposed(Product& p, float* buffer, std::size_t buffer_stride) {
     if constexpr (AnyLanes::Single::kWidth == 1) {
         multiply<AnyLanes, Order::row_major, Into::fresh, Order::transposed, Needed>(p);
     } else {
         transpose<AnyLanes>(p.b, p.b_stride, p.columns, buffer, buffer_stride, p.depth);
-        Product by_rows = p;
-        by_rows.b = buffer;
-        by_rows.b_stride = buffer_stride;
-        multiply<AnyLanes, Order::row_major, Into::fresh, Order::row_major, Needed>(by_rows);
+        p.b = buffer;
+        p.b_stride = buffer_stride;
+        multiply<AnyLanes, Order::row_major, Into::fresh, Order::row_major, Needed>(p);
     }
 }
 
