@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/train/embedding.h"
+#include "engine/train/features.h"
 #include "engine/train/layer.h"
 #include "engine/train/linear.h"
 #include "engine/train/loss.h"
@@ -16,13 +17,13 @@ template <class AnyLanes>
 void copy_features(const Network& net, const float* from, float* to, std::size_t first,
                    std::size_t count) {
     using Lanes = typename AnyLanes::Single;
-    for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
-        std::size_t i = t;
-        for (std::size_t left = net.shape.n_embd; left > 0; --left) {
-            Lanes::store(to + i, Lanes::load(from + i));
-            i += net.stride;
+    with_stride<Lanes>(net, [&](auto stride) {
+        for (std::size_t t = first; t < first + count; t += Lanes::kWidth) {
+            for_features(net, stride, t, [&](std::size_t i) UGPT_INLINED {
+                Lanes::store(to + i, Lanes::load(from + i));
+            });
         }
-    }
+    });
 }
 
 // From net.embedded [C x S] to net.logits [V x S], at `count` positions from `first` on. Before it
