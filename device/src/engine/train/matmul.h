@@ -19,7 +19,7 @@ struct Whole {
 // Returns the first row that is left.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
           std::size_t kVectors>
-[[gnu::noinline]] std::size_t multiply_rows(const Product& p, std::size_t m, std::size_t n) {
+UGPT_LANE std::size_t multiply_rows(const Product& p, std::size_t m, std::size_t n) {
     std::size_t tiles = (p.rows - m) / kRows;
     if (tiles > 0) {
         const Product copy = p;  // stays in registers: no store can change it
@@ -43,6 +43,13 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
     return m;
 }
 
+// The same, compiled once for all that call it: tiles at an edge.
+template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
+          std::size_t kVectors>
+[[gnu::noinline]] std::size_t multiply_edge(const Product& p, std::size_t m, std::size_t n) {
+    return multiply_rows<Lanes, Known, kA, kB, kInto, kRows, kVectors>(p, m, n);
+}
+
 // Computes all rows of kVectors vectors from column n on, in tiles of kMost rows, then of fewer.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kMost,
           std::size_t kVectors>
@@ -50,20 +57,20 @@ template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t 
     std::size_t m = multiply_rows<Lanes, Known, kA, kB, kInto, kMost, kVectors>(p, 0, n);
     if constexpr (kMost > 4) {
         if (p.rows - m >= 4) {
-            m = multiply_rows<Lanes, Known, kA, kB, kInto, 4, kVectors>(p, m, n);
+            m = multiply_edge<Lanes, Known, kA, kB, kInto, 4, kVectors>(p, m, n);
         }
     }
     switch (p.rows - m) {
         case 3:
             if constexpr (kMost > 3) {
-                multiply_rows<Lanes, Known, kA, kB, kInto, 3, kVectors>(p, m, n);
+                multiply_edge<Lanes, Known, kA, kB, kInto, 3, kVectors>(p, m, n);
             }
             break;
         case 2:
-            multiply_rows<Lanes, Known, kA, kB, kInto, 2, kVectors>(p, m, n);
+            multiply_edge<Lanes, Known, kA, kB, kInto, 2, kVectors>(p, m, n);
             break;
         case 1:
-            multiply_rows<Lanes, Known, kA, kB, kInto, 1, kVectors>(p, m, n);
+            multiply_edge<Lanes, Known, kA, kB, kInto, 1, kVectors>(p, m, n);
             break;
         default:
             break;
