@@ -55,7 +55,7 @@ class Exponential {
         p = Lanes::fma(p, r, Lanes::all(table_->c2));
         p = Lanes::fma(p, r, Lanes::all(table_->c1));
         const auto result = Lanes::fma(p, Lanes::mul(r, power), power);
-        return Lanes::select(Lanes::less(x, least_), Lanes::all(0.0f), result);
+        return zero_if_less<Lanes>(x, least_, result, Lanes::all(0.0f));
     }
 
   private:

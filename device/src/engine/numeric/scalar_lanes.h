@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "engine/numeric/bits.h"
 #include "engine/numeric/fma.h"
@@ -66,6 +67,21 @@ struct ScalarLanes {
         return x >> kCount;
     }
 };
+
+// x < bound ? zero : value, with zero = +0 in all lanes.
+template <class Lanes>
+UGPT_LANE typename Lanes::Float zero_if_less(typename Lanes::Float x, typename Lanes::Float bound,
+                                             typename Lanes::Float value,
+                                             typename Lanes::Float zero) {
+#if defined(__XTENSA__) && !defined(__XTENSA_SOFT_FLOAT__)
+    if constexpr (std::is_same_v<Lanes, ScalarLanes>) {
+        // GCC would branch.
+        asm("olt.s b0, %1, %2\nmovt.s %0, %3, b0" : "+f"(value) : "f"(x), "f"(bound), "f"(zero) : "b0");
+        return value;
+    }
+#endif
+    return Lanes::select(Lanes::less(x, bound), zero, value);
+}
 
 }  // namespace
 }  // namespace ugpt::engine

@@ -124,10 +124,9 @@ struct XtensaTile<ScalarLanes, Strides<kStrideA, kStrideB, kC>, kA, kB, kInto, k
         return zero;
     }
 
-    // GCC would branch for the relu.
     UGPT_LANE float finished(float sum, const float* mask, float zero) {
         if constexpr (kInto == Into::relu) {
-            asm("olt.s b0, %0, %1\nmovt.s %0, %1, b0" : "+f"(sum) : "f"(zero) : "b0");
+            sum = zero_if_less<ScalarLanes>(sum, zero, sum, zero);
         } else if constexpr (kInto == Into::relu_gradient) {
             sum = zero < *mask ? sum : zero;
         }
