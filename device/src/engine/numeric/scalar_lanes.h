@@ -76,7 +76,10 @@ UGPT_LANE typename Lanes::Float zero_if_less(typename Lanes::Float x, typename L
 #if defined(__XTENSA__) && !defined(__XTENSA_SOFT_FLOAT__)
     if constexpr (std::is_same_v<Lanes, ScalarLanes>) {
         // GCC would branch.
-        asm("olt.s b0, %1, %2\nmovt.s %0, %3, b0" : "+f"(value) : "f"(x), "f"(bound), "f"(zero) : "b0");
+        asm("olt.s b0, %1, %2\nmovt.s %0, %3, b0"
+            : "+f"(value)
+            : "f"(x), "f"(bound), "f"(zero)
+            : "b0");
         return value;
     }
 #endif

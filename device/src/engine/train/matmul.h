@@ -27,17 +27,18 @@ UGPT_LANE std::size_t multiply_rows(const Product& p, std::size_t m, std::size_t
         const float* b = p.b + (kB == Order::transposed ? n * Known::b(p) : n);
         float* c = p.c + m * Known::c(p) + n;
         m += tiles * kRows;
-        if constexpr (XtensaTile<Lanes, Known, kA, kB, kInto, kRows, kVectors>::kExists) {
-            XtensaTile<Lanes, Known, kA, kB, kInto, kRows, kVectors>::compute(copy, a, b, c, tiles);
-            return m;
-        }
-        for (;;) {
-            Tile<Lanes, Known, kA, kB, kInto, kRows, kVectors>::compute(copy, a, b, c);
-            if (--tiles == 0) {
-                break;
+        using Assembly = XtensaTile<Lanes, Known, kA, kB, kInto, kRows, kVectors>;
+        if constexpr (Assembly::kExists) {
+            Assembly::compute(copy, a, b, c, tiles);
+        } else {
+            for (;;) {
+                Tile<Lanes, Known, kA, kB, kInto, kRows, kVectors>::compute(copy, a, b, c);
+                if (--tiles == 0) {
+                    break;
+                }
+                a += kRows * (kA == Order::transposed ? 1 : Known::a(p));
+                c += kRows * Known::c(copy);
             }
-            a += kRows * (kA == Order::transposed ? 1 : Known::a(p));
-            c += kRows * Known::c(copy);
         }
     }
     return m;

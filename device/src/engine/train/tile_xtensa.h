@@ -7,12 +7,12 @@
 namespace ugpt::engine {
 namespace {
 
-// Does what Tile does, for several tiles one below the other, if it exists.
+// Does what Tile does, for `tiles` tiles one below the other, if it exists: C++ is the equal that a
+// host tests.
 template <class Lanes, class Known, Order kA, Order kB, Into kInto, std::size_t kRows,
           std::size_t kVectors>
 struct XtensaTile {
     static constexpr bool kExists = false;
-    static void compute(const Product&, const float*, const float*, float*, std::size_t) {}
 };
 
 #if defined(__XTENSA__) && !defined(__XTENSA_SOFT_FLOAT__)
