@@ -41,21 +41,21 @@ rpc::Plan describe_plan(port::Platform& platform, std::uint32_t cores, const rpc
     std::uint64_t available = 0;
     for (const auto& block : blocks) available += block.size();
     const engine::Plan plan = plan_model(blocks, shape, recipe, vocabulary_bytes, cores);
-    return {
-        .parameters = saturated(plan.parameters),
-        .weights_bytes = saturated(plan.weights_bytes),
-        .moments_bytes = saturated(plan.moments_bytes),
-        .gradients_bytes = saturated(plan.gradients_bytes),
-        .activations_bytes = saturated(plan.activations_bytes),
-        .vocabulary_bytes = vocabulary_bytes,
-        .total_bytes = saturated(std::uint64_t{plan.total_bytes} + vocabulary_bytes),
-        .available_bytes = saturated(available),
-        .missing_bytes = saturated(plan.missing_bytes),
-        .checkpoint_bytes = saturated(store::CheckpointStore::size_bytes(shape, vocabulary_bytes)),
-        .fits = plan.fits(),
-        .step_ns =
-            nanoseconds(engine::batch_cycles(shape, recipe, length, platform.chip().cores), hz),
-        .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
+    return {.parameters = saturated(plan.parameters),
+            .weights_bytes = saturated(plan.weights_bytes),
+            .moments_bytes = saturated(plan.moments_bytes),
+            .gradients_bytes = saturated(plan.gradients_bytes),
+            .activations_bytes = saturated(plan.activations_bytes),
+            .vocabulary_bytes = vocabulary_bytes,
+            .total_bytes = saturated(std::uint64_t{plan.total_bytes} + vocabulary_bytes),
+            .available_bytes = saturated(available),
+            .missing_bytes = saturated(plan.missing_bytes),
+            .checkpoint_bytes = saturated(
+                store::CheckpointStore::size_bytes(shape, recipe.moments, vocabulary_bytes)),
+            .fits = plan.fits(),
+            .step_ns =
+                nanoseconds(engine::batch_cycles(shape, recipe, length, platform.chip().cores), hz),
+            .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
 }
 
 std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,

@@ -123,10 +123,11 @@ class Builder {
 
     Moments moments(std::uint64_t count) {
         const std::uint64_t words = moment_words(recipe_.moments, count);
+        plan.moment_words += words;
         if (recipe_.moments == MomentFormat::f32) {
             return {.values = take<float>(words, plan.moments_bytes)};
         }
-        return {.words = take<std::uint32_t>(words, plan.moments_bytes)};
+        return {.words = Words(take<std::uint32_t>(words, plan.moments_bytes))};
     }
 
     std::uint64_t& bytes_of(Lifetime lifetime) {
