@@ -4,6 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+// A test looks at the address of every access here, and says where the word lies.
+#if defined(UGPT_WORD_AT)
+extern "C" std::uint32_t* UGPT_WORD_AT(std::uint32_t* address);
+#else
+#define UGPT_WORD_AT(address) (address)
+#endif
+
 namespace ugpt::engine {
 
 // Part of a chip's memory faults on anything but a whole word. A view of words gives away no
@@ -26,15 +33,21 @@ class Words {
         asm("l32i %0, %1" : "=a"(word) : "m"(first_[index]));
         return word;
 #else
-        return first_[index];
+        return *UGPT_WORD_AT(first_ + index);
 #endif
     }
     [[gnu::always_inline]] void store(std::size_t index, std::uint32_t word) const {
 #if defined(__XTENSA__)
         asm("s32i %1, %0" : "=m"(first_[index]) : "a"(word));
 #else
-        first_[index] = word;
+        *UGPT_WORD_AT(first_ + index) = word;
 #endif
+    }
+    // Sets the first `count` words to 0.
+    [[gnu::always_inline]] void clear(std::size_t count) const {
+        for (std::size_t i = 0; i < count; ++i) {
+            store(i, 0);
+        }
     }
 
   private:

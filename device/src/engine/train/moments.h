@@ -11,7 +11,8 @@
 // sign. 0 is zero. A second moment above zero is never rounded to zero, because its root is a
 // divisor.
 //
-// Memory is read and written in whole words, the lowest bits of a word first.
+// Both lie in whole words, the lowest bits of a word first, so that they can lie in memory that is
+// read and written by such words only (engine/words.h).
 #pragma once
 
 #include <algorithm>
@@ -78,12 +79,6 @@ struct Dither {
 namespace {
 
 constexpr std::uint32_t kInfiniteBits = 0x7f800000u;
-
-[[maybe_unused]] void clear_words(Words words, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        words.store(i, 0);
-    }
-}
 
 // What to add to the bits of the values from `begin` on, one after the other.
 class DitherRun {
@@ -299,7 +294,7 @@ void pack_moments(MomentFormat format, Moments moments, std::size_t total, std::
             moments.words.store(place.word, others | exponent << place.shift);
             const Words codes = moments.words.from(begin / 4);
             if (exponent == 0) {
-                clear_words(codes, (count + 3) / 4);
+                codes.clear((count + 3) / 4);
             } else {
                 pack_q8<kMoment>(codes, exponent, count, values, run);
             }
