@@ -254,7 +254,8 @@ def _say_kept(kept: Run, begun: Sequence[JointTraining]) -> None:
     if kept.exists:
         again = command_line("fleet", "train", "--resume", kept.path)
         step = max([kept_step(kept) or 0, *(training.step for training in begun)])
-        say(f"{describe_kept(kept, step)} Go on with: {again}")
+        for line in describe_kept(kept, step, again):
+            say(line)
 
 
 async def _train(
