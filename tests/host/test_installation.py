@@ -13,6 +13,8 @@ import pytest
 from ugpt import wording
 from ugpt.wording import install_command
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the words are those of sh")
+
 
 class Installed:
     """A distribution as an installer leaves it."""
