@@ -266,12 +266,13 @@ async def _train(
     begun: list[JointTraining],
 ) -> Outcome:
     """Adds the run to `begun`, which says how far it has come."""
-    from ...joint.cluster import dask_crew  # Dask takes its time, and is optional
-
     found = await boards.find()
     async with display:
         for each in found.left_out:
             display.show(BoardTakenOut(each.where, each.reason))
+        display.show(Notice("Starting Dask and a process for each board, which takes a while."))
+        from ...joint.cluster import dask_crew  # takes its time, and is optional
+
         async with dask_crew(found.members, display.show, boards.scheduler) as crew:
             training = JointTraining(session, crew, verify_share=verify_share)
             begun.append(training)
