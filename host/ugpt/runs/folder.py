@@ -235,7 +235,8 @@ class Run:
             keep_newest(self.path, checkpoint.step)
         write_atomically(self.path / NEWEST, content)
         if self.config.keep > 1:
-            drop_older(self.path, self.config.keep, self.metrics.val_losses)
+            every = self.config.save_every.steps
+            drop_older(self.path, self.config.keep, self.metrics.val_losses, every)
         digest = weights_digest(checkpoint.weights)
         write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
         return digest
