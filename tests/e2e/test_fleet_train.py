@@ -116,7 +116,8 @@ def test_ctrl_c_keeps_what_was_averaged(
     assert stopped["step"] == stopped["saved_step"] == len(losses(tmp_path / "R"))
     refused = cli.refused("train", "--resume", "R")
     assert "is a joint run of several workers. Go on with it:" in refused
-    cli("fleet", "train", "--resume", "R", "--virtual", "1", "--plain")
+    said = cli("fleet", "train", "--resume", "R", "--virtual", "1", "--plain")
+    assert said.index("Starting Dask") < said.index("training on 1 board")
     assert digest(tmp_path / "R") == straight
 
 

@@ -206,6 +206,12 @@ async def test_a_socket_nobody_listens_on() -> None:
         await open_socket("socket://127.0.0.1:1")
 
 
+async def test_a_host_that_has_no_address() -> None:
+    said = r"no address of nowhere\.invalid is known\. Look at the name"
+    with pytest.raises(PortNotFound, match=said):
+        await open_socket("socket://nowhere.invalid:5600")
+
+
 # Processes
 
 

@@ -212,7 +212,7 @@ ERRORS: dict[int, ErrorText] = {
     ),
     ErrorCode.BUSY: ErrorText(
         "The command needs an idle trainer, and one is training.",
-        "Pause the training first.",
+        "Wait until it ends, or stop it: ugpt stop",
     ),
     ErrorCode.NO_MODEL: ErrorText(
         "The device holds no model.",

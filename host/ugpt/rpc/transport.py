@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -137,6 +138,10 @@ async def open_stream(url: str, advice: str) -> tuple[asyncio.StreamReader, asyn
             return await asyncio.open_connection(address.host, address.port)
     except TimeoutError as error:
         raise PortNotFound(url, "the host does not answer", advice) from error
+    except socket.gaierror as error:
+        raise PortNotFound(
+            url, f"no address of {address.host} is known", "Look at the name of the host."
+        ) from error
     except OSError as error:
         reason = (
             "nothing listens there" if isinstance(error, ConnectionRefusedError) else _reason(error)

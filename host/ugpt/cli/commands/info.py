@@ -92,7 +92,7 @@ def _device_fields(device: Device) -> dict[str, str]:
     number = f", number {hello.device_id:012x}" if hello.device_id else ""
     version = f" {revision(hello)}" if revision(hello) else ""
     return {
-        "device": device.description,
+        "device": device.introduction(),
         "chip": f"{hello.chip}{version}, {counted(hello.cores, 'core')}{clock}{number}",
         "firmware": _firmware(hello),
         "memory": _memory(hello),

@@ -114,7 +114,7 @@ async def _ask(
     answer: Callable[[Device, _Question], Awaitable[bool]],
 ) -> bool:
     async with target.connect() as device:
-        say(device.description)
+        say(device.introduction())
         return await answer(device, question)
 
 
