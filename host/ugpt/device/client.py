@@ -383,7 +383,8 @@ class Device:
         The model that the board trains makes room and comes back when it is asked for. Raises Busy
         while it is trained.
         """
-        return await stories.begin_text(self._link, wish)
+        with table_blamed(self.hello):
+            return await stories.begin_text(self._link, wish)
 
     async def text_plan(self, context: int = 0) -> TextPlan:
         """Where the pretrained model would lie for texts of `context` tokens, and what one takes.

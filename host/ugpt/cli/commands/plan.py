@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ...data.report import remarks
 from ...device.client import Device
+from ...device.compatibility import OWN_TABLE, missing_regions
 from ...device.target import Target
 from ...rpc.messages import SHAPE, Hello, MomentFormat, Plan, Recipe, Shape
 from ...training.fit import (
@@ -236,10 +237,15 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
     hello = device.hello
     slot_bytes = hello.checkpoint_bytes
     plans = [planned.plan for _, planned in found]
-    remark = (
+    memory = (
         f"The board has {byte_count(sum(hello.memory_blocks))} of memory ({_blocks(hello)})"
-        f"{_more_for_packed(hello)}, and {byte_count(slot_bytes)} of flash for a checkpoint."
+        f"{_more_for_packed(hello)}"
     )
+    if missing := missing_regions(hello):
+        out.print(Text(f"{memory}.", QUIET))
+        out.print(f"{missing} {OWN_TABLE}")
+        return
+    remark = f"{memory}, and {byte_count(slot_bytes)} of flash for a checkpoint."
     if any(plan.checkpoint_bytes > slot_bytes for plan in plans):
         remark += " Where that is not enough, the model is lost when the board loses power."
     out.print(Text(remark, QUIET))
@@ -279,7 +285,9 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
                 QUIET,
             )
         )
-    if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
+    if missing := missing_regions(device.hello):
+        out.print(f"{missing} {OWN_TABLE}")
+    elif plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
             f"But its checkpoint of {size_in_bytes(plan.checkpoint_bytes)} is larger than the "
             f"{counted(device.hello.checkpoint_bytes, 'byte')} of a slot in flash."
