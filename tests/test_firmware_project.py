@@ -152,6 +152,22 @@ def test_the_native_build_knows_every_source(
     assert missing == set()
 
 
+def test_sources_compile_with_the_types_of_a_chip(component_sources: dict[str, set[str]]) -> None:
+    """What belongs to no platform: the headers of ESP-IDF are not at hand everywhere."""
+    compiler = shutil.which("arm-linux-gnueabihf-g++")
+    if compiler is None:
+        pytest.skip("arm-linux-gnueabihf-g++ is not in PATH; see .ci/run")
+    options = [
+        "-std=gnu++20", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror",
+        "-fsyntax-only", '-DUGPT_VERSION="test"',
+    ]  # fmt: skip
+    types = ROOT / "tests" / "support" / "newlib_stdint.h"
+    sources = shared(component_sources["UART"])
+    assert len(sources) > 40
+    for source in sorted(sources):
+        run(compiler, *options, "-include", types, "-I", SOURCE, SOURCE / source, timeout_s=120)
+
+
 # Flash
 
 

@@ -213,6 +213,72 @@ async def test_a_lost_answer_costs_one_repetition() -> None:
         assert peer.requests[-1] == peer.requests[-2]
 
 
+@pytest.mark.parametrize("way", ["there", "back"])
+@leaping
+async def test_a_later_answer_shows_what_is_lost(way: str) -> None:
+    """The line keeps the order, so that nobody need wait for what was overtaken."""
+    peer = Peer()
+    peer.delays_s["ping"] = 0.01
+    loop = asyncio.get_running_loop()
+    async with linked(peer) as link:
+        lost = [True]
+        side = "from_host" if way == "there" else "to_host"
+        setattr(peer, side, lambda frame: [] if lost and lost.pop() else [frame])
+        started_s = loop.time()
+        payloads = [bytes([n]) for n in range(4)]
+        assert await asyncio.gather(*(ping(link, payload) for payload in payloads)) == payloads
+        assert loop.time() - started_s == pytest.approx(0.02)
+        assert link.stats.repeats == 1
+        assert link.stats.late_replies == 0
+
+
+@leaping
+async def test_an_answer_shows_nothing_of_what_another_task_of_the_device_is_asked() -> None:
+    peer = Peer()
+    peer.handlers["save"] = lambda params: [77]
+    peer.delays_s["save"] = 0.1
+    async with linked(peer) as link:
+        assert await asyncio.gather(link.call(messages.save()), ping(link)) == [77, b"abc"]
+        assert link.stats.repeats == 0
+
+
+@leaping
+async def test_a_refusal_shows_nothing() -> None:
+    """The link task refuses at once what it need not hand to the trainer."""
+
+    def refuse(params: list[object]) -> list[object]:
+        raise Refused(ErrorCode.BUSY, "The trainer is training.")
+
+    peer = Peer()
+    peer.handlers |= {"save": lambda params: [77], "pause": refuse}
+    peer.delays_s["save"] = 0.1
+    async with linked(peer) as link:
+        saved, refused = await asyncio.gather(
+            link.call(messages.save()), link.call(messages.pause()), return_exceptions=True
+        )
+        assert saved == 77
+        assert isinstance(refused, Busy)
+        assert link.stats.repeats == 0
+
+
+@leaping
+async def test_a_damaged_answer_is_asked_for_again_at_once() -> None:
+    peer = Peer()
+    peer.delays_s["ping"] = 0.01
+    loop = asyncio.get_running_loop()
+    async with linked(peer) as link:
+        damaged = [True, True]
+
+        def damage(frame: bytes) -> list[bytes]:
+            return [frame[:3] + bytes([frame[3] ^ 0x80]) + frame[4:]]
+
+        peer.to_host = lambda frame: damage(frame) if damaged and damaged.pop() else [frame]
+        started_s = loop.time()
+        assert await ping(link) == b"abc"
+        assert loop.time() - started_s == pytest.approx(0.03)
+        assert link.stats.repeats == link.stats.bad_frames == 2
+
+
 @leaping
 async def test_second_answers_are_dropped() -> None:
     peer = Peer()

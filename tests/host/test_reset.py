@@ -105,6 +105,18 @@ async def test_a_detached_run_that_cannot_be_saved_is_asked_for(detached: AsyncM
     detached.reset.assert_awaited_once()
 
 
+async def test_a_device_that_falls_silent_while_it_saves_is_not_reset_by_its_port(
+    detached: AsyncMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reset, "_pulse_reset", pulse := AsyncMock())
+    detached.save.side_effect = NoAnswer("The device did not answer save.")
+    with pytest.raises(WouldOverwrite, match=r"nowhere is not known: The device did not answer"):
+        await reset.restart(Connected("board"))
+    pulse.assert_not_awaited()
+    await reset.restart(Connected("board"), may_overwrite=True)
+    detached.reset.assert_awaited_once()
+
+
 @pytest.mark.parametrize(("has_lines", "attempts"), [(True, 2), (False, 1)])
 async def test_only_a_port_with_control_lines_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, has_lines: bool, attempts: int

@@ -138,7 +138,7 @@ std::uint64_t evaluation_cycles(const Shape& shape, std::size_t positions, std::
     // Of what dividing adds to a step, a third is in the forward pass, as of its work.
     const float together = evaluation_instructions(shape, positions);
     const float added = critical_instructions(shape, 0.0f, positions, cores) / 3.0f;
-    return cycles(together / as_float(std::max(cores, 1u)) + added, kCyclesPerInstruction);
+    return cycles(together / as_float(std::max<std::uint32_t>(cores, 1)) + added, kCyclesPerInstruction);
 }
 
 std::uint64_t sample_cycles(const Shape& shape, const Recipe& recipe, std::size_t tokens) {

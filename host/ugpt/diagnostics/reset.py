@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from ..device.client import Device
 from ..device.target import Target
 from ..rpc.address import scheme_of
-from ..rpc.errors import NoAnswer
+from ..rpc.errors import LinkError, NoAnswer
 from ..rpc.messages import Hello, Status
 from ..rpc.rfc2217 import open_rfc2217
-from ..training.guard import keep_over_restart
+from ..training.guard import keep_over_restart, unknown_steps
 from ..wording import command
 
 _RESET_S = 0.1
@@ -19,16 +20,12 @@ async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, 
     """Returns the description of the device, its hello and its status afterwards.
 
     A run that the device does by itself is saved first. Raises WouldOverwrite if steps would be
-    lost that are saved nowhere, and NoAnswer if no ugpt firmware answers even after a reset by the
-    control lines.
+    lost that are saved nowhere, or may be, and NoAnswer if no ugpt firmware answers even after a
+    reset by the control lines.
     """
     try:
         async with target.connect() as device:
-            await keep_over_restart(
-                device,
-                may_overwrite=may_overwrite,
-                again=command("reset", *device.option, "--overwrite"),
-            )
+            await _keep(device, may_overwrite)
             hello = await device.reset()
             return device.description, hello, await device.status()
     except NoAnswer:
@@ -36,6 +33,15 @@ async def restart(target: Target, *, may_overwrite: bool = False) -> tuple[str, 
             raise
     async with target.connect() as device:
         return device.description, device.hello, await device.status()
+
+
+async def _keep(device: Device, may_overwrite: bool) -> None:
+    again = command("reset", *device.option, "--overwrite")
+    try:
+        await keep_over_restart(device, may_overwrite=may_overwrite, again=again)
+    except LinkError as error:  # a reset by the control lines would lose what it holds
+        if not may_overwrite:
+            raise unknown_steps(error, "To restart") from None
 
 
 async def _pulse_reset(path: str) -> bool:

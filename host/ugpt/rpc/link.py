@@ -88,10 +88,12 @@ class Link:
         self._transport = transport
         self._window_limit = window_limit
         self._baud_limit = baud_limit
+        self._pending = PendingCalls()
         self._receiver = Receiver(
             self.stats,
             on_answer=self._take_answer,
             on_restart=self.expect_restart,
+            on_damaged=self._pending.damaged,
             on_log=on_log,
             on_begun=on_begun,
         )
@@ -101,7 +103,6 @@ class Link:
         self.session = 0
         """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
-        self._pending = PendingCalls()
         self._rate_behind = LineRate()
         self._round_trip = RoundTrip(0.25, 2.0)
         self._trainer_round_trip = RoundTrip(0.25, 2.0)
@@ -237,7 +238,7 @@ class Link:
         patience = Patience(timeout_s, started)
         quality = self.stats.quality
         wait_s = round_trip.timeout_s(quality.is_bad)
-        await self._send(pending.frame, timeout_s)
+        await self._send_request(pending, timeout_s)
         sent_s = loop.time()
         while (still_s := await self._unanswered(pending, wait_s + self._line_s())) is not None:
             now = loop.time()
@@ -263,21 +264,23 @@ class Link:
                     f"{now - started:.0f} seconds.",
                     "Reset the board.",
                 )
-            pending.tries += 1
             patience.tries += 1
             self.stats.repeats += 1
-            if not by_trainer:
+            lost = pending.is_lost()
+            if lost or not by_trainer:
                 quality.damaged()
-            # Waiting long between repeats would leave few of them for a line that loses many.
-            wait_s = min(1.25 * wait_s, _BUSY_WAIT_S) if by_trainer else min(wait_s, _REPEAT_WAIT_S)
-            if by_trainer:
+            if by_trainer and not lost:
+                wait_s = min(1.25 * wait_s, _BUSY_WAIT_S)
                 await self._send(_PROBE, timeout_s)
-            await self._send(pending.frame, timeout_s)
+            else:
+                # Waiting long would leave few repeats for a line that loses many.
+                wait_s = min(wait_s, _REPEAT_WAIT_S)
+            await self._send_request(pending, timeout_s)
             sent_s = loop.time()
         # A trainer that was busy answers at any time after a repeat, one that had not got the
         # request as soon as it has.
         if by_trainer and loop.time() - sent_s < _AT_ONCE * wait_s:
-            quality.damaged(pending.tries - 1)
+            quality.damaged(pending.tries - 1 - pending.lost_tries)
         if pending.tries == 1:
             round_trip.measured(loop.time() - started)
             self._rate_behind.carried(len(pending.frame), loop.time() - started)
@@ -293,6 +296,10 @@ class Link:
             return None
         waited_s = loop.time() - began_s
         return waited_s if self._transport.stands_still() else stood_still_s(waited_s, wait_s)
+
+    async def _send_request(self, pending: PendingCall, timeout_s: float) -> None:
+        self._pending.sent(pending)
+        await self._send(pending.frame, timeout_s)
 
     async def _send(self, frame: bytes, timeout_s: float) -> None:
         try:

@@ -6,11 +6,12 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..errors import UgptError
 from .envelope import Failure, Response
 from .errors import device_error
-from .schema import Method
+from .schema import Method, Task
 
 
 class PendingCall:
@@ -19,14 +20,39 @@ class PendingCall:
     def __init__(self, method: Method, frame: bytes) -> None:
         self.method = method
         self.frame = frame
-        self.tries = 1
-        self.future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.tries = 0
+        self.lost_tries = 0
+        """Of these, those that were seen to be lost, on the way there or back."""
+        self.first_sent = self.last_sent = 0
+        loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[object] = loop.create_future()
+        self._lost: asyncio.Future[None] = loop.create_future()
 
     def done(self) -> bool:
         return self.future.done()
 
+    def is_lost(self) -> bool:
+        """Whether the latest try was seen to be lost."""
+        return self._lost.done()
+
+    def sent(self, sending: int) -> None:
+        """It is sent, once more; sendings are counted over all requests."""
+        self.tries += 1
+        self.first_sent = self.first_sent or sending
+        self.last_sent = sending
+        if self._lost.done():
+            self._lost = asyncio.get_running_loop().create_future()
+
+    def lose(self) -> None:
+        """The latest try was seen to be lost."""
+        if not self._lost.done():
+            self.lost_tries += 1
+            self._lost.set_result(None)
+
     async def answered(self, timeout_s: float) -> bool:
-        await asyncio.wait({self.future}, timeout=timeout_s)
+        """False after this time, and as soon as the latest try is seen to be lost."""
+        ends: set[asyncio.Future[Any]] = {self.future, self._lost}
+        await asyncio.wait(ends, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         return self.future.done()
 
     def answer(self) -> object:
@@ -45,6 +71,7 @@ class PendingCalls:
         self._calls: dict[int, PendingCall] = {}
         # Random: a device may still hold the answer to an id of the program before this one.
         self._last_id = secrets.randbits(31)
+        self._sendings = 0
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -63,6 +90,11 @@ class PendingCalls:
             del self._calls[number]
             pending.abandon()
 
+    def sent(self, pending: PendingCall) -> None:
+        """To be called when a request is sent, in the order in which they are."""
+        self._sendings += 1
+        pending.sent(self._sendings)
+
     def take(self, message: Response | Failure) -> bool:
         """Gives an answer to the request it belongs to; False if none waits for it."""
         pending = self._calls.get(message.id)
@@ -70,10 +102,32 @@ class PendingCalls:
             return False
         if isinstance(message, Response):
             pending.future.set_result(message.result)
+            self._overtake(pending)
         else:
             error = device_error(message.code, message.message, message.detail)
             pending.future.set_exception(error)
         return True
+
+    def damaged(self) -> None:
+        """A frame came damaged: probably the answer that was next."""
+        waiting = [pending for pending in self._calls.values() if not pending.done()]
+        if waiting:
+            # The trainer may be busy; what is answered at once is next.
+            min(waiting, key=lambda it: (it.method.task is Task.TRAINER, it.last_sent)).lose()
+
+    def _overtake(self, answered: PendingCall) -> None:
+        """Finds what is lost.
+
+        A line keeps the order of what it carries, and a task of the device answers in that order.
+        An error may come from another task than the answer would.
+        """
+        for other in self._calls.values():
+            if (
+                other.method.task is answered.method.task
+                and other.last_sent < answered.first_sent
+                and not other.done()
+            ):
+                other.lose()
 
     def fail(self, error: UgptError) -> None:
         """Everyone who waits gets the error."""

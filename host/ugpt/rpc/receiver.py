@@ -34,6 +34,7 @@ class Receiver:
         *,
         on_answer: Callable[[Response | Failure], None],
         on_restart: Callable[[], None],
+        on_damaged: Callable[[], None],
         on_log: Callable[[LogLine], None] | None,
         on_begun: Callable[[str], None] | None = None,
     ) -> None:
@@ -46,6 +47,7 @@ class Receiver:
         self._stats = stats
         self._on_answer = on_answer
         self._on_restart = on_restart
+        self._on_damaged = on_damaged
         self._on_log = on_log
         self._on_begun = on_begun
         self._decoder = FrameDecoder(FRAME_MAX_BYTES)
@@ -73,9 +75,11 @@ class Receiver:
             else:
                 self._take_answer(message)
         self._tell_begun(at_rest=False)
-        bad_frames = self._decoder.counters.bad_frames
-        self._stats.quality.damaged(bad_frames - self._stats.bad_frames)
-        self._stats.bad_frames = bad_frames
+        damaged = self._decoder.counters.bad_frames - self._stats.bad_frames
+        self._stats.bad_frames += damaged
+        self._stats.quality.damaged(damaged)
+        if damaged:
+            self._on_damaged()
 
     def _fall_silent(self) -> None:
         if not self._tell_begun(at_rest=True):

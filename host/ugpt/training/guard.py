@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..device.client import Device
 from ..errors import UgptError
-from ..rpc.errors import FlashFailed, NoRoom
+from ..rpc.errors import FlashFailed, LinkError, NoRoom
 from ..rpc.messages import Source, Status
 from ..runs.registry import find_run
 from ..wording import command
@@ -92,6 +92,14 @@ async def keep_over_restart(device: Device, *, may_overwrite: bool, again: str) 
             f"{status.step:,}, but it cannot be saved: {error.message}",
             f"To go back to step {status.saved_step:,}: {again}",
         ) from None
+
+
+def unknown_steps(error: LinkError, anyway: str) -> WouldOverwrite:
+    """For a device that has answered, but not to the end of `keep_over_restart`."""
+    return WouldOverwrite(
+        f"Whether the device holds steps that are saved nowhere is not known: {error.message}",
+        f"Try again. {anyway} anyway: --overwrite.",
+    )
 
 
 def _require_saved(device: Device, status: Status) -> None:

@@ -1,6 +1,11 @@
 #include "port/esp32/flash_reading.h"
 
+// The S3's is C that C++ warns of.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wvolatile"
 #include "hal/spi_flash_ll.h"
+#pragma GCC diagnostic pop
 #include "sdkconfig.h"
 #include "soc/soc.h"
 #if CONFIG_IDF_TARGET_ESP32

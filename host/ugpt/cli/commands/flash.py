@@ -38,6 +38,7 @@ from ...training.guard import (
     keep_over_restart,
     require_free,
     require_no_interruption,
+    unknown_steps,
 )
 from ...view.output import console, error_console, say
 from ...view.progress import byte_progress
@@ -181,10 +182,7 @@ async def _require_interruptible(device: Device, erase: bool, granted: Granted) 
     except LinkError as error:
         if may_overwrite:
             return
-        raise WouldOverwrite(
-            f"Whether the device holds steps that are saved nowhere is not known: {error.message}",
-            "Try again. To write the firmware anyway: --overwrite.",
-        ) from None
+        raise unknown_steps(error, "To write the firmware") from None
 
 
 def _target(target: Target) -> Target:
