@@ -22,7 +22,9 @@ _PROGRAM = Path(__file__).with_name("server.py")
 _START_TIMEOUT_S = 120.0  # it imports a lot at first
 _END_TIMEOUT_S = 10.0
 _FREE = {"HOME", "PYTEST_CURRENT_TEST", "XDG_STATE_HOME", "__DASK_PARENT_PID"}
-"""Variables that nothing looks at before a command begins. Dask sets its own in the tests."""
+"""Variables that nothing looks at before a command begins, as those of `_OURS`. Dask sets its own
+in the process of the tests."""
+_OURS = "UGPT_"
 
 
 class WarmProcess:
@@ -167,7 +169,11 @@ def _stream(wish: int, kept: ExitStack, given: ExitStack) -> tuple[IO[str] | Non
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name not in _FREE}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _FREE and not name.startswith(_OURS)
+    }
 
 
 def _left_s(deadline_s: float | None) -> float | None:

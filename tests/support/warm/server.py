@@ -31,7 +31,8 @@ _SIGNALS = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _LATE_MODULES = (
     "matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.style", "matplotlib.ticker",
     "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
-    "PIL.PpmImagePlugin", "rich.markdown", "rich.traceback", "typer.rich_utils",
+    "PIL.PpmImagePlugin", "rich._emoji_codes", "rich.markdown", "rich.traceback", "tomli_w",
+    "typer._adapters", "typer.rich_utils",
 )  # fmt: skip
 
 
