@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_live import started
 from tests.support.commands import TIMEOUT_S, CommandLine
 from tests.support.processes import left_running
 from tests.support.warm.client import Warm, WarmProcess
@@ -73,6 +74,30 @@ def test_signals(own: CommandLine, forked: CommandLine, number: int, status: int
             assert process.wait(TIMEOUT_S) == status
             assert process.poll() == status
         assert not left_running(str(cli.folder / "f"))
+
+
+@pytest.mark.parametrize("arguments", [("runs",), ("train", "names", "--run", "")])
+def test_on_a_terminal(tmp_path: Path, warm: Warm, arguments: tuple[str, ...]) -> None:
+    said = []
+    for server in (None, warm):
+        with started(tmp_path, *arguments, warm=server, MPLCONFIGDIR="/nonexistent") as terminal:
+            terminal.rest()
+        assert isinstance(terminal.process, WarmProcess) == (server is warm)
+        said.append((terminal.process.returncode, terminal.sent))
+    assert said[0] == said[1]
+    assert said[0][1]
+
+
+def test_ctrl_c_on_a_terminal(tmp_path: Path, warm: Warm) -> None:
+    """The terminal controls the command, and so sends it what its keys mean."""
+    sim = ("sim", "--listen", "127.0.0.1:0", "--flash", "f")
+    with started(tmp_path, *sim, warm=warm, MPLCONFIGDIR="/nonexistent") as terminal:
+        assert isinstance(terminal.process, WarmProcess)
+        terminal.until("socket://")
+        terminal.press("\x03")
+        terminal.rest()
+    assert terminal.process.returncode == 0
+    assert not left_running(str(tmp_path / "f"))
 
 
 def test_a_command_that_goes_on_is_waited_for_in_vain(forked: CommandLine) -> None:

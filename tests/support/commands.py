@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,18 +58,15 @@ class CommandLine:
         words = [str(word) for word in arguments]
         environment = self.environment(env or {})
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        with ExitStack() as stack:
-            process: Process
-            if self.warm is not None and self.warm.can_run(environment, options):
-                warm = self.warm.running(words, self.folder, environment, **options)
-                process = stack.enter_context(warm)
-            else:
-                command = [sys.executable, "-m", "ugpt", *words]
-                process = stack.enter_context(
-                    subprocess.Popen(
-                        command, text=True, cwd=self.folder, env=environment, **options
-                    )
-                )
+        process: Process
+        if self.warm is not None and self.warm.can_run(environment, options):
+            process = self.warm.start(words, self.folder, environment, **options)
+        else:
+            command = [sys.executable, "-m", "ugpt", *words]
+            process = subprocess.Popen(
+                command, text=True, cwd=self.folder, env=environment, **options
+            )
+        with process:
             try:
                 yield process
             finally:

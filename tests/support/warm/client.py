@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO
@@ -21,7 +21,7 @@ from tests.support.warm.server import NUMBER, Command
 _PROGRAM = Path(__file__).with_name("server.py")
 _START_TIMEOUT_S = 120.0  # it imports a lot at first
 _END_TIMEOUT_S = 10.0
-_FREE = {"HOME", "PYTEST_CURRENT_TEST", "XDG_STATE_HOME", "__DASK_PARENT_PID"}
+_FREE = {"HOME", "PYTEST_CURRENT_TEST", "TERM", "XDG_STATE_HOME", "__DASK_PARENT_PID"}
 """Variables that nothing looks at before a command begins, as those of `_OURS`. Dask sets its own
 in the process of the tests."""
 _OURS = "UGPT_"
@@ -87,6 +87,17 @@ class WarmProcess:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def __enter__(self) -> WarmProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits for it, with nobody who reads what it writes."""
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
+        self.wait()
+        self._told.close()
+
     def _next_number(self, timeout_s: float | None) -> int:
         if not select.select([self._told], [], [], timeout_s)[0]:
             raise subprocess.TimeoutExpired(self.args, timeout_s or 0.0)
@@ -116,36 +127,45 @@ class Warm:
             self._start(environment)
         return _fixed(environment) == self._environment
 
-    @contextmanager
-    def running(
+    def start(
         self,
         arguments: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
         stdout: int = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
-    ) -> Iterator[WarmProcess]:
-        """A command under way, waited for at the end."""
-        assert self._requests is not None
+    ) -> WarmProcess:
         command = Command(list(arguments), str(folder), dict(environment))
-        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ExitStack() as kept, here:
-            with ExitStack() as given, there:
-                out, out_end = _stream(stdout, kept, given)
-                error, error_end = _stream(stderr, kept, given)
-                descriptors = [0, out_end, error_end, there.fileno()]
-                socket.send_fds(self._requests, [command.to_json()], descriptors)
-            process = WarmProcess(arguments, here, out, error)
-            try:
-                yield process
-            finally:
-                process.wait()
+        with ExitStack() as given:
+            out, out_end = _stream(stdout, given)
+            error, error_end = _stream(stderr, given)
+            return self._begin(command, [0, out_end, error_end], out, error)
+
+    def start_on_terminal(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        terminal: int,
+    ) -> WarmProcess:
+        """In a session of its own, which the terminal controls."""
+        command = Command(list(arguments), str(folder), dict(environment), on_terminal=True)
+        return self._begin(command, [terminal] * 3, None, None)
 
     def close(self) -> None:
         """Ends the server."""
         if self._requests is not None and self._process is not None:
             self._requests.close()
             self._process.wait(_END_TIMEOUT_S)
+
+    def _begin(
+        self, command: Command, streams: list[int], stdout: IO[str] | None, stderr: IO[str] | None
+    ) -> WarmProcess:
+        assert self._requests is not None
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with there:
+            socket.send_fds(self._requests, [command.to_json()], [*streams, there.fileno()])
+        return WarmProcess(command.arguments, here, stdout, stderr)
 
     def _start(self, environment: Mapping[str, str]) -> None:
         self._environment = _fixed(environment)
@@ -159,13 +179,13 @@ class Warm:
             )  # fmt: skip
 
 
-def _stream(wish: int, kept: ExitStack, given: ExitStack) -> tuple[IO[str] | None, int]:
-    """The end to read from, which the test keeps, and the one that is given to the command."""
+def _stream(wish: int, given: ExitStack) -> tuple[IO[str] | None, int]:
+    """The end to read from, and the one that is given to the command."""
     if wish == subprocess.DEVNULL:
         return None, given.enter_context(Path(os.devnull).open("wb")).fileno()
     reader, writer = os.pipe()
     given.callback(os.close, writer)
-    return kept.enter_context(os.fdopen(reader, encoding="utf-8")), writer
+    return os.fdopen(reader, encoding="utf-8"), writer
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ and later its return code are told. The server ends when the other end of its so
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -18,7 +19,8 @@ import signal
 import socket
 import struct
 import sys
-from dataclasses import dataclass
+import termios
+from dataclasses import asdict, dataclass
 from selectors import EVENT_READ, DefaultSelector
 
 NUMBER = struct.Struct("<q")
@@ -43,13 +45,15 @@ class Command:
     arguments: list[str]
     folder: str
     environment: dict[str, str]
+    on_terminal: bool = False
+    """Its streams are a terminal, which controls it and what it starts."""
 
     def to_json(self) -> bytes:
-        return json.dumps([self.arguments, self.folder, self.environment]).encode()
+        return json.dumps(asdict(self)).encode()
 
     @classmethod
     def from_json(cls, packet: bytes) -> Command:
-        return cls(*json.loads(packet))
+        return cls(**json.loads(packet))
 
 
 class Server:
@@ -131,6 +135,10 @@ def import_all() -> None:
 
 def become(command: Command) -> None:
     """`python -m ugpt ARGUMENTS`, but for what precedes its first line."""
+    if command.on_terminal:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        sys.stdout.reconfigure(line_buffering=True)
     os.chdir(command.folder)
     os.environ.clear()
     os.environ.update(command.environment)
