@@ -7,6 +7,7 @@ and later its return code are told. The server ends when the other end of its so
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import gc
@@ -20,8 +21,10 @@ import socket
 import struct
 import sys
 import termios
+import threading
 from dataclasses import asdict, dataclass
 from selectors import EVENT_READ, DefaultSelector
+from typing import NoReturn
 
 NUMBER = struct.Struct("<q")
 """A process id, or the return code as `subprocess` has it."""
@@ -144,7 +147,25 @@ def become(command: Command) -> None:
     os.environ.update(command.environment)
     sys.path[0] = command.folder
     sys.argv = ["", *command.arguments]
-    runpy.run_module("ugpt", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("ugpt", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            leave(end.code)
+        raise
+
+
+def leave(status: int) -> NoReturn:
+    """The end of an interpreter, as children of `multiprocessing` come to theirs.
+
+    What the server has imported is not taken apart again, which would take most of the time.
+    """
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(status)
 
 
 def main() -> None:
