@@ -29,6 +29,8 @@ from ugpt.runs.folder import Run
 if sys.platform != "linux":
     pytest.skip("looks into /proc", allow_module_level=True)
 
+pytestmark = pytest.mark.own_process
+
 TIMEOUT_S = 60.0
 LONG = ("--steps", "3000000", "--run", "R")
 SHORT = ("--steps", "2000", "--run", "R")
