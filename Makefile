@@ -25,7 +25,7 @@ endef
 # A person sees a board at work, for a quarter of a minute; a pipe gets the result.
 train: $(VENV)/installed
 	@if [ -t 1 ]; then \
-		echo 'Training 20,000 steps at the estimated pace of an ESP32, for a quarter of a minute.'; \
+		echo 'Training 20,000 steps at the estimated pace of an ESP32: a quarter of a minute.'; \
 		echo '1,000 steps at full speed: $(BIN)/ugpt train names'; \
 		$(BIN)/ugpt train names --pace --steps 20000; \
 	else \

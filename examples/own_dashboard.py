@@ -53,4 +53,7 @@ async def main(port: str | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if sys.argv[1:] else None))
+    try:
+        asyncio.run(main(sys.argv[1] if sys.argv[1:] else None))
+    except ugpt.UgptError as error:
+        sys.exit(f"error: {error}")

@@ -45,4 +45,6 @@ async def main(seeds: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    if wrong := [word for word in sys.argv[1:] if not word.isdecimal()]:
+        sys.exit(f"error: {wrong[0]} is no seed; give whole numbers from 0 on")
     asyncio.run(main([int(word) for word in sys.argv[1:]] or [1, 2, 3, 4]))

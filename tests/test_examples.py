@@ -50,9 +50,10 @@ def test_train_and_sample(with_port: bool, folder: Path) -> None:
     assert len((path / "metrics.jsonl").read_text().splitlines()) == 500
 
 
-def test_train_and_sample_names_a_port_that_is_not_there(folder: Path) -> None:
+@pytest.mark.parametrize("script", ["train_and_sample.py", "own_dashboard.py", "seeds.py"])
+def test_what_cannot_be_taken_is_named(script: str, folder: Path) -> None:
     with pytest.raises(tools.ToolFailed, match=r"\nerror: [^\n]*no-such-port[^\n]*\n$"):
-        run(folder, EXAMPLES / "train_and_sample.py", "no-such-port")
+        run(folder, EXAMPLES / script, "no-such-port")
 
 
 def test_own_dashboard(folder: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -29,6 +31,7 @@ def size_in_bytes(size: int) -> str:
 ACTING = "\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u206f"
 """The characters that act on a terminal, as a class of regular expressions has them."""
 
+_DISTRIBUTION = "ugpt-esp32"
 _ACTING = re.compile(f"[{ACTING}]")
 _PLAIN = re.compile(rb"[\w./ -]", re.ASCII)
 
@@ -36,9 +39,53 @@ _PLAIN = re.compile(rb"[\w./ -]", re.ASCII)
 def command(*words: str | Path) -> str:
     """A command line of this program, such as `ugpt train --resume 'my runs/1'`."""
     texts = [argument(word) if isinstance(word, Path) else word for word in words]
-    if sys.platform == "win32":
-        return subprocess.list2cmdline(["ugpt", *texts])
-    return " ".join(["ugpt", *map(quoted, texts)])
+    return " ".join(["ugpt", *map(_word, texts)])
+
+
+def install_command(*options: str, extra: str = "") -> str:
+    """The command that installs this program, with an extra, where it is installed already.
+
+    Of one that was installed from a folder, such as a clone, it names that folder.
+    """
+    python = sys.executable
+    if _is_found("pip", Path(python).parent):
+        installer = ["pip", "install"]
+    elif find_spec("pip") is not None:
+        installer = [python, "-m", "pip", "install"]
+    else:  # as `uv tool install` makes an environment
+        installer = ["uv", "pip", "install", "--python", python]
+    *how, name = _installed_from()
+    words = [*installer, *options, *how, f"{name}[{extra}]" if extra else name]
+    return " ".join(map(_word, words))
+
+
+def _installed_from() -> list[str]:
+    """What an installer was given: the name of the distribution or a folder, and options."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        origin = json.loads(distribution(_DISTRIBUTION).read_text("direct_url.json") or "{}")
+        url = urlsplit(origin["url"])
+        folder = url2pathname(url.path)
+        if url.scheme != "file" or not Path(folder).is_dir():
+            return [_DISTRIBUTION]
+        return ["--editable", folder] if origin["dir_info"].get("editable") else [folder]
+    except (PackageNotFoundError, AttributeError, KeyError, TypeError, ValueError):
+        return [_DISTRIBUTION]
+
+
+def _is_found(program: str, folder: Path) -> bool:
+    """Whether a shell finds the program of that folder by its name."""
+    found = shutil.which(program)
+    return found is not None and os.path.realpath(Path(found).parent) == os.path.realpath(folder)
+
+
+def _word(text: str) -> str:
+    """A word as the shell of this system takes it."""
+    return subprocess.list2cmdline([text]) if sys.platform == "win32" else quoted(text)
 
 
 def quoted(text: str) -> str:

@@ -43,29 +43,55 @@ const std::vector<std::byte> kInfo = from_hex(
     "0ad7233c9a99593fa4707d3f77cc2b322c0100000100000001010006"
     "0500000000000000000000001a000000");
 
+constexpr std::uint32_t kSettingsMark = 0x31455375;
+constexpr std::uint32_t kFloatsMark = 0x31504375;
+constexpr std::uint32_t kPackedMark = 0x32504375;
+
 // A record of nothing but words, to write what the stores themselves would not.
-template <std::size_t kWords>
+template <std::size_t kWords, std::uint32_t kMark>
 struct RawRecord {
     static constexpr std::uint32_t kBytes = 4 * kWords;
     std::array<std::uint32_t, kWords> words{};
 
+    [[nodiscard]] static std::uint32_t mark() { return kMark; }
     void encode(base::ByteWriter& writer) const {
         for (const std::uint32_t word : words) writer.u32(word);
     }
-    static std::optional<RawRecord> decode(base::ByteReader& reader) {
+    static std::optional<RawRecord> decode(std::uint32_t mark, base::ByteReader& reader) {
+        if (mark != kMark) return {};
         RawRecord record;
         for (std::uint32_t& word : record.words) word = reader.u32();
         return record;
     }
 };
 
+using RawSettings = RawRecord<2, kSettingsMark>;
+
 // Settings as words in a slot whose checksum holds.
 store::Settings load_settings(std::uint32_t autorun, float temperature) {
     MemoryFlash flash(kRegionBytes);
-    store::SlotPair<RawRecord<2>> slots(flash, port::Region::settings_a, port::Region::settings_b,
-                                        0x31455375);
+    store::SlotPair<RawSettings> slots(flash, port::Region::settings_a, port::Region::settings_b);
     CHECK(slots.begin(0) && slots.commit({{autorun, std::bit_cast<std::uint32_t>(temperature)}}));
     return store::SettingsStore(flash).load();
+}
+
+// Whether a checkpoint of so many zeros is found, behind the mark and what it says of itself.
+template <std::uint32_t kMark>
+bool finds_checkpoint(std::span<const std::byte> info, std::uint32_t bytes) {
+    using Record = RawRecord<23, kMark>;
+    constexpr std::uint32_t kHeader = 8 + Record::kBytes + 4;
+    MemoryFlash flash(64 * 1024);
+    store::SlotPair<Record> slots(flash, port::Region::checkpoint_a, port::Region::checkpoint_b);
+    Record record;
+    base::ByteReader reader(info);
+    for (std::size_t i = 0; i < 21; ++i) record.words[i] = reader.u32();
+    const std::vector<std::byte> payload(bytes);
+    record.words[21] = bytes;
+    record.words[22] = base::crc32(payload);
+    CHECK(slots.begin(bytes));
+    CHECK(flash.write(slots.next(), kHeader, payload));
+    CHECK(slots.commit(record));
+    return store::CheckpointStore(flash).find_newest().has_value();
 }
 
 }  // namespace
@@ -150,9 +176,8 @@ TEST(weights_noted_as_saved_are_found_and_leave_the_settings_as_they_were) {
     CHECK((store::SettingsStore(flash).save({false, 0.5f})));
     CHECK(store::SettingsStore(flash).saved_weights() == saved);
     // As 0.1.0 reads a slot.
-    store::SlotPair<RawRecord<2>> slots(flash, port::Region::settings_a, port::Region::settings_b,
-                                        0x31455375);
-    const auto found = slots.find_newest([](port::Region, const RawRecord<2>&) { return true; });
+    store::SlotPair<RawSettings> slots(flash, port::Region::settings_a, port::Region::settings_b);
+    const auto found = slots.find_newest([](port::Region, const RawSettings&) { return true; });
     CHECK(found && found->words[0] == 0 && found->words[1] == std::bit_cast<std::uint32_t>(0.5f));
 }
 
@@ -208,23 +233,23 @@ TEST(settings_that_make_no_sense_are_those_of_a_new_board) {
 
 // A checkpoint whose length is not that of its model's tensors is none, whatever its checksum says.
 TEST(a_checkpoint_of_another_length_is_refused) {
-    const std::uint64_t size = store::CheckpointStore::size_bytes({1, 16, 4, 16, 27}, 26);
-    const auto header = static_cast<std::uint32_t>(8 + store::CheckpointInfo::kBytes + 8 + 4);
-    const auto payload = static_cast<std::uint32_t>(size) - header;
-    for (const std::uint32_t bytes : {payload, payload - 4, payload + 4, 0u}) {
-        MemoryFlash flash(64 * 1024);
-        store::SlotPair<RawRecord<23>> slots(flash, port::Region::checkpoint_a,
-                                             port::Region::checkpoint_b, 0x31504375);
-        RawRecord<23> record;
-        base::ByteReader reader(kInfo);
-        for (std::size_t i = 0; i < 21; ++i) record.words[i] = reader.u32();
-        record.words[21] = bytes;
-        record.words[22] = base::crc32(std::vector<std::byte>(bytes));
-        CHECK(slots.begin(bytes));
-        CHECK(flash.write(slots.next(), header, std::vector<std::byte>(bytes)));
-        CHECK(slots.commit(record));
-        CHECK(store::CheckpointStore(flash).find_newest().has_value() == (bytes == payload));
+    constexpr std::uint32_t kVocabulary = 28;  // 26 bytes, filled up
+    constexpr std::uint32_t kParameters = 4192;
+    constexpr std::uint32_t kFloats = kVocabulary + kParameters * 12;
+    constexpr std::uint32_t kPacked = kVocabulary + kParameters * (4 + 2 * 2);
+    for (const std::uint32_t bytes : {kFloats, kPacked, kFloats - 4, kPacked + 4, 0u}) {
+        CHECK(finds_checkpoint<kFloatsMark>(kInfo, bytes) == (bytes == kFloats));
+        CHECK(finds_checkpoint<kPackedMark>(kInfo, bytes) == (bytes == kPacked));
+        CHECK(!finds_checkpoint<0x33504375>(kInfo, bytes));
     }
+}
+
+TEST(moments_in_float32_are_not_packed) {
+    constexpr std::uint32_t kBytes = 28 + 4192 * 12;
+    std::vector<std::byte> info = kInfo;
+    info[65] = std::byte{0};
+    CHECK(finds_checkpoint<kFloatsMark>(info, kBytes));
+    CHECK(!finds_checkpoint<kPackedMark>(info, kBytes));
 }
 
 TEST(a_data_set_that_makes_no_sense_is_refused) {

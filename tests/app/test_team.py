@@ -11,7 +11,7 @@ from tests.support.tools import BuildFolder, ToolFailed
 
 @pytest.mark.parametrize("part", ["app", "engine"])
 def test_no_data_race(part: str) -> None:
-    options = "-O1 -g -fsanitize=thread"
+    options = "-O1 -g1 -fsanitize=thread"  # functions and lines, which its reports name
     folder = BuildFolder(
         "thread-sanitizer",
         {"UGPT_TESTS": "ON", "CMAKE_BUILD_TYPE": "None", "CMAKE_CXX_FLAGS": options},

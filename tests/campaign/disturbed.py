@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.commands import CommandLine
+from tests.support.commands import CommandLine, Process
 from ugpt import UgptError
 from ugpt.device.tensors import tensor_shapes
 from ugpt.runs.checkpoint import weights_digest
@@ -41,7 +41,7 @@ class DisturbedRun:
         """What the host said the last time."""
 
     @contextmanager
-    def host(self, *more: str) -> Iterator[subprocess.Popen[str]]:
+    def host(self, *more: str) -> Iterator[Process]:
         """The host, from where the run stands; killed if it still runs then."""
         begin = ("--resume", "R") if self.path.exists() else ("names", *OPTIONS)
         with self._out.open("w") as out, self._errors.open("w") as errors:
@@ -103,7 +103,7 @@ class DisturbedRun:
         return has_the_same_bits(self.path, self._straight, may_miss_losses=self._missing_told)
 
 
-def wait(process: subprocess.Popen[str], timeout_s: float) -> int | None:
+def wait(process: Process, timeout_s: float) -> int | None:
     """The exit status; None if the process is still there when the time is over."""
     try:
         return process.wait(timeout_s)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import CommandLine
+from tests.support.warm.client import Warm
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,10 +26,31 @@ def plot_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("matplotlib")
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    server = Warm()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def command_line(plot_cache: Path, warm: Warm) -> Callable[[Path], CommandLine]:
+    """The command line in a folder."""
+    return lambda folder: CommandLine(folder, plot_cache, warm)
+
+
 @pytest.fixture
-def cli(tmp_path: Path, plot_cache: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.setenv("MPLCONFIGDIR", str(plot_cache))
-    return CommandLine(tmp_path)
+def cli(
+    tmp_path: Path,
+    command_line: Callable[[Path], CommandLine],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> CommandLine:
+    found = command_line(tmp_path)
+    monkeypatch.setenv("MPLCONFIGDIR", str(found.plot_cache))
+    if request.node.get_closest_marker("own_process"):
+        return replace(found, warm=None)
+    return found
 
 
 @pytest.fixture

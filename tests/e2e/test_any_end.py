@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ from ugpt.runs.folder import Run
 
 if sys.platform != "linux":
     pytest.skip("looks into /proc", allow_module_level=True)
+
+pytestmark = pytest.mark.own_process
 
 TIMEOUT_S = 60.0
 LONG = ("--steps", "3000000", "--run", "R")
@@ -163,9 +166,24 @@ def test_ten_presses_save(
         out, errors = rest(process)
     assert process.returncode == 128 + number
     steps = check_kept(tmp_path / "R")
-    assert f"Stopped after step {steps:,}; all is kept in R." in errors
+    said, again = errors.splitlines()[-2:]
+    assert said == f"Stopped after step {steps:,}; all is kept in R. Go on with:"
+    assert again.endswith("train --resume R")
     (stopped,) = [event for event in objects(out) if event["event"] == "stopped"]
     assert stopped["step"] == stopped["saved_step"] == steps
+
+
+def test_a_folder_that_is_gone_is_not_to_be_resumed(
+    cli: CommandLine, names: Path, tmp_path: Path
+) -> None:
+    with cli.running("train", names, *LONG, "--json") as process:
+        events_until_step(process, 500)
+        shutil.rmtree(tmp_path / "R")
+        process.send_signal(signal.SIGTERM)
+        _, errors = rest(process)
+    assert "; the folder R is gone." in errors
+    assert "--resume" not in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])

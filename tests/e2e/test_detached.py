@@ -11,14 +11,14 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 import ugpt
-from tests.support.commands import CommandLine, digest, events_until_step, losses
+from tests.support.commands import CommandLine, Process, digest, events_until_step, losses
 from tests.support.devices import device_process, listening_device
 from tests.support.in_process import Program, program
 from tests.support.waiting import happens, until
@@ -40,11 +40,13 @@ LONG = ("--steps", str(STEPS), "--run", "R")
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def straight(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> Path:
     """The folder of a run that was watched and not disturbed."""
     folder = tmp_path_factory.mktemp("straight")
     names = Path(__file__).parents[2] / "data" / "names.txt"
-    CommandLine(folder)("train", names, *LONG, "--plain")
+    command_line(folder)("train", names, *LONG, "--plain")
     return folder / "R"
 
 
@@ -56,7 +58,7 @@ def check(run: Path, straight: Path) -> None:
     assert (run / "checkpoint.safetensors").exists()
 
 
-def steps_until(attached: subprocess.Popen[str], step: int) -> None:
+def steps_until(attached: Process, step: int) -> None:
     """Reads JSON lines up to the loss of a step; the start may be told of at a later one."""
     assert attached.stdout is not None
     for line in attached.stdout:

@@ -21,6 +21,8 @@ from tests.support.processes import left_running, running
 from tests.support.waiting import happens
 from ugpt.device import virtual
 
+pytestmark = pytest.mark.own_process
+
 TIMEOUT_S = 20.0
 
 

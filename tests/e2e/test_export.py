@@ -99,12 +99,23 @@ def test_c_on_other_processors(
     assert tools.run(emulator, program, *ASKED).splitlines() == trained.warm
 
 
+WRONG = [
+    ["-1"], ["x"], ["1", "1.5"], ["1", "2", "hot"], ["1", "2", "101"], ["1", "2", "nan"],
+    ["1", "2", "0.5", "4"],
+]  # fmt: skip
+
+
+def says_what_it_cannot_read(*program: str | Path) -> bool:
+    for wrong in WRONG:
+        done = subprocess.run([*program, *wrong], capture_output=True, text=True, check=False)
+        assert (done.returncode > 0, done.stdout) == (True, "")
+        assert done.stderr.count("\n") == 1, done.stderr
+    return True
+
+
 def test_c_says_what_it_cannot_read(names: Trained, tmp_path: Path) -> None:
     program = built("gcc", exported(names, Format.C, tmp_path, "gpt.c"))
-    for wrong in (["-1"], ["x"], ["1", "2", "hot"], ["1", "2", "101"], ["1", "2", "0.5", "4"]):
-        done = subprocess.run([program, *wrong], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.count("\n") == 1
+    assert says_what_it_cannot_read(program)
 
 
 def test_c_refuses_fast_math(names: Trained, tmp_path: Path) -> None:
@@ -198,6 +209,11 @@ def test_microgpt_prints_what_the_board_prints(trained: Trained, tmp_path: Path)
     assert tools.run(*alone, program) == (trained.run.path / "samples.txt").read_text()
 
 
+def test_microgpt_says_what_it_cannot_read(names: Trained, tmp_path: Path) -> None:
+    program = exported(names, Format.MICROGPT, tmp_path, "gpt.py")
+    assert says_what_it_cannot_read(sys.executable, program)
+
+
 # PyTorch
 
 
@@ -246,6 +262,11 @@ def test_torch_computes_what_the_board_computes(
     warm = [tools.run(torch_python, files[0], "9", "3", timeout_s=120) for _ in range(2)]
     assert warm[0] == warm[1]
     assert len(warm[0].splitlines()) == 9
+
+
+def test_torch_says_what_it_cannot_read(names: Trained, torch_python: str, tmp_path: Path) -> None:
+    program = exported(names, Format.TORCH, tmp_path, "gpt.py")
+    assert says_what_it_cannot_read(torch_python, program)
 
 
 LOGITS = """

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from tests.support import processes
-from tests.support.commands import TIMEOUT_S, CommandLine, digest
+from tests.support.commands import TIMEOUT_S, CommandLine, Process, digest
 from tests.support.dask import dask_scheduler, tls_environment
 from tests.support.devices import device_process
 
@@ -19,7 +19,7 @@ TRAIN = ("fleet", "train", "--n-embd", "8", "--n-head", "2", "--sync", "20", "--
 WORKER = "multiprocessing.spawn import spawn_main"
 
 
-def next_event(process: subprocess.Popen[str]) -> dict[str, str]:
+def next_event(process: Process) -> dict[str, str]:
     """The process is ended if it says nothing for long."""
     assert process.stdout is not None
     patience = threading.Timer(TIMEOUT_S, process.kill)
@@ -33,7 +33,7 @@ def next_event(process: subprocess.Popen[str]) -> dict[str, str]:
     return event
 
 
-def ended(process: subprocess.Popen[str], how: signal.Signals) -> int:
+def ended(process: Process, how: signal.Signals) -> int:
     process.send_signal(how)
     _, said = process.communicate(timeout=60)
     assert "Traceback" not in said

@@ -6,14 +6,14 @@ import json
 import os
 import random
 import signal
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import processes
-from tests.support.commands import CommandLine, digest, losses
+from tests.support.commands import CommandLine, Process, digest, losses
 from tests.support.dask import dask_scheduler
 from tests.support.devices import device_process
 from tests.support.waiting import happens
@@ -26,15 +26,17 @@ DEVICE = "ugpt-device"
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> str:
+def straight(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> str:
     """The digest of an undisturbed run on one board."""
     folder = tmp_path_factory.mktemp("straight")
     names = Path(__file__).parents[2] / "data" / "names.txt"
-    CommandLine(folder)(*LONG, names, "--virtual", "1")
+    command_line(folder)(*LONG, names, "--virtual", "1")
     return digest(folder / "R")
 
 
-def events_until_round(process: subprocess.Popen[str], number: int) -> list[dict[str, Any]]:
+def events_until_round(process: Process, number: int) -> list[dict[str, Any]]:
     events = []
     assert process.stdout is not None
     for line in process.stdout:
@@ -44,7 +46,7 @@ def events_until_round(process: subprocess.Popen[str], number: int) -> list[dict
     raise AssertionError(f"the run ended before round {number}: {process.stderr}")
 
 
-def rest_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+def rest_of(process: Process) -> list[dict[str, Any]]:
     out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     return [json.loads(line) for line in out.splitlines()]
@@ -116,7 +118,8 @@ def test_ctrl_c_keeps_what_was_averaged(
     assert stopped["step"] == stopped["saved_step"] == len(losses(tmp_path / "R"))
     refused = cli.refused("train", "--resume", "R")
     assert "is a joint run of several workers. Go on with it:" in refused
-    cli("fleet", "train", "--resume", "R", "--virtual", "1", "--plain")
+    said = cli("fleet", "train", "--resume", "R", "--virtual", "1", "--plain")
+    assert said.index("Starting Dask") < said.index("training on 1 board")
     assert digest(tmp_path / "R") == straight
 
 

@@ -34,6 +34,8 @@ def lacking(*labels: str) -> list[str]:
         ("info",),
         ("train", "names", "--steps", "20", "--plain"),
         ("doctor",),
+        ("plan",),
+        ("plan", "--largest"),
     ],
 )
 async def test_what_needs_no_flash_says_so_and_goes_on(
@@ -64,6 +66,28 @@ async def test_what_needs_the_flash_names_the_table_and_the_cure(
     assert CURE in said
     assert "worn out" not in said
     assert "too small" not in said
+
+
+@pytest.mark.parametrize("command", [("bench", "--seconds", "0.1"), ("stop",)])
+async def test_what_would_save_the_model_names_the_table(
+    cli: CommandLine, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    async with listening_device("socket", tmp_path / "flash", *lacking(*LABELS)) as port:
+        cli("train", "names", "--steps", "20", "--plain", "--port", port)
+        said = cli.refused(*command, "--port", port)
+    assert f"{SENTENCE} all 7 regions" in said
+    assert "too large" not in said
+    assert "too small" not in said
+
+
+async def test_a_text_that_is_not_begun_says_nothing_of_a_model_in_flash(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    async with listening_device("socket", tmp_path / "flash", *lacking(*LABELS)) as port:
+        cli("train", "names", "--steps", "20", "--plain", "--port", port)
+        ended = cli.finished("write", "--port", port, code=1)
+    assert "There is no pretrained model" in ended.stderr
+    assert "stays in the flash" not in ended.stderr
 
 
 async def test_a_detached_run_without_its_loss_history_names_the_table(

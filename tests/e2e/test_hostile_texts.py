@@ -54,8 +54,8 @@ def check(terminal: OnTerminal, *, until: str = "", says: str = "") -> str:
     return sent
 
 
-def show(folder: Path, *command: str | Path, until: str = "", says: str = "") -> str:
-    with started(folder, *map(str, command)) as terminal:
+def show(cli: CommandLine, *command: str | Path, until: str = "", says: str = "") -> str:
+    with started(cli.folder, *map(str, command), warm=cli.warm) as terminal:
         return check(terminal, until=until, says=says)
 
 
@@ -68,35 +68,31 @@ def texts(tmp_path: Path) -> Path:
 
 def test_names_of_files_and_what_is_in_them(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
     shown_name = "names·]0;owned···.txt"
-    show(tmp_path, "data", "check", texts, says=shown_name)
-    show(tmp_path, "plan", texts, "--lower", says="parameters")
-    show(
-        tmp_path, "train", texts, "--steps", "300", "--run", RUN, "--holdout", "3", says=shown_name
-    )
-    show(tmp_path, "train", texts, "--plain", "--steps", "60", "--run", "R", says=shown_name)
-    show(tmp_path, "train", texts, "--json", "--steps", "20", "--run", "J", says='"event"')
-    show(tmp_path, "train", texts, "--steps", "20", "--run", RUN, says="run·]0;owned··")
-    show(tmp_path, "train", "--resume", f"absent{RUN}", says="absentrun·]0;owned··")
-    show(tmp_path, "train", f"absent{FILE}", says="absentnames·]0;owned···.txt")
-    show(tmp_path, "sample", "--temperature", "3", "-n", "50", says="·")
-    show(tmp_path, "sample", "--json", "--temperature", "3", "-n", "50", says="\\u202e")
-    show(tmp_path, "sample", "--prompt", f"x{TITLE}", says="error: ")
-    show(tmp_path, "info", says="characters")
-    show(tmp_path, "data", "push", texts, says=shown_name)
-    show(tmp_path, "data", "info", says="documents")
-    show(
-        tmp_path, "train", texts, "--detach", "--steps", "300", "--run", f"D{RUN}", says="Drun·]0;"
-    )
-    show(tmp_path, "attach", says="owned")
-    show(tmp_path, "attach", "--run", f"absent{RUN}", says="absentrun·]0;owned··")
-    show(tmp_path, "sim", FILE, says="owned")
-    show(tmp_path, "sim", "--board", TITLE, says="owned")
-    show(tmp_path, "flash", "--image", texts, "--port", TITLE, says="owned")
-    show(tmp_path, "ports", says="virtual")
-    show(tmp_path, "monitor", "--elf", texts, says="owned")
-    show(tmp_path, f"train{TITLE}", says="owned")
+    show(cli, "data", "check", texts, says=shown_name)
+    show(cli, "plan", texts, "--lower", says="parameters")
+    show(cli, "train", texts, "--steps", "300", "--run", RUN, "--holdout", "3", says=shown_name)
+    show(cli, "train", texts, "--plain", "--steps", "60", "--run", "R", says=shown_name)
+    show(cli, "train", texts, "--json", "--steps", "20", "--run", "J", says='"event"')
+    show(cli, "train", texts, "--steps", "20", "--run", RUN, says="run·]0;owned··")
+    show(cli, "train", "--resume", f"absent{RUN}", says="absentrun·]0;owned··")
+    show(cli, "train", f"absent{FILE}", says="absentnames·]0;owned···.txt")
+    show(cli, "sample", "--temperature", "3", "-n", "50", says="·")
+    show(cli, "sample", "--json", "--temperature", "3", "-n", "50", says="\\u202e")
+    show(cli, "sample", "--prompt", f"x{TITLE}", says="error: ")
+    show(cli, "info", says="characters")
+    show(cli, "data", "push", texts, says=shown_name)
+    show(cli, "data", "info", says="documents")
+    show(cli, "train", texts, "--detach", "--steps", "300", "--run", f"D{RUN}", says="Drun·]0;")
+    show(cli, "attach", says="owned")
+    show(cli, "attach", "--run", f"absent{RUN}", says="absentrun·]0;owned··")
+    show(cli, "sim", FILE, says="owned")
+    show(cli, "sim", "--board", TITLE, says="owned")
+    show(cli, "flash", "--image", texts, "--port", TITLE, says="owned")
+    show(cli, "ports", says="virtual")
+    show(cli, "monitor", "--elf", texts, says="owned")
+    show(cli, f"train{TITLE}", says="owned")
     cli("autorun", "on")
-    show(tmp_path, "monitor", until="\u3000")
+    show(cli, "monitor", until="\u3000")
 
 
 def test_runs_with_such_names(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
@@ -105,31 +101,31 @@ def test_runs_with_such_names(cli: CommandLine, tmp_path: Path, texts: Path) -> 
     for run in (f"runs/{RUN}", f"runs/2{RUN}"):
         cli("train", texts, "--steps", "60", "--run", run, "--keep", "2", "--save-every", "20")
     for more in ((), ("--sort", "loss"), ("--json",), ("runs",)):
-        show(tmp_path, "runs", *more, says="owned")
-    show(tmp_path, "runs", f"absent{RUN}", says=f"absent{shown}")
+        show(cli, "runs", *more, says="owned")
+    show(cli, "runs", f"absent{RUN}", says=f"absent{shown}")
     both = (RUN, f"2{RUN}")
-    show(tmp_path, "compare", *both, "--samples", says=shown)
-    show(tmp_path, "compare", *both, "--json", "--picture", f"{RUN}.png", says="owned")
-    show(tmp_path, "compare", *both, "--picture", f"absent/{RUN}.png", says=shown)
-    show(tmp_path, "compare", RUN, f"absent{RUN}", says=f"absent{shown}")
-    show(tmp_path, "load", f"2{RUN}", says=shown)
-    show(tmp_path, "load", RUN, "--json", says="owned")
-    show(tmp_path, "load", RUN, "--step", "7", says=shown)
-    show(tmp_path, "load", RUN, "--step", f"best{TITLE}", says="owned")
+    show(cli, "compare", *both, "--samples", says=shown)
+    show(cli, "compare", *both, "--json", "--picture", f"{RUN}.png", says="owned")
+    show(cli, "compare", *both, "--picture", f"absent/{RUN}.png", says=shown)
+    show(cli, "compare", RUN, f"absent{RUN}", says=f"absent{shown}")
+    show(cli, "load", f"2{RUN}", says=shown)
+    show(cli, "load", RUN, "--json", says="owned")
+    show(cli, "load", RUN, "--step", "7", says=shown)
+    show(cli, "load", RUN, "--step", f"best{TITLE}", says="owned")
     for to in ("c", "microgpt", "npz", "safetensors", "tensorboard"):
-        show(tmp_path, "export", RUN, "--to", to, says=shown)
-    show(tmp_path, "export", RUN, "--to", "c", says=shown)  # it is there already
-    show(tmp_path, "export", RUN, "--to", "c", "--json", "--overwrite", says="owned")
-    show(tmp_path, "export", RUN, "--to", f"c{TITLE}", says="owned")
+        show(cli, "export", RUN, "--to", to, says=shown)
+    show(cli, "export", RUN, "--to", "c", says=shown)  # it is there already
+    show(cli, "export", RUN, "--to", "c", "--json", "--overwrite", says="owned")
+    show(cli, "export", RUN, "--to", f"c{TITLE}", says="owned")
     damaged = tmp_path / "runs" / f"3{RUN}"
     damaged.mkdir()
     (damaged / "config.toml").write_text(f'data = "{TITLE}{OVERRIDE}\n')
-    show(tmp_path, "runs", says=f"3{shown}")
+    show(cli, "runs", says=f"3{shown}")
     for command in (("load",), ("export", "--to", "c"), ("compare", RUN)):
-        show(tmp_path, *command, f"3{RUN}", says=f"3{shown}")
+        show(cli, *command, f"3{RUN}", says=f"3{shown}")
 
 
-def test_models_with_such_names(tmp_path: Path) -> None:
+def test_models_with_such_names(cli: CommandLine, tmp_path: Path) -> None:
     """Their files, what is written in them, and what they write themselves."""
     shown = "model·]0;owned··"
     model = f"model{TITLE}{OVERRIDE}"
@@ -140,27 +136,25 @@ def test_models_with_such_names(tmp_path: Path) -> None:
     tokenizer.write_bytes(tokenizer_file())
     make = (source, "--tokenizer", tokenizer)
     for name in ("--name", "--licence"):
-        show(tmp_path, "model", "convert", *make, "x.ugpt", name, f"a{TITLE}", says="error: ")
-    show(tmp_path, "model", "convert", *make, folder / f"{model}.ugpt", says=shown)
-    show(tmp_path, "model", "convert", *make, f"absent/{model}.ugpt", says=shown)
-    show(tmp_path, "model", "push", f"absent{model}", says=f"absent{shown}")
-    show(tmp_path, "model", "push", source, says=shown)  # without its tokenizer
-    show(tmp_path, "model", "push", tokenizer, says="owned")
-    show(tmp_path, "model", "push", *make, says="is on the board now")
-    show(tmp_path, "model", "info", says="vocabulary")
-    show(tmp_path, "model", "info", folder / f"{model}.ugpt", says="vocabulary")
-    show(tmp_path, "model", "info", tokenizer, says="owned")
-    show(tmp_path, "model", "list", folder, says=shown)
-    show(tmp_path, "model", "list", folder, "--json", says="owned")
-    show(tmp_path, "model", "list", f"absent{model}", says=f"absent{shown}")
+        show(cli, "model", "convert", *make, "x.ugpt", name, f"a{TITLE}", says="error: ")
+    show(cli, "model", "convert", *make, folder / f"{model}.ugpt", says=shown)
+    show(cli, "model", "convert", *make, f"absent/{model}.ugpt", says=shown)
+    show(cli, "model", "push", f"absent{model}", says=f"absent{shown}")
+    show(cli, "model", "push", source, says=shown)  # without its tokenizer
+    show(cli, "model", "push", tokenizer, says="owned")
+    show(cli, "model", "push", *make, says="is on the board now")
+    show(cli, "model", "info", says="vocabulary")
+    show(cli, "model", "info", folder / f"{model}.ugpt", says="vocabulary")
+    show(cli, "model", "info", tokenizer, says="owned")
+    show(cli, "model", "list", folder, says=shown)
+    show(cli, "model", "list", folder, "--json", says="owned")
+    show(cli, "model", "list", f"absent{model}", says=f"absent{shown}")
     hot = ("--temperature", "10", "--max-tokens", "9")
     for seed in map(str, range(5)):
-        show(
-            tmp_path, "write", f"a{TITLE}{OVERRIDE}{CSI}", "--seed", seed, *hot, says="a·]0;owned·"
-        )
-    show(tmp_path, "write", f"a{TITLE}", "--json", *hot, says="owned")
-    show(tmp_path, "write", f"a{TITLE}", "--stop", TITLE, *hot, says="owned")
-    show(tmp_path, "model", "remove", says="no longer on the board")
+        show(cli, "write", f"a{TITLE}{OVERRIDE}{CSI}", "--seed", seed, *hot, says="a·]0;owned·")
+    show(cli, "write", f"a{TITLE}", "--json", *hot, says="owned")
+    show(cli, "write", f"a{TITLE}", "--stop", TITLE, *hot, says="owned")
+    show(cli, "model", "remove", says="no longer on the board")
 
 
 SWEEP = ("sweep", "--set", "n_embd=8,16", "--sampler", "grid", "--steps", "40")
@@ -171,27 +165,27 @@ def test_many_boards_with_such_names(cli: CommandLine, tmp_path: Path, texts: Pa
     """Texts, folders, lists of boards, addresses and what is varied."""
     shown_name, shown = "names·]0;owned···.txt", "run·]0;owned··"
     one = ("--virtual", "1")
-    show(tmp_path, *SWEEP, texts, *one, "--run", RUN, says=shown)
-    show(tmp_path, *SWEEP, texts, *one, "--run", RUN, says=f"{shown} exists already")
-    show(tmp_path, *SWEEP, f"absent{FILE}", *one, says=f"absent{shown_name}")
-    show(tmp_path, "sweep", "--resume", f"absent{RUN}", *one, says=f"absent{shown}")
-    show(tmp_path, "sweep", texts, "--set", f"n{TITLE}=1", *one, says="owned")
-    show(tmp_path, "sweep", texts, "--set", f"n_embd=1{TITLE}", *one, says="owned")
+    show(cli, *SWEEP, texts, *one, "--run", RUN, says=shown)
+    show(cli, *SWEEP, texts, *one, "--run", RUN, says=f"{shown} exists already")
+    show(cli, *SWEEP, f"absent{FILE}", *one, says=f"absent{shown_name}")
+    show(cli, "sweep", "--resume", f"absent{RUN}", *one, says=f"absent{shown}")
+    show(cli, "sweep", texts, "--set", f"n{TITLE}=1", *one, says="owned")
+    show(cli, "sweep", texts, "--set", f"n_embd=1{TITLE}", *one, says="owned")
     (tmp_path / RUN / "study.db").write_text(f"{TITLE}{OVERRIDE}" * 99)
-    show(tmp_path, "sweep", "--resume", RUN, *one, says=shown)
+    show(cli, "sweep", "--resume", RUN, *one, says=shown)
     (tmp_path / RUN / "sweep.toml").write_text(f'sampler = "{TITLE}{OVERRIDE}"')
-    show(tmp_path, "sweep", "--resume", RUN, *one, says=shown)
+    show(cli, "sweep", "--resume", RUN, *one, says=shown)
 
     for mode in ((), ("--plain",), ("--json",)):
         run = f"{len(mode)}{mode}{RUN}"
-        show(tmp_path, *JOINT, texts, *mode, *one, "--run", run, says="owned")
-        show(tmp_path, *JOINT, texts, *mode, *one, "--run", run, says="owned")
-    show(tmp_path, *JOINT, f"absent{FILE}", *one, says=f"absent{shown_name}")
-    show(tmp_path, "fleet", "train", "--resume", f"absent{RUN}", *one, says=f"absent{shown}")
-    show(tmp_path, *JOINT, texts, *one, "--verify", f"1{TITLE}%", says="owned")
+        show(cli, *JOINT, texts, *mode, *one, "--run", run, says="owned")
+        show(cli, *JOINT, texts, *mode, *one, "--run", run, says="owned")
+    show(cli, *JOINT, f"absent{FILE}", *one, says=f"absent{shown_name}")
+    show(cli, "fleet", "train", "--resume", f"absent{RUN}", *one, says=f"absent{shown}")
+    show(cli, *JOINT, texts, *one, "--verify", f"1{TITLE}%", says="owned")
     for address in (TITLE, f"tls://{TITLE}:1", f"tcp://127.0.0.1:{TITLE}", f"{TITLE}://a:1"):
-        show(tmp_path, *JOINT, texts, *one, "--scheduler", address, says="owned")
-        show(tmp_path, "fleet", "join", address, *one, says="owned")
+        show(cli, *JOINT, texts, *one, "--scheduler", address, says="owned")
+        show(cli, "fleet", "join", address, *one, says="owned")
 
     boards = tmp_path / f"boards{TITLE}{OVERRIDE}.toml"
     lists = (
@@ -206,11 +200,11 @@ def test_many_boards_with_such_names(cli: CommandLine, tmp_path: Path, texts: Pa
     for content, says in lists:
         if content:
             boards.write_bytes(content.encode())
-        show(tmp_path, "boards", "--boards", boards, says=says)
+        show(cli, "boards", "--boards", boards, says=says)
     for command in (("boards", "--json"), ("serve",), (*SWEEP, texts), (*JOINT, texts)):
-        show(tmp_path, *command, "--boards", boards, says="owned")
-    show(tmp_path, "boards", "--port", f"/dev/{TITLE}", says="owned")
-    show(tmp_path, "serve", *one, "--listen", f"127.0.0.1:{TITLE}", says="owned")
+        show(cli, *command, "--boards", boards, says="owned")
+    show(cli, "boards", "--port", f"/dev/{TITLE}", says="owned")
+    show(cli, "serve", *one, "--listen", f"127.0.0.1:{TITLE}", says="owned")
 
 
 def test_a_pipe_gets_the_exact_texts(cli: CommandLine, tmp_path: Path, texts: Path) -> None:
@@ -219,7 +213,7 @@ def test_a_pipe_gets_the_exact_texts(cli: CommandLine, tmp_path: Path, texts: Pa
     assert all(character in drawn for character in ("\x07", OVERRIDE, CSI, "\u3000"))
 
 
-def test_a_device_that_tries(tmp_path: Path) -> None:
+def test_a_device_that_tries(cli: CommandLine) -> None:
     """All of what it says of itself, its log, its errors and its plain text."""
     peer = Peer(replace(HELLO, build=f"1{TITLE}", chip=f"c{OVERRIDE}", board=f"b{CSI}{TITLE}"))
     status = Status(DeviceState.IDLE, 7, 100, 100, 100, 2.0, 700, 100, 64, 1, 0, 900, 50_000)
@@ -260,17 +254,17 @@ def test_a_device_that_tries(tmp_path: Path) -> None:
                 ["model", "list", "--json"], ["model", "remove"], ["write", "a"],
                 ["write", "a", "--json"],
             ):  # fmt: skip
-                said = await asyncio.to_thread(show, tmp_path, *command, "--port", port)
+                said = await asyncio.to_thread(show, cli, *command, "--port", port)
                 # A run without a folder here is told by its number alone.
                 assert "owned" in said or "belongs to the run on the board" in said, command
             await asyncio.to_thread(
-                show, tmp_path, "monitor", "--port", port, until="plain words·]0;owned··"
+                show, cli, "monitor", "--port", port, until="plain words·]0;owned··"
             )
 
     asyncio.run(try_all())
 
 
-def test_boards_that_try(tmp_path: Path) -> None:
+def test_boards_that_try(cli: CommandLine) -> None:
     """What many boards say of themselves becomes their names, and is told of those left out."""
     chip = f"c{TITLE}{OVERRIDE}{CSI}"
     ours = replace(HELLO, build=__version__, chip=chip, board=f"b{TITLE}", device_id=7)
@@ -301,18 +295,16 @@ def test_boards_that_try(tmp_path: Path) -> None:
                 [*JOINT, "names"], [*JOINT, "names", "--plain"], [*JOINT, "names", "--json"],
             ):  # fmt: skip
                 options = ("--overwrite",) if "names" in command else ()
-                await asyncio.to_thread(
-                    show, tmp_path, *command, *options, "--port", port, says="owned"
-                )
+                await asyncio.to_thread(show, cli, *command, *options, "--port", port, says="owned")
             for more in ((), ("--json",)):
                 serve = ("serve", "--listen", "127.0.0.1:0", *more, "--port", port)
-                await asyncio.to_thread(show, tmp_path, *serve, until="owned")
+                await asyncio.to_thread(show, cli, *serve, until="owned")
 
     asyncio.run(try_all(ours))
     asyncio.run(try_all(later))
 
 
-def test_a_server_that_tries(tmp_path: Path) -> None:
+def test_a_server_that_tries(cli: CommandLine) -> None:
     """What it says of who has a board, and what speaks at the address of a scheduler."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -330,10 +322,10 @@ def test_a_server_that_tries(tmp_path: Path) -> None:
                 ["boards", *port], ["boards", "--json", *port], ["serve", *port],
                 [*SWEEP, "names", *port], [*JOINT, "names", *port],
             ):  # fmt: skip
-                await asyncio.to_thread(show, tmp_path, *command, says="owned")
+                await asyncio.to_thread(show, cli, *command, says="owned")
             scheduler = ("--scheduler", f"tcp://{address}", "--virtual", "1")
             await asyncio.to_thread(
-                show, tmp_path, *JOINT, "names", *scheduler, says="cannot be reached"
+                show, cli, *JOINT, "names", *scheduler, says="cannot be reached"
             )
 
     asyncio.run(try_all())

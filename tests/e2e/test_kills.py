@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ LONG = ("--steps", "30000", "--run", "R")
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def straight(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> Path:
     folder = tmp_path_factory.mktemp("straight")
     names = Path(__file__).parents[2] / "data" / "names.txt"
-    CommandLine(folder)("train", names, *LONG)
+    command_line(folder)("train", names, *LONG)
     return folder / "R"
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warm.client import Warm, WarmProcess
+
 if sys.platform == "win32":
     pytest.skip("needs pseudo-terminals", allow_module_level=True)
 
@@ -32,7 +34,7 @@ LONG = ("--steps", "2000000", "--run", "R")
 class OnTerminal:
     """A command whose terminal this is."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | WarmProcess
     master: int
     sent: str = ""
     seen: int = field(default=0)
@@ -86,20 +88,26 @@ def started(
     columns: int = 80,
     lines: int = 24,
     program: Sequence[str] = (sys.executable, "-m", "ugpt"),
+    warm: Warm | None = None,
     **environment: str,
 ) -> Iterator[OnTerminal]:
     master, slave = os.openpty()
     home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"}
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    process = subprocess.Popen(
-        [*program, *command],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        cwd=folder,
-        env={**kept, **home, **environment},
-        preexec_fn=lambda: own_terminal(),
-    )
+    variables = {**kept, **home, **environment}
+    process: subprocess.Popen[bytes] | WarmProcess
+    if warm is not None and warm.can_run(variables, {}):
+        process = warm.start_on_terminal(command, folder, variables, slave)
+    else:
+        process = subprocess.Popen(
+            [*program, *command],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=folder,
+            env=variables,
+            preexec_fn=lambda: own_terminal(),
+        )
     terminal = OnTerminal(process, master)
     terminal.resize(columns, lines)
     os.close(slave)

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_detached import device_process
-from tests.support.commands import CommandLine
+from tests.support.commands import CommandLine, Process
 from tests.support.devices import listening_device
 
 
-def lines_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
+def lines_until(process: Process, wanted: str) -> list[str]:
     """Lines of standard output up to the first with `wanted`."""
     assert process.stdout is not None
     lines: list[str] = []
@@ -29,13 +29,13 @@ def lines_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
     raise AssertionError(f"it ended before {wanted!r}: {lines} {process.stderr}")
 
 
-def greeted(process: subprocess.Popen[str]) -> str:
+def greeted(process: Process) -> str:
     """The remark on the firmware that has answered."""
     assert process.stderr is not None
     return next(line for line in process.stderr if "firmware" in line)
 
 
-def stop(process: subprocess.Popen[str]) -> str:
+def stop(process: Process) -> str:
     """Ends a monitor as a user does; returns its remarks."""
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import CommandLine, digest, events_until_step, losses
+from tests.support.commands import CommandLine, Process, digest, events_until_step, losses
 from tests.support.devices import device_process
 from tests.support.waiting import happens
 
@@ -38,7 +38,7 @@ def text(tmp_path: Path) -> Path:
     return file
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
+def interrupt(process: Process) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60.0)
 

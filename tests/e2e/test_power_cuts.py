@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
@@ -141,8 +142,8 @@ class Undisturbed:
     stores: dict[str, Store]
 
 
-def undisturbed(folder: Path, *arguments: str) -> Undisturbed:
-    cli = CommandLine(folder)
+def undisturbed(cli: CommandLine, *arguments: str) -> Undisturbed:
+    folder = cli.folder
     text = folder / "few.txt"
     text.write_text("".join(NAMES.read_text().splitlines(keepends=True)[:60]))
     with device_process(folder / "flash", "--flash-log", str(folder / "log")) as (_, port):
@@ -153,21 +154,27 @@ def undisturbed(folder: Path, *arguments: str) -> Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    return undisturbed(tmp_path_factory.mktemp("watched"))
+def watched(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> Undisturbed:
+    return undisturbed(command_line(tmp_path_factory.mktemp("watched")))
 
 
 @pytest.fixture(scope="module")
-def detached(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    return undisturbed(tmp_path_factory.mktemp("detached"), "--detach")
+def detached(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> Undisturbed:
+    return undisturbed(command_line(tmp_path_factory.mktemp("detached")), "--detach")
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
+def settings(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> dict[str, Store]:
     folder = tmp_path_factory.mktemp("settings")
     with device_process(folder / "flash", "--flash-log", str(folder / "log")) as (_, port):
         for switch in SWITCHES:
-            CommandLine(folder)("autorun", switch, "--port", port)
+            command_line(folder)("autorun", switch, "--port", port)
     return read_log(folder / "log")
 
 

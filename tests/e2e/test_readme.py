@@ -11,12 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import CommandLine
 from tests.support.pages import ROOT, Shell
 from ugpt.cli.group import load_command
 
 
 def test_every_command_of_the_readme(tmp_path: Path) -> None:
     Shell(tmp_path, Path(sys.executable)).run_commands_of_the_readme()
+
+
+def test_the_names_of_the_readme_are_made_up(tmp_path: Path, names: Path) -> None:
+    """By the run of `make train`; the pace of a board changes no bit of it."""
+    told = re.search(r"made up these names: ([a-z, ]+)\.", (ROOT / "README.md").read_text())
+    words = re.search(r"ugpt (train names) --pace (--steps \d+)", (ROOT / "Makefile").read_text())
+    assert told
+    assert words
+    CommandLine(tmp_path)(*words[1].split(), *words[2].split(), "--run", "R")
+    claimed = set(told[1].split(", "))
+    assert claimed <= set((tmp_path / "R" / "samples.txt").read_text().splitlines())
+    assert not claimed & set(names.read_text().splitlines())
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/library.md"])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import CommandLine, digest, events_until_step, losses
+from tests.support.commands import CommandLine, Process, digest, events_until_step, losses
 from tests.support.devices import listening_device
 from ugpt.device import virtual
 
@@ -22,11 +22,13 @@ PAUSE_S = 0.6
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory, plot_cache: Path) -> Path:
+def straight(
+    tmp_path_factory: pytest.TempPathFactory, command_line: Callable[[Path], CommandLine]
+) -> Path:
     """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("straight")
     names = Path(__file__).parents[2] / "data" / "names.txt"
-    CommandLine(folder)("train", names, *TRAIN, env={"MPLCONFIGDIR": str(plot_cache)})
+    command_line(folder)("train", names, *TRAIN)
     return folder / "R"
 
 
@@ -126,7 +128,7 @@ def test_device_killed(
     check(tmp_path / "R", straight)
 
 
-def suspend(process: subprocess.Popen[str]) -> None:
+def suspend(process: Process) -> None:
     """Lets time pass for a host that cannot act meanwhile."""
     process.send_signal(signal.SIGSTOP)
     assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
@@ -134,6 +136,7 @@ def suspend(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.own_process
 async def test_pauses(cli: CommandLine, tmp_path: Path, names: Path, straight: Path) -> None:
     async with listening_device("socket", tmp_path / "flash") as port:
         with cli.running("train", names, *TRAIN, "--port", port) as process:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 
 import pytest
 
-from tests.support.commands import CommandLine, digest
+from tests.support.commands import CommandLine, Process, digest
 
 
-def addresses(server: subprocess.Popen[str], count: int) -> list[str]:
+def addresses(server: Process, count: int) -> list[str]:
     assert server.stdout is not None
     return [json.loads(server.stdout.readline())["address"] for _ in range(count)]
 

@@ -20,6 +20,8 @@ from tests.support.devices import listening_device
 from ugpt.device import virtual
 from ugpt.state_folder import state_folder
 
+pytestmark = pytest.mark.own_process
+
 SHORT = ("--steps", "100", "--run", "R")
 NO_SYSTEM_LOCKS = """
 #include <errno.h>

@@ -229,7 +229,7 @@ async def test_commands_say_what_is_loaded(cli: CommandLine, flash: Path, names:
 
         call("train", names, "--steps", "30", "--plain", "--run", "R")
         texts = call("sample", "-n", "3", "--seed", "1").stdout
-        assert "trained to step 30 makes room" in call("write", "a", *GREEDY).stderr
+        assert "trained to step 30 has made room" in call("write", "a", *GREEDY).stderr
         assert "the pretrained model" in call("info").stdout
         again = call("sample", "-n", "3", "--seed", "1")
         assert again.stdout == texts
@@ -245,13 +245,19 @@ async def test_a_run_in_progress_is_not_disturbed(
 ) -> None:
     async with listening_device("tcp", flash) as port:
         cli("train", names, "--steps", "10000000", "--detach", "--run", "R", "--port", port)
-        assert "training a model" in cli.refused("write", "a", "--port", port)
+        said = cli.finished("write", "a", "--port", port, code=1).stderr
+        assert "training a model" in said
+        assert "ugpt stop" in said
+        assert "made room" not in said
         assert json.loads(cli("stop", "--json", "--port", port))["was_training"] is True
 
 
 async def test_what_cannot_be_written(cli: CommandLine, tmp_path: Path, flash: Path) -> None:
     async with listening_device("tcp", tmp_path / "empty.flash") as port:
-        assert "ugpt model push" in cli.refused("write", "a", "--port", port)
+        cli("train", "names", "--steps", "5", "--plain", "--run", "R", "--port", port)
+        said = cli.finished("write", "a", "--port", port, code=1).stderr
+        assert "ugpt model push" in said
+        assert "made room" not in said
         assert "no pretrained model" in cli.refused("autorun", "on", "--console", "--port", port)
     async with listening_device("tcp", flash) as port:
         for arguments, words, code in (

@@ -6,17 +6,17 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from engine_builds import BUILDS, Workshop, workshop
+from engine_builds import BUILDS, NATIVE, Workshop, workshop
 
-from tests.support.tools import ROOT, BuildFolder
+from tests.support.tools import ROOT
 
 
 @pytest.fixture(scope="session")
 def driver() -> list[str]:
-    """The command that runs the driver."""
-    folder = BuildFolder("engine-tests", {"UGPT_TESTS": "ON"})
-    folder.make(["engine-driver"])
-    return [str(folder.path / "tests" / "engine" / "engine-driver")]
+    """The command that runs the driver, built as for users."""
+    build = next(build for build in NATIVE if build.options == "-O3" and not build.missing())
+    build.make()
+    return build.command()
 
 
 @pytest.fixture(scope="session")

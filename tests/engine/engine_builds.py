@@ -45,10 +45,14 @@ class Build:
                 return f"{program} is not installed"
         return ""
 
-    def command(self, name: str) -> list[str]:
+    def command(self, name: str = _DRIVER) -> list[str]:
         """Runs the program `name`, once it is built."""
         program = str(self._folder / "tests" / "engine" / name)
         return [self.emulator, program] if self.emulator else [program]
+
+    def library(self, name: str) -> Path:
+        """The static library `name`, once a program with it is built."""
+        return self._folder / f"lib{name}.a"
 
     def make(self) -> None:
         """Builds the driver. Raises AssertionError with what the compiler said."""

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -5,6 +6,7 @@
 #include "engine/arena.h"
 
 using ugpt::engine::Arena;
+using ugpt::engine::Words;
 
 namespace {
 
@@ -86,4 +88,34 @@ TEST(arrays_have_their_length) {
     Arena arena(std::span(&block, 1));
     CHECK(arena.take_array<float>(7).size() == 7);
     CHECK(arena.take_array<float>(5000).empty());
+}
+
+TEST(words_come_from_blocks_and_then_from_memory_for_words) {
+    alignas(Arena::kAlignment) std::array<std::byte, 128> word_memory;
+    word_memory.fill(std::byte{0xA5});
+    const std::span<std::byte> block(memory, 64);
+    std::ranges::fill(block, std::byte{0xA5});
+    Arena arena(std::span(&block, 1), word_memory);
+    const std::array<std::size_t, 1> size{64};
+    Arena measuring = Arena::measuring(size, word_memory.size());
+    // 40 bytes in the block, 40 and 64 with the memory for words, and no more than 16 bytes left.
+    for (const std::uint64_t count : {10u, 10u, 16u, 10u}) {
+        const Words words = arena.take_words(count);
+        CHECK(words.empty() == (arena.missing_bytes() > 0));
+        for (std::size_t i = 0; !words.empty() && i < count; ++i) CHECK(words.load(i) == 0);
+        CHECK(measuring.take_words(count).empty());
+        CHECK(measuring.missing_bytes() == arena.missing_bytes());
+    }
+    CHECK(arena.missing_bytes() == 48);
+    CHECK(arena.taken_bytes() == 48 && arena.available_bytes() == 64);
+    const auto zeros = [](std::span<const std::byte> bytes) {
+        return std::ranges::count(bytes, std::byte{0});
+    };
+    CHECK(zeros(block) == 40 && zeros(word_memory) == 40 + 64);
+    // Nothing else is put there.
+    CHECK(arena.take(32) == nullptr);
+    arena.clear();
+    std::byte* part = nullptr;
+    CHECK(arena.try_take_words(128, part) && part == word_memory.data());
+    CHECK(!arena.try_take_words(1, part));
 }

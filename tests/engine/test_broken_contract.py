@@ -1,6 +1,7 @@
 """Compilers and processors that break the numerics contract are found out, and the operation named.
 
-Each test breaks one build of the engine on purpose and asks its self-test what is wrong.
+Each test breaks the arithmetic of one build of the engine on purpose and asks its self-test what
+is wrong. The rest of the engine comes from the build that keeps the contract.
 """
 
 from __future__ import annotations
@@ -8,27 +9,46 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from engine_builds import ROOT, engine_sources, run
+from engine_builds import NATIVE, ROOT, Build, Workshop, engine_sources, run
 
 OPTIONS = ("-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", f"-I{ROOT / 'device' / 'src'}")
 FUSED = ("-mfma",) if platform.machine() == "x86_64" else ()
+O2 = tuple(build for build in NATIVE if build.options == "-O2")
 
 
-def compile_driver(folder: Path, compiler: str, *options: str, link: tuple[str, ...] = ()) -> Path:
-    """The engine's test driver, built without the options that keep the contract."""
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
+def compile_driver(
+    folder: Path, builds: Workshop, build: Build, *options: str,
+    broken: Sequence[str] = (), link: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """The engine's test driver with its `broken` sources built with `options`."""
+    if missing := build.missing():
+        pytest.skip(missing)
+    builds.command(build)
     helper = ROOT / "device" / "src" / "port" / "posix" / "helper.cpp"
     driver = ROOT / "tests" / "engine" / "driver.cpp"
-    sources = [*engine_sources(), str(helper), str(driver)]
+    sources = [*broken, str(helper), str(driver)]
     objects = [f"{number}.o" for number in range(len(sources))]  # several sources end alike
     for source, result in zip(sources, objects, strict=True):
-        run(compiler, *OPTIONS, *options, "-c", source, "-o", result, cwd=folder)
-    run(compiler, *objects, *link, "-pthread", "-o", "driver", cwd=folder)
+        run(build.compiler, *OPTIONS, *options, "-c", source, "-o", result, cwd=folder)
+    # What is broken comes first, so that none of it is taken from the library.
+    engine = str(build.library("ugpt-engine"))
+    run(build.compiler, *objects, engine, *link, "-pthread", "-o", "driver", cwd=folder)
     return folder / "driver"
+
+
+def arithmetic() -> list[str]:
+    """The sources that the self-test is compiled into, and what it calls."""
+    found = [
+        source
+        for source in engine_sources()
+        if "/numeric/" in source or source.endswith("/train/kernels.cpp")
+    ]
+    assert len(found) >= 3
+    return found
 
 
 def failed_operations(driver: Path) -> list[str]:
@@ -36,9 +56,11 @@ def failed_operations(driver: Path) -> list[str]:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="-mfma is an option of x86-64")
-@pytest.mark.parametrize("compiler", ["g++", "clang++"])
-def test_contraction(tmp_path: Path, compiler: str) -> None:
-    failed = failed_operations(compile_driver(tmp_path, compiler, "-ffp-contract=fast", *FUSED))
+@pytest.mark.parametrize("build", O2, ids=lambda build: build.name)
+def test_contraction(tmp_path: Path, builds: Workshop, build: Build) -> None:
+    options = ("-ffp-contract=fast", *FUSED)
+    driver = compile_driver(tmp_path, builds, build, *options, broken=arithmetic())
+    failed = failed_operations(driver)
     assert "product and sum" in failed
     assert not {"sum", "product", "fma", "comparison", "conversion"} & set(failed)
 
@@ -57,16 +79,19 @@ def test_fast_math(tmp_path: Path, compiler: str, option: str) -> None:
     assert "it must be compiled without -ffast-math" in done.stderr
 
 
-def test_fused_in_two_roundings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", O2[:1], ids=lambda build: build.name)
+def test_fused_in_two_roundings(tmp_path: Path, builds: Workshop, build: Build) -> None:
     """A processor, or a library, whose fused multiply-add rounds the product."""
-    twice = "-D__builtin_fmaf(a,b,c)=((a)*(b)+(c))"
-    failed = failed_operations(compile_driver(tmp_path, "g++", "-ffp-contract=off", *FUSED, twice))
+    options = ("-ffp-contract=off", *FUSED, "-D__builtin_fmaf(a,b,c)=((a)*(b)+(c))")
+    driver = compile_driver(tmp_path, builds, build, *options, broken=arithmetic())
+    failed = failed_operations(driver)
     assert "fma" in failed
     assert not {"sum", "product", "product and sum", "comparison", "conversion"} & set(failed)
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="start-up code of x86-64")
-def test_flushed_denormals(tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", O2[:1], ids=lambda build: build.name)
+def test_flushed_denormals(tmp_path: Path, builds: Workshop, build: Build) -> None:
     """Linked with -ffast-math, a program starts with denormals switched off."""
-    driver = compile_driver(tmp_path, "g++", "-ffp-contract=off", *FUSED, link=("-ffast-math",))
+    driver = compile_driver(tmp_path, builds, build, "-ffp-contract=off", link=["-ffast-math"])
     assert {"sum", "product"} <= set(failed_operations(driver))

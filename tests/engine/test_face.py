@@ -14,6 +14,7 @@ SHOWN = {
     "engine/phase.h",
     "engine/numeric/self_test.h",
     "engine/team.h",
+    "engine/words.h",
 }
 SHOWN_BY_INFERENCE = {
     "engine/infer.h",
@@ -24,6 +25,7 @@ SHOWN_BY_INFERENCE = {
     "engine/team.h",
     "engine/token_cost.h",
     "engine/tokenizer.h",
+    "engine/words.h",
 }
 
 

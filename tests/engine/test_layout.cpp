@@ -2,6 +2,7 @@
 // that it shares memory with.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -57,7 +58,10 @@ class Parts {
         if (format == MomentFormat::f32) {
             add(name, moments.values, count);
         } else {
-            add(name, moments.words, moment_words(format, count));
+            // Words give away no address; here it is looked at.
+            static_assert(sizeof(Words) == sizeof(std::uint32_t*));
+            add(name, std::bit_cast<const std::uint32_t*>(moments.words),
+                moment_words(format, count));
         }
     }
 

@@ -102,15 +102,15 @@ TEST(large_models_fit_the_plain_esp32) {
         Recipe recipe;
         recipe.moments = moments;
         recipe.activation_checkpointing = checkpointing;
-        const Plan plan = Model::plan(shape, recipe, Arena::measuring(esp32));
+        const Plan plan = Model::plan(shape, recipe, Arena::measuring(esp32, 44 * 1024), 2);
         return plan.fits() ? plan.parameters : 0;
     };
     CHECK(parameters({1, 36, 4, 16, 27}, MomentFormat::f32, false) == 18'072);
     CHECK(parameters({11, 12, 4, 16, 27}, MomentFormat::f32, true) == 19'848);
-    CHECK(parameters({1, 44, 4, 16, 27}, MomentFormat::bf16, false) == 26'312);
-    CHECK(parameters({9, 16, 4, 16, 27}, MomentFormat::bf16, true) == 28'768);
-    CHECK(parameters({1, 48, 4, 16, 27}, MomentFormat::q8, false) == 31'008);
-    CHECK(parameters({12, 16, 4, 16, 27}, MomentFormat::q8, true) == 37'984);
+    CHECK(parameters({1, 48, 4, 16, 27}, MomentFormat::bf16, false) == 31'008);
+    CHECK(parameters({19, 12, 4, 16, 27}, MomentFormat::bf16, true) == 33'672);
+    CHECK(parameters({1, 52, 4, 16, 27}, MomentFormat::q8, false) == 36'088);
+    CHECK(parameters({9, 20, 4, 16, 27}, MomentFormat::q8, true) == 44'600);
 }
 
 TEST(what_does_not_fit_says_by_how_much) {

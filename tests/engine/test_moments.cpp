@@ -26,10 +26,12 @@ void check_repacking(MomentFormat format, std::size_t total, std::uint64_t seed)
     std::vector<float> unpacked(total);
     for (std::size_t i = 0; i < total; i += kMomentBlock) {
         const std::size_t count = std::min(kMomentBlock, total - i);
-        pack_moments<kMoment>(format, {.words = words.data()}, total, i, count, &values[i],
+        pack_moments<kMoment>(format, {.words = Words(words.data())}, total, i, count, &values[i],
                               {.nearest = false, .step = 3});
-        unpack_moments<kMoment>(format, {.words = words.data()}, total, i, count, &unpacked[i]);
-        pack_moments<kMoment>(format, {.words = again.data()}, total, i, count, &unpacked[i], {});
+        unpack_moments<kMoment>(format, {.words = Words(words.data())}, total, i, count,
+                                &unpacked[i]);
+        pack_moments<kMoment>(format, {.words = Words(again.data())}, total, i, count, &unpacked[i],
+                              {});
     }
     CHECK(words == again);
     CHECK(std::ranges::any_of(words, [](std::uint32_t word) { return word != 0; }));

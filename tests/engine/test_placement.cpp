@@ -17,7 +17,7 @@ constexpr Shape kSmall{2, 24, 4, 2, 36, 50, 20, true};
 constexpr Shape kWide{1, 32, 4, 4, 300, 40, 9, false};
 // The blocks of a plain ESP32, less the stack of a helper, and its IRAM.
 constexpr std::array<std::size_t, 2> kBlocks{172'032, 108'720 - 2'048};
-constexpr std::array<std::size_t, 1> kWordBlocks{45'056};
+constexpr std::size_t kWordBytes = 45'056;
 
 std::vector<Tensor> tensors_of(const Shape& shape, Format format) {
     std::vector<Tensor> tensors;
@@ -55,12 +55,12 @@ class List final : public TensorList {
 };
 
 Planned plan_for(const Shape& shape, Format format, std::uint32_t context,
-                 std::span<const std::size_t> blocks, std::span<const std::size_t> word_blocks) {
-    Arena memory = Arena::measuring(blocks), words = Arena::measuring(word_blocks);
+                 std::span<const std::size_t> blocks, std::size_t word_bytes) {
+    Arena memory = Arena::measuring(blocks, word_bytes);
     std::vector<Tensor> tensors = tensors_of(shape, format);
     Planned planned{LanguageModel::plan(shape, context, memory), {}, {}};
     List list(tensors);
-    planned.placement = place(shape, list, memory, words);
+    planned.placement = place(shape, list, memory);
     planned.homes = list.homes;
     return planned;
 }
@@ -114,7 +114,7 @@ std::vector<float> write_text(const Shape& shape, std::span<const Tensor> tensor
 }  // namespace
 
 TEST(most_of_stories260K_lies_in_the_memory_of_a_plain_esp32) {
-    const Planned planned = plan_for(kStories, Format::q8, 128, kBlocks, kWordBlocks);
+    const Planned planned = plan_for(kStories, Format::q8, 128, kBlocks, kWordBytes);
     CHECK(planned.plan.fits());
     CHECK(planned.plan.cache_bytes == 5 * (2 * 128 * 32 * 2 + 2 * 128 * 4));
     CHECK(planned.placement.flash.bytes_per_token <= 85'000);
@@ -122,7 +122,7 @@ TEST(most_of_stories260K_lies_in_the_memory_of_a_plain_esp32) {
 }
 
 TEST(blocks_are_told_apart) {
-    const Planned planned = plan_for(kStories, Format::q8, 128, kBlocks, kWordBlocks);
+    const Planned planned = plan_for(kStories, Format::q8, 128, kBlocks, kWordBytes);
     std::array<std::uint64_t, 2> sizes{};
     const std::vector<Tensor> tensors = tensors_of(kStories, Format::q8);
     for (std::size_t i = 0; i < tensors.size(); ++i)
@@ -135,11 +135,11 @@ TEST(blocks_are_told_apart) {
 }
 
 TEST(longer_contexts_leave_less_room) {
-    const Planned brief = plan_for(kStories, Format::q8, 16, kBlocks, kWordBlocks);
-    const Planned lengthy = plan_for(kStories, Format::q8, 256, kBlocks, kWordBlocks);
+    const Planned brief = plan_for(kStories, Format::q8, 16, kBlocks, kWordBytes);
+    const Planned lengthy = plan_for(kStories, Format::q8, 256, kBlocks, kWordBytes);
     CHECK(brief.plan.fits() && lengthy.plan.fits());
     CHECK(brief.placement.flash.bytes_per_token < lengthy.placement.flash.bytes_per_token);
-    CHECK(!plan_for(kStories, Format::q8, 512, kBlocks, kWordBlocks).plan.fits());
+    CHECK(!plan_for(kStories, Format::q8, 512, kBlocks, kWordBytes).plan.fits());
 }
 
 TEST(nothing_is_lost_and_nothing_doubled) {
@@ -147,15 +147,15 @@ TEST(nothing_is_lost_and_nothing_doubled) {
     for (const Tensor& tensor : tensors_of(kStories, Format::q8)) all += tensor.size_bytes();
     for (const std::size_t size : {0u, 1'000u, 100'000u, 250'000u, 400'000u}) {
         const std::array<std::size_t, 1> block{size};
-        const Planned planned = plan_for(kStories, Format::q8, 32, block, kWordBlocks);
+        const Planned planned = plan_for(kStories, Format::q8, 32, block, kWordBytes);
         CHECK(total(planned.placement) == all);
-        CHECK(planned.placement.word_memory.bytes <= kWordBlocks[0]);
+        CHECK(planned.placement.word_memory.bytes <= kWordBytes);
         CHECK(planned.placement.memory_bytes() <= size);
     }
 }
 
 TEST(with_no_memory_everything_is_read_from_flash) {
-    const Planned planned = plan_for(kStories, Format::q8, 32, {}, {});
+    const Planned planned = plan_for(kStories, Format::q8, 32, {}, 0);
     std::uint64_t all = 0;
     for (const Tensor& tensor : tensors_of(kStories, Format::q8)) all += tensor.size_bytes();
     CHECK(planned.placement.flash.bytes_per_token == all);
@@ -166,13 +166,13 @@ TEST(of_an_embedding_that_is_only_read_one_row_counts) {
     Shape shape = kStories;
     shape.tied_classifier = false;
     const std::array<std::size_t, 1> block{330'000};
-    const Planned planned = plan_for(shape, Format::q8, 32, block, {});
+    const Planned planned = plan_for(shape, Format::q8, 32, block, 0);
     CHECK(planned.homes[0].kind == Home::Kind::flash);
     CHECK(planned.placement.flash.bytes_per_token < 200);
 }
 
 TEST(floats_do_not_lie_where_the_fpu_cannot_load) {
-    const Planned planned = plan_for(kStories, Format::f32, 32, {}, kWordBlocks);
+    const Planned planned = plan_for(kStories, Format::f32, 32, {}, kWordBytes);
     CHECK(planned.placement.word_memory.bytes == 0);
 }
 
@@ -185,8 +185,8 @@ TEST(copies_give_the_same_bits_as_flash) {
             List list(tensors);
             std::vector<std::byte> memory(4'000), words(8'000);
             const std::span<std::byte> block(memory), word_block(words);
-            Arena arena(std::span(&block, 1)), word_arena(std::span(&word_block, 1));
-            const Placement placement = place(shape, list, arena, word_arena);
+            Arena arena(std::span(&block, 1), word_block);
+            const Placement placement = place(shape, list, arena);
             CHECK(placement.memory_bytes() > 0);
             CHECK((placement.word_memory.bytes > 0) == (format == Format::q8));
             CHECK(placement.flash.bytes > 0);
@@ -205,16 +205,16 @@ TEST(copies_give_the_same_bits_as_flash) {
 TEST(a_plan_and_real_memory_agree) {
     const Shape& shape = kSmall;
     Flash flash(shape, Format::q8);
-    std::vector<std::byte> memory(16'000 + 16), words(4'000 + 16);
-    const std::span<std::byte> block(memory), word_block(words);
-    Arena arena(std::span(&block, 1)), word_arena(std::span(&word_block, 1));
+    std::vector<std::byte> memory(16'000 + 16);
+    alignas(Arena::kAlignment) std::array<std::byte, 4'000> words;
+    const std::span<std::byte> block(memory);
+    Arena arena(std::span(&block, 1), words);
     const std::array<std::size_t, 1> size{arena.available_bytes()};
-    const std::array<std::size_t, 1> word_size{word_arena.available_bytes()};
     List list(flash.tensors);
     const Plan plan = LanguageModel::plan(shape, 20, arena);
     CHECK(plan.fits());
-    const Placement real = place(shape, list, arena, word_arena);
-    const Planned planned = plan_for(shape, Format::q8, 20, size, word_size);
+    const Placement real = place(shape, list, arena);
+    const Planned planned = plan_for(shape, Format::q8, 20, size, words.size());
     CHECK(real == planned.placement);
     CHECK(list.homes == planned.homes);
 }

@@ -15,7 +15,7 @@ from tests.support.in_process import Program
 from ugpt import Recipe, Schedule
 from ugpt.runs.compare_plot import comparison_png
 from ugpt.runs.comparison import differences, open_compared
-from ugpt.runs.config import Extension, RunConfig
+from ugpt.runs.config import Extension, Parent, RunConfig
 from ugpt.runs.folder import Run
 from ugpt.runs.glance import glance
 from ugpt.runs.samples import format_samples, parse_samples
@@ -45,6 +45,15 @@ def test_only_what_decides_weights_is_compared() -> None:
         "recipe.learning_rate": ["0.01", "0.02", "0.01"],
         "recipe.schedule": ["linear", "cosine", "linear"],
         "extensions": ["-", "after 50, total_steps 60", "-"],
+    }
+
+
+def test_of_a_parent_only_what_tells_it_apart() -> None:
+    begun = replace(CONFIG, parent=Parent("/runs/first", 7, 50, CONFIG.shape, 64 * "a"))
+    assert differences([CONFIG, begun]) == {
+        "parent.path": ["-", "/runs/first"],
+        "parent.step": ["-", "50"],
+        "parent.weights_sha256": ["-", 12 * "a"],
     }
 
 

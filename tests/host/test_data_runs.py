@@ -83,6 +83,13 @@ def test_shares() -> None:
     assert said == ["0 %", "less than 1 %", "1 %", "50 %", "99 %", "100 %"]
 
 
+def test_a_share_that_is_almost_all_is_not_all(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("a" * 3_000_000)
+    found = Examination.of(Dataset.load(tmp_path / "t"), 1)
+    assert percent(found.unused_share) == "99 %"
+    assert "99 % of the text" in found.remarks[-1]
+
+
 def test_how_a_text_was_read_is_recorded(ugpt: Program) -> None:
     (ugpt.folder / "t.csv").write_text("id,name\n1,Anna\n2,anna\n3,Bea and Carla and Dora\n")
     options = ("--column", "name", "--lower", "--dedupe", "--window", "3")

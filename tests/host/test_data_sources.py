@@ -315,10 +315,10 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monkey
     assert refused(tmp_path).endswith("only t.csv. For one column of its tables: --column NAME")
 
     def fail(_: Path) -> bool:
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(13, "Permission denied", "t.csv")
 
     monkeypatch.setattr(Path, "is_file", fail)
-    assert "could not be read: [Errno 13]" in refused(tmp_path)
+    assert "could not be read: t.csv: Permission denied. Check" in refused(tmp_path)
 
 
 def test_a_file_that_changes_while_it_is_read(

@@ -32,6 +32,7 @@ from ugpt.firmware.errors import ImageError, ToolError
 from ugpt.firmware.flash import Loader, environment_for, open_loader, write_firmware
 from ugpt.firmware.image import Part, read_image
 from ugpt.rpc.errors import NoAnswer, PortError, PortNotFound
+from ugpt.wording import install_command
 
 T = TypeVar("T")
 
@@ -324,7 +325,7 @@ def test_missing_platformio_is_one_line_away(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"PlatformIO, .*, is not installed") as raised:
         build(Path("device"), "esp32dev", lambda line: None)
-    assert 'pip install "ugpt-esp32[build]"' in raised.value.advice
+    assert install_command(extra="build") in raised.value.advice
     assert "--image" in raised.value.advice
 
 

@@ -16,6 +16,7 @@ from ugpt.rpc.frames import (
     cobs_encode,
     decode_frame,
     encode_frame,
+    readable,
 )
 
 # The types of message that a body starts with.
@@ -143,6 +144,20 @@ def test_a_line_that_has_begun_stays_pending() -> None:
     decoder.feed("é".encode()[:1])
     assert decoder.begun(at_rest=True) is None
     assert decoder.feed("é".encode()[1:] + b"\r\n") == [Text("> Oé")]
+
+
+@pytest.mark.parametrize(
+    ("printed", "left"),
+    [
+        ("Onze\b \b\b \b", "On"),
+        ("On\b \bx\b \b\b \be two three", "e two three"),
+        ("\b \bone two three", "\b \bone two three"),  # there was nothing to rub out
+        # Whoever looks at all of it for each character never gets to the end of this.
+        ("a" * 100_000 + "\b \b" * 99_999, "a"),
+    ],
+)
+def test_what_a_console_has_rubbed_out_is_gone(printed: str, left: str) -> None:
+    assert readable(printed.encode()) == left
 
 
 @pytest.mark.parametrize("body", [REQUEST, RESPONSE, LOG])

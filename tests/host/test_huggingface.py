@@ -98,6 +98,10 @@ def in_model(**values: object) -> Callable[[dict[str, Any]], object]:
 
 CONFIGS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (setting(architectures=["MistralForCausalLM"]), "describes a MistralForCausalLM"),
+    (
+        lambda config: (config.pop("architectures", None), config.pop("model_type", None)),
+        "describes a model of no architecture",
+    ),
     (setting(hidden_act="gelu"), "another activation than silu"),
     (setting(attention_bias=True), "biases in its attention"),
     (setting(mlp_bias=True), "biases in its MLP"),

@@ -9,6 +9,7 @@ from ugpt.joint.cost import wire_s
 from ugpt.joint.errors import BadScheduler
 from ugpt.joint.rounds import remark_on_wire
 from ugpt.joint.tasks import Ability
+from ugpt.wording import install_command
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_without_dask_the_command_says_what_to_install(
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     said = ugpt("fleet", "train", "names", "--virtual", "1", status=1).err
     assert "needs distributed, which is not installed" in said
-    assert "pip install 'ugpt-esp32[fleet]'" in said
+    assert f"Install it: {install_command(extra='fleet')}" in said
     assert "--workers" in ugpt("fleet", "train", "--help").out
 
 

@@ -14,10 +14,11 @@ from ugpt import tensor_shapes
 from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
 from ugpt.runs.kept_checkpoints import best_step, kept_checkpoints
+from ugpt.runs.save_period import SavePeriod
 
 
-def made(path: Path, keep: int) -> Run:
-    run = Run.new(path, replace(CONFIG, keep=keep))
+def made(path: Path, keep: int, save_every: SavePeriod = CONFIG.save_every) -> Run:
+    run = Run.new(path, replace(CONFIG, keep=keep, save_every=save_every))
     run.begin("a board")
     return run
 
@@ -50,6 +51,15 @@ def test_the_best_is_kept_besides(tmp_path: Path) -> None:
     losses = {10: 3.0, 20: 2.0, 40: 2.5}
     assert saved(run, 10, 20, 30, 40, 50, val_losses=losses) == [20, 40, 50]
     assert saved(run, 60, val_losses={60: 1.0}) == [50, 60]
+
+
+def test_the_best_so_far_take_no_place_of_those_that_are_due(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", 3, SavePeriod(steps=20))
+    losses = {step: 3.0 - step / 100 for step in range(5, 101, 5)}
+    assert saved(run, 5, 10, 15, 20, 25, 30, 35, 40, 45, val_losses=losses) == [20, 40, 45]
+    assert saved(run, *range(50, 81, 5), val_losses=losses) == [40, 60, 80]
+    assert saved(run, 85, val_losses=losses) == [60, 80, 85]
+    assert saved(run, 93, 100, val_losses={100: 9.0}) == [80, 85, 93, 100]
 
 
 def test_the_same_step_again_is_one_checkpoint(tmp_path: Path) -> None:

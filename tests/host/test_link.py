@@ -14,6 +14,7 @@ from tests.support.peer import HELLO, Peer, Refused
 from tests.support.virtual_time import leaping
 from ugpt.errors import InvalidValue
 from ugpt.rpc import messages
+from ugpt.rpc.boot_log import BootLog
 from ugpt.rpc.errors import (
     Busy,
     DeviceRestarted,
@@ -23,6 +24,9 @@ from ugpt.rpc.errors import (
     ProtocolError,
     UnknownMethod,
     VersionMismatch,
+    no_handshake,
+    silent_device,
+    unfinished,
 )
 from ugpt.rpc.link import Link, LinkState
 from ugpt.rpc.messages import FIRST_BAUD, ErrorCode, LogLevel
@@ -91,7 +95,7 @@ async def test_boot_text_and_a_reset_at_open_do_no_harm() -> None:
 async def test_silence_is_reported_with_what_to_try() -> None:
     peer = Peer()
     peer.deaf = True
-    with pytest.raises(NoAnswer, match=r"Nothing answers on memory.*ugpt flash"):
+    with pytest.raises(NoAnswer, match=r"Nothing answers on memory.*ugpt flash.*ugpt doctor"):
         async with linked(peer, timeout_s=0.6):
             pass
 
@@ -111,9 +115,29 @@ async def test_a_board_at_another_rate_is_no_ugpt() -> None:
     peer = Peer()
     peer.deaf = True
     asyncio.get_running_loop().call_later(0.1, peer.say, bytes(range(128, 256)))
-    with pytest.raises(NoAnswer, match="neither text nor the ugpt protocol"):
+    with pytest.raises(NoAnswer, match=r"neither text nor .*does not carry.*ugpt doctor"):
         async with linked(peer, timeout_s=0.6):
             pass
+
+
+@pytest.mark.parametrize(
+    ("port", "line"),
+    [
+        ("socket://board:5555", "ugpt doctor --port socket://board:5555"),
+        ("/dev/serial/by id/x", "ugpt doctor --port '/dev/serial/by id/x'"),
+        ("COM3", "ugpt doctor --port COM3"),
+        ("virtual device", "ugpt doctor"),
+    ],
+)
+def test_a_line_that_fails_is_to_be_examined_where_it_is(port: str, line: str) -> None:
+    log = BootLog()
+    for error in (
+        silent_device(port, "plan", 5.0),
+        unfinished(port, "sample", 120.0),
+        no_handshake(port, 4.0, baud=0, bytes_came=False, log=log),
+        no_handshake(port, 4.0, baud=0, bytes_came=True, log=log),
+    ):
+        assert error.advice.endswith(f": {line}")
 
 
 @leaping
@@ -618,7 +642,8 @@ async def test_a_refusal_becomes_its_exception() -> None:
     peer = Peer()
     peer.handlers["save"] = refuse
     async with linked(peer) as link:
-        with pytest.raises(Busy, match=r"^The trainer is training\. Pause the training first\.$"):
+        said = r"^The trainer is training\. Wait until it ends, or stop it: ugpt stop$"
+        with pytest.raises(Busy, match=said):
             await link.call(messages.save())
         assert await ping(link) == b"abc"
 

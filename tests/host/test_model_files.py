@@ -8,6 +8,7 @@ import json
 import random
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from ugpt.export.errors import ExportError
 from ugpt.export.formats import Format, export
 from ugpt.export.loose import LooseModel
 from ugpt.export.reading import is_model_file, read_model
-from ugpt.runs.checkpoint import Checkpoint, Tensors, weights_digest
+from ugpt.runs.checkpoint import DIGEST, Tensors, weights_digest
+from ugpt.runs.config import Parent
 from ugpt.runs.folder import Run
 from ugpt.training.stored_model import model_without_run
 
@@ -60,7 +62,8 @@ def write(file: Path, arrays: Arrays, metadata: Metadata) -> None:
     if file.suffix == ".npz":
         np.savez(file, allow_pickle=True, **arrays)
     else:
-        file.write_bytes(safetensors.numpy.save(arrays, metadata))
+        without_digest = {name: text for name, text in metadata.items() if name != DIGEST}
+        file.write_bytes(safetensors.numpy.save(arrays, without_digest))
 
 
 def changed(file: Path, change: Callable[[Arrays], object]) -> None:
@@ -130,6 +133,25 @@ def test_a_checkpoint_of_a_run_is_such_a_file(run: Run) -> None:
     content[-1] ^= 1
     file.write_bytes(content)
     assert "its digest is that of other values" in refusal(file)
+
+
+def test_the_weights_that_a_run_began_with_are_such_a_file(run: Run, tmp_path: Path) -> None:
+    """Whatever the characters and the steps of the run that keeps them."""
+    begun = checkpoint(STEP)
+    parent = Parent("first", 1, STEP, SHAPE, weights_digest(begun.weights))
+    config = replace(
+        CONFIG,
+        shape=replace(SHAPE, vocab_size=SHAPE.vocab_size + 3),
+        recipe=replace(CONFIG.recipe, total_steps=STEP - 1),
+        parent=parent,
+    )
+    child = Run.new(tmp_path / "child", config, parent=replace(begun, vocabulary=VOCABULARY))
+    child.begin("a board")
+    model = read_model(child.path / "parent.safetensors")
+    assert (model.shape, model.recipe) == (SHAPE, None)
+    assert (model.checkpoint.step, model.checkpoint.vocabulary) == (STEP, VOCABULARY)
+    assert_equal(model.checkpoint.weights, begun.weights)
+    assert_equal(child.read_parent(tensor_shapes(SHAPE)).weights, begun.weights)
 
 
 def test_the_number_follows_from_the_values(file: Path) -> None:
@@ -295,8 +317,25 @@ def test_a_file_that_is_cut(file: Path, part: float) -> None:
     assert "it is damaged, or no" in refusal(file)
 
 
+def test_a_bit_of_a_weight_that_is_altered(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[content.index(np.ascontiguousarray(checkpoint(STEP).weights["wpe"]).tobytes())] ^= 1
+    file.write_bytes(content)
+    refusal(file)
+
+
+def test_weights_that_were_changed_on_purpose(run: Run, tmp_path: Path) -> None:
+    (file,) = export(run, Format.SAFETENSORS, tmp_path / "model.safetensors")
+    arrays, metadata = parts(file)
+    arrays["wpe"] += 1
+    file.write_bytes(safetensors.numpy.save(arrays, metadata))
+    assert "if you changed it on purpose, leave sha256 out of its metadata" in refusal(file)
+    write(file, arrays, metadata)
+    assert (read_model(file).checkpoint.weights["wpe"] == arrays["wpe"]).all()
+
+
 def test_any_damage_is_refused_or_harmless(file: Path) -> None:
-    """Bits of weights may change in a safetensors file, which is a model still."""
+    expected = read_model(file).checkpoint.weights
     drawn = random.Random(1)
     whole = file.read_bytes()
     for _ in range(400):
@@ -307,7 +346,7 @@ def test_any_damage_is_refused_or_harmless(file: Path) -> None:
             )
         file.write_bytes(content)
         with contextlib.suppress(ExportError):
-            assert isinstance(read_model(file).checkpoint, Checkpoint)
+            assert_equal(read_model(file).checkpoint.weights, expected)
 
 
 def test_members_of_an_archive_that_are_no_arrays(run: Run, tmp_path: Path) -> None:

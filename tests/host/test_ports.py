@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ugpt import errors
+from ugpt.device import virtual
 from ugpt.device.ports import VIRTUAL, PortInfo, choose_port, list_ports
 from ugpt.device.target import Target, connect
 from ugpt.errors import UgptError
@@ -112,3 +113,12 @@ def test_the_tree_at_the_top_of_the_module_is_complete() -> None:
     drawn = set(errors.__doc__.replace("|", " ").replace(",", " ").split())
     families = {cls for cls in below(UgptError) if cls.__module__.endswith(".errors")}
     assert {cls.__name__ for cls in families} <= drawn
+
+
+async def test_a_device_is_named_without_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that sentences can have it in their midst."""
+    monkeypatch.setattr(virtual, "kept_flash", lambda board: (virtual.IN_MEMORY, "it is odd"))
+    async with Target(VIRTUAL).connect() as device:
+        assert device.description == "virtual device (board esp32)"
+        assert device.introduction("seed 5") == "virtual device (board esp32), seed 5; it is odd"
+        assert device.until_restart().introduction() == "virtual device (board esp32); it is odd"

@@ -12,7 +12,7 @@ import pytest
 from tests.support.virtual_time import leaping
 from ugpt import Device
 from ugpt.rpc.errors import DeviceRestarted, NoAnswer, PortLost
-from ugpt.runs.errors import RunError
+from ugpt.runs.errors import OtherDevice, RunError
 from ugpt.training.events import Event, Interrupted
 from ugpt.training.retry import RETRY_DELAYS_S, Retry
 
@@ -104,6 +104,25 @@ async def test_a_device_that_was_never_reached_is_an_error_at_once() -> None:
         await retry.run(attempts.converse)
     assert connect.call_count == 1
     assert attempts.events == []
+
+
+@leaping
+async def test_another_device_in_the_first_place_is_an_error_at_once() -> None:
+    attempts = Attempts(OtherDevice("It belongs to a board."))
+    with pytest.raises(OtherDevice):
+        await attempts.run()
+    assert attempts.opened == 1
+    assert attempts.events == []
+
+
+@pytest.mark.parametrize("before", [LOST, DeviceRestarted(1, 2)])
+def test_another_device_after_the_right_one_is_waited_out(before: Exception) -> None:
+    @leaping
+    async def test() -> None:
+        attempts = Attempts(before, OtherDevice("It belongs to a board."), "done")
+        assert await attempts.run() == "done"
+
+    test()
 
 
 @leaping

@@ -34,6 +34,7 @@ from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event
+from ugpt.wording import install_command
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
@@ -461,7 +462,7 @@ def test_without_optuna_it_says_what_brings_it(
     with pytest.raises(FleetError):
         SweepStudy.create(ugpt.folder, plan())
     said = ugpt("sweep", "names", "--set", "n_embd=8,16", status=1).err
-    assert "pip install 'ugpt-esp32[fleet]'" in said
+    assert f"Install it: {install_command(extra='fleet')}" in said
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import pty
@@ -21,6 +22,7 @@ from ugpt.device.target import Target
 from ugpt.errors import InvalidValue
 from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
 from ugpt.rpc.holders import Holder
+from ugpt.rpc.refusal import MARK, REFUSAL_MAX_BYTES, no_board
 from ugpt.rpc.transport import (
     CLOSE_TIMEOUT_S,
     Transport,
@@ -201,9 +203,50 @@ async def test_bytes_pass_a_socket_until_its_end() -> None:
         await transport.close()
 
 
+async def test_a_refusal_without_end_is_read_no_further() -> None:
+    async def refuse_for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(MARK + b"in use by ")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+
+    server = await asyncio.start_server(refuse_for_ever, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        transport = await open_socket(f"socket://127.0.0.1:{port}")
+        with pytest.raises(PortBusy) as raised:
+            async with asyncio.timeout(10.0):
+                await transport.read()
+        assert len(str(raised.value)) < 2 * REFUSAL_MAX_BYTES
+        await transport.close()
+
+
+async def test_a_refusal_is_a_line_though_the_other_end_stays() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(no_board("it is unplugged") + b"and more\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        transport = await open_socket(f"socket://127.0.0.1:{port}")
+        with pytest.raises(PortNotFound, match=r"there it says: it is unplugged\. "):
+            async with asyncio.timeout(10.0):
+                await transport.read()
+        await transport.close()
+
+
 async def test_a_socket_nobody_listens_on() -> None:
     with pytest.raises(PortNotFound, match=r"nothing listens there.*ugpt sim --listen"):
         await open_socket("socket://127.0.0.1:1")
+
+
+async def test_a_host_that_has_no_address() -> None:
+    said = r"no address of nowhere\.invalid is known\. Look at the name"
+    with pytest.raises(PortNotFound, match=said):
+        await open_socket("socket://nowhere.invalid:5600")
 
 
 # Processes

@@ -1,4 +1,4 @@
-"""The command line as its users run it: a process of its own, with its own virtual device."""
+"""The command line as its users run it: a process, with its own virtual device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.warm.client import Warm, WarmProcess
+
 TIMEOUT_S = 120.0
+
+
+Process = subprocess.Popen[str] | WarmProcess
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,10 @@ class CommandLine:
     """Runs `ugpt` in `folder`, where the flash of the default virtual device is kept too."""
 
     folder: Path
+    plot_cache: Path | None = None
+    """Where matplotlib remembers the fonts it has found."""
+    warm: Warm | None = None
+    """Forks commands that come out as in a process of their own."""
 
     def __call__(self, *arguments: str | Path, code: int = 0, **options: Any) -> str:
         """Standard output; checks the exit status."""
@@ -36,32 +45,27 @@ class CommandLine:
     def finished(
         self, *arguments: str | Path, code: int = 0, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        process = subprocess.run(
-            self._command(arguments),
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=self.environment(options.pop("env", {})),
-            timeout=TIMEOUT_S,
-            check=False,
-            **options,
-        )
-        assert process.returncode == code, process.stdout + process.stderr
-        return process
+        with self.running(*arguments, **options) as process:
+            out, errors = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == code, out + errors
+        return subprocess.CompletedProcess(process.args, code, out, errors)
 
     @contextmanager
     def running(
         self, *arguments: str | Path, env: dict[str, str] | None = None, **options: Any
-    ) -> Iterator[subprocess.Popen[str]]:
+    ) -> Iterator[Process]:
         """A command under way, killed at the end if it still runs."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            self._command(arguments),
-            text=True,
-            cwd=self.folder,
-            env=self.environment(env or {}),
-            **{**pipes, **options},
-        )
+        words = [str(word) for word in arguments]
+        environment = self.environment(env or {})
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        process: Process
+        if self.warm is not None and self.warm.can_run(environment, options):
+            process = self.warm.start(words, self.folder, environment, **options)
+        else:
+            command = [sys.executable, "-m", "ugpt", *words]
+            process = subprocess.Popen(
+                command, text=True, cwd=self.folder, env=environment, **options
+            )
         with process:
             try:
                 yield process
@@ -69,16 +73,13 @@ class CommandLine:
                 if process.poll() is None:
                     process.kill()
 
-    def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", "ugpt", *map(str, arguments)]
-
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         home = {"HOME": str(self.folder), "XDG_STATE_HOME": str(self.folder / "state")}
-        cache = {"MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(self.folder / "mpl"))}
+        cache = {"MPLCONFIGDIR": str(self.plot_cache or self.folder / "mpl")}
         return {**os.environ, **home, **cache, **more}
 
 
-def events_until_step(process: subprocess.Popen[str], step: int) -> None:
+def events_until_step(process: Process, step: int) -> None:
     """Reads the JSON lines of a training run up to a step."""
     assert process.stdout is not None
     for line in process.stdout:

@@ -60,7 +60,7 @@ CallError handle(Trainer& trainer, const rpc::ImageBeginParams& params,
     if (const auto fault = header.read(bytes); fault != store::ImageFault::none)
         return refused(fault);
     // A text of one token is the least that a model can be asked for.
-    const std::uint64_t missing = plan_text(trainer.platform().memory_blocks(), header.shape, 1);
+    const std::uint64_t missing = plan_text(trainer.platform(), header.shape, 1);
     if (missing > 0) return {rpc::ErrorCode::does_not_fit, saturated(missing)};
     trainer.forget_story();
     std::uint32_t missing_bytes = 0;

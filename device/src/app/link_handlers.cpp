@@ -45,6 +45,7 @@ CallError handle(LinkTask& link, const rpc::HelloParams& params, rpc::HelloResul
     hello.flash_hz = chip.flash_hz;
     if (chip.revision) hello.chip_revision = *chip.revision;
     hello.image_sha256 = chip.image_sha256;
+    hello.word_memory_bytes = saturated(ports.platform.word_memory().size());
     hello.model_bytes = store::ModelStore::room_bytes(ports.flash);
     link.shared().handshake_done.store(true, std::memory_order_relaxed);
     return {};

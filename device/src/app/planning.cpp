@@ -9,16 +9,18 @@
 
 namespace ugpt::app {
 
-engine::Arena measuring_arena(MemoryBlocks blocks) {
+engine::Arena measuring_arena(port::Platform& platform) {
+    const auto blocks = platform.memory_blocks();
     std::array<std::size_t, engine::Arena::kMaxBlocks> sizes{};
     for (std::size_t i = 0; i < blocks.size(); ++i) sizes[i] = blocks[i].size();
-    return engine::Arena::measuring(std::span(sizes).first(blocks.size()));
+    return engine::Arena::measuring(std::span(sizes).first(blocks.size()),
+                                    platform.word_memory().size());
 }
 
-engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
+engine::Plan plan_model(port::Platform& platform, const engine::Shape& shape,
                         const engine::Recipe& recipe, std::uint32_t vocabulary_bytes,
                         std::uint32_t cores) {
-    engine::Arena arena = measuring_arena(blocks);
+    engine::Arena arena = measuring_arena(platform);
     (void)arena.take(vocabulary_bytes);
     return engine::Model::plan(shape, recipe, arena, cores);
 }
@@ -37,30 +39,30 @@ rpc::Plan describe_plan(port::Platform& platform, std::uint32_t cores, const rpc
     const std::size_t length =
         positions == 0 ? shape.block_size : std::min<std::size_t>(positions, shape.block_size);
     const std::uint32_t hz = platform.chip().cost_hz;
-    const auto blocks = platform.memory_blocks();
     std::uint64_t available = 0;
-    for (const auto& block : blocks) available += block.size();
-    const engine::Plan plan = plan_model(blocks, shape, recipe, vocabulary_bytes, cores);
-    return {
-        .parameters = saturated(plan.parameters),
-        .weights_bytes = saturated(plan.weights_bytes),
-        .moments_bytes = saturated(plan.moments_bytes),
-        .gradients_bytes = saturated(plan.gradients_bytes),
-        .activations_bytes = saturated(plan.activations_bytes),
-        .vocabulary_bytes = vocabulary_bytes,
-        .total_bytes = saturated(std::uint64_t{plan.total_bytes} + vocabulary_bytes),
-        .available_bytes = saturated(available),
-        .missing_bytes = saturated(plan.missing_bytes),
-        .checkpoint_bytes = saturated(store::CheckpointStore::size_bytes(shape, vocabulary_bytes)),
-        .fits = plan.fits(),
-        .step_ns =
-            nanoseconds(engine::batch_cycles(shape, recipe, length, platform.chip().cores), hz),
-        .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
+    for (const auto& block : platform.memory_blocks()) available += block.size();
+    if (recipe.moments != engine::MomentFormat::f32) available += platform.word_memory().size();
+    const engine::Plan plan = plan_model(platform, shape, recipe, vocabulary_bytes, cores);
+    return {.parameters = saturated(plan.parameters),
+            .weights_bytes = saturated(plan.weights_bytes),
+            .moments_bytes = saturated(plan.moments_bytes),
+            .gradients_bytes = saturated(plan.gradients_bytes),
+            .activations_bytes = saturated(plan.activations_bytes),
+            .vocabulary_bytes = vocabulary_bytes,
+            .total_bytes = saturated(std::uint64_t{plan.total_bytes} + vocabulary_bytes),
+            .available_bytes = saturated(available),
+            .missing_bytes = saturated(plan.missing_bytes),
+            .checkpoint_bytes = saturated(
+                store::CheckpointStore::size_bytes(shape, recipe.moments, vocabulary_bytes)),
+            .fits = plan.fits(),
+            .step_ns =
+                nanoseconds(engine::batch_cycles(shape, recipe, length, platform.chip().cores), hz),
+            .token_ns = nanoseconds(engine::sample_cycles(shape, recipe, length), hz) / length};
 }
 
-std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
+std::uint64_t plan_text(port::Platform& platform, const engine::infer::Shape& shape,
                         std::uint32_t positions) {
-    engine::Arena arena = measuring_arena(blocks);
+    engine::Arena arena = measuring_arena(platform);
     return engine::infer::LanguageModel::plan(shape, positions, arena).missing_bytes;
 }
 

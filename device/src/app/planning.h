@@ -1,9 +1,7 @@
 // What a model would cost on this device, asked from either task.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "engine/engine.h"
 #include "engine/infer.h"
@@ -12,13 +10,11 @@
 
 namespace ugpt::app {
 
-using MemoryBlocks = std::span<const std::span<std::byte>>;
-
-// An arena that only counts, of the same blocks.
-[[nodiscard]] engine::Arena measuring_arena(MemoryBlocks blocks);
+// An arena that only counts, of the platform's memory.
+[[nodiscard]] engine::Arena measuring_arena(port::Platform& platform);
 
 // The plan of a model whose vocabulary takes `vocabulary_bytes` of the same memory, for `cores`.
-[[nodiscard]] engine::Plan plan_model(MemoryBlocks blocks, const engine::Shape& shape,
+[[nodiscard]] engine::Plan plan_model(port::Platform& platform, const engine::Shape& shape,
                                       const engine::Recipe& recipe, std::uint32_t vocabulary_bytes,
                                       std::uint32_t cores);
 
@@ -30,7 +26,7 @@ using MemoryBlocks = std::span<const std::span<std::byte>>;
 
 // By how many bytes a pretrained model and a text of so many positions do not fit; 0 if they do.
 // Weights stay in flash.
-[[nodiscard]] std::uint64_t plan_text(MemoryBlocks blocks, const engine::infer::Shape& shape,
+[[nodiscard]] std::uint64_t plan_text(port::Platform& platform, const engine::infer::Shape& shape,
                                       std::uint32_t positions);
 
 // How long cycles of a clock take; 0 if its rate is.

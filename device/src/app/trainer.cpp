@@ -35,7 +35,7 @@ Trainer::Trainer(port::Platform& platform, port::Flash& flash, port::Log& log, S
       autorun_(settings_, platform.entropy()),
       team_(platform.chip(), helper),
       profile_(platform),
-      arena_(platform.memory_blocks()),
+      arena_(platform.memory_blocks(), platform.word_memory()),
       writer_(platform, flash, team_.team()) {}
 
 void Trainer::boot() {
@@ -135,8 +135,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
     present.step = present.target_step = present.save_every = 0;
     if (has_run() && present == run) return need_run();
 
-    const engine::Plan plan =
-        plan_model(platform_.memory_blocks(), shape, recipe, vocabulary_bytes, cores());
+    const engine::Plan plan = plan_model(platform_, shape, recipe, vocabulary_bytes, cores());
     missing_bytes_ = static_cast<std::uint32_t>(plan.missing_bytes);
     if (!plan.fits()) return rpc::ErrorCode::does_not_fit;
     writer_.unload();

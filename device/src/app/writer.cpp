@@ -152,7 +152,7 @@ CallError Writer::fit(std::uint32_t context, engine::Arena& arena,
 
 CallError Writer::prepare(const TextRequest& request) {
     if (const CallError error = open(); error.refused()) return error;
-    engine::Arena arena = measuring_arena(platform_.memory_blocks());
+    engine::Arena arena = measuring_arena(platform_);
     engine::infer::Plan plan;
     return fit(context_of(request.context), arena, plan);
 }
@@ -161,13 +161,11 @@ CallError Writer::plan(std::uint32_t context, std::uint32_t first, std::span<std
                        TextPlan& plan) {
     if (const CallError error = open(); error.refused()) return error;
     plan.context = context_of(context);
-    engine::Arena arena = measuring_arena(platform_.memory_blocks());
+    engine::Arena arena = measuring_arena(platform_);
     if (const CallError error = fit(plan.context, arena, plan.memory); error.refused())
         return error;
-    const std::span<std::byte> words = platform_.word_memory();
-    engine::Arena word_arena = measuring_arena(std::span(&words, 1));
     PlannedTensors tensors(image_, first, homes);
-    plan.placement = place(image_.shape(), tensors, arena, word_arena);
+    plan.placement = place(image_.shape(), tensors, arena);
     plan.home_count = tensors.noted();
     const engine::infer::ChipSpeed chip = chip_speed(platform_);
     plan.cores = chip.cores;
@@ -196,10 +194,8 @@ CallError Writer::load(const TextRequest& request, engine::Arena& arena) {
                                          .rope_steps = image_.rope_steps(),
                                          .tensors = parts_.tensors};
     if (!model_.create(weights, context, arena, &team_)) return rpc::ErrorCode::does_not_fit;
-    const std::span<std::byte> words = platform_.word_memory();
-    engine::Arena word_arena(std::span(&words, 1));
     LoadedTensors loaded(parts_.tensors);
-    placement_ = place(image_.shape(), loaded, arena, word_arena);
+    placement_ = place(image_.shape(), loaded, arena);
     model_.observe(observer_);
     return {};
 }

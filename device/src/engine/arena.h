@@ -1,4 +1,5 @@
-// Memory for tensors: up to four blocks, handed out front to back and taken back all at once.
+// Memory for tensors: up to four blocks, and one more that is used by whole words only, handed out
+// front to back and taken back all at once.
 #pragma once
 
 #include <array>
@@ -9,6 +10,8 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+
+#include "engine/words.h"
 
 namespace ugpt::engine {
 
@@ -21,8 +24,9 @@ class Arena {
     static constexpr std::size_t kCacheLine = 64;
 
     Arena() = default;
-    explicit Arena(std::span<const std::span<std::byte>> blocks);
-    static Arena measuring(std::span<const std::size_t> block_sizes);
+    // `words` is memory that is read and written in whole words only, if there is any.
+    explicit Arena(std::span<const std::span<std::byte>> blocks, std::span<std::byte> words = {});
+    static Arena measuring(std::span<const std::size_t> block_sizes, std::size_t word_bytes = 0);
 
     // Takes `size` bytes. Returns nullptr if no block has room, and always while measuring; what
     // did not fit adds up in `missing_bytes`.
@@ -44,13 +48,20 @@ class Arena {
         std::uninitialized_value_construct_n(reinterpret_cast<T*>(memory), size);
         return {std::launder(reinterpret_cast<T*>(memory)), size};
     }
+    // Takes room for `count` words and sets them to 0: in a block, or if none has room, in the
+    // memory for whole words. Empty if that has none either, and always while measuring.
+    [[nodiscard]] Words take_words(std::uint64_t count);
+    // As `try_take`, of the memory for whole words: true if it has room, and then nothing but whole
+    // words of `part` may be read and written.
+    [[nodiscard]] bool try_take_words(std::uint64_t size, std::byte*& part);
     // Leaves out up to 48 bytes of each block, so that the next part of it begins at a multiple of
     // kCacheLine from its start. Returns how many bytes were left out.
     std::size_t skip_to_cache_line();
     void clear();  // takes everything back
 
+    // All blocks together, without the memory for whole words.
     [[nodiscard]] std::size_t taken_bytes() const;
-    [[nodiscard]] std::size_t available_bytes() const;  // all blocks together, taken or not
+    [[nodiscard]] std::size_t available_bytes() const;  // taken or not
     [[nodiscard]] std::uint64_t missing_bytes() const { return missing_; }
 
   private:
@@ -58,9 +69,14 @@ class Arena {
         std::byte* base = nullptr;
         std::size_t size = 0;
         std::size_t used = 0;
+
+        // Of memory from its first aligned address on.
+        static Block aligned(std::span<std::byte> memory);
+        [[nodiscard]] bool try_take(std::uint64_t wanted, std::byte*& part);
     };
     std::array<Block, kMaxBlocks> blocks_{};
     std::size_t count_ = 0;
+    Block words_;
     std::uint64_t missing_ = 0;
 };
 

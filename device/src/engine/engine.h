@@ -21,7 +21,8 @@ struct ModelState;  // what a model consists of
 
 // What a model needs, in bytes with alignment.
 struct Plan {
-    std::uint64_t parameters = 0;  // number of weights
+    std::uint64_t parameters = 0;    // number of weights
+    std::uint64_t moment_words = 0;  // that hold both moments, without alignment
     std::uint64_t weights_bytes = 0;
     std::uint64_t moments_bytes = 0;
     std::uint64_t gradients_bytes = 0;
@@ -107,6 +108,15 @@ class Model {
               std::span<float> out) const;
     void write(const Parameter& parameter, TensorKind kind, std::size_t offset,
                std::span<const float> values);
+
+    // The same of moments that are packed, as the words that they lie in: offset + size must not
+    // pass `packed_words` of them, which is 0 in f32. The words of another model of that shape and
+    // format are its moments, bit for bit.
+    [[nodiscard]] std::size_t packed_words(const Parameter& parameter) const;
+    void read_packed(const Parameter& parameter, TensorKind moment, std::size_t offset,
+                     std::span<std::uint32_t> out) const;
+    void write_packed(const Parameter& parameter, TensorKind moment, std::size_t offset,
+                      std::span<const std::uint32_t> words);
 
     // One step: forward, backward, Adam, on one document or on the last one of a batch. `text`
     // holds the tokens without BOS, at most block_size of them; n = min(block_size, text.size() +

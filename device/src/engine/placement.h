@@ -55,10 +55,10 @@ class TensorList {
     ~TensorList() = default;
 };
 
-// Copies tensors to what `memory` has left, and to `word_memory` those that may lie there: first
-// those of which most is read for a byte that they take, of these the largest first. With arenas
-// that only measure nothing is copied, and the result is the same.
-Placement place(const Shape& shape, TensorList& tensors, Arena& memory, Arena& word_memory);
+// Copies tensors to what the blocks of `memory` have left, and to its memory for whole words those
+// that may lie there: first those of which most is read for a byte that they take, of these the
+// largest first. With an arena that only measures nothing is copied, and the result is the same.
+Placement place(const Shape& shape, TensorList& tensors, Arena& memory);
 
 // What is read of a tensor for a token, in bytes.
 [[nodiscard]] std::uint64_t bytes_per_token(const Shape& shape, const Tensor& tensor,

@@ -122,6 +122,7 @@ static constexpr Field kHelloFields[]{
     UGPT_FIELD(Hello, flash_hz),
     UGPT_FIELD(Hello, chip_revision),
     UGPT_FIELD(Hello, image_sha256, max_bytes(32)),
+    UGPT_FIELD(Hello, word_memory_bytes),
 };
 constinit const Layout Hello::kLayout{kHelloFields, 14};
 

@@ -419,6 +419,9 @@ struct Hello {
     // The digest of the firmware's ELF file, as `esp_app_desc` has it; empty if there is none. (At
     // most 32 bytes.)
     std::span<const std::uint8_t> image_sha256{};
+    // Size of more memory, which is read and written by whole words only: packed moments and the
+    // weights of pretrained models can use it.
+    std::uint32_t word_memory_bytes = 0;
 };
 
 // A snapshot of the trainer; reading it never waits for a training step.
@@ -549,7 +552,7 @@ struct Plan {
     std::uint32_t vocabulary_bytes = 0;
     // All parts with their alignment.
     std::uint32_t total_bytes = 0;
-    // All memory blocks together.
+    // All memory blocks together, and with packed moments the memory for whole words too.
     std::uint32_t available_bytes = 0;
     // By how much it does not fit; 0 if it does.
     std::uint32_t missing_bytes = 0;

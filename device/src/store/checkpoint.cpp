@@ -12,13 +12,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "flash holds little-endian words");
 
-constexpr std::uint32_t kMark = 0x31504375;  // "uCP1"; another layout takes another digit
+constexpr std::uint32_t kMarkOfFloats = 0x31504375;  // "uCP1"; another layout takes another digit
+constexpr std::uint32_t kMarkOfPacked = 0x32504375;  // "uCP2"
 constexpr std::array kKinds{engine::TensorKind::weights, engine::TensorKind::first_moment,
                             engine::TensorKind::second_moment};
 // Tokens are 16-bit numbers, and no other dimension of a model that fits a slot comes near.
 constexpr std::uint32_t kLargestDimension = 1u << 16;
 constexpr std::uint32_t kCopyBytes = 256;
-constexpr std::size_t kCopyValues = kCopyBytes / sizeof(float);
+constexpr std::size_t kCopyWords = kCopyBytes / sizeof(std::uint32_t);
 
 // The enumerator of a number that was read, if it is one of those up to `last`.
 template <typename Enum>
@@ -27,15 +28,30 @@ std::optional<Enum> enumerator(std::uint32_t number, Enum last) {
     return static_cast<Enum>(number);
 }
 
-// Calls `visit(parameter, kind, offset, count)` for every tensor, a copy's worth at a time, until
-// one returns false.
+constexpr Layout layout_of(engine::MomentFormat moments) {
+    return moments == engine::MomentFormat::f32 ? Layout::floats : Layout::packed;
+}
+
+// Part of a tensor, a copy's worth at most: floats, or words of packed moments.
+struct Piece {
+    engine::Parameter parameter;
+    engine::TensorKind kind;
+    bool packed;
+    std::size_t at;
+    std::size_t count;
+};
+
+// Calls `visit(piece)` for all pieces of every tensor, in the order in which a checkpoint has them,
+// until one returns false.
 template <typename Visit>
-bool for_each_part(const engine::Model& model, Visit&& visit) {
+bool for_each_piece(const engine::Model& model, Layout layout, Visit&& visit) {
     for (std::size_t i = 0; i < model.parameter_count(); ++i) {
         const engine::Parameter& parameter = model.parameter(i);
         for (const engine::TensorKind kind : kKinds) {
-            for (std::size_t at = 0; at < parameter.size(); at += kCopyValues) {
-                if (!visit(parameter, kind, at, std::min(kCopyValues, parameter.size() - at)))
+            const bool packed = layout == Layout::packed && kind != engine::TensorKind::weights;
+            const std::size_t size = packed ? model.packed_words(parameter) : parameter.size();
+            for (std::size_t at = 0; at < size; at += kCopyWords) {
+                if (!visit(Piece{parameter, kind, packed, at, std::min(kCopyWords, size - at)}))
                     return false;
             }
         }
@@ -124,28 +140,35 @@ std::optional<CheckpointInfo> CheckpointInfo::decode(base::ByteReader& reader) {
     return info;
 }
 
+std::uint32_t CheckpointStore::Record::mark() const {
+    return layout == Layout::packed ? kMarkOfPacked : kMarkOfFloats;
+}
+
 void CheckpointStore::Record::encode(base::ByteWriter& writer) const {
     info.encode(writer);
     writer.u32(payload_bytes);
     writer.u32(payload_crc);
 }
 
-std::optional<CheckpointStore::Record> CheckpointStore::Record::decode(base::ByteReader& reader) {
+std::optional<CheckpointStore::Record> CheckpointStore::Record::decode(std::uint32_t mark,
+                                                                       base::ByteReader& reader) {
+    if (mark != kMarkOfFloats && mark != kMarkOfPacked) return {};
+    const Layout layout = mark == kMarkOfPacked ? Layout::packed : Layout::floats;
     const auto info = CheckpointInfo::decode(reader);
     const std::uint32_t bytes = reader.u32();
     const std::uint32_t crc = reader.u32();
-    if (!info) return {};
-    return Record{*info, bytes, crc};
+    if (!info || (layout == Layout::packed && layout_of(info->recipe.moments) != layout)) return {};
+    return Record{layout, *info, bytes, crc};
 }
 
 CheckpointStore::CheckpointStore(port::Flash& flash)
-    : flash_(flash), slots_(flash, port::Region::checkpoint_a, port::Region::checkpoint_b, kMark) {}
+    : flash_(flash), slots_(flash, port::Region::checkpoint_a, port::Region::checkpoint_b) {}
 
-std::uint64_t CheckpointStore::size_bytes(const engine::Shape& shape,
+std::uint64_t CheckpointStore::size_bytes(const engine::Shape& shape, engine::MomentFormat moments,
                                           std::uint32_t vocabulary_bytes) {
-    const std::uint64_t parameters = engine::Model::plan(shape, {}, engine::Arena{}).parameters;
+    const engine::Plan plan = engine::Model::plan(shape, {.moments = moments}, engine::Arena{});
     return SlotPair<Record>::kHeaderBytes + padded(vocabulary_bytes) +
-           kKinds.size() * parameters * sizeof(float);
+           (plan.parameters + plan.moment_words) * sizeof(std::uint32_t);
 }
 
 std::uint32_t CheckpointStore::slot_bytes() const {
@@ -155,7 +178,10 @@ std::uint32_t CheckpointStore::slot_bytes() const {
 bool CheckpointStore::payload_is_whole(port::Region region, const Record& record) {
     constexpr std::uint32_t kHeaderBytes = SlotPair<Record>::kHeaderBytes;
     const std::uint64_t size = std::uint64_t{kHeaderBytes} + record.payload_bytes;
-    if (size != size_bytes(record.info.shape, record.info.vocabulary_bytes) ||
+    const CheckpointInfo& info = record.info;
+    const engine::MomentFormat moments =
+        record.layout == Layout::packed ? info.recipe.moments : engine::MomentFormat::f32;
+    if (size != size_bytes(info.shape, moments, info.vocabulary_bytes) ||
         size > flash_.size_bytes(region))
         return false;
     std::array<std::byte, kCopyBytes> copy;
@@ -173,7 +199,9 @@ std::optional<CheckpointInfo> CheckpointStore::find_newest() {
     const auto found = slots_.find_newest([this](port::Region region, const Record& record) {
         return payload_is_whole(region, record);
     });
-    return found ? std::optional(found->info) : std::nullopt;
+    if (!found) return {};
+    newest_layout_ = found->layout;
+    return found->info;
 }
 
 bool CheckpointStore::load(engine::Model& model, std::span<std::byte> vocabulary) {
@@ -181,13 +209,23 @@ bool CheckpointStore::load(engine::Model& model, std::span<std::byte> vocabulary
     std::uint32_t offset = SlotPair<Record>::kHeaderBytes;
     if (!flash_.read(region, offset, vocabulary)) return false;
     offset += static_cast<std::uint32_t>(padded(vocabulary.size()));
-    return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
-                                    std::size_t at, std::size_t count) {
-        std::array<float, kCopyValues> values;
-        const auto part = std::span(values).first(count);
-        if (!flash_.read(region, offset, std::as_writable_bytes(part))) return false;
-        offset += static_cast<std::uint32_t>(part.size_bytes());
-        model.write(parameter, kind, at, part);
+    const auto read = [&](std::span<std::byte> bytes) {
+        const std::uint32_t at = offset;
+        offset += static_cast<std::uint32_t>(bytes.size());
+        return flash_.read(region, at, bytes);
+    };
+    return for_each_piece(model, newest_layout_, [&](const Piece& piece) {
+        if (piece.packed) {
+            std::array<std::uint32_t, kCopyWords> words;
+            const auto part = std::span(words).first(piece.count);
+            if (!read(std::as_writable_bytes(part))) return false;
+            model.write_packed(piece.parameter, piece.kind, piece.at, part);
+            return true;
+        }
+        std::array<float, kCopyWords> values;
+        const auto part = std::span(values).first(piece.count);
+        if (!read(std::as_writable_bytes(part))) return false;
+        model.write(piece.parameter, piece.kind, piece.at, part);
         return true;
     });
 }
@@ -200,10 +238,10 @@ std::span<const std::byte> CheckpointStore::vocabulary(std::uint32_t size_bytes)
 }
 
 bool CheckpointStore::write_payload(const engine::Model& model,
-                                    std::span<const std::byte> vocabulary, std::uint32_t& crc) {
+                                    std::span<const std::byte> vocabulary, Record& record) {
     std::uint32_t offset = SlotPair<Record>::kHeaderBytes;
     const auto append = [&](std::span<const std::byte> bytes) {
-        crc = base::crc32(bytes, crc);
+        record.payload_crc = base::crc32(bytes, record.payload_crc);
         const std::uint32_t at = offset;
         offset += static_cast<std::uint32_t>(bytes.size());
         return flash_.write(slots_.next(), at, bytes);
@@ -211,26 +249,33 @@ bool CheckpointStore::write_payload(const engine::Model& model,
     constexpr std::array<std::byte, 4> kPadding{};
     const auto padding = static_cast<std::size_t>(padded(vocabulary.size()) - vocabulary.size());
     if (!append(vocabulary) || !append(std::span(kPadding).first(padding))) return false;
-    return for_each_part(model, [&](const engine::Parameter& parameter, engine::TensorKind kind,
-                                    std::size_t at, std::size_t count) {
-        std::array<float, kCopyValues> values;
-        const auto part = std::span(values).first(count);
-        model.read(parameter, kind, at, part);
+    return for_each_piece(model, record.layout, [&](const Piece& piece) {
+        if (piece.packed) {
+            std::array<std::uint32_t, kCopyWords> words;
+            const auto part = std::span(words).first(piece.count);
+            model.read_packed(piece.parameter, piece.kind, piece.at, part);
+            return append(std::as_bytes(part));
+        }
+        std::array<float, kCopyWords> values;
+        const auto part = std::span(values).first(piece.count);
+        model.read(piece.parameter, piece.kind, piece.at, part);
         return append(std::as_bytes(part));
     });
 }
 
 Result CheckpointStore::save(const CheckpointInfo& info, const engine::Model& model,
                              std::span<const std::byte> vocabulary) {
-    const std::uint64_t size = size_bytes(info.shape, info.vocabulary_bytes);
+    const engine::MomentFormat moments = info.recipe.moments;
+    const std::uint64_t size = size_bytes(info.shape, moments, info.vocabulary_bytes);
     if (size > slot_bytes()) return Result::no_room;
-    Record record{info, static_cast<std::uint32_t>(size) - SlotPair<Record>::kHeaderBytes, 0};
-    if (!slots_.begin(record.payload_bytes) ||
-        !write_payload(model, vocabulary, record.payload_crc))
+    Record record{layout_of(moments), info,
+                  static_cast<std::uint32_t>(size) - SlotPair<Record>::kHeaderBytes, 0};
+    if (!slots_.begin(record.payload_bytes) || !write_payload(model, vocabulary, record))
         return Result::flash_failed;
     // A worn chip can take a write and keep something else: look before the older one is given up.
     if (!payload_is_whole(slots_.next(), record) || !slots_.commit(record))
         return Result::flash_failed;
+    newest_layout_ = record.layout;
     return Result::ok;
 }
 

@@ -34,11 +34,17 @@ struct CheckpointInfo {
     bool operator==(const CheckpointInfo&) const = default;
 };
 
+// How moments lie in a checkpoint: as floats, as every version reads them, or as the words that
+// packed ones are in memory.
+enum class Layout : std::uint8_t { floats, packed };
+
+// Packed moments stay packed. Checkpoints of older versions have them as floats, and are read.
 class CheckpointStore {
   public:
     explicit CheckpointStore(port::Flash& flash);
 
     [[nodiscard]] static std::uint64_t size_bytes(const engine::Shape& shape,
+                                                  engine::MomentFormat moments,
                                                   std::uint32_t vocabulary_bytes);
     [[nodiscard]] std::uint32_t slot_bytes() const;
 
@@ -55,21 +61,24 @@ class CheckpointStore {
 
   private:
     struct Record {
+        Layout layout = Layout::floats;
         CheckpointInfo info;
         std::uint32_t payload_bytes = 0;
         std::uint32_t payload_crc = 0;
 
         static constexpr std::uint32_t kBytes = CheckpointInfo::kBytes + 8;
+        [[nodiscard]] std::uint32_t mark() const;
         void encode(base::ByteWriter& writer) const;
-        static std::optional<Record> decode(base::ByteReader& reader);
+        static std::optional<Record> decode(std::uint32_t mark, base::ByteReader& reader);
     };
 
     bool payload_is_whole(port::Region region, const Record& record);
     bool write_payload(const engine::Model& model, std::span<const std::byte> vocabulary,
-                       std::uint32_t& crc);
+                       Record& record);
 
     port::Flash& flash_;
     SlotPair<Record> slots_;
+    Layout newest_layout_ = Layout::floats;
 };
 
 }  // namespace ugpt::store

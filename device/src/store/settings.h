@@ -21,19 +21,21 @@ struct Settings {
 
     bool operator==(const Settings&) const = default;
 
+    [[nodiscard]] static std::uint32_t mark() { return kMark; }
     void encode(base::ByteWriter& writer) const {
         writer.u32(!autorun ? kOff : console ? kConsole : kSamples);
         writer.f32(temperature);
     }
-    static std::optional<Settings> decode(base::ByteReader& reader) {
+    static std::optional<Settings> decode(std::uint32_t mark, base::ByteReader& reader) {
         const std::uint32_t mode = reader.u32();
         const float temperature = reader.f32();
         const bool finite = temperature <= std::numeric_limits<float>::max();
-        if (mode > kConsole || !(temperature > 0.0f) || !finite) return {};
+        if (mark != kMark || mode > kConsole || !(temperature > 0.0f) || !finite) return {};
         return Settings{mode != kOff, temperature, mode == kConsole};
     }
 
   private:
+    static constexpr std::uint32_t kMark = 0x31455375;  // "uSE1"
     // Version 0.1.0 takes a console, which it does not know, for no settings at all.
     static constexpr std::uint32_t kOff = 0, kSamples = 1, kConsole = 2;
 };
@@ -53,7 +55,7 @@ struct SavedWeights {
 class SettingsStore {
   public:
     explicit SettingsStore(port::Flash& flash)
-        : flash_(flash), slots_(flash, port::Region::settings_a, port::Region::settings_b, kMark) {}
+        : flash_(flash), slots_(flash, port::Region::settings_a, port::Region::settings_b) {}
 
     [[nodiscard]] Settings load();
     // Writes nothing if nothing changes.
@@ -64,7 +66,6 @@ class SettingsStore {
     bool note_saved(const SavedWeights& saved);
 
   private:
-    static constexpr std::uint32_t kMark = 0x31455375;  // "uSE1"
     static constexpr std::uint32_t kFirstEntry = SlotPair<Settings>::kHeaderBytes;
     static constexpr std::uint32_t kEntryBytes = 4 + 4 + sizeof(base::Sha256::Digest) + 4;
     static constexpr std::uint32_t kEntries =

@@ -18,8 +18,10 @@ namespace ugpt::store {
 // the record makes sense and the caller finds its payload whole; of two such slots the higher
 // sequence number is newer.
 //
-// A Record has `kBytes`, `encode(ByteWriter&)`, which writes that many, and
-// `static std::optional<Record> decode(ByteReader&)`, empty if a value makes no sense.
+// A Record has `mark()`, which tells its kind and layout from all others, `kBytes`,
+// `encode(ByteWriter&)`, which writes that many, and
+// `static std::optional<Record> decode(mark, ByteReader&)`, empty if it is the mark of another kind
+// or a value makes no sense.
 template <typename Record>
 class SlotPair {
     static constexpr std::uint32_t kCrcBytes = 4;
@@ -27,9 +29,8 @@ class SlotPair {
   public:
     static constexpr std::uint32_t kHeaderBytes = 4 + 4 + Record::kBytes + kCrcBytes;
 
-    // `mark` tells this kind and format of record from all others.
-    SlotPair(port::Flash& flash, port::Region a, port::Region b, std::uint32_t mark)
-        : flash_(flash), a_(a), b_(b), newest_(b), mark_(mark) {}
+    SlotPair(port::Flash& flash, port::Region a, port::Region b)
+        : flash_(flash), a_(a), b_(b), newest_(b) {}
 
     // Finds the newest whole slot; `whole(region, record)` judges its payload.
     template <typename Whole>
@@ -61,7 +62,7 @@ class SlotPair {
     bool commit(const Record& record) {
         HeaderBytes header{};
         base::ByteWriter writer(header);
-        writer.u32(mark_);
+        writer.u32(record.mark());
         writer.u32(sequence_ + 1);
         record.encode(writer);
         writer.u32(base::crc32(std::span(header).first(kHeaderBytes - kCrcBytes)));
@@ -85,9 +86,9 @@ class SlotPair {
         HeaderBytes header;
         if (!flash_.read(region, 0, header)) return {};
         base::ByteReader reader(header);
-        if (reader.u32() != mark_) return {};
+        const std::uint32_t mark = reader.u32();
         const std::uint32_t sequence = reader.u32();
-        const auto record = Record::decode(reader);
+        const auto record = Record::decode(mark, reader);
         const auto checked = std::span(header).first(kHeaderBytes - kCrcBytes);
         if (!record || reader.u32() != base::crc32(checked)) return {};
         return Slot{sequence, *record};
@@ -97,7 +98,6 @@ class SlotPair {
     port::Region a_;
     port::Region b_;
     port::Region newest_;
-    std::uint32_t mark_;
     std::uint32_t sequence_ = 0;  // of the newest; 0 if there is none
 };
 

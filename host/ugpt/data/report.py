@@ -123,7 +123,7 @@ class Examination:
             once="".join(compress(alphabet, (counts[ord(c)] == 1 for c in alphabet))),
             block_size=block_size,
             longer=unused.longer,
-            unused_share=round(unused.share, 6),
+            unused_share=unused.share,
             remarks=tuple(remarks(dataset, block_size)),
         )
 

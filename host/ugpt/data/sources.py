@@ -180,8 +180,10 @@ def _texts_in(folder: Path, kinds: Sequence[str]) -> tuple[list[Source], list[st
     try:
         files = [path for path in sorted(folder.rglob("*"), key=Path.as_posix) if path.is_file()]
     except OSError as error:
+        where = error.filename or folder
         raise DataError(
-            f"The folder {folder} could not be read: {error}.", "Check its permissions."
+            f"The folder {folder} could not be read: {where}: {reason_of(error)}.",
+            "Check its permissions, or name the files.",
         ) from None
     seen = [path for path in files if not _is_hidden(path.relative_to(folder))]
     texts = [Source(path.absolute(), path) for path in seen if _is_named(path, kinds)]
@@ -214,7 +216,7 @@ def _read_standard_input() -> bytes:
     try:
         return sys.stdin.buffer.read()
     except (OSError, ValueError) as error:
-        raise DataError(f"Standard input could not be read: {error}.", closed) from None
+        raise DataError(f"Standard input could not be read: {reason_of(error)}.", closed) from None
 
 
 def names_of(names: Sequence[str]) -> str:

@@ -84,16 +84,19 @@ class Device:
         *,
         port: str = "",
         named: bool = True,
+        reason: str = "",
     ) -> None:
         self._link = link
         self._bulk = Bulk(link)
         self.description = description
-        """Which device this is and why it was chosen."""
+        """Which device this is."""
         self.name = name or description
         """The same in a few words, for where there is little room."""
         self.port = port
         self.named = named
         """Whether the port was asked for, rather than found."""
+        self.reason = reason
+        """Why this one was found, and what is odd about it."""
 
     @property
     def hello(self) -> Hello:
@@ -101,6 +104,11 @@ class Device:
         if self._link.hello is None:
             raise LinkClosed
         return self._link.hello
+
+    def introduction(self, *details: str) -> str:
+        """The line that says which device is used, and why: first what it is, and `details`."""
+        what = ", ".join([self.description, *details])
+        return f"{what}; {self.reason}" if self.reason else what
 
     @property
     def option(self) -> tuple[str, ...]:
@@ -136,6 +144,7 @@ class Device:
             self.name,
             port=self.port,
             named=self.named,
+            reason=self.reason,
         )
 
     async def ping(self, payload: bytes = b"") -> bytes:
@@ -374,7 +383,8 @@ class Device:
         The model that the board trains makes room and comes back when it is asked for. Raises Busy
         while it is trained.
         """
-        return await stories.begin_text(self._link, wish)
+        with table_blamed(self.hello):
+            return await stories.begin_text(self._link, wish)
 
     async def text_plan(self, context: int = 0) -> TextPlan:
         """Where the pretrained model would lie for texts of `context` tokens, and what one takes.

@@ -108,6 +108,7 @@ class Target:
                 _name(choice, hello),
                 port=choice.port if self.port is None else self.port,
                 named=self.port is not None,
+                reason=choice.reason,
             )
         finally:
             await link.close()
@@ -133,10 +134,9 @@ def connect(
 def _describe(choice: Choice, hello: Hello) -> str:
     kind = "virtual device" if hello.virtual_device else hello.chip
     where = "" if choice.is_virtual else f" on {choice.port}"
-    why = f"; {choice.reason}" if choice.reason else ""
     pace = f" at the pace of an {hello.chip.upper()} (estimated)" if _is_paced(hello) else ""
     estimated = ", its memory estimated" if hello.estimated else ""
-    return f"{kind} (board {hello.board}{estimated}){pace}{where}{why}"
+    return f"{kind} (board {hello.board}{estimated}){pace}{where}"
 
 
 def _name(choice: Choice, hello: Hello) -> str:

@@ -17,6 +17,7 @@ from ..rpc.holders import VIRTUAL_PROGRAM
 from ..rpc.transport import ProcessTransport, spawn
 from ..state_folder import state_folder
 from ..wording import command as shell
+from ..wording import install_command
 
 PROGRAM_VARIABLE = "UGPT_DEVICE"
 """Environment variable with the path of another device program."""
@@ -47,8 +48,8 @@ def program() -> Path:
             return path
     raise DeviceProgramError(
         "The virtual device was not built with this installation of ugpt.",
-        "Install it again (pip install --force-reinstall ugpt-esp32), or name the program in "
-        f"{PROGRAM_VARIABLE}.",
+        f"Name the program in {PROGRAM_VARIABLE}, or install ugpt again: "
+        + install_command("--force-reinstall"),
     )
 
 

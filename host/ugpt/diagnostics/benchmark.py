@@ -16,6 +16,7 @@ from typing import Any
 
 from ..concurrency import run_together
 from ..device.client import Device
+from ..device.compatibility import missing_regions
 from ..device.tensors import encode_tokens
 from ..rpc.errors import NoRoom
 from ..rpc.messages import Profile, Recipe, Shape, TensorKind
@@ -172,9 +173,10 @@ async def _keep(device: Device, may_overwrite: bool) -> None:
     try:
         await device.save()
     except NoRoom as error:
+        cause = missing_regions(device.hello) or "The flash of the device is too small."
         raise NoRoom(
             error.code,
-            "The model in the memory of the device is too large for its flash, and would be lost",
+            f"{cause} The model in its memory cannot be saved there, and would be lost",
             advice="If it may be lost, restart the device first: "
             + command("reset", *device.option, "--overwrite"),
         ) from None

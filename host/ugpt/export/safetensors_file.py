@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from ..rpc.messages import Recipe, Shape
-from ..runs.checkpoint import read_metadata, require_whole
+from ..runs.checkpoint import DIGEST, read_metadata, require_whole, sealed
 from ..runs.config import RunConfig, recipe_of, recipe_values
 from ..runs.folder import Run
 from .loose import LooseModel, loose_model, require_f32
@@ -30,8 +29,7 @@ def encode(model: TrainedModel) -> bytes:
         "recipe": json.dumps(recipe_values(model.recipe)),
         "run": model.name,
     }
-    content: bytes = safetensors.numpy.save(model.weights, metadata)
-    return content
+    return sealed(model.weights, metadata)
 
 
 def decode(content: bytes) -> LooseModel:
@@ -43,8 +41,8 @@ def decode(content: bytes) -> LooseModel:
         raise ValueError(f"it is damaged, or no safetensors file ({error})") from None
     if missing := {"shape", "vocabulary", "step"} - metadata.keys():
         raise ValueError(f"its metadata has no {sorted(missing)[0]}")
-    if "sha256" in metadata:
-        require_whole(content)
+    if DIGEST in metadata:
+        _require_unchanged(content)
     try:
         shape, step = Shape(**json.loads(metadata["shape"])), int(metadata["step"])
         recipe = _recipe(metadata)
@@ -55,6 +53,14 @@ def decode(content: bytes) -> LooseModel:
         require_f32(name, entry["dtype"], entry["dtype"] == "F32")
         arrays[name] = np.frombuffer(entry["data"], "<f4").reshape(entry["shape"])
     return loose_model(shape, recipe, step, metadata["vocabulary"], arrays)
+
+
+def _require_unchanged(content: bytes) -> None:
+    try:
+        require_whole(content)
+    except ValueError as error:
+        changed = f"if you changed it on purpose, leave {DIGEST} out of its metadata"
+        raise ValueError(f"{error} ({changed})") from None
 
 
 def _recipe(metadata: dict[str, str]) -> Recipe | None:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..runs.folder import Run
+from ..wording import install_command
 from .errors import ExportError
 
 _FILE = "events.out.tfevents.ugpt"
@@ -18,7 +19,7 @@ def files(run: Run, out: Path) -> dict[Path, bytes]:
     except ImportError:
         raise ExportError(
             "An export to TensorBoard needs the library tensorboardX, which is not installed.",
-            "Install it: pip install 'ugpt-esp32[tensorboard]'",
+            f"Install it: {install_command(extra='tensorboard')}",
         ) from None
     if not len(run.metrics.losses):
         raise ExportError(f"{run.path} has no losses yet.", "Train a step first.")

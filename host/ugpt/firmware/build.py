@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UnfitValue
+from ..wording import install_command
 from .errors import ToolError
 
 _FILE = "platformio.ini"
@@ -99,7 +100,7 @@ def _platformio() -> list[str]:
             return [path]
     raise ToolError(
         "PlatformIO, which builds the firmware, is not installed.",
-        'Install it: pip install "ugpt-esp32[build]". Or name a released image with --image.',
+        "Name a released image with --image, or install it: " + install_command(extra="build"),
     )
 
 

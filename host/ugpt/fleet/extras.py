@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from ..wording import install_command
 from .errors import FleetError
 
 
@@ -15,5 +16,5 @@ def require_extra(module: str, purpose: str) -> None:
     if find_spec(module) is None:
         raise FleetError(
             f"{purpose} needs {module}, which is not installed.",
-            "Install it: pip install 'ugpt-esp32[fleet]' (in a checkout: pip install '.[fleet]')",
+            f"Install it: {install_command(extra='fleet')}",
         )

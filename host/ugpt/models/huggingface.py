@@ -103,8 +103,9 @@ def _read_config(file: Path) -> _Config:
 def _require_llama(file: Path, config: Mapping[str, Any]) -> None:
     kinds = config.get("architectures") or [config.get("model_type")]
     if kinds not in (["LlamaForCausalLM"], ["llama"]):
+        describes = f"a {kinds[0]}" if kinds[0] else "a model of no architecture"
         raise ModelFileError(
-            f"{file} describes a {kinds[0]}.", "Only models of LlamaForCausalLM can be pushed."
+            f"{file} describes {describes}.", "Only models of LlamaForCausalLM can be pushed."
         )
     for key, usual, what in (
         ("hidden_act", "silu", "another activation than silu"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..errors import InvalidValue, UgptError
-from ..wording import counted, size_in_bytes
+from ..wording import command, counted, size_in_bytes
 from .boot_log import BootLog
 from .messages import ERRORS, ErrorCode
 
@@ -17,6 +17,12 @@ def where_to_look(port: str) -> str:
     if not separator:
         return "Check the cable and the power"
     return "Check the server and its board" if scheme == "rfc2217" else "Check what listens there"
+
+
+def examine_line(port: str) -> str:
+    """The command that finds out what is wrong between this program and `port`."""
+    is_port = "/" in port or port.upper().startswith("COM")
+    return command("doctor", *(("--port", port) if is_port else ()))
 
 
 class PortError(UgptError):
@@ -103,7 +109,16 @@ def silent_device(port: str, method: str, timeout_s: float) -> NoAnswer:
     """A device that has answered a hello has stopped answering."""
     return NoAnswer(
         f"The device on {port} did not answer {method} for {timeout_s:.0f} seconds.",
-        f"{where_to_look(port)}, or reset the board and connect again.",
+        f"{where_to_look(port)}, or reset the board and connect again. If it stays so: "
+        f"{examine_line(port)}",
+    )
+
+
+def unfinished(port: str, method: str, duration_s: float) -> NoAnswer:
+    """A device answers other requests all the time, but not this one."""
+    return NoAnswer(
+        f"The device on {port} is alive but did not finish {method} in {duration_s:.0f} seconds.",
+        f"Reset the board. If it stays so, the line may not carry every byte: {examine_line(port)}",
     )
 
 
@@ -116,14 +131,15 @@ def no_handshake(
     if bytes_came:
         rate = f" at {baud:,} baud" if baud else ""
         return NoAnswer(
-            f"What comes from {port}{rate} is neither text nor the ugpt protocol: other firmware, "
-            "at another rate.",
-            "Put the ugpt firmware on the board (ugpt flash), or choose another port.",
+            f"What comes from {port}{rate} is neither text nor the ugpt protocol: other firmware "
+            "at another rate, or a line that does not carry every byte.",
+            "Put the ugpt firmware on the board (ugpt flash), choose another port, or let the line "
+            f"be examined: {examine_line(port)}",
         )
     return NoAnswer(
         f"Nothing answers on {port} within {timeout_s:.0f} seconds.",
         "Check that the ugpt firmware is on the board (ugpt flash), press its reset button, "
-        "and try again.",
+        f"and try again. To examine the line: {examine_line(port)}",
     )
 
 

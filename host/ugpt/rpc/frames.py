@@ -17,7 +17,7 @@ LONGEST_BLOCK = 254
 _HEAD_BYTES = 3  # enough of a frame to tell it from text
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_ERASED = re.compile("[^\b]\b \b")  # a character that a console has rubbed out on its terminal
+_ERASURE = "\b \b"  # how a console rubs out the character before it on its terminal
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _CONTROLS_LEAST_APART = 4  # characters, on average, in what a model wrote; noise has more of them
 # A readable end of a line whose start was garbled. Random bytes rarely form eight in a row.
@@ -197,8 +197,19 @@ def readable(raw: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     text = COLOUR.sub("", text).rstrip("\r").replace("\t", " ")
-    rubbed_out = 1
-    while rubbed_out:
-        text, rubbed_out = _ERASED.subn("", text)
+    text = _without_erased(text)
     controls = len(CONTROL.findall(text))
     return text if controls * _CONTROLS_LEAST_APART <= len(text) else None
+
+
+def _without_erased(text: str) -> str:
+    """What a terminal is left with; one pass, however much has been rubbed out."""
+    first, *others = text.split(_ERASURE)
+    kept = list(first)
+    for piece in others:
+        if kept and kept[-1] != "\b":
+            kept.pop()
+        else:
+            kept += _ERASURE
+        kept += piece
+    return "".join(kept)

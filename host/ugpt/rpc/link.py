@@ -27,6 +27,7 @@ from .errors import (
     firmware_too_old,
     no_handshake,
     silent_device,
+    unfinished,
 )
 from .frames import encode_frame
 from .line_quality import LineQuality
@@ -259,11 +260,7 @@ class Link:
                 started, asked_at_baud = loop.time(), self.stats.baud
                 patience.heard(started)
             if now - started > max(timeout_s, TRAINER_TIMEOUT_S):
-                raise NoAnswer(
-                    f"The device is alive but did not finish {pending.method.name} in "
-                    f"{now - started:.0f} seconds.",
-                    "Reset the board.",
-                )
+                raise unfinished(self._transport.name, pending.method.name, now - started)
             patience.tries += 1
             self.stats.repeats += 1
             lost = pending.is_lost()

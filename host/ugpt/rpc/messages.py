@@ -212,7 +212,7 @@ ERRORS: dict[int, ErrorText] = {
     ),
     ErrorCode.BUSY: ErrorText(
         "The command needs an idle trainer, and one is training.",
-        "Pause the training first.",
+        "Wait until it ends, or stop it: ugpt stop",
     ),
     ErrorCode.NO_MODEL: ErrorText(
         "The device holds no model.",
@@ -422,6 +422,10 @@ class Hello:
     """Of the chip, 100 for v1.0; nil if it has none."""
     image_sha256: bytes = b""
     """The digest of the firmware's ELF file, as `esp_app_desc` has it; empty if there is none."""
+    word_memory_bytes: int = 0
+    """Size of more memory, which is read and written by whole words only: packed moments and the
+    weights of pretrained models can use it.
+    """
 
 
 HELLO = Layout(
@@ -451,6 +455,7 @@ HELLO = Layout(
         Field("flash_hz", "u32", default=0, since=1),
         Field("chip_revision", "u16", default=None, optional=True, since=1),
         Field("image_sha256", "bin", most=32, default=b"", since=1),
+        Field("word_memory_bytes", "u32", default=0, since=1),
     ),
     Hello,
 )
@@ -653,7 +658,7 @@ class Plan:
     total_bytes: int
     """All parts with their alignment."""
     available_bytes: int
-    """All memory blocks together."""
+    """All memory blocks together, and with packed moments the memory for whole words too."""
     missing_bytes: int
     """By how much it does not fit; 0 if it does."""
     checkpoint_bytes: int

@@ -11,6 +11,9 @@ from .holders import VIRTUAL_PROGRAM, holder_of_address
 MARK = f"{VIRTUAL_PROGRAM}: ".encode()
 """How the line begins. No frame does, and no text that a device sends."""
 
+REFUSAL_MAX_BYTES = 1024
+"""How much of such a line is read: it names a program or says what is wrong with a board."""
+
 _IN_USE = "in use by "
 _NO_BOARD = "no board: "
 

@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ from .errors import (
     WrongDeviceOption,
 )
 from .holders import VIRTUAL_PROGRAM, holders_of
-from .refusal import MARK, refusal
+from .refusal import MARK, REFUSAL_MAX_BYTES, refusal
 
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
@@ -116,11 +117,18 @@ class SocketTransport(StreamTransport):
     async def read(self) -> bytes:
         data = await super().read()
         if self._is_first and data.startswith(MARK):
-            while more := await super().read():
-                data += more
-            raise refusal(self.name, data)
+            raise refusal(self.name, await self._whole_line(data))
         self._is_first = False
         return data
+
+    async def _whole_line(self, line: bytes) -> bytes:
+        """The line that begins so; of one without end, as much as a refusal can have."""
+        while b"\n" not in line and len(line) < REFUSAL_MAX_BYTES:
+            more = await super().read()
+            if not more:
+                break
+            line += more
+        return line.partition(b"\n")[0][:REFUSAL_MAX_BYTES]
 
 
 async def open_socket(url: str) -> SocketTransport:
@@ -137,6 +145,10 @@ async def open_stream(url: str, advice: str) -> tuple[asyncio.StreamReader, asyn
             return await asyncio.open_connection(address.host, address.port)
     except TimeoutError as error:
         raise PortNotFound(url, "the host does not answer", advice) from error
+    except socket.gaierror as error:
+        raise PortNotFound(
+            url, f"no address of {address.host} is known", "Look at the name of the host."
+        ) from error
     except OSError as error:
         reason = (
             "nothing listens there" if isinstance(error, ConnectionRefusedError) else _reason(error)

@@ -15,6 +15,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from ..rpc.messages import Shape
 from .config import RunConfig
 from .errors import DamagedCheckpoint
 from .files import opened, read_file
@@ -27,6 +28,8 @@ _VALUE_BYTES = 4
 _LENGTH_BYTES = 8  # of the header, before it
 _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files takes as much
 _PEEK_BYTES = 2**20  # a file of so many bytes is read at once
+DIGEST = "sha256"
+"""Of the whole file, by this name in its metadata."""
 _NO_DIGEST = 64 * "0"
 # Within a text of the header the quotes would have backslashes.
 _DIGEST = re.compile(rb'"sha256":"(?P<digest>[0-9a-f]{64})"')
@@ -49,10 +52,12 @@ class Checkpoint:
     """The characters in id order, of one that was read from a file."""
 
 
-def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str) -> bytes:
-    """The content of the file; step, configuration and vocabulary are its metadata.
+def encode_checkpoint(
+    checkpoint: Checkpoint, shape: Shape, vocabulary: str, config: RunConfig | None
+) -> bytes:
+    """The content of the file; what is needed to use the weights is its metadata.
 
-    So is a digest of the whole file, in which its own place counts as zeros.
+    `config` is that of the run that the weights are of, if it is known.
     """
     tensors = dict(checkpoint.weights)
     for kind in MOMENTS:
@@ -60,12 +65,20 @@ def encode_checkpoint(checkpoint: Checkpoint, config: RunConfig, vocabulary: str
         tensors |= {f"{kind}.{name}": values for name, values in moments.items()}
     metadata = {
         "step": str(checkpoint.step),
-        "config": config.to_toml(),
-        "shape": json.dumps(asdict(config.shape)),
+        "shape": json.dumps(asdict(shape)),
         "vocabulary": vocabulary,
-        "sha256": _NO_DIGEST,
     }
-    content = safetensors.numpy.save(tensors, metadata)
+    if config is not None:
+        metadata["config"] = config.to_toml()
+    return sealed(tensors, metadata)
+
+
+def sealed(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with a digest of itself in its metadata.
+
+    In the digest its own place counts as zeros; `require_whole` compares it.
+    """
+    content = safetensors.numpy.save(tensors, {**metadata, DIGEST: _NO_DIGEST})
     (place,) = _DIGEST.finditer(content, 0, _header_end(content))
     return _with_digest(content, place, hashlib.sha256(content).hexdigest().encode())
 

@@ -19,6 +19,8 @@ from .smoothing import Floats, trailing_mean
 _NO_SETTINGS = {"run_id", "identity", "ugpt", "save_every", "keep", "changes", "files"}
 """What decides no weight. Of several files, data_sha256 tells whether they are the same."""
 
+_DIGITS = 12  # of a digest tell two of them apart
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -81,7 +83,10 @@ def _compared(run: Run) -> Compared:
 def _flat(config: RunConfig) -> dict[str, str]:
     values = {name: value for name, value in asdict(config).items() if name not in _NO_SETTINGS}
     values["device"] = config.place
-    values["data_sha256"] = config.data_sha256[:12]
+    values["data_sha256"] = config.data_sha256[:_DIGITS]
+    if (parent := config.parent) is not None:
+        digest = parent.weights_sha256[:_DIGITS]
+        values["parent"] = {"path": parent.path, "step": parent.step, "weights_sha256": digest}
     return dict(_leaves("", values))
 
 

@@ -100,9 +100,8 @@ class Run:
         """A run whose folder `begin` will make.
 
         `standard_input` is the text that came from there, which the folder keeps, as it does the
-        checkpoint of the parent. With `numbered`,
-        a path that is taken by then gets a number; otherwise RunError is raised. So it is if a path
-        is none that can be written down.
+        checkpoint of the parent. With `numbered`, a path that is taken by then gets a number;
+        otherwise RunError is raised. So it is if a path is none that can be written down.
         """
         _require_utf8(path)
         for file in (config.data, *(read.path for read in config.files)):
@@ -154,9 +153,9 @@ class Run:
         contents = {"config.toml": self.config.to_toml().encode()}
         if self._standard_input is not None:
             contents[self.input_file.name] = self._standard_input
-        if self._parent is not None:
+        if self._parent is not None and self.config.parent is not None:
             contents[_PARENT] = encode_checkpoint(
-                self._parent, self.config, self._parent.vocabulary
+                self._parent, self.config.parent.shape, self._parent.vocabulary, None
             )
         self._make_folder(contents)
         try:
@@ -231,12 +230,13 @@ class Run:
 
         What was there stays beside it as far as the run keeps several.
         """
-        content = encode_checkpoint(checkpoint, self.config, vocabulary)
+        content = encode_checkpoint(checkpoint, self.config.shape, vocabulary, self.config)
         if self.config.keep > 1:
             keep_newest(self.path, checkpoint.step)
         write_atomically(self.path / NEWEST, content)
         if self.config.keep > 1:
-            drop_older(self.path, self.config.keep, self.metrics.val_losses)
+            every = self.config.save_every.steps
+            drop_older(self.path, self.config.keep, self.metrics.val_losses, every)
         digest = weights_digest(checkpoint.weights)
         write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
         return digest

@@ -69,17 +69,20 @@ def keep_newest(folder: Path, step: int) -> None:
         write_atomically(kept, read_file(newest, _MOST_BYTES) or b"")
 
 
-def drop_older(folder: Path, keep: int, val_losses: Mapping[int, float]) -> None:
+def drop_older(folder: Path, keep: int, val_losses: Mapping[int, float], every: int = 0) -> None:
     """Leaves `keep` checkpoints, the newest among them, and the one with the best validation loss.
 
+    Those that were the best between two that are due `every` so many steps take no place of these.
     What cannot be removed stays.
     """
     older = older_checkpoints(folder)
     newest = peek_checkpoint(folder / NEWEST)
     steps = sorted({*older} | ({newest} if newest is not None else set()))
     best = best_step(steps, val_losses)
-    for step in steps[:-keep]:
-        if step != best and step in older:
+    passing = {step for step in val_losses if every and step % every}
+    due = [step for step in steps if step == newest or step not in passing]
+    for step in older:
+        if step not in (best, *due[-keep:]):
             with contextlib.suppress(OSError):
                 older[step].unlink()
 

@@ -16,11 +16,15 @@ def kept_step(run: Run) -> int | None:
     return checkpoint.step if checkpoint else None
 
 
-def describe_kept(run: Run, step: int) -> str:
-    """How far the run came, and from where it can go on."""
+def describe_kept(run: Run, step: int, again: str) -> list[str]:
+    """How far the run came and, if it can, how it goes on: `again` has a line of its own."""
+    if not run.path.is_dir():
+        return [f"Stopped after step {step:,}; the folder {run.path} is gone."]
     kept = kept_step(run)
     if kept is None:
-        return f"Stopped after step {step:,}; {run.path} holds no checkpoint yet."
-    if kept < step:
-        return f"Stopped after step {step:,}; {run.path} keeps the checkpoint of step {kept:,}."
-    return f"Stopped after step {step:,}; all is kept in {run.path}."
+        what = f"{run.path} holds no checkpoint yet"
+    elif kept < step:
+        what = f"{run.path} keeps the checkpoint of step {kept:,}"
+    else:
+        what = f"all is kept in {run.path}"
+    return [f"Stopped after step {step:,}; {what}. Go on with:", again]

@@ -34,7 +34,7 @@ def describe_start(
         run=run.path,
         data=dataset.path,
         documents=len(dataset.documents),
-        device=device.description,
+        device=device.introduction(),
         n_layer=shape.n_layer,
         n_embd=shape.n_embd,
         n_head=shape.n_head,

@@ -39,13 +39,14 @@ class Retry:
     ) -> None:
         """`step` tells how far the run is: attempts that leave it there count as failures.
 
-        A device that cannot be reached in the first place is an error at once. `stop` ends the
-        waiting.
+        A device that cannot be reached in the first place, or is another one, is an error at once.
+        `stop` ends the waiting.
         """
         self._connect = connect
         self._emit = emit
         self._step = step
         self._reached = False
+        self._lost = False
         self._stop = stop
         self._failures = 0
         self._failed_at = -1
@@ -61,7 +62,7 @@ class Retry:
                     self._reached = True
                     return await self._over_one_connection(device, converse)
             except LOST as error:
-                if not self._reached:
+                if not self._reached or (isinstance(error, OtherDevice) and not self._lost):
                     raise
                 await self._wait(error)
                 if self._stop.is_set():
@@ -79,6 +80,7 @@ class Retry:
                 await device.handshake()
 
     async def _wait(self, error: UgptError) -> None:
+        self._lost = True
         step = self._step()
         self._failures = self._failures + 1 if step == self._failed_at else 0
         self._failed_at = step

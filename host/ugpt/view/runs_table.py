@@ -11,6 +11,8 @@ from .style import ACCENT, GOOD, QUIET, WARNING, age
 from .table import Cell, print_table
 
 _HEADER = ("name", "state", "data", "shape", "steps", "loss", "best", "val", "device", "age")
+_NUMBERS = ("steps", "loss", "best", "val", "age")
+_EXPENDABLE = ("device", "shape", "data", "best", "age", "val")
 _STYLES = {
     RunState.RUNNING: ACCENT,
     RunState.DETACHED: ACCENT,
@@ -22,7 +24,7 @@ _STYLES = {
 
 
 def print_runs(runs: Sequence[Listed]) -> None:
-    print_table(_HEADER, [_row(run) for run in runs], ("steps", "loss", "best", "val", "age"))
+    print_table(_HEADER, [_row(run) for run in runs], _NUMBERS, _EXPENDABLE)
 
 
 def run_json(run: Listed) -> dict[str, Any]:

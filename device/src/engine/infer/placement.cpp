@@ -49,13 +49,13 @@ void copy_words(const std::byte* from, std::byte* to, std::uint64_t size) {
     }
 }
 
-Home place_one(Tensor& tensor, bool words_will_do, Arena& memory, Arena& word_memory) {
+Home place_one(Tensor& tensor, bool words_will_do, Arena& memory) {
     const std::uint64_t size = tensor.size_bytes();
     std::byte* copy = nullptr;
     Home home;
     if (const auto block = memory.try_take(size, copy)) {
         home = {Home::Kind::memory, static_cast<std::uint8_t>(*block)};
-    } else if (words_will_do && word_memory.try_take(size, copy)) {
+    } else if (words_will_do && memory.try_take_words(size, copy)) {
         home = {Home::Kind::word_memory};
         tensor.words_only = true;
     }
@@ -91,14 +91,14 @@ std::uint64_t bytes_per_token(const Shape& shape, const Tensor& tensor, std::uin
     return is_embedding ? tensor.size_bytes() / tensor.rows : tensor.size_bytes();
 }
 
-Placement place(const Shape& shape, TensorList& tensors, Arena& memory, Arena& word_memory) {
+Placement place(const Shape& shape, TensorList& tensors, Arena& memory) {
     Placement result;
     Turn turn;
     for (std::uint32_t done = 0; done < tensors.count(); ++done) {
         turn = next_turn(shape, tensors, done == 0 ? nullptr : &turn);
         Tensor tensor = tensors.tensor(turn.index);
         const bool words_will_do = tensor.format == Format::q8 && turn.index != 0;
-        const Home home = place_one(tensor, words_will_do, memory, word_memory);
+        const Home home = place_one(tensor, words_will_do, memory);
         tensors.moved(turn.index, home, tensor);
         Share& share = share_of(result, home);
         share.bytes += static_cast<std::uint32_t>(turn.size);

@@ -59,8 +59,7 @@ class Builder {
     // `count` zeros; nullptr while measuring, or if they do not fit.
     template <typename T>
     T* take(std::uint64_t count, std::uint64_t& bytes) {
-        const std::uint64_t size = count * sizeof(T);
-        bytes += (size + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
+        bytes += aligned(count * sizeof(T));
         return arena_.take_array<T>(count).data();
     }
 
@@ -79,6 +78,23 @@ class Builder {
             }
             owner.*part.place = matrix(rows, cols, weights);
             weights = weights == nullptr ? nullptr : weights + rows * cols;
+        }
+    }
+
+    // Puts the packed moments of every matrix of `parts` into their place in `owner`, which is
+    // nullptr while measuring.
+    template <class Owner, std::size_t kCount>
+    void place_packed_moments(const std::array<MatrixPart<Owner>, kCount>& parts,
+                              const std::array<std::size_t, kCount>& order, Owner* owner) {
+        for (const std::size_t i : order) {
+            const MatrixPart<Owner>& part = parts[i];
+            const std::uint64_t count = part.rows(sizes_) * part.cols(sizes_);
+            const Words first = packed_moments(count);
+            const Words second = packed_moments(count);
+            if (owner != nullptr) {
+                (owner->*part.place).first_moment.words = first;
+                (owner->*part.place).second_moment.words = second;
+            }
         }
     }
 
@@ -113,20 +129,30 @@ class Builder {
         matrix.rows = static_cast<std::size_t>(rows);
         matrix.cols = static_cast<std::size_t>(cols);
         matrix.division = division_of(sizes_, matrix.rows, matrix.cols);
-        matrix.first_moment = moments(rows * cols);
-        matrix.second_moment = moments(rows * cols);
+        if (recipe_.moments == MomentFormat::f32) {
+            matrix.first_moment.values = take_moments(rows * cols);
+            matrix.second_moment.values = take_moments(rows * cols);
+        }
         if (accumulates_gradients(recipe_)) {
             matrix.gradient = take<float>(rows * cols, bytes_of(Lifetime::step));
         }
         return matrix;
     }
 
-    Moments moments(std::uint64_t count) {
+    float* take_moments(std::uint64_t count) {
+        plan.moment_words += count;
+        return take<float>(count, plan.moments_bytes);
+    }
+
+    Words packed_moments(std::uint64_t count) {
         const std::uint64_t words = moment_words(recipe_.moments, count);
-        if (recipe_.moments == MomentFormat::f32) {
-            return {.values = take<float>(words, plan.moments_bytes)};
-        }
-        return {.words = take<std::uint32_t>(words, plan.moments_bytes)};
+        plan.moment_words += words;
+        plan.moments_bytes += aligned(words * sizeof(std::uint32_t));
+        return arena_.take_words(words);
+    }
+
+    static std::uint64_t aligned(std::uint64_t size) {
+        return (size + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
     }
 
     std::uint64_t& bytes_of(Lifetime lifetime) {
@@ -175,6 +201,16 @@ void build_layers(Builder& build, Network& net) {
     net.layers = {layers, layers == nullptr ? 0 : count};
 }
 
+// Packed moments come last: they fill what all else has left of the blocks, and what is left of
+// them then lies in the memory for whole words.
+void place_packed_moments(Builder& build, Network& net) {
+    for (std::uint32_t i = 0; i < net.shape.n_layer; ++i) {
+        Layer* layer = net.layers.empty() ? nullptr : &net.layers[i];
+        build.place_packed_moments(kLayerMatrices, kLayerMatrixOrder, layer);
+    }
+    build.place_packed_moments(kModelMatrices, kModelMatrixOrder, &net);
+}
+
 // A plan of the largest shape allowed is below 2^63 bytes. Anything larger fits nowhere.
 Shape bounded(Shape shape) {
     constexpr std::uint32_t kMost = 1u << 14;
@@ -213,6 +249,9 @@ Layout lay_out(const Shape& asked, const Recipe& recipe, Arena& arena, std::uint
     build_layers(build, net);
     build.place(kModelMatrices, kModelMatrixOrder, net);
     build.place(kModelBuffers, net);
+    if (recipe.moments != MomentFormat::f32) {
+        place_packed_moments(build, net);
+    }
 
     plan.total_bytes =
         plan.weights_bytes + plan.moments_bytes + plan.gradients_bytes + plan.activations_bytes;

@@ -25,7 +25,7 @@ void clear_moments(const ModelState& model) {
             if (format == MomentFormat::f32) {
                 std::fill_n(moments.values, words, 0.0f);
             } else {
-                std::fill_n(moments.words, words, 0u);
+                moments.words.clear(words);
             }
         }
     });

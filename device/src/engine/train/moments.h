@@ -11,7 +11,8 @@
 // sign. 0 is zero. A second moment above zero is never rounded to zero, because its root is a
 // divisor.
 //
-// Memory is read and written in whole words, the lowest bits of a word first.
+// Both lie in whole words, the lowest bits of a word first, so that they can lie in memory that is
+// read and written by such words only (engine/words.h).
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "engine/numeric/bits.h"
 #include "engine/numeric/scalar_lanes.h"
 #include "engine/train/adam_step.h"
+#include "engine/words.h"
 
 namespace ugpt::engine {
 
@@ -63,7 +65,7 @@ constexpr std::uint64_t moment_words(MomentFormat format, std::uint64_t count) {
 // The moments of a matrix of one kind, as the recipe's format says.
 union Moments {
     float* values = nullptr;  // f32
-    std::uint32_t* words;     // all others
+    Words words;              // all others
 };
 
 // How bits are rounded before they are cut: by adding half a unit of the last place that stays, or
@@ -112,14 +114,15 @@ constexpr std::uint32_t magnitude_of(Moment moment, std::uint32_t bits) {
     return moment == Moment::first ? bits & 0x7fffffffu : bits;
 }
 
-[[maybe_unused]] void unpack_bf16(const std::uint32_t* words, std::size_t count, float* values) {
-    _Pragma("GCC unroll 4") for (std::size_t pairs = count / 2; pairs > 0; --pairs) {
-        const std::uint32_t word = *words++;
+[[maybe_unused]] void unpack_bf16(Words words, std::size_t count, float* values) {
+    const std::size_t pairs = count / 2;
+    _Pragma("GCC unroll 4") for (std::size_t i = 0; i < pairs; ++i) {
+        const std::uint32_t word = words.load(i);
         *values++ = float_of(word << 16);
         *values++ = float_of(word & 0xffff0000u);
     }
     if (count % 2 != 0) {
-        *values = float_of(*words << 16);
+        *values = float_of(words.load(pairs) << 16);
     }
 }
 
@@ -136,14 +139,15 @@ template <Moment kMoment>
 }
 
 template <Moment kMoment>
-void pack_bf16(std::uint32_t* words, std::size_t count, const float* values, DitherRun dither) {
-    for (std::size_t pairs = count / 2; pairs > 0; --pairs) {
+void pack_bf16(Words words, std::size_t count, const float* values, DitherRun dither) {
+    const std::size_t pairs = count / 2;
+    for (std::size_t i = 0; i < pairs; ++i) {
         const std::uint32_t low = rounded_bf16<kMoment>(*values++, dither);
         const std::uint32_t high = rounded_bf16<kMoment>(*values++, dither);
-        *words++ = low >> 16 | (high & 0xffff0000u);
+        words.store(i, low >> 16 | (high & 0xffff0000u));
     }
     if (count % 2 != 0) {
-        *words = rounded_bf16<kMoment>(*values, dither) >> 16;
+        words.store(pairs, rounded_bf16<kMoment>(*values, dither) >> 16);
     }
 }
 
@@ -173,17 +177,17 @@ template <Moment kMoment>
 }
 
 template <Moment kMoment>
-void unpack_q8(const std::uint32_t* words, std::uint32_t exponent, std::size_t count,
-               float* values) {
+void unpack_q8(Words words, std::uint32_t exponent, std::size_t count, float* values) {
     const std::int32_t base = ByteFormat<kMoment>::base(exponent);
-    for (std::size_t fours = count / 4; fours > 0; --fours) {
-        const std::uint32_t word = *words++;
+    const std::size_t fours = count / 4;
+    for (std::size_t i = 0; i < fours; ++i) {
+        const std::uint32_t word = words.load(i);
         UGPT_UNROLL for (int shift = 0; shift < 32; shift += 8) {
             *values++ = value_of_byte<kMoment>(word >> shift & 0xffu, base);
         }
     }
     count %= 4;
-    for (std::uint32_t word = count > 0 ? *words : 0; count > 0; --count) {
+    for (std::uint32_t word = count > 0 ? words.load(fours) : 0; count > 0; --count) {
         *values++ = value_of_byte<kMoment>(word & 0xffu, base);
         word >>= 8;
     }
@@ -219,15 +223,16 @@ template <Moment kMoment>
 
 // Not for a block whose values are all tiny: its exponent 0 says so.
 template <Moment kMoment>
-void pack_q8(std::uint32_t* words, std::uint32_t exponent, std::size_t count, const float* values,
+void pack_q8(Words words, std::uint32_t exponent, std::size_t count, const float* values,
              DitherRun dither) {
     const std::int32_t base = ByteFormat<kMoment>::base(exponent);
-    for (std::size_t fours = count / 4; fours > 0; --fours) {
+    const std::size_t fours = count / 4;
+    for (std::size_t i = 0; i < fours; ++i) {
         std::uint32_t word = 0;
         UGPT_UNROLL for (int shift = 0; shift < 32; shift += 8) {
             word |= byte_of_value<kMoment>(*values++, base, dither) << shift;
         }
-        *words++ = word;
+        words.store(i, word);
     }
     count %= 4;
     if (count > 0) {
@@ -235,7 +240,7 @@ void pack_q8(std::uint32_t* words, std::uint32_t exponent, std::size_t count, co
         for (int shift = 0; count > 0; shift += 8, --count) {
             word |= byte_of_value<kMoment>(*values++, base, dither) << shift;
         }
-        *words = word;
+        words.store(fours, word);
     }
 }
 
@@ -260,12 +265,12 @@ void unpack_moments(MomentFormat format, Moments moments, std::size_t total, std
             std::copy_n(moments.values + begin, count, values);
             break;
         case MomentFormat::bf16:
-            unpack_bf16(moments.words + begin / 2, count, values);
+            unpack_bf16(moments.words.from(begin / 2), count, values);
             break;
         case MomentFormat::q8: {
             const ExponentPlace place(total, begin);
-            const std::uint32_t exponent = moments.words[place.word] >> place.shift & 0xffu;
-            unpack_q8<kMoment>(moments.words + begin / 4, exponent, count, values);
+            const std::uint32_t exponent = moments.words.load(place.word) >> place.shift & 0xffu;
+            unpack_q8<kMoment>(moments.words.from(begin / 4), exponent, count, values);
             break;
         }
     }
@@ -280,17 +285,18 @@ void pack_moments(MomentFormat format, Moments moments, std::size_t total, std::
             std::copy_n(values, count, moments.values + begin);
             break;
         case MomentFormat::bf16:
-            pack_bf16<kMoment>(moments.words + begin / 2, count, values, run);
+            pack_bf16<kMoment>(moments.words.from(begin / 2), count, values, run);
             break;
         case MomentFormat::q8: {
             const ExponentPlace place(total, begin);
             const std::uint32_t exponent = largest_exponent<kMoment>(values, count);
-            std::uint32_t& word = moments.words[place.word];
-            word = (word & ~(0xffu << place.shift)) | exponent << place.shift;
+            const std::uint32_t others = moments.words.load(place.word) & ~(0xffu << place.shift);
+            moments.words.store(place.word, others | exponent << place.shift);
+            const Words codes = moments.words.from(begin / 4);
             if (exponent == 0) {
-                std::fill_n(moments.words + begin / 4, (count + 3) / 4, 0u);
+                codes.clear((count + 3) / 4);
             } else {
-                pack_q8<kMoment>(moments.words + begin / 4, exponent, count, values, run);
+                pack_q8<kMoment>(codes, exponent, count, values, run);
             }
             break;
         }

@@ -19,6 +19,10 @@ const Matrix& matrix_at(const Network& net, std::size_t index) {
     return layer.*kLayerMatrices[index % kLayerMatrices.size()].place;
 }
 
+const Moments& moments_of(const Matrix& matrix, TensorKind kind) {
+    return kind == TensorKind::first_moment ? matrix.first_moment : matrix.second_moment;
+}
+
 // f(begin, count) for the pieces of [offset, offset + count) in each block.
 template <typename Function>
 void for_each_block(std::size_t offset, std::size_t count, Function f) {
@@ -98,7 +102,7 @@ void Model::read(const Parameter& parameter, TensorKind kind, std::size_t offset
     const bool is_first = kind == TensorKind::first_moment;
     const auto unpack = is_first ? unpack_moments<Moment::first> : unpack_moments<Moment::second>;
     const Matrix& matrix = matrix_at(state_->network, parameter.index);
-    const Moments moments = is_first ? matrix.first_moment : matrix.second_moment;
+    const Moments moments = moments_of(matrix, kind);
     float* next = out.data();
     for_each_block(offset, out.size(), [&](std::size_t begin, std::size_t count) {
         float block[kMomentBlock];
@@ -118,11 +122,34 @@ void Model::write(const Parameter& parameter, TensorKind kind, std::size_t offse
     const bool is_first = kind == TensorKind::first_moment;
     const auto pack = is_first ? pack_moments<Moment::first> : pack_moments<Moment::second>;
     const Matrix& matrix = matrix_at(state_->network, parameter.index);
-    const Moments moments = is_first ? matrix.first_moment : matrix.second_moment;
+    const Moments moments = moments_of(matrix, kind);
     for_each_block(offset, values.size(), [&](std::size_t begin, std::size_t count) {
         pack(state_->recipe.moments, moments, matrix.size(), begin, count,
              values.data() + (begin - offset), Dither{});
     });
+}
+
+std::size_t Model::packed_words(const Parameter& parameter) const {
+    const MomentFormat format = state_->recipe.moments;
+    return format == MomentFormat::f32
+               ? 0
+               : static_cast<std::size_t>(moment_words(format, parameter.size()));
+}
+
+void Model::read_packed(const Parameter& parameter, TensorKind moment, std::size_t offset,
+                        std::span<std::uint32_t> out) const {
+    const Words words = moments_of(matrix_at(state_->network, parameter.index), moment).words;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i] = words.load(offset + i);
+    }
+}
+
+void Model::write_packed(const Parameter& parameter, TensorKind moment, std::size_t offset,
+                         std::span<const std::uint32_t> in) {
+    const Words words = moments_of(matrix_at(state_->network, parameter.index), moment).words;
+    for (std::size_t i = 0; i < in.size(); ++i) {
+        words.store(offset + i, in[i]);
+    }
 }
 
 }  // namespace ugpt::engine

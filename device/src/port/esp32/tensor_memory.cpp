@@ -19,6 +19,8 @@ constexpr std::uintptr_t kDramEnd = 0x3FFE0000;
 constexpr std::uintptr_t kDramBlock = kDramEnd - 168 * 1024;
 constexpr std::uintptr_t kDiramBlock = 0x3FFE4350 + 5 * 1024;
 constexpr std::uintptr_t kDiramEnd = 0x40000000;
+// The arena deals out memory in such steps, and a plan counts from the first: the heap aligns less.
+constexpr std::size_t kStep = 16;
 SOC_RESERVE_MEMORY_REGION(kDramBlock, kDramEnd, tensors_dram);
 SOC_RESERVE_MEMORY_REGION(kDiramBlock, kDiramEnd, tensors_diram);
 #else
@@ -41,8 +43,10 @@ TensorMemory::TensorMemory() {
     add(reinterpret_cast<std::byte*>(kDramBlock), kDramEnd - kDramBlock);
     add(reinterpret_cast<std::byte*>(kDiramTensors), kDiramEnd - kDiramTensors);
     const std::size_t size = heap_caps_get_largest_free_block(MALLOC_CAP_EXEC);
-    if (void* memory = heap_caps_malloc(size, MALLOC_CAP_EXEC); memory != nullptr)
-        words_ = {static_cast<std::byte*>(memory), size};
+    if (void* memory = heap_caps_malloc(size, MALLOC_CAP_EXEC); memory != nullptr) {
+        const std::size_t skipped = -reinterpret_cast<std::uintptr_t>(memory) % kStep;
+        words_ = std::span(static_cast<std::byte*>(memory), size).subspan(skipped);
+    }
 }
 #else
 // Takes the largest block that leaves `reserve_bytes` of such memory free.

@@ -97,7 +97,7 @@ async def _push(
     dataset: Dataset, seed: int, target: Target, json: bool, may_overwrite: bool
 ) -> None:
     async with target.connect() as device:
-        say(device.description)
+        say(device.introduction())
         if is_detached(await device.status()):
             if not may_overwrite:
                 require_no_detached_run(device, await device.status())

@@ -254,7 +254,8 @@ def _say_kept(kept: Run, begun: Sequence[JointTraining]) -> None:
     if kept.exists:
         again = command_line("fleet", "train", "--resume", kept.path)
         step = max([kept_step(kept) or 0, *(training.step for training in begun)])
-        say(f"{describe_kept(kept, step)} Go on with: {again}")
+        for line in describe_kept(kept, step, again):
+            say(line)
 
 
 async def _train(
@@ -265,12 +266,13 @@ async def _train(
     begun: list[JointTraining],
 ) -> Outcome:
     """Adds the run to `begun`, which says how far it has come."""
-    from ...joint.cluster import dask_crew  # Dask takes its time, and is optional
-
     found = await boards.find()
     async with display:
         for each in found.left_out:
             display.show(BoardTakenOut(each.where, each.reason))
+        display.show(Notice("Starting Dask and a process for each board, which takes a while."))
+        from ...joint.cluster import dask_crew  # takes its time, and is optional
+
         async with dask_crew(found.members, display.show, boards.scheduler) as crew:
             training = JointTraining(session, crew, verify_share=verify_share)
             begun.append(training)

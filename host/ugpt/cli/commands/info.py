@@ -77,6 +77,13 @@ def _flash(hello: Hello) -> str:
     return f"{chip}{read}two checkpoints of at most {byte_count(hello.checkpoint_bytes)}"
 
 
+def _memory(hello: Hello) -> str:
+    blocks = " + ".join(byte_count(size) for size in hello.memory_blocks)
+    more = hello.word_memory_bytes
+    words = f", {byte_count(more)} more for packed moments and pretrained models" if more else ""
+    return f"{blocks} for tensors{words}"
+
+
 def _device_fields(device: Device) -> dict[str, str]:
     hello, stats = device.hello, device.stats
     clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
@@ -85,10 +92,10 @@ def _device_fields(device: Device) -> dict[str, str]:
     number = f", number {hello.device_id:012x}" if hello.device_id else ""
     version = f" {revision(hello)}" if revision(hello) else ""
     return {
-        "device": device.description,
+        "device": device.introduction(),
         "chip": f"{hello.chip}{version}, {counted(hello.cores, 'core')}{clock}{number}",
         "firmware": _firmware(hello),
-        "memory": " + ".join(byte_count(size) for size in hello.memory_blocks) + " for tensors",
+        "memory": _memory(hello),
         "flash": _flash(hello),
         "link": f"{rate}frames of {counted(hello.frame_bytes, 'byte')}, "
         f"{counted(stats.window, 'request')} in flight, "

@@ -111,7 +111,7 @@ def remove(*, target: TargetGroup, json: Json = False) -> None:
 
 async def _push(image: ModelImage, target: Target, json: bool) -> None:
     async with target.connect() as device:
-        say(device.description)
+        say(device.introduction())
         with byte_progress(f"{image.name} to the board") as progress:
             was_there = await push_image(device, image, progress)
         stored = await device.image_info()

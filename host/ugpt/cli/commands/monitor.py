@@ -117,15 +117,20 @@ class _Screen:
         self.said.put_nowait(_Begun(text))
 
     async def show(self) -> None:
-        while True:
-            said = await self.said.get()
-            if isinstance(said, _Begun):
-                self._line.become(_COLOUR_CODES.sub("", said.text))
-            elif isinstance(said, str):
-                self._line.end()
-                say(said)
-            else:
-                await self._show_line(said)
+        try:
+            while True:
+                await self._show(await self.said.get())
+        finally:
+            self._line.end()  # the shell goes on in a line of its own
+
+    async def _show(self, said: LogLine | _Begun | str) -> None:
+        if isinstance(said, _Begun):
+            self._line.become(_COLOUR_CODES.sub("", said.text))
+        elif isinstance(said, str):
+            self._line.end()
+            say(said)
+        else:
+            await self._show_line(said)
 
     async def _show_line(self, line: LogLine) -> None:
         text = _COLOUR_CODES.sub("", line.text)

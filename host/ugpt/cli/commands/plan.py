@@ -12,8 +12,9 @@ from rich.text import Text
 
 from ...data.report import remarks
 from ...device.client import Device
+from ...device.compatibility import OWN_TABLE, missing_regions
 from ...device.target import Target
-from ...rpc.messages import SHAPE, MomentFormat, Plan, Recipe, Shape
+from ...rpc.messages import SHAPE, Hello, MomentFormat, Plan, Recipe, Shape
 from ...training.fit import (
     FEWER_CHARACTERS,
     Planned,
@@ -114,7 +115,7 @@ async def _ask(
     answer: Callable[[Device, _Question], Awaitable[bool]],
 ) -> bool:
     async with target.connect() as device:
-        say(device.description)
+        say(device.introduction())
         return await answer(device, question)
 
 
@@ -233,13 +234,18 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
             choice.moments.name.lower() + (", recompute" if choice.recompute else ""),
         )
     out.print(table)
-    blocks = " + ".join(byte_count(size) for size in device.hello.memory_blocks)
-    slot_bytes = device.hello.checkpoint_bytes
+    hello = device.hello
+    slot_bytes = hello.checkpoint_bytes
     plans = [planned.plan for _, planned in found]
-    remark = (
-        f"The board has {byte_count(plans[0].available_bytes)} of memory ({blocks}), and "
-        f"{byte_count(slot_bytes)} of flash for a checkpoint."
+    memory = (
+        f"The board has {byte_count(sum(hello.memory_blocks))} of memory ({_blocks(hello)})"
+        f"{_more_for_packed(hello)}"
     )
+    if missing := missing_regions(hello):
+        out.print(Text(f"{memory}.", QUIET))
+        out.print(f"{missing} {OWN_TABLE}")
+        return
+    remark = f"{memory}, and {byte_count(slot_bytes)} of flash for a checkpoint."
     if any(plan.checkpoint_bytes > slot_bytes for plan in plans):
         remark += " Where that is not enough, the model is lost when the board loses power."
     out.print(Text(remark, QUIET))
@@ -259,8 +265,9 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
     for name, size in parts.items():
         out.print(_row(name, size, whole, ACCENT))
     out.print(_row("all", plan.total_bytes, whole, "green" if plan.fits else "red"))
-    blocks = " + ".join(byte_count(size) for size in device.hello.memory_blocks)
-    out.print(Text(f"The board has {byte_count(plan.available_bytes)} ({blocks}).", QUIET))
+    hello = device.hello
+    has = byte_count(sum(hello.memory_blocks))
+    out.print(Text(f"The board has {has} ({_blocks(hello)}){_more_for_packed(hello)}.", QUIET))
     if not plan.fits:
         out.print(
             Text(f"It does not fit; missing: {size_in_bytes(plan.missing_bytes)}.", "bold red")
@@ -278,11 +285,22 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
                 QUIET,
             )
         )
-    if plan.checkpoint_bytes > device.hello.checkpoint_bytes:
+    if missing := missing_regions(device.hello):
+        out.print(f"{missing} {OWN_TABLE}")
+    elif plan.checkpoint_bytes > device.hello.checkpoint_bytes:
         out.print(
             f"But its checkpoint of {size_in_bytes(plan.checkpoint_bytes)} is larger than the "
             f"{counted(device.hello.checkpoint_bytes, 'byte')} of a slot in flash."
         )
+
+
+def _blocks(hello: Hello) -> str:
+    return " + ".join(byte_count(size) for size in hello.memory_blocks)
+
+
+def _more_for_packed(hello: Hello) -> str:
+    more = hello.word_memory_bytes
+    return f" and {byte_count(more)} more for packed moments" if more else ""
 
 
 def _print_choices(choices: list[_Choice], asked: Recipe) -> None:

@@ -188,7 +188,7 @@ async def _sample(target: Target, asked: _Asked, may_overwrite: bool) -> bool:
             require_last_device(device, "sample")
         if (await device.status()).loaded is Loaded.STORY:
             say("The pretrained model leaves the memory to the one that was trained.")
-        say(f"{device.description}, seed {asked.seed}")
+        say(device.introduction(f"seed {asked.seed}"))
         if asked.new:
             return await _sample_new(device, asked)
         known = None

@@ -243,7 +243,8 @@ def _say_kept(training: Training, run: Run, target: Target) -> None:
     pace = ("--pace",) if target.pace else ()
     threads = ("--threads", str(target.threads)) if target.threads > 1 else ()
     again = command_line("train", "--resume", run.path, *target.option, *pace, *threads)
-    say(f"{describe_kept(run, training.step)} Go on with: {again}")
+    for line in describe_kept(run, training.step, again):
+        say(line)
 
 
 async def _train(training: Training, display: Display) -> Outcome:

@@ -15,10 +15,9 @@ from typing import Annotated
 
 import typer
 
-from ...device.client import Device
 from ...device.stories import StoryText, TextWish
 from ...device.target import Target
-from ...rpc.messages import METHODS, Loaded, TextEnd
+from ...rpc.messages import METHODS, Loaded, Status, TextEnd
 from ...view.output import console, print_json, say
 from ...view.style import byte_count
 from ...wording import counted
@@ -109,9 +108,11 @@ def command(
 
 async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -> None:
     async with target.connect() as device:
-        await _tell_of_run(device)
+        before = await device.status()
         text = await device.begin_text(wish)
-        say(f"{device.description}, model {text.story.name or 'without a name'}, seed {wish.seed}")
+        _tell_of_run(before)
+        model = f"model {text.story.name or 'without a name'}"
+        say(device.introduction(model, f"seed {wish.seed}"))
         page = _Page(wish, _StopTexts(stops), shown=not json)
         try:
             await page.fill(text)
@@ -126,12 +127,11 @@ async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -
         page.close(text, json)
 
 
-async def _tell_of_run(device: Device) -> None:
-    """The trained model leaves its memory to the other one, and nothing of it is lost."""
-    status = await device.status()
-    if status.loaded is Loaded.RUN:
+def _tell_of_run(before: Status) -> None:
+    """The trained model has left its memory to the other one, and nothing of it is lost."""
+    if before.loaded is Loaded.RUN:
         say(
-            f"The model trained to step {status.step:,} makes room and stays in the flash; "
+            f"The model trained to step {before.step:,} has made room and stays in the flash; "
             "sampling or training loads it again."
         )
 

@@ -190,13 +190,26 @@ def sample(number, seed, temperature):
     return "".join(text)
 
 
+def number_from(text, kind, most):
+    """A number of the command line."""
+    try:
+        if 0 <= (value := kind(text)) <= most:
+            return value
+    except ValueError:
+        pass
+    sys.exit(f"{text} is no number from 0 to {most}")
+
+
 def main(count="20", seed=seed, temperature="0.5"):
     sys.stdout.reconfigure(encoding="utf-8")
-    for number in range(int(count)):
-        print(sample(number, int(seed), f32(float(temperature))))
+    seed, temperature = number_from(seed, int, 2**64 - 1), f32(number_from(temperature, float, 100))
+    for text in range(number_from(count, int, 2**64 - 1)):
+        print(sample(text, seed, temperature))
 
 
 from weights import state_dict  # noqa: E402
 
 if __name__ == "__main__":
+    if len(sys.argv) > 4:
+        sys.exit(f"usage: {sys.argv[0]} [COUNT [SEED [TEMPERATURE]]]")
     main(*sys.argv[1:])

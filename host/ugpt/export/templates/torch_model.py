@@ -123,13 +123,26 @@ class GPT(nn.Module):
         return "".join(self.characters[token] for token in tokens[1:])
 
 
+def number_from(text, kind, most):
+    """A number of the command line."""
+    try:
+        if 0 <= (value := kind(text)) <= most:
+            return value
+    except ValueError:
+        pass
+    sys.exit(f"{text} is no number from 0 to {most}")
+
+
 def main(count="20", seed="42", temperature="0.5"):
     sys.stdout.reconfigure(encoding="utf-8")
+    seed, temperature = number_from(seed, int, 2**64 - 1), number_from(temperature, float, 100)
     model = GPT.load(Path(__file__).with_suffix(".safetensors"))
-    generator = torch.Generator().manual_seed(int(seed))
-    for _ in range(int(count)):
-        print(model.sample(float(temperature), generator))
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(number_from(count, int, 2**64 - 1)):
+        print(model.sample(temperature, generator))
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 4:
+        sys.exit(f"usage: {sys.argv[0]} [COUNT [SEED [TEMPERATURE]]]")
     main(*sys.argv[1:])
