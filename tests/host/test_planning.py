@@ -48,7 +48,7 @@ async def test_times_are_those_of_the_board(device: Device) -> None:
     assert 1e9 / seven.token_ns == pytest.approx(13_500, rel=0.02)
     full = await device.plan(shape, RECIPE, 26)
     assert full == await device.plan(shape, RECIPE, 26, positions=16)
-    assert full.step_ns > 1.8 * seven.step_ns
+    assert full.step_ns > 1.7 * seven.step_ns  # 1.76 times the instructions were counted
     four = await device.plan(shape, replace(RECIPE, batch=4), 26, positions=7)
     assert 3 * seven.step_ns < four.step_ns < 4.2 * seven.step_ns
 
