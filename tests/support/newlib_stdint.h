@@ -1,5 +1,5 @@
-// The 32-bit types as newlib has them on Xtensa and RISC-V, in place of glibc's: the same size as int,
-// but long, so that std::max(x, 1u) of a std::uint32_t does not compile.
+// The 32-bit types as newlib has them on Xtensa and RISC-V, in place of glibc's: the same size as
+// int, but long, so that std::max(x, 1u) of a std::uint32_t does not compile.
 #pragma once
 
 #define _BITS_STDINT_INTN_H 1
