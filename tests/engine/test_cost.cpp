@@ -24,6 +24,7 @@ constexpr Shape shape(std::uint32_t layers, std::uint32_t width, std::uint32_t b
 // "Against the size of the model" and "What it costs in time".
 constexpr std::array kRows{
     Row{shape(1, 16, 16), 8, 310'327},
+    Row{shape(1, 16, 16), 16, 512'841},
     Row{shape(1, 32, 16), 8, 1'177'305},
     Row{shape(1, 64, 16), 8, 4'083'751},
     Row{shape(1, 128, 16), 8, 16'993'506},
