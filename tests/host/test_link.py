@@ -304,6 +304,23 @@ async def test_a_damaged_answer_is_asked_for_again_at_once() -> None:
 
 
 @leaping
+async def test_a_request_that_never_passes_is_given_up_and_floods_nothing() -> None:
+    """As on a line that changes a byte which only some answers have."""
+    peer = Peer()
+    peer.handlers["save"] = lambda params: [0xFFFFFFFF]
+    peer.delays_s["save"] = 0.001
+    loop = asyncio.get_running_loop()
+    async with linked(peer) as link:
+        peer.to_host = lambda frame: [frame.replace(b"\xff", b"\xff\xff")]
+        started_s = loop.time()
+        with pytest.raises(NoAnswer, match=r"none of 64 tries of save .* ugpt doctor"):
+            await link.call(messages.save())
+        assert 5.0 < loop.time() - started_s < 30.0
+        assert await ping(link) == b"abc"
+    assert sum(method == "save" for _, method in peer.requests) == 64
+
+
+@leaping
 async def test_second_answers_are_dropped() -> None:
     peer = Peer()
     async with linked(peer) as link:

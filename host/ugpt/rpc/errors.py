@@ -122,6 +122,15 @@ def unfinished(port: str, method: str, duration_s: float) -> NoAnswer:
     )
 
 
+def changed_bytes(port: str, method: str, tries: int) -> NoAnswer:
+    """What is heard shows that every try of a request, or its answer, came to harm."""
+    return NoAnswer(
+        f"The device on {port} is alive, but none of {tries} tries of {method} came through whole: "
+        "the line changes bytes.",
+        f"Check the cable. To find out which bytes: {examine_line(port)}",
+    )
+
+
 def no_handshake(
     port: str, timeout_s: float, *, baud: int, bytes_came: bool, log: BootLog
 ) -> NoAnswer:

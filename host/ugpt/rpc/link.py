@@ -24,6 +24,7 @@ from .errors import (
     PortLost,
     VersionMismatch,
     WrongVersion,
+    changed_bytes,
     firmware_too_old,
     no_handshake,
     silent_device,
@@ -38,7 +39,7 @@ from .messages import (
     PROTOCOL_MINOR,
     Hello,
 )
-from .pending import PendingCall, PendingCalls
+from .pending import REPEATED_AT_ONCE, PendingCall, PendingCalls
 from .receiver import LogLine, Receiver
 from .schema import Call, Task
 from .stats import BITS_PER_BYTE, LineRate, LinkStats, Patience, RoundTrip, stood_still_s
@@ -54,6 +55,7 @@ PROBE_ID = 0
 """Id of the pings that ask only whether the device is alive."""
 
 _RAISES = 3  # how often a handshake tries to raise the rate of a device that keeps restarting
+_LOST_TRIES = 64  # of one request, after which the line is not only noisy
 _REPEAT_WAIT_S = 0.5  # at most, between repeats of what is answered at once
 _AT_ONCE = 0.125  # of the time between repeats
 _BUSY_WAIT_S = 1.0  # at most, between repeats of what the trainer may be busy with
@@ -261,16 +263,18 @@ class Link:
                 patience.heard(started)
             if now - started > max(timeout_s, TRAINER_TIMEOUT_S):
                 raise unfinished(self._transport.name, pending.method.name, now - started)
+            if pending.lost_tries >= _LOST_TRIES:
+                raise changed_bytes(self._transport.name, pending.method.name, _LOST_TRIES)
             patience.tries += 1
             self.stats.repeats += 1
             lost = pending.is_lost()
             if lost or not by_trainer:
                 quality.damaged()
-            if by_trainer and not lost:
-                wait_s = min(1.25 * wait_s, _BUSY_WAIT_S)
+            if by_trainer and (not lost or pending.lost_tries > REPEATED_AT_ONCE):
+                # Waiting long would leave few repeats for a line that loses many.
+                wait_s = min(1.25 * wait_s, _REPEAT_WAIT_S if lost else _BUSY_WAIT_S)
                 await self._send(_PROBE, timeout_s)
             else:
-                # Waiting long would leave few repeats for a line that loses many.
                 wait_s = min(wait_s, _REPEAT_WAIT_S)
             await self._send_request(pending, timeout_s)
             sent_s = loop.time()

@@ -13,6 +13,9 @@ from .envelope import Failure, Response
 from .errors import device_error
 from .schema import Method, Task
 
+REPEATED_AT_ONCE = 16
+"""So many losses of one request may be accidents; more come from a line that changes bytes."""
+
 
 class PendingCall:
     """A request and the answer to come."""
@@ -26,32 +29,37 @@ class PendingCall:
         self.first_sent = self.last_sent = 0
         loop = asyncio.get_running_loop()
         self.future: asyncio.Future[object] = loop.create_future()
-        self._lost: asyncio.Future[None] = loop.create_future()
+        self._is_lost = False
+        self._repeat: asyncio.Future[None] = loop.create_future()
 
     def done(self) -> bool:
         return self.future.done()
 
     def is_lost(self) -> bool:
         """Whether the latest try was seen to be lost."""
-        return self._lost.done()
+        return self._is_lost
 
     def sent(self, sending: int) -> None:
         """It is sent, once more; sendings are counted over all requests."""
         self.tries += 1
         self.first_sent = self.first_sent or sending
         self.last_sent = sending
-        if self._lost.done():
-            self._lost = asyncio.get_running_loop().create_future()
+        self._is_lost = False
+        if self._repeat.done():
+            self._repeat = asyncio.get_running_loop().create_future()
 
     def lose(self) -> None:
         """The latest try was seen to be lost."""
-        if not self._lost.done():
-            self.lost_tries += 1
-            self._lost.set_result(None)
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self.lost_tries += 1
+        if self.lost_tries <= REPEATED_AT_ONCE:
+            self._repeat.set_result(None)
 
     async def answered(self, timeout_s: float) -> bool:
-        """False after this time, and as soon as the latest try is seen to be lost."""
-        ends: set[asyncio.Future[Any]] = {self.future, self._lost}
+        """False after this time, and as soon as it is to be repeated for what was lost."""
+        ends: set[asyncio.Future[Any]] = {self.future, self._repeat}
         await asyncio.wait(ends, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         return self.future.done()
 
