@@ -402,7 +402,7 @@ def test_a_library_that_is_missing(
     names: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ExportError, match=r"tensorboardX.*ugpt-esp32\[tensorboard\]"):
+    with pytest.raises(ExportError, match=r"tensorboardX.* -m pip install .*\[tensorboard\]"):
         export(names.run, Format.TENSORBOARD, tmp_path / "logs")
     assert not list(tmp_path.iterdir())
 

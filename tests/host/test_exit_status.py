@@ -27,6 +27,7 @@ def test_a_run_that_was_stopped(
     ugpt: Program, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, status: int
 ) -> None:
     async def train(*arguments: object) -> Outcome:
+        (ugpt.folder / "R").mkdir()
         return outcome
 
     monkeypatch.setattr("ugpt.cli.commands.train._train", train)
