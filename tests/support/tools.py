@@ -13,11 +13,11 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 1800.0
 
-# With these set, tools colour what they write even into a pipe, or take themselves for a part of
-# the `make` that runs the tests.
+# With these set, tools colour what they write even into a pipe, fit it to the terminal of the tests
+# (xdist sets its width), or take themselves for a part of the `make` that runs the tests.
 _TERMINAL_VARIABLES = (
-    "CLICOLOR_FORCE", "FORCE_COLOR", "GNUMAKEFLAGS", "MAKEFLAGS", "MAKELEVEL", "MAKE_TERMERR",
-    "MAKE_TERMOUT", "MFLAGS", "PY_COLORS",
+    "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "GNUMAKEFLAGS", "LINES", "MAKEFLAGS", "MAKELEVEL",
+    "MAKE_TERMERR", "MAKE_TERMOUT", "MFLAGS", "PY_COLORS",
 )  # fmt: skip
 
 

@@ -21,12 +21,9 @@ from tests.support.warm.server import NUMBER, Command
 _PROGRAM = Path(__file__).with_name("server.py")
 _START_TIMEOUT_S = 120.0  # it imports a lot at first
 _END_TIMEOUT_S = 10.0
-_FREE = {
-    "COLUMNS", "HOME", "LINES", "PYTEST_CURRENT_TEST", "TERM", "XDG_STATE_HOME",
-    "__DASK_PARENT_PID",
-}  # fmt: skip
+_FREE = {"HOME", "PYTEST_CURRENT_TEST", "TERM", "XDG_STATE_HOME", "__DASK_PARENT_PID"}
 """Variables that nothing looks at before a command begins, as those of `_OURS`. Dask sets its own
-in the process of the tests, and xdist the width of a terminal."""
+in the process of the tests."""
 _OURS = "UGPT_"
 
 
