@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,16 @@ from tests.support.tools import forget_terminal
 
 def pytest_configure() -> None:
     forget_terminal(os.environ)
+    hear_signals()
+
+
+def hear_signals() -> None:
+    """A shell starts what it puts into the background deaf to Ctrl-C, and nohup what it starts deaf
+    to the end of a terminal; the programs that tests start would be so too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
