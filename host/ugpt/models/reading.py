@@ -66,9 +66,9 @@ def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
     """Reads a model that is no image yet. Raises ModelFileError."""
     if any((path / name).exists() for name in _OF_A_RUN):
         raise ModelFileError(
-            f"{path} is a run of ugpt, of another architecture than these models: it is trained on "
-            "a board, not pushed.",
-            f"Go on with it: {command('train', '--resume', path)}",
+            f"{path} is a run of ugpt, of another architecture than these models: it is loaded, "
+            "not pushed.",
+            f"To put it on a board: {command('load', path)}",
         )
     if path.is_dir():
         if not (path / CONFIG).exists():
