@@ -334,6 +334,14 @@ def test_weights_that_were_changed_on_purpose(run: Run, tmp_path: Path) -> None:
     assert (read_model(file).checkpoint.weights["wpe"] == arrays["wpe"]).all()
 
 
+def test_a_digest_that_lost_its_name(run: Run, tmp_path: Path) -> None:
+    (file,) = export(run, Format.SAFETENSORS, tmp_path / "model.safetensors")
+    content = bytearray(file.read_bytes().replace(b'"sha256"', b'"sha456"'))
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert "'sha456' in the place of sha256" in refusal(file)
+
+
 def test_any_damage_is_refused_or_harmless(file: Path) -> None:
     expected = read_model(file).checkpoint.weights
     drawn = random.Random(1)

@@ -16,6 +16,9 @@ from ..runs.folder import Run
 from .loose import LooseModel, loose_model, require_f32
 from .model import TrainedModel
 
+_KEYS = {"shape", "vocabulary", "step", "recipe", "run", "config"}
+_DIGEST_SIZE = 64  # hexadecimal digits
+
 
 def files(run: Run, out: Path) -> dict[Path, bytes]:
     return {out: encode(TrainedModel.of(run))}
@@ -43,6 +46,11 @@ def decode(content: bytes) -> LooseModel:
         raise ValueError(f"its metadata has no {sorted(missing)[0]}")
     if DIGEST in metadata:
         _require_unchanged(content)
+    elif renamed := [
+        name for name in metadata.keys() - _KEYS if len(metadata[name]) == _DIGEST_SIZE
+    ]:
+        # The damage may be in the name, which would leave the rest unchecked.
+        raise ValueError(f"its metadata has {renamed[0]!r} in the place of {DIGEST}")
     try:
         shape, step = Shape(**json.loads(metadata["shape"])), int(metadata["step"])
         recipe = _recipe(metadata)
