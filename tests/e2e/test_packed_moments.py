@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from llama_models import SMALL, random_model
 
 import ugpt
+from tests.host.test_client import LETTERS, documents
 from tests.support.stories import put_model
 from ugpt import MomentFormat, Recipe, Shape, TensorKind
 from ugpt.device.client import Device
@@ -18,7 +18,6 @@ from ugpt.device.stories import TextWish
 from ugpt.models.layouts import TensorFormat
 from ugpt.rpc.errors import DoesNotFit
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LARGEST = Shape(n_layer=9, n_embd=20, n_head=4, block_size=16, vocab_size=27)
 Q8 = Recipe(
     learning_rate=0.01,
@@ -30,14 +29,6 @@ Q8 = Recipe(
     recompute=True,
 )
 WORDS = 44 * 1024
-
-
-def documents(count: int) -> list[bytes]:
-    numbers = random.Random(3)
-    return [
-        ugpt.encode_tokens(numbers.choices(range(26), k=numbers.randrange(2, 9)), 27)
-        for _ in range(count)
-    ]
 
 
 async def create(device: Device) -> None:

@@ -10,6 +10,7 @@
 #include "engine/numeric/math.h"
 #include "engine/numeric/random.h"
 #include "engine/train/kernels.h"
+#include "model_state.h"
 
 using namespace ugpt::engine;
 
@@ -34,20 +35,6 @@ std::vector<Token> random_text(const Shape& shape, std::uint64_t number) {
         text[i] = static_cast<Token>(random_bits(5, number, i + 1) % (shape.vocab_size - 1));
     }
     return text;
-}
-
-// All weights and moments as bits.
-std::vector<std::uint32_t> state_of(const Model& model) {
-    std::vector<std::uint32_t> bits;
-    for (std::size_t i = 0; i < model.parameter_count(); ++i) {
-        for (const TensorKind kind :
-             {TensorKind::weights, TensorKind::first_moment, TensorKind::second_moment}) {
-            std::vector<float> values(model.parameter(i).size());
-            model.read(model.parameter(i), kind, 0, values);
-            std::ranges::transform(values, std::back_inserter(bits), bits_of);
-        }
-    }
-    return bits;
 }
 
 std::vector<Token> sample_of(Model& model, const SampleRequest& request) {

@@ -15,6 +15,7 @@
 #include "engine/numeric/bits.h"
 #include "engine/numeric/random.h"
 #include "engine/words.h"
+#include "model_state.h"
 
 using namespace ugpt::engine;
 
@@ -90,19 +91,7 @@ struct Subject {
         }
     }
 
-    // All weights and moments as bits.
-    [[nodiscard]] std::vector<std::uint32_t> state() const {
-        std::vector<std::uint32_t> bits;
-        for (std::size_t i = 0; i < model.parameter_count(); ++i) {
-            for (const TensorKind kind :
-                 {TensorKind::weights, TensorKind::first_moment, TensorKind::second_moment}) {
-                std::vector<float> values(model.parameter(i).size());
-                model.read(model.parameter(i), kind, 0, values);
-                std::ranges::transform(values, std::back_inserter(bits), bits_of);
-            }
-        }
-        return bits;
-    }
+    [[nodiscard]] std::vector<std::uint32_t> state() const { return state_of(model); }
 
     std::vector<std::byte> memory;
     Model model;
