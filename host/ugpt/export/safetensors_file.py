@@ -10,14 +10,13 @@ import safetensors
 from numpy.typing import NDArray
 
 from ..rpc.messages import Recipe, Shape
-from ..runs.checkpoint import DIGEST, read_metadata, require_whole, sealed
+from ..runs.checkpoint import DIGEST, DIGEST_DIGITS, read_metadata, require_whole, sealed
 from ..runs.config import RunConfig, recipe_of, recipe_values
 from ..runs.folder import Run
 from .loose import LooseModel, loose_model, require_f32
 from .model import TrainedModel
 
 _KEYS = {"shape", "vocabulary", "step", "recipe", "run", "config"}
-_DIGEST_SIZE = 64  # hexadecimal digits
 
 
 def files(run: Run, out: Path) -> dict[Path, bytes]:
@@ -47,7 +46,7 @@ def decode(content: bytes) -> LooseModel:
     if DIGEST in metadata:
         _require_unchanged(content)
     elif renamed := [
-        name for name in metadata.keys() - _KEYS if len(metadata[name]) == _DIGEST_SIZE
+        name for name in metadata.keys() - _KEYS if len(metadata[name]) == DIGEST_DIGITS
     ]:
         # The damage may be in the name, which would leave the rest unchecked.
         raise ValueError(f"its metadata has {renamed[0]!r} in the place of {DIGEST}")

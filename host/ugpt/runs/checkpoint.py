@@ -30,7 +30,8 @@ _HEADER_MAX_BYTES = 2**24  # a configuration that names a hundred thousand files
 _PEEK_BYTES = 2**20  # a file of so many bytes is read at once
 DIGEST = "sha256"
 """Of the whole file, by this name in its metadata."""
-_NO_DIGEST = 64 * "0"
+DIGEST_DIGITS = 64
+_NO_DIGEST = DIGEST_DIGITS * "0"
 # Within a text of the header the quotes would have backslashes.
 _DIGEST = re.compile(rb'"sha256":"(?P<digest>[0-9a-f]{64})"')
 _METADATA_OF_0_1_0 = {"step", "config", "shape", "vocabulary"}

@@ -46,10 +46,10 @@ class Retry:
         self._emit = emit
         self._step = step
         self._reached = False
-        self._lost = False
         self._stop = stop
         self._failures = 0
-        self._failed_at = -1
+        self._failed_at: int | None = None
+        """The step at which the device was last lost."""
 
     async def run(self, converse: Callable[[Device], Awaitable[T]]) -> T | None:
         """What `converse` returns, or None if `stop` was set while no device was connected.
@@ -62,7 +62,8 @@ class Retry:
                     self._reached = True
                     return await self._over_one_connection(device, converse)
             except LOST as error:
-                if not self._reached or (isinstance(error, OtherDevice) and not self._lost):
+                is_first = self._failed_at is None
+                if not self._reached or (is_first and isinstance(error, OtherDevice)):
                     raise
                 await self._wait(error)
                 if self._stop.is_set():
@@ -80,7 +81,6 @@ class Retry:
                 await device.handshake()
 
     async def _wait(self, error: UgptError) -> None:
-        self._lost = True
         step = self._step()
         self._failures = self._failures + 1 if step == self._failed_at else 0
         self._failed_at = step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
@@ -70,6 +70,11 @@ def byte_count(size: float) -> str:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} KiB"
         size /= 1024
     return f"{size:.1f} MiB"
+
+
+def byte_counts(sizes: Iterable[float]) -> str:
+    """Such as `168.0 KiB + 104.2 KiB`."""
+    return " + ".join(map(byte_count, sizes))
 
 
 def gauge(share: float, width: int, style: str) -> Text:

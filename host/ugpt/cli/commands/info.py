@@ -13,7 +13,7 @@ from ...device.target import Target
 from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, Hello, Loaded, ModelInfo
 from ...view.output import print_fields, print_json
-from ...view.style import byte_count
+from ...view.style import byte_count, byte_counts
 from ...wording import counted
 from ..options import Json, TargetGroup, run
 
@@ -78,10 +78,9 @@ def _flash(hello: Hello) -> str:
 
 
 def _memory(hello: Hello) -> str:
-    blocks = " + ".join(byte_count(size) for size in hello.memory_blocks)
     more = hello.word_memory_bytes
     words = f", {byte_count(more)} more for packed moments and pretrained models" if more else ""
-    return f"{blocks} for tensors{words}"
+    return f"{byte_counts(hello.memory_blocks)} for tensors{words}"
 
 
 def _device_fields(device: Device) -> dict[str, str]:

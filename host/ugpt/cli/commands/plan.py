@@ -26,7 +26,7 @@ from ...training.fit import (
     nearest_shapes,
 )
 from ...view.output import console, print_json, say
-from ...view.style import ACCENT, QUIET, bar, byte_count, duration, rate
+from ...view.style import ACCENT, QUIET, bar, byte_count, byte_counts, duration, rate
 from ...wording import counted, size_in_bytes
 from ..numbers import protocol_number
 from ..options import (
@@ -237,10 +237,7 @@ def _print_largest(device: Device, base: Shape, found: list[tuple[Recipe, Planne
     hello = device.hello
     slot_bytes = hello.checkpoint_bytes
     plans = [planned.plan for _, planned in found]
-    memory = (
-        f"The board has {byte_count(sum(hello.memory_blocks))} of memory ({_blocks(hello)})"
-        f"{_more_for_packed(hello)}"
-    )
+    memory = _memory(hello, " of memory")
     if missing := missing_regions(hello):
         out.print(Text(f"{memory}.", QUIET))
         out.print(f"{missing} {OWN_TABLE}")
@@ -265,9 +262,7 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
     for name, size in parts.items():
         out.print(_row(name, size, whole, ACCENT))
     out.print(_row("all", plan.total_bytes, whole, "green" if plan.fits else "red"))
-    hello = device.hello
-    has = byte_count(sum(hello.memory_blocks))
-    out.print(Text(f"The board has {has} ({_blocks(hello)}){_more_for_packed(hello)}.", QUIET))
+    out.print(Text(f"{_memory(device.hello)}.", QUIET))
     if not plan.fits:
         out.print(
             Text(f"It does not fit; missing: {size_in_bytes(plan.missing_bytes)}.", "bold red")
@@ -294,13 +289,10 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
         )
 
 
-def _blocks(hello: Hello) -> str:
-    return " + ".join(byte_count(size) for size in hello.memory_blocks)
-
-
-def _more_for_packed(hello: Hello) -> str:
-    more = hello.word_memory_bytes
-    return f" and {byte_count(more)} more for packed moments" if more else ""
+def _memory(hello: Hello, of_what: str = "") -> str:
+    blocks, words = hello.memory_blocks, hello.word_memory_bytes
+    more = f" and {byte_count(words)} more for packed moments" if words else ""
+    return f"The board has {byte_count(sum(blocks))}{of_what} ({byte_counts(blocks)}){more}"
 
 
 def _print_choices(choices: list[_Choice], asked: Recipe) -> None:
