@@ -17,6 +17,7 @@ from ugpt.models.image import write_image
 from ugpt.models.layouts import TensorFormat
 from ugpt.models.model import LanguageModel, LlamaShape
 from ugpt.models.reading import read_model
+from ugpt.wording import command
 
 
 def model_of(shape: LlamaShape) -> LanguageModel:
@@ -192,8 +193,9 @@ def test_an_index_that_leads_out_of_the_folder(tmp_path: Path) -> None:
     assert "does not name files of its folder" in str(caught.value)
 
 
-def test_runs_of_ugpt_are_trained_not_pushed(tmp_path: Path) -> None:
+def test_runs_of_ugpt_are_loaded_not_pushed(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("")
     with pytest.raises(ModelFileError) as caught:
         read_model(tmp_path, None)
-    assert "it is trained on a board, not pushed" in str(caught.value)
+    assert "it is loaded, not pushed" in caught.value.message
+    assert caught.value.advice == f"To put it on a board: {command('load', tmp_path)}"
