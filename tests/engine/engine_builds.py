@@ -93,10 +93,23 @@ class Build:
         return _FOLDER / self.name
 
 
+def _features() -> list[str]:
+    """Of this processor, as Linux tells of an x86-64."""
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return []
+    return [word for line in told.splitlines() if line.startswith("flags") for word in line.split()]
+
+
+_ALL_STRIDES = "-DUGPT_STANDARD_STRIDES=1"
+"""With the scalar kernels of a chip for the strides of the standard model."""
+_HARDWARE = "-mfma" if "fma" in _features() else ""
+"""On x86-64 `fma` is computed without an instruction for it, unless the compiler is told of one."""
 NATIVE = tuple(
-    Build(f"{compiler}-{level}", compiler, f"-{level}")
+    Build(f"{compiler}-{level}", compiler, f"-{level} {extra}".rstrip())
     for compiler in ("g++", "clang++")
-    for level in ("O1", "O2", "O3")
+    for level, extra in (("O1", _HARDWARE), ("O2", _ALL_STRIDES), ("O3", _HARDWARE))
 )
 OTHER_PROCESSORS = (
     # Without an instruction for fused multiply-adds, and with one.
@@ -122,7 +135,10 @@ class Workshop:
         self._jobs = jobs
 
     def command(self, build: Build, name: str = _DRIVER) -> list[str]:
-        self._jobs[build].result(_TIMEOUT_S)
+        if build in self._jobs:
+            self._jobs[build].result(_TIMEOUT_S)
+        else:
+            build.make()
         if name != _DRIVER:
             build.make_program(name)
         return build.command(name)

@@ -17,7 +17,7 @@ from engine_builds import NATIVE, ROOT, Build, Workshop, engine_sources, run
 
 OPTIONS = ("-std=c++20", "-O2", "-fno-exceptions", "-fno-rtti", f"-I{ROOT / 'device' / 'src'}")
 FUSED = ("-mfma",) if platform.machine() == "x86_64" else ()
-O2 = tuple(build for build in NATIVE if build.options == "-O2")
+O2 = tuple(build for build in NATIVE if build.name.endswith("-O2"))
 
 
 def compile_driver(

@@ -117,6 +117,13 @@ def test_bad_path(ugpt: Program, name: str, kind: str) -> None:
     assert path[:40] in said
 
 
+@pytest.mark.parametrize("below", ["file/x", "file/x/y"])
+def test_new_folder_below_a_file(ugpt: Program, below: str) -> None:
+    (ugpt.folder / "file").touch()
+    said = one_sentence(ugpt, TAKES_A_PATH["train --run"], below)
+    assert f"{below} cannot be written (file is a file, not a folder)" in said
+
+
 def test_home_is_meant_behind_an_equals_sign(ugpt: Program) -> None:
     (ugpt.folder / "t.txt").write_text("anna\nbella\n")
     ugpt("train", "~/t.txt", "--steps", "1", "--run=~/my run ")

@@ -100,7 +100,8 @@ class CppPrograms:
                 "UGPT_TESTS": "ON",
                 "UGPT_SANITIZE": "ON",
                 "CMAKE_BUILD_TYPE": "None",
-                "CMAKE_CXX_FLAGS": "-O1",  # more takes minutes to compile
+                # More takes minutes to compile.
+                "CMAKE_CXX_FLAGS": "-Og -DUGPT_STANDARD_STRIDES=1",
             },
         )
         self._sources = sources

@@ -180,9 +180,9 @@ def write_error(path: Path, error: OSError) -> RunError:
         return DiskFull(
             f"{path} cannot be written: the disk is full.", "Make room, then try again."
         )
-    return RunError(
-        f"{path} cannot be written ({reason_of(error)}).", "Check the folder, or name another."
-    )
+    file = next((str(each) for each in path.parents if os.path.isfile(each)), None)
+    reason = reason_of(error) if file is None else f"{file} is a file, not a folder"
+    return RunError(f"{path} cannot be written ({reason}).", "Check the folder, or name another.")
 
 
 def exists(path: Path) -> bool:

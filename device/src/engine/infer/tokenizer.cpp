@@ -156,7 +156,7 @@ std::string_view decode(const Vocabulary& vocabulary, Token previous, Token toke
 }
 
 void Utf8Stream::give(std::string_view text) {
-    std::ranges::copy(text, out_.begin() + static_cast<std::ptrdiff_t>(given_));
+    std::memcpy(out_.data() + given_, text.data(), text.size());
     given_ += text.size();
 }
 

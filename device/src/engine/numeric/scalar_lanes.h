@@ -14,11 +14,29 @@
 #include "engine/numeric/bits.h"
 #include "engine/numeric/fma.h"
 
-// Before a loop over parts of a register tile, which must be unrolled completely.
+// Whether what the strides of the standard model make faster without vectors is compiled apart.
+// Where vectors are at hand it would only take time to compile; tests ask for it there.
+#if !defined(UGPT_STANDARD_STRIDES)
+#if defined(__x86_64__) || defined(__aarch64__)
+#define UGPT_STANDARD_STRIDES 0
+#else
+#define UGPT_STANDARD_STRIDES 1
+#endif
+#endif
+
+// UGPT_INLINED marks what is compiled wherever it is called, UGPT_UNROLL loops over parts of a
+// register tile, which must be unrolled completely.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// Both are for speed alone, and with a sanitizer's checks such code takes minutes to compile.
+#define UGPT_INLINED
+#define UGPT_UNROLL
+#else
+#define UGPT_INLINED __attribute__((always_inline))
 #define UGPT_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define UGPT_LANE [[maybe_unused]] UGPT_INLINED static inline
 // Hides the origin of a pointer from the compiler, so that it is kept and not computed again.
 #define UGPT_OPAQUE(pointer) asm("" : "+r"(pointer))
-#define UGPT_LANE [[maybe_unused, gnu::always_inline]] static inline
 
 namespace ugpt::engine {
 namespace {

@@ -9,19 +9,17 @@
 namespace ugpt::engine {
 namespace {
 
-// Behind the parameters of a lambda: it is compiled wherever it is called.
-#define UGPT_INLINED __attribute__((always_inline))
-
 // body(stride) with the stride of activations. Without vectors, that of the standard model is
 // compiled apart: then the features of a loop's turn are a known distance apart.
 template <class Lanes, class Body>
 UGPT_LANE void with_stride(const Network& net, const Body& body) {
-    constexpr std::size_t kStandard = 16;
-    if (Lanes::Single::kWidth == 1 && net.stride == kStandard) {
-        body(std::integral_constant<std::size_t, kStandard>{});
-    } else {
-        body(net.stride);
+    if constexpr (UGPT_STANDARD_STRIDES && Lanes::Single::kWidth == 1) {
+        constexpr std::size_t kStandard = 16;
+        if (net.stride == kStandard) {
+            return body(std::integral_constant<std::size_t, kStandard>{});
+        }
     }
+    body(net.stride);
 }
 
 // each(i) for every feature in order, with i the index of its position t.

@@ -147,7 +147,7 @@ template <class AnyLanes, Order kA, Into kInto = Into::fresh, Order kB = Order::
           class Needed = Whole>
 void multiply(Product& p) {
     using Lanes = typename AnyLanes::Single;
-    if constexpr (Lanes::kWidth == 1) {
+    if constexpr (UGPT_STANDARD_STRIDES && Lanes::kWidth == 1) {
         using Standard = Strides<16, 16, 16>;
         using FromWide = Strides<64, 16, 16>;  // weights of fc2
         using ToWide = Strides<16, 16, 64>;    // their gradient
@@ -173,7 +173,7 @@ template <class Lanes>
 void add_sparse(Product& p) {
     if (Lanes::Single::kWidth > 1 || p.columns > 1) {
         multiply<Lanes, Order::row_major, Into::sum>(p);
-    } else if (Strides<64, 16, 16>::fit(p)) {
+    } else if (UGPT_STANDARD_STRIDES && Strides<64, 16, 16>::fit(p)) {
         add_sparse_column<Strides<64, 16, 16>, 8>(p, 0);
     } else {
         add_sparse_column<AnyStrides, 8>(p, 0);

@@ -154,13 +154,13 @@ class Tile {
     UGPT_LANE std::size_t k_step(const Product& p) { return kTransposed ? Known::a(p) : 1; }
 
     // Row i of A, k steps on from the pointers, in all lanes.
-    [[gnu::always_inline]] Float element(const Product& p, std::size_t i, std::size_t k) const {
+    UGPT_INLINED Float element(const Product& p, std::size_t i, std::size_t k) const {
         const std::size_t at = k * k_step(p);
         return Lanes::all(kPointersA == 1 ? a_[0][at + i * row_step(p)] : a_[i][at]);
     }
 
     // Vector j of B, k steps on from the pointers.
-    [[gnu::always_inline]] Float column(const Product& p, std::size_t j, std::size_t k) const {
+    UGPT_INLINED Float column(const Product& p, std::size_t j, std::size_t k) const {
         const std::size_t stride = Known::b(p);
         if constexpr (kByColumn) {
             return Lanes::load(kPointersB == 1 ? b_[0] + j * stride + k : b_[j] + k);
@@ -171,7 +171,7 @@ class Tile {
     // Adds the products k steps on from the pointers, or sets the sums to them. The factors of
     // which there are fewer are held in registers, the others are loaded one at a time.
     template <bool kFirst>
-    [[gnu::always_inline]] void add(const Product& p, std::size_t k) {
+    UGPT_INLINED void add(const Product& p, std::size_t k) {
         if constexpr (kVectors <= kRows) {
             Float columns[kVectors];
             UGPT_UNROLL for (std::size_t j = 0; j < kVectors; ++j) {
@@ -203,7 +203,7 @@ class Tile {
     }
 
     // Advances the pointers by `count` steps.
-    [[gnu::always_inline]] void advance(const Product& p, std::size_t count) {
+    UGPT_INLINED void advance(const Product& p, std::size_t count) {
         UGPT_UNROLL for (std::size_t i = 0; i < kPointersA; ++i) {
             a_[i] += count * k_step(p);
         }
