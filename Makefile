@@ -69,17 +69,21 @@ format: $(VENV)/installed-test
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)
 
-# The package is installed in place: Python changes need no new installation, firmware ones do, and
-# so do Python files that are moved.
+# $(call install,EXTRA,WHAT) installs the package in place: Python changes need no new installation,
+# firmware ones do, and so do Python files that are moved.
+define install
+@# Until 0.1.0 the distribution was called ugpt; the old one would shadow the sources.
+@$(BIN)/python -m pip uninstall --quiet --yes ugpt 2>/dev/null
+$(call phase,installing $(2),$(BIN)/python -m pip install --editable '.[$(1)]')
+endef
+
 $(VENV)/installed: pyproject.toml $(FIRMWARE) | $(VENV)/created
-	@# Until 0.1.0 the distribution was called ugpt; the old one would shadow the sources.
-	@$(BIN)/python -m pip uninstall --quiet --yes ugpt 2>/dev/null
-	$(call phase,installing ugpt and what it needs (about a minute),$(BIN)/python -m pip install --editable '.[build]')
+	$(call install,build,ugpt and what it needs (about a minute))
 	@touch $@
 
-$(VENV)/installed-test: pyproject.toml $(VENV)/installed
-	$(call phase,installing what its tests need,$(BIN)/python -m pip install --editable '.[test]')
-	@touch $@
+$(VENV)/installed-test: pyproject.toml $(FIRMWARE) | $(VENV)/created
+	$(call install,test,ugpt and what it and its tests need (one to two minutes))
+	@touch $(VENV)/installed $@
 
 $(VENV)/installed-fuzz: pyproject.toml $(VENV)/installed-test
 	$(call phase,installing what fuzzing needs,$(BIN)/python -m pip install --editable '.[fuzz]')

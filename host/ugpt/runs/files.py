@@ -180,8 +180,10 @@ def write_error(path: Path, error: OSError) -> RunError:
         return DiskFull(
             f"{path} cannot be written: the disk is full.", "Make room, then try again."
         )
-    file = next((str(each) for each in path.parents if os.path.isfile(each)), None)
-    reason = reason_of(error) if file is None else f"{file} is a file, not a folder"
+    reason = reason_of(error)
+    with contextlib.suppress(OSError):
+        for file in filter(Path.is_file, path.parents):
+            reason = f"{file} is a file, not a folder"
     return RunError(f"{path} cannot be written ({reason}).", "Check the folder, or name another.")
 
 
