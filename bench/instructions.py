@@ -57,7 +57,8 @@ TARGETS = {
     "native": Target(
         "native",
         "g++",
-        "-O2 -fno-tree-vectorize" + (" -mfma" if os.uname().machine == "x86_64" else ""),
+        "-O2 -fno-tree-vectorize -DUGPT_STANDARD_STRIDES=1"
+        + (" -mfma" if os.uname().machine == "x86_64" else ""),
         "valgrind --tool=callgrind --callgrind-out-file={program}.callgrind {program}",
         r"Collected : (\d+)",
     ),

@@ -59,6 +59,14 @@ def install_command(*options: str, extra: str = "") -> str:
     return " ".join(map(_word, words))
 
 
+def update_command() -> str:
+    """The command that brings a newer release of this program, or of the clone it lies in."""
+    *_, name = _installed_from()
+    if name == _DISTRIBUTION:
+        return install_command("--upgrade")
+    return f"git -C {_word(name)} pull && {install_command()}"
+
+
 def _installed_from() -> list[str]:
     """What an installer was given: the name of the distribution or a folder, and options."""
     import json

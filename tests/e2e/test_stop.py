@@ -26,7 +26,7 @@ async def test_a_detached_run_is_stopped_and_stays_stopped(
         assert json.loads(cli("stop", "--json", "--port", port))["was_training"] is False
         again = cli("stop", "--port", port)
         assert "no run was being trained" in again
-        assert f"step {said['step']:,}" in again
+        assert f"at step {said['step']:,} of 10,000,000" in again
 
 
 async def test_the_list_of_runs_knows_of_the_stop(

@@ -20,8 +20,6 @@ from tests.support.devices import listening_device
 from ugpt.device import virtual
 from ugpt.state_folder import state_folder
 
-pytestmark = pytest.mark.own_process
-
 SHORT = ("--steps", "100", "--run", "R")
 NO_SYSTEM_LOCKS = """
 #include <errno.h>
@@ -172,6 +170,7 @@ def test_a_current_folder_that_is_gone(tmp_path: Path, names: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.own_process  # the library is loaded as a program starts
 def test_a_file_system_without_locks(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform != "linux":

@@ -19,6 +19,7 @@ from ugpt.rpc.messages import (
     Hello,
     Status,
 )
+from ugpt.wording import update_command
 
 
 def board(hello: Hello) -> Peer:
@@ -72,7 +73,7 @@ async def test_newer_firmware(cli: CommandLine) -> None:
     newer = replace(HELLO, minor=PROTOCOL_MINOR + 1, build="99.0.0")
     said = await told(cli, newer)
     assert "newer than this program" in said
-    assert "pip install --upgrade ugpt-esp32" in said
+    assert f"Update this program to use what is new in the firmware: {update_command()}" in said
     assert json.loads(await told(cli, newer, "info", "--json"))["firmware"]["age"] == "newer"
     assert "newer than this program" in await told(cli, newer, "doctor")
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support.peer import HELLO
 from ugpt.device.compatibility import Age, compare_firmware, missing_regions
 from ugpt.rpc.messages import PROTOCOL_MINOR
+from ugpt.wording import update_command
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_what_to_do_depends_on_the_device() -> None:
     virtual = compare_firmware(replace(older, virtual_device=True), "0.2.0").advice
     assert "Install this program again" in virtual
     newer = replace(HELLO, minor=PROTOCOL_MINOR + 1)
-    assert "pip install --upgrade ugpt-esp32" in compare_firmware(newer, "0.2.0").advice
+    assert update_command() in compare_firmware(newer, "0.2.0").advice
 
 
 def test_a_foreign_partition_table_is_noticed() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ugpt import wording
-from ugpt.wording import install_command
+from ugpt.wording import install_command, update_command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the words are those of sh")
 
@@ -42,7 +42,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_pip_that_a_shell_finds(environment: Path) -> None:
     assert install_command(extra="fleet") == "pip install 'ugpt-esp32[fleet]'"
-    assert install_command("--upgrade") == "pip install --upgrade ugpt-esp32"
+    assert update_command() == "pip install --upgrade ugpt-esp32"
 
 
 def test_another_pip_is_in_the_way(
@@ -75,6 +75,7 @@ def test_a_clone_is_named(
     )
     words = shlex.split(install_command(extra="fleet"))
     assert words == ["pip", "install", *["--editable"] * editable, f"{clone}[fleet]"]
+    assert update_command() == f"git -C '{clone}' pull && {install_command()}"
     clone.rmdir()
     assert install_command() == "pip install ugpt-esp32"
 

@@ -10,12 +10,13 @@ from enum import Enum
 
 from ..rpc.errors import FlashFailed, NoRoom
 from ..rpc.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
+from ..wording import update_command
 
 _FLASH = "Write the current firmware to the board: ugpt flash"
 OWN_TABLE = "Write the whole firmware with its own partition table: ugpt flash"
 """What helps against `missing_regions`."""
 _REINSTALL = "Install this program again: its virtual device is of another release."
-_UPDATE = "Update this program to use what is new in the firmware: pip install --upgrade ugpt-esp32"
+_UPDATE = "Update this program to use what is new in the firmware:"
 
 
 class Age(Enum):
@@ -47,7 +48,8 @@ def compare_firmware(hello: Hello, program: str) -> Comparison:
         text = f"older than this program ({program}, {known}): commands that need more are refused"
         return Comparison(Age.OLDER, text, update)
     if hello.minor > PROTOCOL_MINOR:
-        return Comparison(Age.NEWER, f"newer than this program ({program}, {known})", _UPDATE)
+        text = f"newer than this program ({program}, {known})"
+        return Comparison(Age.NEWER, text, f"{_UPDATE} {update_command()}")
     ours, theirs = _release(program), _release(hello.build)
     if ours and theirs and theirs < ours:
         return Comparison(Age.OLDER, f"older than the {program} of this program", update)

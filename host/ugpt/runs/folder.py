@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Self
 
 from ..rpc.messages import Recipe
-from ..wording import command
+from ..wording import command, update_command
 from .checkpoint import (
     Checkpoint,
     encode_checkpoint,
@@ -307,7 +307,7 @@ def read_config(path: Path) -> RunConfig:
     except NewerFormat as error:
         raise NewerRun(
             f"{path} was written by a newer ugpt: it has {error}.",
-            "Update this program: pip install --upgrade ugpt-esp32",
+            f"Update this program: {update_command()}",
         ) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunError(

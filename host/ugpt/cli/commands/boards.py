@@ -12,6 +12,7 @@ from ...fleet.members import no_boards
 from ...fleet.survey import Contents, Surveyed, survey
 from ...rpc.messages import DeviceState
 from ...runs.registry import find_run
+from ...training.guard import is_detached
 from ...view.output import print_json, say
 from ...view.style import ACCENT, QUIET, WARNING, byte_count
 from ...view.table import Cell, print_table
@@ -77,7 +78,9 @@ def _on_it(contents: Contents) -> str:
     if status.state is not DeviceState.EMPTY:
         known = find_run(status.run_id)
         name = known.path.name if known else f"run {status.run_id:08x}"
-        parts.append(f"{name}, step {status.step:,} of {status.target_step:,}")
+        # A host asks for steps as it goes; only the target of a detached run is that of the run.
+        of = f" of {status.target_step:,}" if is_detached(status) else ""
+        parts.append(f"{name}, step {status.step:,}{of}")
     if contents.pretrained:
         parts.append(contents.pretrained)
     return "; ".join(parts) or "nothing"

@@ -34,7 +34,8 @@ async def _stop(target: Target, json: bool) -> None:
             print_json({"device": device.description, "step": step, "was_training": was_training})
             return
         what = "stopped" if before.state in _RUNNING else "no run was being trained; saved"
-        console().tell(f"{device.description}: {what} at step {step:,} of {before.target_step:,}")
+        planned = (await device.model_info()).recipe.total_steps
+        console().tell(f"{device.description}: {what} at step {step:,} of {planned:,}")
         if run_stopped is not None and (run_stopped.saved_step or 0) < step:
             again = command_line("train", "--resume", run_stopped.path, *target.option)
             say(f"The board keeps it in its flash. To have it in its folder and go on: {again}")
