@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import cpp_cases, processes
-from tests.support.tools import forget_terminal
+from tests.support.tools import forget_terminal, kept_environment
 
 
 def pytest_configure() -> None:
@@ -31,6 +31,14 @@ def hear_signals() -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     return cpp_cases.collect_file(file_path, parent)
+
+
+@pytest.fixture(autouse=True)
+def environment_stays() -> Iterator[None]:
+    """Packages set variables as they are imported, which the commands of all later tests would
+    have; those would then not be forked (`tests/support/warm`)."""
+    with kept_environment(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

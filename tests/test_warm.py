@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.test_live import started
 from tests.support.commands import TIMEOUT_S, CommandLine
 from tests.support.processes import left_running
+from tests.support.tools import kept_environment
 from tests.support.warm.client import Warm, WarmProcess
 
 if sys.platform != "linux":
@@ -36,6 +37,16 @@ def own(tmp_path: Path) -> CommandLine:
 def forked(tmp_path: Path, warm: Warm) -> CommandLine:
     # Nothing is plotted here, and one folder for all tests lets the server run them all.
     return CommandLine(tmp_path, Path("/nonexistent"), warm)
+
+
+def test_what_a_package_sets_does_not_stay() -> None:
+    """Crc32c and Dask set variables, with which no later command could be forked."""
+    environment = {"KEPT": "1", "CHANGED": "1", "TAKEN": "1", "PYTEST_CURRENT_TEST": "a"}
+    before = dict(environment)
+    with kept_environment(environment):
+        environment |= {"SET": "2", "CHANGED": "2", "PYTEST_CURRENT_TEST": "b"}
+        del environment["TAKEN"]
+    assert environment == {**before, "PYTEST_CURRENT_TEST": "b"}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sysconfig
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -25,6 +26,19 @@ def forget_terminal(environment: MutableMapping[str, str]) -> None:
     """Removes what a terminal, or a `make` in one, tells the programs that it starts."""
     for name in _TERMINAL_VARIABLES:
         environment.pop(name, None)
+
+
+@contextmanager
+def kept_environment(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Takes back what the block does to variables, but for the one that pytest sets meanwhile."""
+    before = dict(environment)
+    yield
+    after = dict(environment)
+    for name in (before.keys() | after.keys()) - {"PYTEST_CURRENT_TEST"}:
+        if name not in before:
+            del environment[name]
+        elif before[name] != after.get(name):
+            environment[name] = before[name]
 
 
 def tool(name: str) -> str:
