@@ -13,13 +13,12 @@ namespace {
 // compiled apart: then the features of a loop's turn are a known distance apart.
 template <class Lanes, class Body>
 UGPT_LANE void with_stride(const Network& net, const Body& body) {
-    if constexpr (UGPT_STANDARD_STRIDES && Lanes::Single::kWidth == 1) {
-        constexpr std::size_t kStandard = 16;
-        if (net.stride == kStandard) {
-            return body(std::integral_constant<std::size_t, kStandard>{});
-        }
+    constexpr std::size_t kStandard = 16;
+    if (UGPT_STANDARD_STRIDES && Lanes::Single::kWidth == 1 && net.stride == kStandard) {
+        body(std::integral_constant<std::size_t, kStandard>{});
+    } else {
+        body(net.stride);
     }
-    body(net.stride);
 }
 
 // each(i) for every feature in order, with i the index of its position t.
