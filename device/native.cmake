@@ -48,6 +48,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID
     set_source_files_properties(${avx512}
         TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 endif()
+if(UGPT_SANITIZE)  # the tiles that chips compute with are checked too
+    target_compile_definitions(ugpt-engine PRIVATE UGPT_STANDARD_STRIDES=1)
+endif()
 ugpt_add_library(ugpt-reference SOURCES ${UGPT_REFERENCE_SOURCES})
 set_target_properties(ugpt-reference PROPERTIES EXCLUDE_FROM_ALL ON)
 ugpt_add_library(ugpt-base SOURCES ${UGPT_BASE_SOURCES})

@@ -27,6 +27,9 @@ def test_runs_behind_a_server_and_its_end(cli: CommandLine, end: signal.Signals)
         rows = [json.loads(line) for line in cli("boards", "--json", *named).splitlines()]
         assert [(row["step"], row["state"]) for row in rows] == [(40, "idle")] * 2
         assert all(row["name"].startswith("virtual-") for row in rows)
+        table = cli("boards", *named)
+        assert table.count("step 40") == 2
+        assert "of 40" not in table
         server.send_signal(end)
         _, said = server.communicate(timeout=30.0)
         assert server.returncode == (0 if end is signal.SIGINT else 143)
