@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from tests.support.devices import listening_device
 from tests.support.faults import ChangedSide, NoisySide, Side, proxy_of
 from ugpt.device.target import Target
 from ugpt.diagnostics import doctor
-from ugpt.diagnostics.clean_line import cure, describe
+from ugpt.diagnostics.clean_line import cure, describe, knock_body
 from ugpt.diagnostics.doctor import Finding, State, examine
+from ugpt.rpc import pending
+from ugpt.rpc.frames import encode_frame
 from ugpt.rpc.knock import checksum, heard, knock
 
 CLEAN: Side = ChangedSide(lambda data: data)
@@ -66,6 +70,29 @@ async def test_what_does_not_pass_is_found(tmp_path: Path, name: str, way: str) 
     assert describe(frozenset(lost)) in found["bytes"].text
     assert advice in found["bytes"].advice
     assert "arithmetic" not in found
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+@pytest.mark.parametrize("name", ["xon", "telnet", "cr", "lf"])
+async def test_it_is_found_if_no_hello_passes(
+    tmp_path: Path, name: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = chain([0x110D0AFF], iter(lambda: random.getrandbits(32), None))
+    monkeypatch.setattr(pending.secrets, "randbits", lambda bits: next(ids))
+    await test_what_does_not_pass_is_found(tmp_path, name, way)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_knocks_pass(name: str) -> None:
+    """The length of each is a byte of it too."""
+    change = LINES[name][0]
+    frames = [encode_frame(knock_body(ord("u"), number)) for number in range(8)]
+    assert [change(frame) for frame in frames] == frames
+
+
+def test_a_request_is_not_lost_for_the_id_of_the_one_before() -> None:
+    ids = [pending.PendingCalls().new_id().to_bytes(4, "big") for _ in range(64)]
+    assert all(len({number[place] for number in ids}) > 16 for place in range(4))
 
 
 async def test_a_clean_line_is_called_clean(tmp_path: Path) -> None:

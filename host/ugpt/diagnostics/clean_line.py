@@ -22,9 +22,10 @@ _ANSWER_S = 0.3
 _AT_ONCE = 16
 _MANY = 32
 _VALUES = 255  # zero ends frames, and nothing passes where it does not
-_CARRIED = 6  # how often a frame holds the byte that it tries, at least
-# The length of a frame is a byte of it too. So far apart, one try at most fails for that: XON and
-# XOFF lie 2 apart, the line ends 3.
+# How often a frame holds the byte that it tries, at least. The length of a frame is a byte of it
+# too: so far apart, one try at most fails for that, and the first does not for XON, XOFF and the
+# line ends, which are lost most often.
+_CARRIED = 8
 _LONGER = 7
 
 _XON_XOFF = {0x11, 0x13}
@@ -70,7 +71,7 @@ class LineExaminer:
 
     def _ping_of(self, link: Link) -> Probe:
         async def ping(byte: int, number: int) -> bool:
-            payload = bytes((byte,)) * (_CARRIED + number * _LONGER)
+            payload = _carried(byte, number)
             try:
                 return await link.ask(messages.ping(payload), _ANSWER_S) == payload
             except NoAnswer:
@@ -82,7 +83,7 @@ class LineExaminer:
 
     def _knock_of(self, link: Link) -> Probe:
         async def knock_once(byte: int, number: int) -> bool:
-            body = knock(bytes((byte,)) * _CARRIED, number)
+            body = knock_body(byte, number)
             answered = asyncio.get_running_loop().create_future()
             self._answers[checksum(body)] = answered
             try:
@@ -98,12 +99,21 @@ class LineExaminer:
         return knock_once
 
 
+def _carried(byte: int, number: int) -> bytes:
+    return bytes((byte,)) * (_CARRIED + number * _LONGER)
+
+
+def knock_body(byte: int, number: int) -> bytes:
+    """The body of the knock that tries a byte for the `number`-th time."""
+    return knock(_carried(byte, number), number)
+
+
 async def _lost(probe: Probe) -> set[int]:
     """The values that no try has brought through. XOFF comes last, for it stops some lines."""
     left = sorted(set(range(1, _VALUES + 1)) - _XON_XOFF) + sorted(_XON_XOFF, reverse=True)
     for number in range(_FIRST_TRIES):
         before, left = left, await _left(probe, left, range(number, number + 1))
-        if left == before and len(left) > _MANY:
+        if number and left == before and len(left) > _MANY:
             return set(left)  # that is no accident
     return set(await _left(probe, left, range(_FIRST_TRIES, _TRIES)))
 

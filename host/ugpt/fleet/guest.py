@@ -61,9 +61,9 @@ class Guest:
         return True
 
     async def turn_away(self, line: bytes) -> None:
-        """Says why it is not served, and waits a while for it to hang up.
+        """Says why it is not served (any more), and waits a while for it to hang up.
 
-        Hanging up before it has sent all that it wants to would take the line back.
+        Hanging up on what it still sends would reset the connection, and take the line back.
         """
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_FAREWELL_S):

@@ -139,12 +139,16 @@ class ServedBoard:
         finally:
             self._holder = None
             holder.left.set()
-        if line:
+        if line is not None:
             with self._lobby.waiting(guest):
                 await guest.turn_away(line)
 
-    async def _relay(self, holder: _Holder, body: bytes) -> bytes:
-        """Returns when the guest or the board has gone; what the guest is told if it never came."""
+    async def _relay(self, holder: _Holder, body: bytes) -> bytes | None:
+        """Returns when the guest or the board has gone.
+
+        What the guest is told if the board never came, nothing if it has gone; None if the guest
+        has gone itself.
+        """
         try:
             transport = await self._open()
         except PortBusy as error:
@@ -154,7 +158,7 @@ class ServedBoard:
         self._on_remark(f"{self.name} is used by {holder.program}.")
         lost = await Relay(holder.guest, transport, self._highest_baud).run(body)
         self._on_remark(f"{self.name} is {f'lost: {lost.message}' if lost else 'free again.'}")
-        return b""
+        return b"" if lost else None
 
     async def _open(self) -> Transport:
         target = self._followed.find()

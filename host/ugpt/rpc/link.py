@@ -39,7 +39,7 @@ from .messages import (
     PROTOCOL_MINOR,
     Hello,
 )
-from .pending import REPEATED_AT_ONCE, PendingCall, PendingCalls
+from .pending import PROBE_ID, REPEATED_AT_ONCE, PendingCall, PendingCalls
 from .receiver import LogLine, Receiver
 from .schema import Call, Task
 from .stats import BITS_PER_BYTE, LineRate, LinkStats, Patience, RoundTrip, stood_still_s
@@ -51,8 +51,6 @@ TIMEOUT_S = 5.0
 """How long a silent device is asked again."""
 TRAINER_TIMEOUT_S = 120.0
 """How long a device that answers pings may work on one request of the trainer."""
-PROBE_ID = 0
-"""Id of the pings that ask only whether the device is alive."""
 
 _RAISES = 3  # how often a handshake tries to raise the rate of a device that keeps restarting
 _LOST_TRIES = 64  # of one request, after which the line is not only noisy
@@ -200,7 +198,7 @@ class Link:
         minor, what = codec.needed_minor(call)
         if self.hello is not None and self.hello.minor < minor:
             raise firmware_too_old(self.hello.build, what)
-        number = self._pending.next_id()
+        number = self._pending.new_id()
         body = envelope.encode_request(number, call)
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES
         if len(body) > limit:

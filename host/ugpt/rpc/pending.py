@@ -13,8 +13,12 @@ from .envelope import Failure, Response
 from .errors import device_error
 from .schema import Method, Task
 
+PROBE_ID = 0
+"""Id of the pings that ask only whether the device is alive."""
 REPEATED_AT_ONCE = 16
 """So many losses of one request may be accidents; more come from a line that changes bytes."""
+
+_ID_BITS = 32
 
 
 class PendingCall:
@@ -77,16 +81,17 @@ class PendingCalls:
 
     def __init__(self) -> None:
         self._calls: dict[int, PendingCall] = {}
-        # Random: a device may still hold the answer to an id of the program before this one.
-        self._last_id = secrets.randbits(31)
         self._sendings = 0
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def next_id(self) -> int:
-        self._last_id = self._last_id % 0xFFFFFFFF + 1
-        return self._last_id
+    def new_id(self) -> int:
+        """Random: a device may still hold the answer to an id of the program before this one, and
+        on a line that changes some bytes no request passes whose id has such a byte."""
+        while (number := secrets.randbits(_ID_BITS)) in self._calls or number == PROBE_ID:
+            pass
+        return number
 
     @contextmanager
     def waiting(self, number: int, method: Method, frame: bytes) -> Iterator[PendingCall]:
