@@ -23,7 +23,8 @@ from pathlib import Path
 
 from workload import MOMENTS, NAMES, ROOT, STANDARD_STEPS, Shape, tokens
 
-sys.path.insert(0, str(ROOT / "tests" / "engine"))
+sys.path.append(str(ROOT))
+sys.path.append(str(ROOT / "tests" / "engine"))
 from engine_builds import Build
 from engine_driver import Run, run_driver
 

@@ -37,16 +37,21 @@ function(ugpt_add_library name)
     target_compile_features(${name} PUBLIC cxx_std_20)
 endfunction()
 
+# The engine's sources for an instruction set, compiled with `options`.
+function(ugpt_add_kernels name options)
+    ugpt_add_sources(ugpt-engine ${UGPT_ENGINE_${name}_SOURCES})
+    target_compile_definitions(ugpt-engine PRIVATE UGPT_HAS_${name})
+    list(TRANSFORM UGPT_ENGINE_${name}_SOURCES PREPEND ${UGPT_SOURCE_DIR}/ OUTPUT_VARIABLE files)
+    set_source_files_properties(${files}
+        TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "${options}")
+endfunction()
+
 ugpt_add_library(ugpt-engine SOURCES ${UGPT_ENGINE_SOURCES})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
-    ugpt_add_sources(ugpt-engine ${UGPT_ENGINE_AVX2_SOURCES} ${UGPT_ENGINE_AVX512_SOURCES})
-    target_compile_definitions(ugpt-engine PRIVATE UGPT_HAS_AVX2 UGPT_HAS_AVX512)
-    list(TRANSFORM UGPT_ENGINE_AVX2_SOURCES PREPEND ${UGPT_SOURCE_DIR}/ OUTPUT_VARIABLE avx2)
-    list(TRANSFORM UGPT_ENGINE_AVX512_SOURCES PREPEND ${UGPT_SOURCE_DIR}/ OUTPUT_VARIABLE avx512)
-    set_source_files_properties(${avx2}
-        TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-    set_source_files_properties(${avx512}
-        TARGET_DIRECTORY ugpt-engine PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
+    ugpt_add_kernels(AVX2 "-mavx2;-mfma")
+    if(UGPT_AVX512)
+        ugpt_add_kernels(AVX512 "-mavx512f;-mfma")
+    endif()
 endif()
 if(UGPT_SANITIZE)  # the tiles that chips compute with are checked too
     target_compile_definitions(ugpt-engine PRIVATE UGPT_STANDARD_STRIDES=1)

@@ -10,7 +10,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
+
+from tests.support.tools import processor_features, runnable_kernels, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = ROOT / "build" / "same-bits"
@@ -62,6 +63,7 @@ class Build:
             "CMAKE_CXX_COMPILER": self.compiler,
             "CMAKE_CXX_FLAGS_RELEASE": self.options,
             "UGPT_TESTS": "ON",
+            **runnable_kernels(),
         }
         if self.emulator:
             # Statically linked, it needs nothing of the other system to run here.
@@ -93,18 +95,9 @@ class Build:
         return _FOLDER / self.name
 
 
-def _features() -> list[str]:
-    """Of this processor, as Linux tells of an x86-64."""
-    try:
-        told = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return []
-    return [word for line in told.splitlines() if line.startswith("flags") for word in line.split()]
-
-
 _ALL_STRIDES = "-DUGPT_STANDARD_STRIDES=1"
 """With the scalar kernels of a chip for the strides of the standard model."""
-_HARDWARE = "-mfma" if "fma" in _features() else ""
+_HARDWARE = "-mfma" if "fma" in processor_features() else ""
 """On x86-64 `fma` is computed without an instruction for it, unless the compiler is told of one."""
 NATIVE = tuple(
     Build(f"{compiler}-{level}", compiler, f"-{level} {extra}".rstrip())
@@ -150,12 +143,6 @@ def workshop(builds: tuple[Build, ...]) -> Iterator[Workshop]:
     with ThreadPoolExecutor(_JOBS) as pool:
         yield Workshop({build: pool.submit(build.make) for build in builds if not build.missing()})
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def tool(name: str) -> str:
-    """The program `name` of this Python's environment, or else of the system."""
-    beside = Path(sysconfig.get_path("scripts")) / name
-    return str(beside) if beside.exists() else name
 
 
 def run(*command: str, cwd: Path | None = None) -> str:

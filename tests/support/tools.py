@@ -87,6 +87,21 @@ def project_files() -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
+def processor_features() -> list[str]:
+    """Of this processor, as Linux tells of an x86-64; none elsewhere."""
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return []
+    return [word for line in told.splitlines() if line.startswith("flags") for word in line.split()]
+
+
+def runnable_kernels() -> dict[str, str]:
+    """Definitions that leave out the kernels which this processor does not run."""
+    features = processor_features()
+    return {"UGPT_AVX512": "OFF"} if features and "avx512f" not in features else {}
+
+
 class BuildFolder:
     """A folder in which the project's own CMakeLists.txt is built.
 
@@ -96,7 +111,11 @@ class BuildFolder:
 
     def __init__(self, name: str, definitions: Mapping[str, str]) -> None:
         self.path = ROOT / "build" / name
-        self._definitions = {"CMAKE_MAKE_PROGRAM": tool("ninja"), **definitions}
+        self._definitions = {
+            "CMAKE_MAKE_PROGRAM": tool("ninja"),
+            **runnable_kernels(),
+            **definitions,
+        }
         self._lock = FileLock(self.path.parent / f"{name}.lock", timeout=BUILD_TIMEOUT_S)
         self._configured = False
 
