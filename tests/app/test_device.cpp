@@ -61,6 +61,22 @@ TEST(a_knock_is_answered_in_text) {
     CHECK(bench.call(rpc::StatusParams{}) == rpc::ErrorCode::hello_first);
 }
 
+TEST(a_plain_knock_is_answered_in_text) {
+    Bench bench;
+    const auto answer = [&](std::string_view text) {
+        bench.serial.deliver({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+        bench.settle();
+        const auto said = bench.serial.collect(test::kPatienceMs);
+        return std::string(said.begin(), said.end());
+    };
+    CHECK(answer("junkugpt ugpt plain?\nmore") == "ugpt hears text 1ea9a927\r\n");
+    // Each letter of an odd number of ones with the bit of even parity.
+    const std::string parity = answer("\xf5\xe7\xf0t\xa0\xf0l\xe1i\xee?\r");
+    CHECK(parity.starts_with("ugpt hears text ") && !parity.ends_with("1ea9a927\r\n"));
+    CHECK(answer("ugpt plain?x\n").empty());
+    CHECK(bench.call(rpc::StatusParams{}) == rpc::ErrorCode::hello_first);
+}
+
 TEST(hello_tells_what_the_board_has) {
     Bench bench;
     rpc::HelloResult result;

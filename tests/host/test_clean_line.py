@@ -29,6 +29,10 @@ def seven_bits(data: bytes) -> bytes:
     return bytes(byte & 0x7F for byte in data)
 
 
+def even_parity(data: bytes) -> bytes:
+    return bytes(byte & 0x7F | (byte & 0x7F).bit_count() % 2 << 7 for byte in data)
+
+
 def without(*lost: int) -> Callable[[bytes], bytes]:
     return lambda data: bytes(byte for byte in data if byte not in lost)
 
@@ -41,6 +45,7 @@ LINES = {
     "lf": (lambda data: data.replace(b"\n", b"\r\n"), {0x0A}, "line ends"),
     "7 bits": (seven_bits, set(range(128, 256)), "8 data bits"),
     "another": (without(0x7E), {0x7E}, "raw 8-bit"),
+    "zeros": (without(0), {0}, "raw 8-bit"),
 }
 
 
@@ -72,6 +77,16 @@ async def test_what_does_not_pass_is_found(tmp_path: Path, name: str, way: str) 
     assert "arithmetic" not in found
 
 
+@pytest.mark.parametrize("back", [lambda data: data, seven_bits], ids=["another port", "this port"])
+async def test_parity(tmp_path: Path, back: Callable[[bytes], bytes]) -> None:
+    """Seven bits and one of even parity, for a board that reads eight bits."""
+    sides: tuple[Side, Side] = (ChangedSide(even_parity), ChangedSide(back))
+    async with listening_device("socket", tmp_path / "flash") as port, proxy_of(port, sides) as it:
+        found = await findings(it.address)
+    assert found["bytes"].state is State.FAIL
+    assert "8 data bits without parity" in found["bytes"].advice
+
+
 @pytest.mark.parametrize("way", ["there", "back"])
 @pytest.mark.parametrize("name", ["xon", "telnet", "cr", "lf"])
 async def test_it_is_found_if_no_hello_passes(
@@ -82,7 +97,7 @@ async def test_it_is_found_if_no_hello_passes(
     await test_what_does_not_pass_is_found(tmp_path, name, way)
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", sorted(LINES.keys() - {"zeros"}))
 def test_knocks_pass(name: str) -> None:
     """The length of each is a byte of it too."""
     change = LINES[name][0]

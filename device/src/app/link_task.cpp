@@ -16,6 +16,7 @@ constexpr std::size_t kReadBytes = 256;
 // A knock is a frame of printable bytes alone, which passes lines that no request passes.
 constexpr std::string_view kKnock = "ugpt?";
 constexpr std::string_view kHeard = "ugpt heard ";
+constexpr std::string_view kHeardPlain = "ugpt hears text ";
 
 bool is_knock(std::span<const std::uint8_t> body) {
     return body.size() >= kKnock.size() &&
@@ -57,6 +58,9 @@ void LinkTask::receive() {
         watch_baud(!rest.empty());
         if (rest.empty()) return;
         console_.hear(rest);
+        for (const std::uint8_t byte : rest) {
+            if (plain_knock_.hear(byte)) answer_knock(kHeardPlain, plain_knock_.heard());
+        }
         while (!rest.empty()) {
             std::span<const std::uint8_t> body;
             rest = rest.subspan(decoder_.feed(rest, body));
@@ -73,7 +77,7 @@ void LinkTask::take_body(std::span<const std::uint8_t> body) {
     rpc::Request request;
     switch (rpc::parse_request(body, request)) {
         case rpc::Envelope::unusable:
-            if (is_knock(body)) answer_knock(body);
+            if (is_knock(body)) answer_knock(kHeard, body);
             return;
         case rpc::Envelope::malformed:
             send(encode_error(scratch_, request.id, rpc::ErrorCode::bad_message));
@@ -86,13 +90,13 @@ void LinkTask::take_body(std::span<const std::uint8_t> body) {
 }
 
 // As text, because the way back may be no better.
-void LinkTask::answer_knock(std::span<const std::uint8_t> body) {
+void LinkTask::answer_knock(std::string_view answer, std::span<const std::uint8_t> knock) {
     constexpr std::string_view kDigits = "0123456789abcdef";
     std::array<char, 8> digits;
-    std::uint32_t crc = base::crc32(body);
+    std::uint32_t crc = base::crc32(knock);
     for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, crc >>= 4)
         *digit = kDigits[crc & 15];
-    write_line({kHeard, {digits.data(), digits.size()}});
+    write_line({answer, {digits.data(), digits.size()}});
 }
 
 void LinkTask::take_request(const rpc::Request& request) {

@@ -10,6 +10,7 @@
 #include "app/console.h"
 #include "app/document_intake.h"
 #include "app/pending_call.h"
+#include "app/plain_knock.h"
 #include "app/shared.h"
 #include "port/port.h"
 #include "rpc/envelope.h"
@@ -58,7 +59,7 @@ class LinkTask {
     void receive();
     void take_body(std::span<const std::uint8_t> body);
     void take_request(const rpc::Request& request);
-    void answer_knock(std::span<const std::uint8_t> body);
+    void answer_knock(std::string_view answer, std::span<const std::uint8_t> knock);
     void hand_to_trainer(const rpc::Request& request);
     void send(std::span<const std::uint8_t> body);
     void send_answers();
@@ -75,6 +76,7 @@ class LinkTask {
     Shared& shared_;
     DocumentIntake documents_;
     ConsoleInput console_;
+    PlainKnock plain_knock_;
     std::span<PendingCall> calls_;
     std::span<std::uint8_t> scratch_;
     std::size_t receiving_ = 0;  // index of the call that frames are received into

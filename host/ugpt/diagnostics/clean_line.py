@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ..rpc import messages
 from ..rpc.errors import DeviceError, NoAnswer
-from ..rpc.knock import checksum, heard, knock
+from ..rpc.knock import PLAIN_KNOCK, checksum, heard, heard_plain, knock
 from ..rpc.link import Link
 from ..rpc.receiver import LogLine
 
@@ -21,17 +21,18 @@ _FIRST_TRIES = 2  # one after the other; few values need the others
 _ANSWER_S = 0.3
 _AT_ONCE = 16
 _MANY = 32
-_VALUES = 255  # zero ends frames, and nothing passes where it does not
+_VALUES = 255  # zero ends frames: no probe passes a line that does not pass it
 # How often a frame holds the byte that it tries, at least. The length of a frame is a byte of it
 # too: so far apart, one try at most fails for that, and the first does not for XON, XOFF and the
 # line ends, which are lost most often.
 _CARRIED = 8
 _LONGER = 7
 
+_ZERO = frozenset({0})
 _XON_XOFF = {0x11, 0x13}
 _LINE_ENDS = {0x0A, 0x0D}
 _TELNET = {0xFF}
-_EIGHTH_BIT = set(range(0x80, 0x100))
+_EIGHTH_BIT = frozenset(range(0x80, 0x100))
 
 Probe = Callable[[int, int], Awaitable[bool]]
 """Whether a byte passes; the number makes each try another frame."""
@@ -42,8 +43,12 @@ class LineExaminer:
 
     def __init__(self) -> None:
         self._answers: dict[int, asyncio.Future[None]] = {}
+        self._plain_answer: asyncio.Future[int] | None = None
 
     def hear(self, line: LogLine) -> None:
+        plain = heard_plain(line.text)
+        if plain is not None and self._plain_answer is not None and not self._plain_answer.done():
+            self._plain_answer.set_result(plain)
         answered = self._answers.get(heard(line.text) or 0)
         if answered is not None and not answered.done():
             answered.set_result(None)
@@ -54,14 +59,29 @@ class LineExaminer:
         pings = await self._answers_at_all(ping)
         knocks = await self._answers_at_all(knock_once)
         if not pings and not knocks:
-            return None
+            return await self._lost_without_frames(link)
         lost = await _lost(ping) if pings else set()
         lost |= await _lost(knock_once) if knocks else set()
         if len(lost) == _VALUES:
             return None  # the device is gone
+        if lost or pings:
+            return frozenset(lost)
         # What reaches the device and is not seen to be answered has lost on the way back what every
-        # answer has: a byte above 127.
-        return frozenset(lost or (set() if pings else _EIGHTH_BIT))
+        # answer has: bytes above 127, and zeros.
+        return _ZERO if link.stats.is_eighth_bit_seen else _EIGHTH_BIT
+
+    async def _lost_without_frames(self, link: Link) -> frozenset[int] | None:
+        """On a line that passes no frame at all."""
+        for _ in range(_TRIES):
+            answer = self._plain_answer = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    await link.send_plain(b"\n" + PLAIN_KNOCK + b"\n", _ANSWER_S)
+                    # With a bit of parity it does not come as it was sent.
+                    return _ZERO if await answer == checksum(PLAIN_KNOCK) else _EIGHTH_BIT
+            except (TimeoutError, NoAnswer):
+                continue
+        return None
 
     async def _answers_at_all(self, probe: Probe) -> bool:
         for number in range(_TRIES):

@@ -55,6 +55,7 @@ class Receiver:
 
     def feed(self, data: bytes) -> None:
         self._stats.bytes_received += len(data)
+        self._stats.is_eighth_bit_seen |= not data.isascii()
         self._stats.quality.carried(len(data))
         loop = asyncio.get_running_loop()
         self.close()

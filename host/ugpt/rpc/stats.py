@@ -32,6 +32,8 @@ class LinkStats:
     """Frames that did not survive the way here."""
     bytes_sent: int = 0
     bytes_received: int = 0
+    is_eighth_bit_seen: bool = False
+    """Whether a byte above 127 has come."""
     baud: int = 0
     """The rate of the line; 0 if there is none."""
     window: int = 1
