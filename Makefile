@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= auto
+# Some tests wait for a device: one more than there are processors keeps all of these busy.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 SEED ?= 1
 FIRMWARE := CMakeLists.txt device/sources.cmake device/native.cmake \
             $(shell find device/src -name '*.cpp' -o -name '*.h')
