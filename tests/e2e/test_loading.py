@@ -175,6 +175,28 @@ def test_an_exported_file_is_the_way_back(
     assert was in said
 
 
+def test_a_file_with_other_characters_is_another_model(
+    cli: CommandLine, names: Path, tmp_path: Path, port: str
+) -> None:
+    """Its weights, and so the number of its run, are the same."""
+    cli("train", names, "--steps", "60", "--run", "r", "--port", port)
+    cli("export", "r", "--to", "npz", "--out", "a.npz")
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = dict(file)
+    turned = arrays | {"vocabulary": arrays["vocabulary"][::-1]}
+    np.savez(tmp_path / "b.npz", **turned)  # type: ignore[arg-type]
+    characters = "".join(map(chr, arrays["vocabulary"]))
+    there = {}
+    for name in ("a.npz", "b.npz", "a.npz"):
+        said = json.loads(cli("load", name, "--port", port, "--json"))
+        assert not said["was_there"]
+        there[name] = on_board(cli, port)[1]
+    others = str.maketrans(characters, characters[::-1])
+    assert there["b.npz"] == [text.translate(others) for text in there["a.npz"]]
+    np.savez(tmp_path / "c.npz", **arrays | {"n_head": np.array(3)})  # type: ignore[arg-type]
+    assert "16 cannot be divided among 3 heads" in cli.refused("load", "c.npz", "--port", port)
+
+
 def test_a_file_takes_the_place_of_nothing_that_is_only_there(
     cli: CommandLine, text: Path, names: Path, port: str
 ) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 import ugpt
 from ugpt.library.blocking import wait_for
+from ugpt.runs.config import Init
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
@@ -58,8 +59,8 @@ TRAIN = (
     "schedule: 'Schedule' = <Schedule.LINEAR: 0>, warmup: 'int' = 0, "
     "weight_decay: 'float' = 0.0, clip: 'float' = 0.0, "
     "moments: 'MomentFormat' = <MomentFormat.F32: 0>, recompute: 'bool' = False, "
-    "holdout: 'str | None' = None, eval_every: 'int | None' = None, "
-    "eval_documents: 'int | None' = None, save_every: 'str' = '1m', keep: 'int' = 1, "
+    "holdout: 'str | int | None' = None, eval_every: 'int | None' = None, "
+    "eval_documents: 'int | None' = None, save_every: 'str | int' = '1m', keep: 'int' = 1, "
     "parent: 'Run | Path | str | None' = None, overwrite: 'bool' = False)"
     " -> 'Run'"
 )
@@ -167,6 +168,34 @@ def test_export(run: ugpt.Run, tmp_path: Path) -> None:
     assert run.export(ugpt.Format.NPZ, out, overwrite=True) == [out]
     with pytest.raises(ValueError, match="onnx"):
         run.export("onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"init": "x"}, "init is 'x'; it must be 'device' or 'microgpt'"),
+        ({"holdout": 10, "eval_every": -5}, "--eval-every is -5; it must be at least 1"),
+        ({"holdout": 10, "eval_documents": 0}, "--eval-documents is 0; it must be at least 1"),
+        ({"holdout": 0.1}, "0.1"),
+        ({"save_every": -5}, "save_every: "),
+    ],
+)
+def test_values_that_cannot_be(
+    options: dict[str, Any], said: str, target: ugpt.Target, tmp_path: Path
+) -> None:
+    with pytest.raises(ugpt.UgptError, match=re.escape(said)):
+        ugpt.train(NAMES, target, path=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_words_mean_what_they_name(target: ugpt.Target, tmp_path: Path) -> None:
+    by_word: Any = "microgpt"
+    for folder, init in (("a", by_word), ("b", Init.MICROGPT)):
+        path = tmp_path / folder
+        ugpt.train(NAMES, target, path=path, steps=3, init=init, save_every=2, holdout=30)
+    digests = {(tmp_path / folder / "weights.sha256").read_text().split()[0] for folder in "ab"}
+    assert len(digests) == 1
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_help(width: int, height: int) -> None:
 def test_summary(name: str, width: int) -> None:
     file = io.StringIO()
     console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
-    console.print(summary(state_of(SCENES[name]), width))
+    console.print(summary(state_of(SCENES[name]), width), crop=False)
     compare(f"summary-{name}-{width}", [line.rstrip() for line in file.getvalue().splitlines()])
 
 

@@ -43,6 +43,8 @@ def loose_model(
     Without moments in `arrays` it has fresh ones, all zero.
     """
     _require_range(shape)
+    if shape.n_embd % shape.n_head:
+        raise ValueError(f"a width of {shape.n_embd} cannot be divided among {shape.n_head} heads")
     if recipe is not None:
         _require_range(recipe)
     last = STEPS_MAX if recipe is None else recipe.total_steps

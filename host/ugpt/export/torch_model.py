@@ -11,7 +11,9 @@ from .template import template
 
 
 def files(run: Run, out: Path) -> dict[Path, bytes]:
+    if out.suffix in (".py", ".safetensors"):
+        out = out.with_suffix("")
     return {
-        out.with_suffix(".py"): template("torch_model.py").encode(),
-        out.with_suffix(".safetensors"): encode(TrainedModel.of(run)),
+        out.with_name(f"{out.name}.py"): template("torch_model.py").encode(),
+        out.with_name(f"{out.name}.safetensors"): encode(TrainedModel.of(run)),
     }

@@ -14,7 +14,7 @@ from ..runs.last_device import LastDevice
 from .events import OnEvent, Purpose
 from .fit import require_fit
 from .guard import require_free
-from .restore import fetch_tensors, put_model
+from .restore import fetch_tensors, is_as_device, put_model
 from .stored_model import StoredModel
 from .transfers import transfer_told
 
@@ -77,10 +77,11 @@ async def _holds(device: Device, model: StoredModel, digest: str) -> bool:
         info = await device.model_info()
     except NoModel:
         return False
-    if (info.run_id, info.shape) != (model.run_id, model.shape):
-        return False
-    return info.recipe.total_steps == model.recipe.total_steps and (
-        await _digest(device, model.shape) == digest
+    return (
+        (info.run_id, info.shape) == (model.run_id, model.shape)
+        and is_as_device(info.recipe, model.recipe)
+        and await device.vocabulary() == model.vocabulary
+        and await _digest(device, model.shape) == digest
     )
 
 

@@ -146,6 +146,8 @@ class RecipeOptions:
 
     def recipe(self) -> Recipe:
         """Raises InvalidValue if the values contradict each other."""
+        if self.steps < 1:
+            raise InvalidValue(f"steps is {self.steps:,}; it must be at least 1.")
         if self.warmup >= self.steps:
             raise InvalidValue(
                 f"A warm-up of {counted(self.warmup, 'step')} takes the whole run of "

@@ -43,6 +43,9 @@ def evaluation(
                     f"{name} needs documents that are held out.", "Add such as --holdout 10%."
                 )
         return NO_EVALUATION
+    for name, value in (("--eval-every", every), ("--eval-documents", most)):
+        if value is not None and value < 1:
+            raise InvalidValue(f"{name} is {value:,}; it must be at least 1.")
     count = count_validation(holdout, documents)
     return EvaluationPlan(
         count, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, count)

@@ -114,15 +114,16 @@ async def held_step(device: Device, session: Session) -> int:
     model = await device.model_info()
     is_same = (
         model.shape == config.shape
-        and _as_device(model.recipe) == _as_device(config.recipe)
+        and is_as_device(model.recipe, config.recipe)
         and model.vocabulary_bytes == session.vocabulary_bytes
     )
     return status.step if is_same else 0
 
 
-def _as_device(recipe: Recipe) -> list[float]:
-    """Its numbers as a device has them. How many steps there are decides the next ones, too."""
-    return np.array(astuple(recipe), np.float32).tolist()  # type: ignore[no-any-return]
+def is_as_device(held: Recipe, recipe: Recipe) -> bool:
+    """Whether a device that was given `recipe` has the numbers that it holds, as float32."""
+    ours, theirs = (np.array(astuple(each), np.float32) for each in (recipe, held))
+    return bool((ours == theirs).all())
 
 
 def read_newest(run: Run, held: int) -> Checkpoint | None:

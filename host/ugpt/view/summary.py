@@ -30,7 +30,7 @@ def print_summary(state: DashboardState) -> None:
         return
     width, _ = terminal_size()
     console = Output(width=width, force_jupyter=False)
-    console.print(summary(state, min(width, _WIDTH_MAX)))
+    console.print(summary(state, min(width, _WIDTH_MAX)), crop=False)
 
 
 def summary(state: DashboardState, width: int) -> RenderableType:
@@ -47,10 +47,15 @@ def summary(state: DashboardState, width: int) -> RenderableType:
     lines += [
         Text(f"{counted(len(samples), 'sample')}, drawn on the board:", QUIET),
         Columns([Text(text, "bold") for text in samples], padding=(0, 2)),
-        Text(f"All of it is in {printable(str(state.finished.run))}; for more:", QUIET),
-        Text(pasteable(state.finished.more), QUIET),
+        _unbroken(f"All of it is in {printable(str(state.finished.run))}; for more:"),
+        _unbroken(pasteable(state.finished.more)),
     ]
     return Group(*lines)
+
+
+def _unbroken(line: str) -> Text:
+    """A narrow terminal breaks it without a line end, so that it can be pasted."""
+    return Text(line, QUIET, no_wrap=True, overflow="ignore")
 
 
 def _steps(state: DashboardState) -> str:

@@ -9,6 +9,7 @@ a function of the seed, the number of the text and the number of the token. They
 Python's `random`, which microgpt.py draws from.
 """
 
+import os
 import struct
 import sys
 from math import copysign, inf, nextafter
@@ -212,4 +213,8 @@ from weights import state_dict  # noqa: E402
 if __name__ == "__main__":
     if len(sys.argv) > 4:
         sys.exit(f"usage: {sys.argv[0]} [COUNT [SEED [TEMPERATURE]]]")
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `| head`; nothing more can be written
+        os._exit(141)

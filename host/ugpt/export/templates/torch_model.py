@@ -13,6 +13,7 @@ they are others than the board's; with temperature 0 they are the same.
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -145,4 +146,8 @@ def main(count="20", seed="42", temperature="0.5"):
 if __name__ == "__main__":
     if len(sys.argv) > 4:
         sys.exit(f"usage: {sys.argv[0]} [COUNT [SEED [TEMPERATURE]]]")
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `| head`; nothing more can be written
+        os._exit(141)
