@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import shutil
 import struct
 import subprocess
@@ -215,6 +216,16 @@ def test_microgpt_says_what_it_cannot_read(names: Trained, tmp_path: Path) -> No
     assert says_what_it_cannot_read(sys.executable, program)
 
 
+def test_microgpt_ends_with_its_reader(names: Trained, tmp_path: Path) -> None:
+    program = exported(names, Format.MICROGPT, tmp_path, "gpt.py")
+    command = shlex.join([sys.executable, str(program), "100000"])
+    script = f"{command} | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 # PyTorch
 
 
@@ -372,6 +383,8 @@ def test_the_command_writes_beside_nothing_that_is_there(
     assert not (tmp_path / "run_torch.py").exists()
     told = cli("export", names.run.path, "--to", "torch", "--overwrite", "--json")
     assert json.loads(told) == {"files": ["run_torch.py", "run_torch.safetensors"]}
+    said = cli("export", names.run.path, "--to", "torch", "--out", "v1.2")
+    assert said == "wrote v1.2.py and v1.2.safetensors\n"
 
 
 def test_a_run_without_weights(cli: CommandLine, names: Trained, tmp_path: Path) -> None:
