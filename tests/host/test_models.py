@@ -135,6 +135,33 @@ def test_tokenizers_that_are_refused(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(("size", "is_taken"), [(512, True), (513, False)])
+def test_the_longest_piece_that_a_board_writes(
+    read: Callable[..., object], size: int, is_taken: bool
+) -> None:
+    content = tokenizer_file()
+    piece = b"piece 31"
+    start = content.index(piece) - 8
+    score = content[start : start + 4]
+    longer = score + struct.pack("<i", size) + b"q" * size
+    changed = content[:start] + longer + content[start + 8 + len(piece) :]
+    if is_taken:
+        read(legacy_file(True), changed)
+        return
+    with pytest.raises(ModelFileError, match="has 513 bytes; a board can write 512 at most"):
+        read(legacy_file(True), changed)
+
+
+def test_files_far_too_large(tmp_path: Path) -> None:
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(30 << 30)
+    for names in (("large", "t.bin"), ("m.bin", "large")):
+        with pytest.raises(ModelFileError, match="far too many for a board"):
+            read_llama2c(*(tmp_path / name for name in names))
+
+
 def test_weights_that_are_no_numbers(read: Callable[..., object]) -> None:
     content = bytearray(legacy_file(True))
     struct.pack_into("<f", content, 28 + 4 * 1000, math.inf)
@@ -162,11 +189,13 @@ def test_an_image_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     image = write_image(read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin"), TensorFormat.F32, "m")
     own = tmp_path / "own.txt"
     own.write_text("mine")
-    (tmp_path / "m.ugpt.part").symlink_to(own)
+    (tmp_path / "m.ugpt.part").write_text("mine, too")
     write_image_file(image, tmp_path / "m.ugpt")
     assert (tmp_path / "m.ugpt").read_bytes() == image.content
     assert own.read_text() == "mine"
-    assert not (tmp_path / "m.ugpt.part").is_symlink()
+    assert (tmp_path / "m.ugpt.part").read_text() == "mine, too"
+    files = {"m.bin", "t.bin", "own.txt", "m.ugpt", "m.ugpt.part"}
+    assert {path.name for path in tmp_path.iterdir()} == files
     for path in (tmp_path / "absent" / "m.ugpt", own / "m.ugpt"):
         with pytest.raises(ModelFileError, match=rf"Cannot write {re.escape(str(path))}: .* Make"):
             write_image_file(image, path)

@@ -12,16 +12,22 @@ import numpy as np
 import safetensors
 
 from ..errors import reason_of
+from .content import read_content
 from .errors import ModelFileError
-from .model import LAYER_TENSORS, MOST_PER_DIMENSION, Floats, LanguageModel, LlamaShape
+from .model import (
+    LAYER_TENSORS,
+    MOST_PARAMETERS,
+    MOST_PER_DIMENSION,
+    Floats,
+    LanguageModel,
+    LlamaShape,
+)
 from .sentencepiece import read_tokenizer_json
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-_MOST_PARAMETERS = 1 << 26
-"""Beyond what any board can map; found out before gigabytes are read."""
 
 _OUTSIDE_LAYERS = {
     "embedding": "model.embed_tokens.weight",
@@ -138,7 +144,7 @@ def _shape(file: Path, config: Mapping[str, Any]) -> LlamaShape:
             "the model by the number of heads, is supported."
         )
     parameters = sum(int(np.prod(size)) for size in shape.tensors().values())
-    if parameters > _MOST_PARAMETERS:
+    if parameters > MOST_PARAMETERS:
         raise ModelFileError(
             f"The model of {file.parent} has {parameters:,} parameters, far too many for a board.",
             "Take one of at most about a million; stories260K is one.",
@@ -168,8 +174,8 @@ def _read_weights(folder: Path) -> dict[str, Floats]:
         return _read_safetensors(folder / _WEIGHTS)
     places = read_json(folder / _INDEX).get("weight_map")
     named = list(places.values()) if isinstance(places, dict) else [None]
-    files = {name for name in named if isinstance(name, str) and Path(name).name == name}
-    if not files.issuperset(named):
+    files = {name for name in named if isinstance(name, str) and _is_file_name(name)}
+    if not all(isinstance(name, str) and name in files for name in named):
         raise ModelFileError(f"{folder / _INDEX} does not name files of its folder.")
     tensors: dict[str, Floats] = {}
     for name in sorted(files):
@@ -177,9 +183,13 @@ def _read_weights(folder: Path) -> dict[str, Floats]:
     return tensors
 
 
+def _is_file_name(name: str) -> bool:
+    return Path(name).name == name and "\0" not in name
+
+
 def _read_safetensors(file: Path) -> dict[str, Floats]:
     try:
-        content = file.read_bytes()
+        content = read_content(file)
     except OSError as error:
         advice = "" if file.name != _WEIGHTS else "Weights must be in the safetensors format."
         raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.", advice) from None

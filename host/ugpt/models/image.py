@@ -143,7 +143,7 @@ def read_image(content: bytes) -> ModelImage:
         content, _unpack_text(name), _unpack_text(licence), shape, epsilon,
         tuple(np.frombuffer(rope, "<u8").tolist()), vocabulary, places,
     )  # fmt: skip
-    LanguageModel(shape, image.tensors(), vocabulary).check()
+    LanguageModel(shape, image.tensors(), vocabulary, norm_epsilon=epsilon).check()
     return image
 
 

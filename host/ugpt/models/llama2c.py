@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import reason_of
+from .content import read_content
 from .errors import ModelFileError
 from .model import LAYER_TENSORS, Floats, LanguageModel, LlamaShape, TokenPieces
 
@@ -65,7 +66,7 @@ class _Layout:
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_content(file)
     except OSError as error:
         raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.") from None
 

@@ -12,6 +12,9 @@ from .errors import ModelFileError
 Floats = NDArray[np.float32]
 
 MOST_PER_DIMENSION = 0xFFFF
+MOST_PARAMETERS = 1 << 26
+"""Beyond what any board can map; found out before gigabytes are read."""
+_MOST_PIECE_BYTES = 512  # as `app/writer.cpp` has it
 _LEAST_EPSILON = 2.0**-100
 _MOST_THETA = 1e12
 LAYER_TENSORS = ("attention_norm", "wq", "wk", "wv", "wo", "mlp_norm", "w1", "w2", "w3")
@@ -91,6 +94,17 @@ class TokenPieces:
             )
         if b"" in self.pieces:
             raise ModelFileError(f"Token {self.pieces.index(b'')} of the vocabulary is empty.")
+        longest = max(range(len(self.pieces)), key=lambda token: len(self.pieces[token]))
+        if len(self.pieces[longest]) > _MOST_PIECE_BYTES:
+            raise ModelFileError(
+                f"Token {longest} of the vocabulary has {len(self.pieces[longest])} bytes; a board "
+                f"can write {_MOST_PIECE_BYTES} at most."
+            )
+        if not (0 <= self.bos < len(self.pieces) and 0 <= self.eos < len(self.pieces)):
+            raise ModelFileError(
+                f"The marks of a text are {self.bos} and {self.eos}, and the vocabulary has "
+                f"{len(self.pieces)} pieces."
+            )
         if len(set(self.pieces)) < len(self.pieces):
             twice = next(p for i, p in enumerate(self.pieces) if p in self.pieces[:i])
             raise ModelFileError(f"The vocabulary has the piece {twice!r} twice.")

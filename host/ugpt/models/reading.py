@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from pathlib import Path
 
 from ..errors import reason_of
@@ -15,6 +16,7 @@ from .model import LanguageModel
 
 _OF_A_RUN = ("config.toml", "checkpoint.safetensors")
 _MOST_IMAGE_BYTES = 2**32
+_NAME_MAX = 50
 
 
 def is_image(path: Path) -> bool:
@@ -47,9 +49,8 @@ def write_image_file(image: ModelImage, path: Path) -> None:
     """
     if path.exists() and not is_image(path):
         raise ModelFileError(f"{path} exists and is no image of a model.", "Choose another name.")
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f".{path.name[:_NAME_MAX]}.{secrets.token_hex(4)}.part")
     try:
-        part.unlink(missing_ok=True)
         with part.open("xb") as file:  # follows no link
             file.write(image.content)
         part.replace(path)
@@ -93,4 +94,14 @@ def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
             f"A model of llama2.c, as {path} may be, needs its tokenizer.",
             "Name it: --tokenizer tokenizer.bin",
         )
-    return read_llama2c(path, tokenizer)
+    try:
+        return read_llama2c(path, tokenizer)
+    except ModelFileError as error:
+        raise _naming(path, tokenizer, error) from None
+
+
+def _naming(path: Path, tokenizer: Path, error: ModelFileError) -> ModelFileError:
+    """The error with the name of a file in it."""
+    if str(path) in error.message or str(tokenizer) in error.message:
+        return error
+    return type(error)(f"{path} with {tokenizer}: {error.message}", error.advice)

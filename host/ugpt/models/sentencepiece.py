@@ -29,6 +29,8 @@ def read_tokenizer_json(file: Path, bos: int, eos: int) -> TokenPieces:
         content = json.loads(file.read_bytes())
         pieces = _pieces(file, content)
         first_byte = _first_byte(file, pieces)
+        for piece in pieces:
+            piece.encode()  # half a surrogate pair is no text
         merges = [_pair(merge) for merge in content["model"]["merges"]]
         _require_blanks(file, content, pieces)
     except OSError as error:

@@ -266,10 +266,13 @@ def _stored(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "optuna", "alembic")):
+        # Optuna checks little of what it reads: a damaged value shows as one of the others.
+        packages = type(error).__module__.startswith(("sqlalchemy", "sqlite3", "optuna", "alembic"))
+        if not packages and not isinstance(error, AssertionError | KeyError | ValueError):
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
-        reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
+        said = str(getattr(cause, "orig", cause)) or "it holds values that are none"
+        reason = said.splitlines()[0].rstrip(".")
         message = f"{folder / FILE} cannot be used: {reason}."
         match getattr(cause, "sqlite_errorname", "").split("_")[:2]:
             case ["SQLITE", "FULL"]:

@@ -1,0 +1,23 @@
+"""The bytes of a file that people name, which may be far larger than any model of a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import ModelFileError
+from .model import MOST_PARAMETERS
+
+_MOST_BYTES = 4 * MOST_PARAMETERS + (64 << 20)
+
+
+def read_content(file: Path) -> bytes:
+    """All of it. Raises ModelFileError if that is too much, and OSError."""
+    if file.stat().st_size <= _MOST_BYTES:
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_BYTES + 1)  # a device has no size, and may have no end
+        if len(content) <= _MOST_BYTES:
+            return content
+    raise ModelFileError(
+        f"{file} has over {_MOST_BYTES:,} bytes, far too many for a board.",
+        "Take a model of at most about a million parameters; stories260K is one.",
+    )
