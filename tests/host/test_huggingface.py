@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,7 @@ TOKENIZERS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda t: t["model"]["merges"].append("q z"), "merges pieces that it does not have"),
     (lambda t: t["model"]["vocab"].pop("<0x41>"), "not numbered from 0 on"),
     (lambda t: t["added_tokens"].append({"id": 300, "content": "<pad>"}), "has 301 tokens"),
+    (lambda t: t["model"]["vocab"].update({"\ud800": 300}), "no tokenizer of Hugging Face"),
     (lambda t: t.pop("model"), "no tokenizer of Hugging Face"),
 ]
 
@@ -191,6 +193,15 @@ def test_an_index_that_leads_out_of_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as caught:
         read_model(folder, None)
     assert "does not name files of its folder" in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", [["x"], "x\0y", 5, None, "", ".."])
+def test_an_index_that_names_no_file(tmp_path: Path, entry: object) -> None:
+    folder = write_folder(tmp_path / "m", SMALL, shards=2)
+    content = json.dumps({"weight_map": {"a": entry}})
+    (folder / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(ModelFileError):
+        read_model(folder, None)
 
 
 def test_runs_of_ugpt_are_loaded_not_pushed(tmp_path: Path) -> None:

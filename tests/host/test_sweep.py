@@ -220,6 +220,34 @@ def test_the_study_of_another_sweep_is_refused(tmp_path: Path) -> None:
         SweepStudy.open(tmp_path, plan())
 
 
+def read_all(folder: Path) -> None:
+    study = SweepStudy.open(folder, plan())
+    study.unfinished()
+    study.trials()
+    study.ask()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update trial_params set distribution_json = 'xx'",
+        "update trial_params set param_value = 1700",
+        "update trial_values set value = null",
+        "update studies set study_name = 'mine'",
+        "update trials set state = 'NONE'",
+    ],
+)
+def test_values_of_a_study_that_are_damaged(tmp_path: Path, damage: str) -> None:
+    study = SweepStudy.create(tmp_path, plan())
+    trial = study.ask()
+    assert trial is not None
+    study.tell(trial.number, TrialState.COMPLETE, 2.0)
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute(damage)
+    with pytest.raises(RunError, match=r"study\.db (cannot be used|holds another study)"):
+        read_all(tmp_path)
+
+
 def test_many_values_have_few_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of them would take minutes to draw."""
     from matplotlib.axes import Axes

@@ -166,7 +166,7 @@ class SweepStudy:
         waiting = self._optuna.trial.TrialState.WAITING
         with _stored(self._folder):
             found = self._study.get_trials(deepcopy=False)
-        return [self._described(each) for each in found if each.state is not waiting]
+            return [self._described(each) for each in found if each.state is not waiting]
 
     def _taken_up(self, trial_id: int) -> Trial:
         trial = self._optuna.trial.Trial(self._study, trial_id)
@@ -268,7 +268,7 @@ def _stored(folder: Path) -> Iterator[None]:
     except Exception as error:
         # Optuna checks little of what it reads: a damaged value shows as one of the others.
         packages = type(error).__module__.startswith(("sqlalchemy", "sqlite3", "optuna", "alembic"))
-        if not packages and not isinstance(error, AssertionError | KeyError | ValueError):
+        if not packages and not isinstance(error, AssertionError | LookupError | ValueError):
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
         said = str(getattr(cause, "orig", cause)) or "it holds values that are none"
