@@ -133,7 +133,16 @@ def test_losses_of_a_short_run_are_exact(tmp_path: Path) -> None:
     assert glance(tmp_path / "nothing").loss is None
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 5000, b'{"step": 1, "loss": x}\n'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\0" * 5000,
+        b'{"step": 1, "loss": x}\n',
+        b'{"step": %s, "loss": 1, "tokens": 1, "val_loss": 1}\n' % (b"9" * 5000),
+    ],
+)
 def test_metrics_that_make_no_sense_tell_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "metrics.jsonl").write_bytes(content)
     assert glance(tmp_path / "metrics.jsonl").loss is None

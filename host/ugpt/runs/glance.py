@@ -20,7 +20,7 @@ _PLACES = 12
 _PLACE_BYTES = 8192  # of which MEAN_STEPS entries take most
 _PROBE_BYTES = 1024  # has an entry in it
 _ENTRY = re.compile(
-    rb'^\{"step": (\d+), "loss": ([^,}]+), "tokens": \d+(?:, "val_loss": ([^}]+))?\}\n',
+    rb'^\{"step": (\d{1,8}), "loss": ([^,}]+), "tokens": \d+(?:, "val_loss": ([^}]+))?\}\n',
     re.MULTILINE,
 )
 

@@ -13,6 +13,8 @@ from typing import Self
 
 import platformdirs
 
+from .errors import RunError
+from .files import read_file, write_atomically
 from .identity import Identity
 
 _MOST_BYTES = 2**16
@@ -28,19 +30,18 @@ class LastDevice:
     def remember(self) -> None:
         """As far as it can be written down."""
         content = json.dumps({"identity": asdict(self.identity), "run": str(self.run)})
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
+        with contextlib.suppress(RunError, OSError, RuntimeError, ValueError):
             file = _file()
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content, "utf-8")
+            write_atomically(file, content.encode())
 
     @classmethod
     def recall(cls) -> Self | None:
         """None if nothing is remembered, or nothing that makes sense."""
         try:
-            with _file().open("rb") as file:
-                values = json.loads(file.read(_MOST_BYTES))
+            values = json.loads(read_file(_file(), _MOST_BYTES) or b"")
             return cls(Identity.from_values(values["identity"]), Path(values["run"]))
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, RecursionError):
+        except (RunError, OSError, RuntimeError, KeyError, TypeError, ValueError, RecursionError):
             return None
 
 
