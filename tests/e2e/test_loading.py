@@ -175,6 +175,18 @@ def test_an_exported_file_is_the_way_back(
     assert was in said
 
 
+def test_the_twin_of_a_run_that_went_on(
+    cli: CommandLine, names: Path, tmp_path: Path, port: str
+) -> None:
+    """The board holds more steps under the same number than this run was planned with."""
+    cli("train", names, "--steps", "60", "--run", "r", "--port", port)
+    shutil.copytree(tmp_path / "r", tmp_path / "twin")
+    before = digest(tmp_path / "r")
+    cli("train", "--resume", "twin", "--steps", "80", "--port", port)
+    cli("train", "--resume", "r", "--port", port)
+    assert digest(tmp_path / "r") == before
+
+
 def test_a_file_with_other_characters_is_another_model(
     cli: CommandLine, names: Path, tmp_path: Path, port: str
 ) -> None:

@@ -52,9 +52,9 @@ async def place(device: Device, session: Session) -> ResumePoint:
     if status.state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
         status = await device.status()
-    if status.run_id == config.run_id:
-        require_step(status, session.total_steps)
     held = await held_step(device, session)
+    if held:
+        require_step(status, session.total_steps)
     checkpoint = read_newest(run, held)
     saved = checkpoint.step if checkpoint else 0
     if held and held >= saved:
