@@ -36,16 +36,17 @@ def evaluation(
 
     None takes the default. Raises InvalidValue if nothing can be evaluated that way.
     """
-    if holdout is None:
-        for name, value in (("--eval-every", every), ("--eval-documents", most)):
-            if value is not None:
-                raise InvalidValue(
-                    f"{name} needs documents that are held out.", "Add such as --holdout 10%."
-                )
-        return NO_EVALUATION
     for name, value in (("--eval-every", every), ("--eval-documents", most)):
-        if value is not None and value < 1:
+        if value is None:
+            continue
+        if holdout is None:
+            raise InvalidValue(
+                f"{name} needs documents that are held out.", "Add such as --holdout 10%."
+            )
+        if value < 1:
             raise InvalidValue(f"{name} is {value:,}; it must be at least 1.")
+    if holdout is None:
+        return NO_EVALUATION
     count = count_validation(holdout, documents)
     return EvaluationPlan(
         count, every or max(steps // EVALUATIONS, 1), min(most or EVAL_DOCUMENTS, count)
