@@ -115,12 +115,13 @@ TEST(bytes_take_their_time_both_ways) {
     std::string error;
     const auto serial = StreamSerial::pseudo_terminal(error);
     if (!CHECK(serial != nullptr)) return;
-    serial->keep_pace(115'200);
-    CHECK(serial->set_baud(kBaud));
     const int host = open(serial->address().c_str(), O_RDWR | O_NOCTTY);
     std::vector<std::uint8_t> bytes(kBytes, 'x');
 
+    // The line counts from the last moment that it is known to have been idle: from here on.
     Time begun = Clock::now();
+    serial->keep_pace(115'200);
+    CHECK(serial->set_baud(kBaud));
     CHECK(write(host, bytes.data(), bytes.size()) == static_cast<ssize_t>(kBytes));
     std::size_t received = 0;
     std::array<std::uint8_t, 256> buffer;
