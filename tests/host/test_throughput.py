@@ -23,6 +23,7 @@ from ugpt.view.dashboard import render
 from ugpt.view.state import DashboardState
 
 TRAINING = Status(DeviceState.TRAINING, 7, 0, 100, 0, 2.0, 0, 0, 64, 1, 0, 900, 50_000)
+IDLE = Status(DeviceState.IDLE, 7, 0, 100, 0, 2.0, 0, 0, 64, 1, 0, 900, 50_000)
 SAVING = Status(DeviceState.SAVING, 7, 0, 100, 0, 2.0, 0, 0, 64, 1, 0, 900, 50_000)
 
 
@@ -72,6 +73,49 @@ def test_a_board_on_its_own_that_saves(clock: Clock) -> None:
     assert not told.saving
     assert told.steps_per_s == pytest.approx(100)
     assert told.left_s == pytest.approx(8.0)
+
+
+def test_a_pause_does_not_count(clock: Clock) -> None:
+    rates = Throughput(device(), 0, 1000, clock.now_s)
+    clock.now_s += 1.0
+    rates.read(100, 2.0, TRAINING, 0.01)
+    for _ in range(20):
+        clock.now_s += 0.5
+        told = rates.read(100, 2.0, IDLE, 0.01)
+    assert told.steps_per_s == pytest.approx(100)
+    for step in (120, 140, 160):
+        clock.now_s += 0.2
+        told = rates.read(step, 2.0, TRAINING, 0.01)
+        assert told.steps_per_s == pytest.approx(100)
+        assert told.left_s == pytest.approx((1000 - step) / 100)
+
+
+def test_time_in_which_nobody_looked_does_not_count(clock: Clock) -> None:
+    """As if the host had been suspended, while the board went through its documents."""
+    rates = Throughput(device(), 0, 1000, clock.now_s)
+    for step in (50, 100):
+        clock.now_s += 0.5
+        rates.count(500)
+        rates.read(step, 2.0, TRAINING, 0.01)
+    clock.now_s += 60.0
+    rates.count(3000)
+    for step in (400, 420, 440):
+        told = rates.read(step, 2.0, TRAINING, 0.01)
+        assert told.steps_per_s == pytest.approx(100)
+        assert told.tokens_per_s == pytest.approx(1000)
+        clock.now_s += 0.2
+        rates.count(200)
+    assert told.elapsed_s == pytest.approx(61.4)
+
+
+def test_a_board_that_waits_for_documents_is_slow(clock: Clock) -> None:
+    rates = Throughput(device(), 0, 1000, clock.now_s)
+    clock.now_s += 0.5
+    rates.read(100, 2.0, TRAINING, 0.01)
+    for _ in range(3):
+        clock.now_s += 0.5
+        told = rates.read(100, 2.0, TRAINING, 0.01)
+    assert told.steps_per_s == pytest.approx(50)
 
 
 def test_bytes_are_counted_against_all_of_the_time(clock: Clock) -> None:

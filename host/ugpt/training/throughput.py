@@ -6,20 +6,22 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..device.client import Device
 from ..rpc.messages import DeviceState, Status
 from .events import Progress
 
 _SPAN_S = 3.0
+_LONGEST_S = 1.0  # between two looks of a host that is awake: it looks several times a second
+_STANDING = {DeviceState.SAVING, DeviceState.IDLE}
 
 
 @dataclass(frozen=True)
 class _Mark:
     time_s: float
     working_s: float
-    """Less what was spent on saving."""
+    """Less what it stood still."""
     step: int
     tokens: int
     sent_bytes: int
@@ -27,20 +29,20 @@ class _Mark:
 
 
 class Throughput:
-    """Rates over the last seconds, of one connection; time in which it saved does not count."""
+    """Rates over the last seconds in which the device worked, of one connection."""
 
     def __init__(self, device: Device, step: int, total_steps: int, started_s: float) -> None:
         self._device = device
         self._total_steps = total_steps
         self._started_s = started_s
         self._tokens = 0
-        self._still_s = 0.0  # spent on saving
+        self._still_s = 0.0  # in which the device did not work, or nobody looked
         self._looked = time.monotonic(), step
         self._marks = deque([self._mark(step)])
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """Meanwhile the device saves, or is read."""
+        """Meanwhile the device saves, is read, or does something else than to train."""
         began_s = time.monotonic()
         try:
             yield
@@ -58,7 +60,9 @@ class Throughput:
         stats = self._device.stats
         saving = status.state is DeviceState.SAVING
         now_s, (looked_s, looked_step) = time.monotonic(), self._looked
-        if saving and step == looked_step:  # a board on its own saves whenever it likes
+        if now_s - looked_s > _LONGEST_S:  # such as of a host that was suspended
+            self._leave_out(now_s - looked_s, step - looked_step)
+        elif status.state in _STANDING and step == looked_step:  # paused, or it saves by itself
             self._still_s += now_s - looked_s
         self._looked = now_s, step
         now = self._mark(step)
@@ -89,6 +93,15 @@ class Throughput:
             heap_free_bytes=status.heap_free_bytes or None,
             heap_least_free_bytes=status.heap_least_free_bytes or None,
             temperature_c=status.temperature_c,
+        )
+
+    def _leave_out(self, seconds: float, steps: int) -> None:
+        """Nothing of the time since the last look counts, nor do the steps in it."""
+        self._still_s += seconds
+        tokens = self._tokens - self._marks[-1].tokens
+        self._marks = deque(
+            replace(mark, step=mark.step + steps, tokens=mark.tokens + tokens)
+            for mark in self._marks
         )
 
     def _mark(self, step: int) -> _Mark:

@@ -197,8 +197,8 @@ class Training:
                     async with transfer_told(self._emit, Purpose.SAVE):
                         await feeder.see_saved()
             ending = await self._attend(device, feeder, reporter, throughput)
-            if await self._validation.after(device, feeder.step):
-                with throughput.standing_still():
+            with throughput.standing_still():
+                if await self._validation.after(device, feeder.step):
                     await self._saver.keep_best(device, feeder.step)
             await reporter.keep_diary(feeder.step)
             if feeder.step == total_steps:
@@ -239,7 +239,8 @@ class Training:
                         await reporter.measure_letters(feeder.step)
                     case Wish.EVALUATE:
                         await self._stand_still(device, feeder)
-                        await self._validation.now(device, feeder.step)
+                        with throughput.standing_still():
+                            await self._validation.now(device, feeder.step)
                     case Wish.SAVE:
                         await self._stand_still(device, feeder)
                         with throughput.standing_still():
