@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,17 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert len([line for line in lines if line.startswith("step ")]) == 20
     assert lines[-3:-1] == ["kamon", "[x]"]
+
+
+def test_a_run_without_known_losses_has_no_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    display = PlainDisplay()
+    display.show(STARTED)
+    display.show(StepLosses(1, [math.nan] * 1000, [7] * 1000))
+    display.show(progress(1000))
+    display.show(Finished(Path("R"), 1000, None, 65.0, "ab", ["kamon"], None))
+    out = capsys.readouterr().out
+    assert "done in 1:05\n" in out
+    assert "mean" not in out
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,6 +71,7 @@ def test_goes_back_with_the_device() -> None:
     assert state.condition is Condition.TRAINING
     assert state.step == 3
     assert state.mean_loss == pytest.approx((3.0 + 2.9 + 2.6) / 3)
+    assert DashboardState().mean_loss is None
     smoothed = state.curve.smoothed(STARTED.total_steps, logarithmic=True)
     assert list(smoothed.losses) == pytest.approx([3.0, 2.95, (3.0 + 2.9 + 2.6) / 3])
 

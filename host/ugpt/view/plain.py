@@ -129,11 +129,13 @@ class PlainDisplay(Quiet):
         if event.loss is None or not (is_due or now - self._printed_s > _LINE_PERIOD_S):
             return
         self._printed_step, self._printed_s = event.step, now
+        known = self._state.mean_loss
+        mean = f"mean {known:.4f}  " if known is not None else ""
         left = f"  left {duration(event.left_s)}" if event.left_s else ""
         link = f"  {counted(event.repeats, 'repeat')}" if event.repeats else ""
         self._print(
             f"step {event.step:,} of {event.total_steps:,}  loss {event.loss:.4f}  "
-            f"mean {self._state.mean_loss:.4f}  {rate(event.steps_per_s)} steps/s  "
+            f"{mean}{rate(event.steps_per_s)} steps/s  "
             f"{rate(event.tokens_per_s)} tokens/s{left}{link}"
         )
 
@@ -146,8 +148,9 @@ class PlainDisplay(Quiet):
 
     def _print_finished(self, event: Finished) -> None:
         took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
-        validation = "" if event.val_loss is None else f", validation loss {event.val_loss:.4f}"
-        self._print(f"done{took}: mean loss {self._state.mean_loss:.4f}{validation}")
+        losses = {"mean loss": self._state.mean_loss, "validation loss": event.val_loss}
+        known = [f"{name} {loss:.4f}" for name, loss in losses.items() if loss is not None]
+        self._print(f"done{took}" + (f": {', '.join(known)}" if known else ""))
         print_texts(self._console, event)
 
 

@@ -221,11 +221,11 @@ class DashboardState:
         return window(self.step, self.total_steps)
 
     @property
-    def mean_loss(self) -> float:
-        """Over those of the last `window` steps that are known."""
+    def mean_loss(self) -> float | None:
+        """Over those of the last `window` steps that are known; None if none of them is."""
         last = list(self.recent)[-self.window :]
         known = [loss for loss in last if not math.isnan(loss)]
-        return sum(known) / len(known) if known else 0.0
+        return sum(known) / len(known) if known else None
 
     @property
     def steps_per_s(self) -> float:

@@ -56,11 +56,13 @@ def loss_figures(state: DashboardState) -> list[Text]:
     if not state.recent:
         return []
     mean = state.mean_loss
-    figures = [Text.assemble(("━ ", CURVE_STYLE), (f"{mean:.3f}", "bold"))]
+    figures = []
+    if mean is not None:
+        figures.append(Text.assemble(("━ ", CURVE_STYLE), (f"{mean:.3f}", "bold")))
     if state.val_losses:
         last = state.val_losses[max(state.val_losses)]
         figures.append(Text.assemble((f"{MARK} ", VALIDATION), (f"{last:.3f}", "bold")))
-    if state.started:
+    if state.started and mean is not None:
         figures.append(Text(guesses(mean, state.started.vocab_size), QUIET))
     return figures
 
