@@ -186,6 +186,24 @@ def test_a_folder_that_is_gone_is_not_to_be_resumed(
     assert "Traceback" not in errors
 
 
+def test_a_folder_that_is_another_one_is_not_to_be_resumed(
+    cli: CommandLine, names: Path, tmp_path: Path
+) -> None:
+    cli("train", names, "--steps", "20", "--run", "other")
+    before = (tmp_path / "other" / "metrics.jsonl").read_bytes()
+    with cli.running("train", names, *LONG, "--json") as process:
+        events_until_step(process, 500)
+        (tmp_path / "R").rename(tmp_path / "moved")
+        (tmp_path / "other").rename(tmp_path / "R")
+        process.send_signal(signal.SIGTERM)
+        _, errors = rest(process)
+    assert process.returncode != 0
+    assert "moved, replaced or removed" in errors
+    assert "; the folder R is another one by now." in errors
+    assert "--resume" not in errors
+    assert (tmp_path / "R" / "metrics.jsonl").read_bytes() == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
     cli: CommandLine, names: Path, tmp_path: Path, number: signal.Signals

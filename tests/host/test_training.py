@@ -14,11 +14,11 @@ from tests.support.devices import listening_device
 from tests.support.disk import Disk
 from tests.support.faults import Faults, FaultySide, proxy_of
 from tests.support.sessions import STEPS, Session, once
-from ugpt import Device, DeviceState, Hello, Recipe, Shape, Status
+from ugpt import Device, Hello, Recipe, Shape, Status
 from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import ErrorCode
-from ugpt.runs.errors import DiskFull, RunError
+from ugpt.runs.errors import DiskFull
 from ugpt.runs.metrics import Metrics
 from ugpt.runs.save_period import SavePeriod
 from ugpt.training.events import (
@@ -404,21 +404,3 @@ async def test_other_model_on_the_device(tmp_path: Path) -> None:
     session.on_event = once(1000, lambda: tasks.append(asyncio.create_task(intrude())))
     with pytest.raises(RunMismatch):
         await session.train()
-
-
-async def test_run_folder_that_vanishes(tmp_path: Path) -> None:
-    session = Session(tmp_path, steps=200_000)
-
-    def vanish() -> None:
-        (tmp_path / "run").rename(tmp_path / "elsewhere")
-
-    session.on_event = once(1000, vanish)
-    async with listening_device("socket", tmp_path / "device.flash") as port:
-        session.port = port
-        with pytest.raises(RunError, match="cannot be written"):
-            await session.train()
-        # Nobody will send documents any more: the device is at rest, and has kept what it had.
-        async with session.connect() as device:
-            status = await device.status()
-    assert status.state is DeviceState.IDLE
-    assert status.step == status.target_step == status.saved_step > 1000

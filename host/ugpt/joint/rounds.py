@@ -88,7 +88,7 @@ class JointTraining:
         )
         documents = session.split.training
         self._room = DiskRoom(session.emit, "the memory of this computer")
-        self._costs = RoundsLog(session.run.path)
+        self._costs = RoundsLog(session.run.path, session.run.require_place)
         self._validation = Validation(session, self._room)
         self._streams = Streams(joint.workers, config.recipe.batch, len(documents))
         # All workers together go through the training order as one with so large a batch.

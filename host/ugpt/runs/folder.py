@@ -129,13 +129,23 @@ class Run:
             if self._exists:
                 self._take_lock()
                 self.config = read_config(self.path)
-                self.metrics = Metrics.open(self.path / "metrics.jsonl")
+                self.metrics = Metrics.open(self.path / "metrics.jsonl", self.require_place)
             yield
         finally:
             self._alone = False
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None
+
+    def require_place(self) -> None:
+        """Raises RunError if another folder, or none, has taken the place of this run's by now."""
+        if self._lock is not None:
+            self._lock.require()
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Replaces a file of the folder. Raises RunError."""
+        self.require_place()
+        write_atomically(self.path / name, content)
 
     def _take_lock(self) -> None:
         lock = FolderLock(self.path)
@@ -175,12 +185,12 @@ class Run:
                 require_absent(self.path)
             number += 1
             self.path = base.with_name(f"{base.name}-{number}")
-        self.metrics = Metrics(self.path / "metrics.jsonl", array("f"), {})
+        self.metrics = Metrics(self.path / "metrics.jsonl", array("f"), {}, self.require_place)
 
     def move_to(self, device: str, identity: Identity) -> None:
         """Writes down that the run belongs to another device from now on."""
         self.config = replace(self.config, device=device, identity=identity)
-        write_atomically(self.path / "config.toml", self.config.to_toml().encode())
+        self._write(CONFIG_FILE, self.config.to_toml().encode())
 
     def extend(self, after: int, recipe: Recipe) -> None:
         """Writes down that from `after` completed steps on it is a run of that recipe.
@@ -189,7 +199,7 @@ class Run:
         """
         self.metrics.cut_after(after)
         self.config = self.config.extended(after, recipe)
-        write_atomically(self.path / CONFIG_FILE, self.config.to_toml().encode())
+        self._write(CONFIG_FILE, self.config.to_toml().encode())
 
     @property
     def saved_step(self) -> int | None:
@@ -231,14 +241,15 @@ class Run:
         What was there stays beside it as far as the run keeps several.
         """
         content = encode_checkpoint(checkpoint, self.config.shape, vocabulary, self.config)
+        self.require_place()
         if self.config.keep > 1:
             keep_newest(self.path, checkpoint.step)
-        write_atomically(self.path / NEWEST, content)
+        self._write(NEWEST, content)
         if self.config.keep > 1:
             every = self.config.save_every.steps
             drop_older(self.path, self.config.keep, self.metrics.val_losses, every)
         digest = weights_digest(checkpoint.weights)
-        write_atomically(self.path / "weights.sha256", f"{digest}\n".encode())
+        self._write("weights.sha256", f"{digest}\n".encode())
         return digest
 
     def read_checkpoint(
@@ -277,7 +288,7 @@ class Run:
     def write_samples(self, texts: Sequence[str], several_lines: bool = False) -> None:
         """Replaces samples.txt; `several_lines` says whether a text may have several."""
         content = format_samples(texts, several_lines)
-        write_atomically(self.path / _SAMPLES, content.encode())
+        self._write(_SAMPLES, content.encode())
 
     def read_samples(self) -> list[str] | None:
         """The texts of samples.txt; None if there is none. Raises RunError if it is no text."""
@@ -290,7 +301,7 @@ class Run:
 
     def write_plot(self, png: bytes) -> None:
         """Replaces loss.png."""
-        write_atomically(self.path / "loss.png", png)
+        self._write("loss.png", png)
 
 
 def read_config(path: Path) -> RunConfig:

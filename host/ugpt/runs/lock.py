@@ -33,13 +33,16 @@ class FolderLock:
             thread_local=False,
             fallback_to_soft=False,
             preserve_lock_file=True,
-            on_acquired=_sign,
+            on_acquired=self._sign,
         )
+        self._signed: os.stat_result | None = None
+        self._locked_folder: os.stat_result | None = None
 
     def acquire(self) -> None:
         """Raises RunError if another program has it, or if the folder cannot be locked."""
         try:
             self._lock.acquire()
+            self._locked_folder = self._folder.stat()
         except Timeout:
             raise RunError(
                 f"{self._folder} is in use by another ugpt{self._holder()}.",
@@ -50,11 +53,33 @@ class FolderLock:
 
     def release(self) -> None:
         """Allowed if it is not held."""
-        if self._lock.is_locked:
+        if self._lock.is_locked and _is_same(self._file, self._signed):
             # While it is held: who has opened it meanwhile finds that it is no more the file there.
             with contextlib.suppress(OSError):
                 self._file.unlink()
         self._lock.release()
+
+    def require(self) -> None:
+        """Raises RunError if the path leads to another folder by now, or to none.
+
+        If only the locked file was removed or replaced, the folder is locked again.
+        """
+        if not self._lock.is_locked or _is_same(self._file, self._signed):
+            return
+        if not _is_same(self._folder, self._locked_folder):
+            raise RunError(
+                f"{self._folder} is no longer the folder that this run began to write to: it was "
+                "moved, replaced or removed.",
+                "Put the folder back, then resume the run.",
+            )
+        self._lock.release()
+        self.acquire()
+
+    def _sign(self, descriptor: int) -> None:
+        """Says in the locked file who holds it."""
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        self._signed = os.fstat(descriptor)
 
     def _holder(self) -> str:
         try:
@@ -77,6 +102,14 @@ class FolderLock:
         )
 
 
+def _is_same(path: Path, known: os.stat_result | None) -> bool:
+    """Whether what is at `path` is still what it was."""
+    try:
+        return known is not None and os.path.samestat(path.stat(), known)
+    except OSError:
+        return False
+
+
 def is_held(folder: Path) -> bool:
     """Whether a program writes to the folder now, as far as that can be told without writing."""
     file = folder / NAME
@@ -93,9 +126,3 @@ def is_held(folder: Path) -> bool:
         return False
     lock.release()
     return False
-
-
-def _sign(descriptor: int) -> None:
-    """Says in the locked file who holds it."""
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())

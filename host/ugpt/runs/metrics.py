@@ -6,7 +6,7 @@ import io
 import json
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -29,8 +29,16 @@ class Metrics:
     recorded meanwhile is kept in memory.
     """
 
-    def __init__(self, path: Path, losses: array[float], val_losses: dict[int, float]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        losses: array[float],
+        val_losses: dict[int, float],
+        may_write: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`may_write` raises RunError if the path no longer leads to the file of the run."""
         self._path = path
+        self._may_write = may_write
         self.losses = losses
         """float32 loss of step i + 1 at index i; not a number if it is not known."""
         self.val_losses = val_losses
@@ -43,7 +51,7 @@ class Metrics:
         """How much of the end of the file `_unwritten` takes the place of."""
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, may_write: Callable[[], None] = lambda: None) -> Self:
         """Reads what is there. Lines that are no entries, such as a torn one, are left out.
 
         The file stays as it is until something is recorded.
@@ -58,7 +66,7 @@ class Metrics:
             if entry.val_loss is not None:
                 val_losses[entry.step] = entry.val_loss
             entries += 1
-        metrics = cls(path, losses, val_losses)
+        metrics = cls(path, losses, val_losses, may_write)
         metrics.damaged = content[-1:] not in (b"", b"\n") or entries != content.count(b"\n")
         return metrics
 
@@ -132,6 +140,7 @@ class Metrics:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
         if not self._unwritten:
             return
+        self._may_write()
         self._mend()
         # Only the end of the last line is replaced: if it is torn, it is left out when it is read.
         append_whole(self._path, self._unwritten, replaced_bytes=self._replaced_bytes)
@@ -168,6 +177,7 @@ class Metrics:
 
     def _cut(self, step: int) -> None:
         """Drops the entries of `step` and later."""
+        self._may_write()
         if self._unwritten:
             self.flush()
         self._rewrite(step - 1)

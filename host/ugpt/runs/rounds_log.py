@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .files import append_whole
@@ -14,8 +14,10 @@ NAME = "rounds.jsonl"
 class RoundsLog:
     """Rounds that there is no room for are kept in memory, and written with those that follow."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, may_write: Callable[[], None]) -> None:
+        """`may_write` raises RunError if the path no longer leads to the folder of the run."""
         self._path = folder / NAME
+        self._may_write = may_write
         self._unwritten = b""
 
     def record(self, values: Mapping[str, object]) -> None:
@@ -26,5 +28,6 @@ class RoundsLog:
     def flush(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
         if self._unwritten:
+            self._may_write()
             append_whole(self._path, self._unwritten)
             self._unwritten = b""
