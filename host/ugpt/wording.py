@@ -17,6 +17,20 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def number_text(number: float) -> str:
+    """A number as a person writes it: 16,777,216, 0.001, 2^64 - 1."""
+    if isinstance(number, float):
+        return f"{number:,.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
+    if number > _LARGEST_WRITTEN_OUT and number & (number + 1) == 0:
+        return f"2^{number.bit_length()} - 1"
+    return f"{number:,}"
+
+
+def span(least: float, most: float) -> str:
+    """Such as `1 to 1,024` or `0 to 2^64 - 1`."""
+    return f"{number_text(least)} to {number_text(most)}"
+
+
 SIZE_MAX = 2**32 - 1
 """What a device tells of a size in bytes that is as large or larger."""
 
@@ -32,6 +46,7 @@ ACTING = "\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u206f"
 """The characters that act on a terminal, as a class of regular expressions has them."""
 
 _DISTRIBUTION = "ugpt-esp32"
+_LARGEST_WRITTEN_OUT = 2**24
 _ACTING = re.compile(f"[{ACTING}]")
 _PLAIN = re.compile(rb"[\w./ -]", re.ASCII)
 

@@ -175,8 +175,8 @@ def test_export(run: ugpt.Run, tmp_path: Path) -> None:
     [
         ({"steps": 0}, "steps is 0; it must be at least 1"),
         ({"init": "x"}, "init is 'x'; it must be 'device' or 'microgpt'"),
-        ({"holdout": 10, "eval_every": -5}, "--eval-every is -5; it must be at least 1"),
-        ({"holdout": 10, "eval_documents": 0}, "--eval-documents is 0; it must be at least 1"),
+        ({"holdout": 10, "eval_every": -5}, "--eval-every is -5; it must be from 1"),
+        ({"holdout": 10, "eval_documents": 0}, "--eval-documents is 0; it must be from 1"),
         ({"holdout": 0.1}, "0.1"),
         ({"save_every": -5}, "save_every: "),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from ..rpc.schema import Field
+from ..wording import number_text, span
 
 
 def whole_number(least: int, most: int | None = None) -> dict[str, Any]:
@@ -50,10 +51,4 @@ def protocol_number(field: Field) -> dict[str, Any]:
 
 def bounds(least: float, most: float | None) -> str:
     """Such as `1 to 1,024`, `0 to 2^64 - 1` or `1 or more`."""
-    return f"{_person(least)} or more" if most is None else f"{_person(least)} to {_person(most)}"
-
-
-def _person(number: float) -> str:
-    if isinstance(number, int) and number > 10**9 and (number + 1).bit_count() == 1:
-        return f"2^{number.bit_length()} - 1"
-    return f"{number:,}" if isinstance(number, int) or number % 1 else f"{int(number):,}"
+    return f"{number_text(least)} or more" if most is None else span(least, most)

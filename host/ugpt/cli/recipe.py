@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from ..data.dataset import Dataset
-from ..runs.config import Init
+from ..runs.config import COUNT_MAX, KEEP_MAX, Init
 from ..runs.save_period import SavePeriod
-from ..training.new_run import KEEP_MAX
 from ..training.options import SEED, ModelOptions, RecipeOptions
 from ..training.recipe import EVAL_DOCUMENTS, EvaluationPlan, evaluation
 from .numbers import protocol_number, whole_number
@@ -79,7 +78,7 @@ class EvaluationOptions:
             help="Steps between evaluations of the validation loss. Default: a 20th of the run. "
             "With --detach, only `ugpt attach` evaluates it, at the end.",
             show_default=False,
-            **whole_number(1),
+            **whole_number(1, COUNT_MAX),
         ),
     ] = None
     eval_documents: Annotated[
@@ -87,7 +86,7 @@ class EvaluationOptions:
         typer.Option(
             help=f"Maximum number of documents in an evaluation. Default: {EVAL_DOCUMENTS}.",
             show_default=False,
-            **whole_number(1),
+            **whole_number(1, COUNT_MAX),
         ),
     ] = None
 

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import TypeVar, cast
 
 from ..errors import InvalidValue
+from ..wording import number_text, span
 from .errors import ProtocolError
 from .messages import RECORDS
 from .schema import REQUIRED, Call, Field, Layout
@@ -20,7 +21,6 @@ from .schema import REQUIRED, Call, Field, Layout
 ResultT = TypeVar("ResultT")
 
 _LONGEST_SHOWN = 40
-_LARGEST_WRITTEN_OUT = 2**24
 
 
 def encode_params(call: Call[object]) -> list[object]:
@@ -228,21 +228,12 @@ def _round_to_f32(value: float) -> float:
 
 def _check_range(value: float, compared: float, least: float, most: float) -> None:
     if not least <= compared <= most:
-        raise _Misfit(f"is {_number(value)}; it must be from {_number(least)} to {_number(most)}")
+        raise _Misfit(f"is {number_text(value)}; it must be from {span(least, most)}")
 
 
 def _check_size(size: int, most: float | None, unit: str) -> None:
     if most is not None and size > most:
-        raise _Misfit(f"has {size:,} {unit}; at most {_number(most)} are possible")
-
-
-def _number(number: float) -> str:
-    """A number as a person writes it: 16,777,216, 0.001, 2^64 - 1."""
-    if isinstance(number, float):
-        return f"{number:,.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
-    if number > _LARGEST_WRITTEN_OUT and number & (number + 1) == 0:
-        return f"2^{number.bit_length()} - 1"
-    return f"{number:,}"
+        raise _Misfit(f"has {size:,} {unit}; at most {number_text(most)} are possible")
 
 
 def _shown(value: object) -> str:

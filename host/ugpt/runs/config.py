@@ -11,8 +11,10 @@ from typing import Any, Self
 from ..data.reading import ReadFile, Reading
 from ..errors import InvalidValue
 from ..rpc.codec import encode_record
-from ..rpc.messages import RECIPE, Recipe, Shape
+from ..rpc.messages import METHODS, RECIPE, Recipe, Shape
+from ..wording import span
 from .identity import Identity
+from .metrics import STEPS_MAX
 from .save_period import EVERY_MINUTE, SavePeriod
 
 FORMAT = 1
@@ -22,7 +24,21 @@ _TEXTS = ("data_sha256", "device", "ugpt")
 _VALIDATION_KEY = "held_out"  # in the file, for `validation_documents`
 _CHOICES = {field.name: field.type for field in RECIPE.fields if isinstance(field.type, type)}
 """Of a recipe, which the file has as words."""
-_NUMBERS = ("seed", "run_id", _VALIDATION_KEY, "eval_every", "eval_documents", "keep")
+KEEP_MAX = 1000
+"""The most checkpoints that a run can be told to keep."""
+WORKERS_MAX = 65_536
+"""The most workers of a joint run."""
+COUNT_MAX = 2**32 - 1
+"""Of documents, and of steps between two evaluations or averagings."""
+
+_NUMBERS = {
+    "seed": METHODS["init_weights"].param("seed").range,
+    "run_id": METHODS["create"].param("run_id").range,
+    _VALIDATION_KEY: (0, COUNT_MAX),
+    "eval_every": (0, COUNT_MAX),
+    "eval_documents": (0, COUNT_MAX),
+    "keep": (1, KEEP_MAX),
+}
 
 
 class NewerFormat(ValueError):
@@ -195,11 +211,8 @@ class RunConfig:
         _require_kinds(self.reading)
         if not all(isinstance(file.sha256, str) for file in self.files):
             raise TypeError("sha256 is no text")
-        for number in (
-            each for extension in self.extensions for each in asdict(extension).values()
-        ):
-            if type(number) is not int or number < 0:
-                raise ValueError("extensions are no numbers of steps")
+        for number in (each for change in self.extensions for each in asdict(change).values()):
+            _require_number("one of the extensions", number, 0, STEPS_MAX)
         try:
             encode_record(self.shape)
             encode_record(self.recipe)
@@ -220,9 +233,10 @@ def _parent(values: object) -> Parent | None:
     if not isinstance(values, dict):
         raise TypeError("parent is no table")
     parent = Parent(**{**values, "shape": Shape(**values["shape"])})
-    kinds = ((parent.path, str), (parent.weights_sha256, str), (parent.run_id, int))
-    if not all(isinstance(value, kind) for value, kind in (*kinds, (parent.step, int))):
+    if not all(isinstance(text, str) for text in (parent.path, parent.weights_sha256)):
         raise TypeError("parent is not that of a run")
+    _require_number("run_id of the parent", parent.run_id, *_NUMBERS["run_id"])
+    _require_number("step of the parent", parent.step, 0, STEPS_MAX)
     try:
         encode_record(parent.shape)
     except InvalidValue as error:
@@ -236,8 +250,8 @@ def _joint(values: object) -> Joint | None:
     if not isinstance(values, dict):
         raise TypeError("joint is no table")
     joint = Joint(**values)
-    if not all(type(number) is int and number > 0 for number in (joint.workers, joint.sync)):
-        raise ValueError("joint has no whole numbers from 1 on")
+    _require_number("workers of joint", joint.workers, 1, WORKERS_MAX)
+    _require_number("sync of joint", joint.sync, 1, COUNT_MAX)
     return joint
 
 
@@ -246,10 +260,14 @@ def _require_types(values: dict[str, Any]) -> None:
     for name in _TEXTS:
         if not isinstance(values[name], str):
             raise TypeError(f"{name} is no text")
-    for name in _NUMBERS:
-        value = values.get(name, 0)
-        if type(value) is not int or value < 0:
-            raise ValueError(f"{name} is no whole number from 0 on")
+    for name, (least, most) in _NUMBERS.items():
+        if name in values:
+            _require_number(name, values[name], least, most)
+
+
+def _require_number(name: str, value: object, least: int, most: int) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} is no whole number from {span(least, most)}")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,16 +11,13 @@ from pathlib import Path
 from ..data.dataset import Dataset
 from ..errors import InvalidValue
 from ..rpc.messages import Recipe, Shape
-from ..runs.config import Init, Joint, RunConfig
+from ..runs.config import KEEP_MAX, Init, Joint, RunConfig
 from ..runs.folder import Run, default_path
 from ..runs.save_period import EVERY_MINUTE, SavePeriod
 from .fine_tune import parent_of
 from .fit import check_shape
 from .recipe import NO_EVALUATION, EvaluationPlan
 from .stored_model import StoredModel
-
-KEEP_MAX = 1000
-"""The most checkpoints that a run can be told to keep."""
 
 
 def new_run(

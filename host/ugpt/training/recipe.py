@@ -8,8 +8,9 @@ from typing import NamedTuple
 from ..data.dataset import count_validation
 from ..errors import InvalidValue, UnfitValue
 from ..rpc.messages import METHODS, Recipe
+from ..runs.config import COUNT_MAX
 from ..runs.save_period import SavePeriod
-from ..wording import counted
+from ..wording import counted, span
 
 EVALUATIONS = 20
 """In a run, if it is not said how often."""
@@ -43,8 +44,8 @@ def evaluation(
             raise InvalidValue(
                 f"{name} needs documents that are held out.", "Add such as --holdout 10%."
             )
-        if value < 1:
-            raise InvalidValue(f"{name} is {value:,}; it must be at least 1.")
+        if not 1 <= value <= COUNT_MAX:
+            raise InvalidValue(f"{name} is {value:,}; it must be from {span(1, COUNT_MAX)}.")
     if holdout is None:
         return NO_EVALUATION
     count = count_validation(holdout, documents)

@@ -22,7 +22,7 @@ from ...fleet.members import Membership
 from ...joint.events import BoardTakenOut
 from ...joint.rounds import JointTraining
 from ...joint.verification import parse_share
-from ...runs.config import Joint
+from ...runs.config import COUNT_MAX, WORKERS_MAX, Joint
 from ...runs.folder import Run, require_absent
 from ...runs.naming import find_folder
 from ...training.events import Notice
@@ -83,7 +83,7 @@ Workers = Annotated[
         help="Number of workers that train copies of the model. A worker is not a board: any "
         "number of boards does the work of all of them.",
         rich_help_panel=_PANEL,
-        **whole_number(1, 65_536),
+        **whole_number(1, WORKERS_MAX),
     ),
 ]
 Sync = Annotated[
@@ -91,7 +91,7 @@ Sync = Annotated[
     typer.Option(
         help="Steps of each worker between two averagings: one round.",
         rich_help_panel=_PANEL,
-        **whole_number(1),
+        **whole_number(1, COUNT_MAX),
     ),
 ]
 Verify = Annotated[
