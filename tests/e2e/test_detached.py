@@ -281,6 +281,8 @@ def test_virtual_device_of_the_command(cli: CommandLine, tmp_path: Path, names: 
         "train", names, "--steps", "3000", "--run", "R2", "--detach", "--overwrite"
     ).stderr
     assert "ugpt sim" in said
+    listed = [json.loads(line) for line in cli("runs", "--json").splitlines()]
+    assert {run["name"]: run["state"] for run in listed} == {"R": "interrupted", "R2": "detached"}
     cli("attach")
     assert len(losses(tmp_path / "R2")) == 3000
 

@@ -45,8 +45,8 @@ def test_a_run_elsewhere_is_found_until_it_is_forgotten(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_alone_until_it_is_stopped_or_forgotten(tmp_path: Path) -> None:
     run = made(tmp_path / "elsewhere")
-    note_stopped(run)
-    for end in (note_stopped, forget):
+    note_stopped(run.config.run_id)
+    for end in (lambda run: note_stopped(run.config.run_id), forget):
         assert not goes_on_alone(RUN_ID, run.path)
         remember(run)
         assert goes_on_alone(RUN_ID, run.path)

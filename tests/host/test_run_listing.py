@@ -53,6 +53,10 @@ def test_every_folder_is_listed_as_what_it_is(tmp_path: Path) -> None:
     content = bytearray(flipped.read_bytes())
     content[-9] ^= 1
     flipped.write_bytes(content)
+    for name, old, new in (("wider", "n_embd = 8", "n_embd = 16"), ("shorter", "= 100", "= 20")):
+        config = made(home / name, 50, 30).path / "config.toml"
+        assert old in config.read_text()
+        config.write_text(config.read_text().replace(old, new))
     newer = made(home / "newer", 50, 30).path / "config.toml"
     newer.write_text(newer.read_text().replace("format = 1", "format = 99\nunheard = 1"))
     (home / "empty").mkdir()
@@ -67,6 +71,8 @@ def test_every_folder_is_listed_as_what_it_is(tmp_path: Path) -> None:
         "begun": RunState.INTERRUPTED,
         "torn": RunState.DAMAGED,
         "flipped": RunState.DAMAGED,
+        "wider": RunState.DAMAGED,
+        "shorter": RunState.DAMAGED,
         "newer": RunState.NEWER,
         "empty": RunState.EMPTY,
         "foreign": RunState.FOREIGN,

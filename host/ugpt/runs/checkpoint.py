@@ -109,8 +109,7 @@ def read_checkpoint(
         for name, values in kind.items():
             if values.shape != matrices[name] or values.dtype != np.float32:
                 raise _damaged(file, f"{name} has another shape than the model")
-    if not 0 <= step <= total_steps:
-        raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
+    _require_step(file, step, total_steps)
     weights, first_moment, second_moment = kinds
     return Checkpoint(step, weights, first_moment, second_moment, vocabulary)
 
@@ -120,6 +119,35 @@ def peek_checkpoint(file: Path) -> int | None:
 
     A file that is not small is judged by its header and its length.
     """
+    metadata = _peek(file)
+    return None if metadata is None else _step_of(file, metadata)
+
+
+def peek_checkpoint_of(config: RunConfig, file: Path) -> int | None:
+    """As `peek_checkpoint`, of a file that must be a checkpoint of that run."""
+    metadata = _peek(file)
+    if metadata is None:
+        return None
+    with _meaning(file, "it does not say its shape"):
+        shape = json.loads(metadata["shape"])
+    if shape != asdict(config.shape):
+        raise _damaged(file, "it is of a model of another shape than the one in config.toml")
+    step = _step_of(file, metadata)
+    _require_step(file, step, config.recipe.total_steps)
+    return step
+
+
+def _step_of(file: Path, metadata: Mapping[str, str]) -> int:
+    with _meaning(file, "it does not say its step"):
+        return int(metadata["step"])
+
+
+def _require_step(file: Path, step: int, total_steps: int) -> None:
+    if not 0 <= step <= total_steps:
+        raise _damaged(file, f"a run of {total_steps:,} steps has no step {step:,}")
+
+
+def _peek(file: Path) -> dict[str, str] | None:
     try:
         with opened(file) as part:
             size = part.size_bytes
@@ -134,8 +162,7 @@ def peek_checkpoint(file: Path) -> int | None:
                     metadata = read_metadata(content, size)
     except FileNotFoundError:
         return None
-    with _meaning(file, "it does not say its step"):
-        return int(metadata["step"])
+    return metadata
 
 
 def read_metadata(content: bytes, size_bytes: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import reason_of
 from ..rpc.messages import Shape
-from .checkpoint import peek_checkpoint
+from .checkpoint import peek_checkpoint_of
 from .config import RunConfig
 from .errors import NewerRun, NoRun, RunError
 from .folder import read_config
@@ -130,7 +130,7 @@ def look_at(path: Path) -> Listed:
     try:
         losses = glance(path / _METRICS_FILE)
         val_loss = _val_loss(path, config, losses.step)
-        step = peek_checkpoint(path / NEWEST)
+        step = peek_checkpoint_of(config, path / NEWEST)
     except RunError as error:
         return Listed(path, RunState.DAMAGED, error.message, config, age_s=age_s)
     state = _state(path, config, step)

@@ -30,11 +30,11 @@ def remember(run: Run) -> bool:
     return True
 
 
-def note_stopped(run: Run) -> None:
+def note_stopped(run_id: int) -> None:
     """For a run that its board no longer does by itself, and that is not complete."""
     with contextlib.suppress(OSError):
-        if _note(run.config.run_id).exists():
-            _stopped(run.config.run_id).touch()
+        if _note(run_id).exists():
+            _stopped(run_id).touch()
 
 
 def forget(run: Run) -> None:

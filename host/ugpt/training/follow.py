@@ -155,7 +155,7 @@ class _Follower:
             await asyncio.sleep(_pause_s(step - before, time.monotonic() - looked_s))
         reporter.report(step, status)
         if status.step < self._total_steps:
-            note_stopped(self.run)
+            note_stopped(self.run.config.run_id)
             return Following.STOPPED
         if missing := sum(map(math.isnan, self.run.metrics.losses)):
             self.emit(

@@ -6,7 +6,7 @@ from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import FlashFailed, LinkError, NoRoom
 from ..rpc.messages import Source, Status
-from ..runs.registry import find_run
+from ..runs.registry import find_run, note_stopped
 from ..wording import command
 from .session import Session
 
@@ -36,7 +36,11 @@ async def require_free(device: Device, *, may_overwrite: bool, run_id: int | Non
     itself.
     """
     status = await device.status()
-    if may_overwrite or status.run_id == run_id:
+    if status.run_id == run_id:
+        return
+    if may_overwrite:
+        if is_detached(status):
+            note_stopped(status.run_id)
         return
     require_no_detached_run(device, status)
     if status.unsaved and (status.source is Source.FLASH or not device.started_here):

@@ -28,7 +28,7 @@ async def _stop(target: Target, json: bool) -> None:
         step = await device.stop()
         run_stopped = find_run(before.run_id)
         if run_stopped is not None:
-            note_stopped(run_stopped)
+            note_stopped(run_stopped.config.run_id)
         if json:
             was_training = before.state in _RUNNING
             print_json({"device": device.description, "step": step, "was_training": was_training})
