@@ -38,10 +38,12 @@ async def require_free(device: Device, *, may_overwrite: bool, run_id: int | Non
     status = await device.status()
     if status.run_id == run_id:
         return
-    if may_overwrite:
-        if is_detached(status):
-            note_stopped(status.run_id)
-        return
+    if not may_overwrite:
+        _require_nothing_lost(device, status)
+    note_stopped(status.run_id)  # whatever the board has done of it by itself ends here
+
+
+def _require_nothing_lost(device: Device, status: Status) -> None:
     require_no_detached_run(device, status)
     if status.unsaved and (status.source is Source.FLASH or not device.started_here):
         steps = "1 step" if status.step == 1 else f"{status.step:,} steps"
