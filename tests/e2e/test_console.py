@@ -12,7 +12,7 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,21 @@ async def test_a_story_from_power_up(cli: CommandLine, tmp_path: Path) -> None:
     )
     assert "(The context is full.)" in story or story.count("Lily") > 1
     assert not re.search(r"(?<!\r)\n", story)
+
+
+async def test_a_prompt_that_is_too_long(cli: CommandLine, tmp_path: Path) -> None:
+    flash = tmp_path / "flash"
+    await switch_on(cli, flash, random_model(replace(SMALL, context=16)), TensorFormat.F32, *COLD)
+    async with listening_device("pty", flash) as port:
+
+        def talk() -> str:
+            with terminal(port) as person:
+                person.until(PROMPT)
+                person.press(40 * "x" + "\r")
+                return person.until(PROMPT)
+
+        answer = await asyncio.to_thread(talk)
+    assert answer.endswith("x\r\nThe prompt fills the context.\r\n> ")
 
 
 async def test_ctrl_c_and_a_host_in_between(cli: CommandLine, tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class ConsoleWriter {
     bool continue_story();
     void take_bytes(std::string_view bytes);
     void end_story();
+    void append_reason(std::string_view text);
     void append(std::string_view text);
     [[nodiscard]] bool full() const;
 

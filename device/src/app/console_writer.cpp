@@ -55,7 +55,7 @@ bool ConsoleWriter::begin_story() {
     offset_ = 0;
     if (error.refused()) {
         append("\r\n");
-        append(error.message.empty() ? rpc::error_text(error.code) : error.message);
+        append_reason(error.message.empty() ? rpc::error_text(error.code) : error.message);
         if (error.code == rpc::ErrorCode::no_story) append(" Push one: ugpt model push");
         piece_.after = TextLine::After::prompt;
         ready_ = true;
@@ -98,6 +98,13 @@ void ConsoleWriter::end_story() {
     append(remark(trainer_.writer().end()));
     piece_.after = TextLine::After::prompt;
     active_ = false;
+}
+
+// What stands behind a semicolon is for programs: which number comes with the error.
+void ConsoleWriter::append_reason(std::string_view text) {
+    const std::size_t end = text.find(';');
+    append(text.substr(0, end));
+    if (end != std::string_view::npos) append(".");
 }
 
 // For a terminal: a line ends with two characters, and other controls would act on it.
