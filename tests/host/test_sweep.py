@@ -47,6 +47,8 @@ def test_values_and_intervals() -> None:
     assert parse_axis("--n-embd=16,32") == Choices("n_embd", (16, 32))
     assert parse_axis("lr=0.001:0.02:log") == Interval("learning_rate", 0.001, 0.02, True)
     assert parse_axis("warmup=0:200") == Interval("warmup", 0, 200, False)
+    assert str(parse_axis(f"seed=1:{2**53}")) == f"seed=1:{2**53}"
+    assert parse_axis(f"seed=1,{2**64 - 1}") == Choices("seed", (1, 2**64 - 1))
     assert parse_axis("schedule=cosine,constant") == Choices("schedule", ("cosine", "constant"))
     for text in ("n_embd=16,32", "learning_rate=0.001:0.02:log", "moments=f32,q8"):
         assert parse_axis(str(parse_axis(text))) == parse_axis(text)
@@ -67,6 +69,7 @@ def test_values_and_intervals() -> None:
         ("learning_rate=0.1:0.01", "rise"),
         ("learning_rate=0:0.01:log", "logarithm"),
         ("learning_rate=1:2:3:4", "no interval"),
+        (f"seed=1:{2**53 + 1}", "would round"),
         ("learning_rate=1:2:exp", "no interval"),
         ("schedule=quadratic", "linear, cosine, constant"),
         ("block_size=0", "range"),

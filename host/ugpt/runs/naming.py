@@ -26,7 +26,7 @@ def find_folder(named: Path | str) -> Path:
     if len(given.parts) == 1 and not given.is_absolute():
         places.append(HOME / given)
     for place in places:
-        if _holds_run(place):
+        if holds_run(place):
             return place
     for place in places:
         if os.path.lexists(place):
@@ -56,7 +56,7 @@ def known_names() -> list[str]:
 def folders_in(folder: Path) -> Iterator[Path]:
     """The run folders in `folder`, whatever state they are in."""
     with contextlib.suppress(OSError):
-        yield from (path for path in subfolders(folder) if _holds_run(path))
+        yield from (path for path in subfolders(folder) if holds_run(path))
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -68,7 +68,8 @@ def subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
-def _holds_run(folder: Path) -> bool:
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is that of a run, whatever state it is in."""
     return os.path.lexists(folder / CONFIG_FILE)
 
 

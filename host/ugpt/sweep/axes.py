@@ -23,6 +23,7 @@ _WORDS = {
     for name, (kind, _) in _OPTIONS.items()
     if issubclass(kind, IntEnum)
 }
+_EXACT = 2**53  # up to which Optuna, which keeps numbers as float64, has every whole number
 _OTHER_NAMES = {option.short: name for name, (_, option) in _OPTIONS.items() if option.short}
 NAMES = (*_FIELDS, *_WORDS)
 """What can be varied, as the options of `ugpt train` without their dashes."""
@@ -124,7 +125,13 @@ def _interval(name: str, text: str) -> Interval:
         raise InvalidValue(
             f"--set {name}={text} is no interval.", f"Write --set {name}=LOW:HIGH or LOW:HIGH:log."
         )
-    low, high = (float(_value(name, part)) for part in parts[:2])
+    low, high = (_number(name, part) for part in parts[:2])
+    if _is_whole(name) and high > _EXACT:
+        raise InvalidValue(
+            f"The interval {name}={text} has whole numbers of more than {_EXACT:,}, which a search "
+            "would round.",
+            f"List the values: --set {name}={parts[0]},{parts[1]}",
+        )
     if low >= high:
         raise InvalidValue(
             f"The interval {name}={text} does not rise.", "Put the lower value first."
@@ -134,8 +141,6 @@ def _interval(name: str, text: str) -> Interval:
             f"The logarithm of {low:g} in --set {name}={text} does not exist.",
             "Begin above 0, or leave :log out.",
         )
-    if _is_whole(name):
-        return Interval(name, int(low), int(high), log)
     return Interval(name, low, high, log)
 
 
@@ -145,6 +150,10 @@ def _value(name: str, text: str) -> Value:
         if text not in words:
             raise InvalidValue(f"{text!r} is no value of {name}.", f"It takes {', '.join(words)}.")
         return text
+    return _number(name, text)
+
+
+def _number(name: str, text: str) -> int | float:
     try:
         value: int | float = int(text) if _is_whole(name) else float(text)
     except ValueError:

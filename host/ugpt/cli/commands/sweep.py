@@ -20,6 +20,7 @@ from ...fleet.extras import require_extra
 from ...runs.errors import RunError
 from ...runs.files import write_atomically
 from ...runs.folder import require_absent
+from ...runs.naming import holds_run
 from ...sweep.axes import NAMES, count_combinations, parse_axes
 from ...sweep.conductor import Conductor, trial_folder
 from ...sweep.folder import PICTURE, alone_in, load_again, make_folder, new_folder
@@ -205,8 +206,9 @@ def _show_result(
         say(f"The curves are in {folder / PICTURE}.")
     except RunError as error:
         say(error.message)
-    if (found := best(trials)) is not None:
-        run_folder = trial_folder(folder, found.number)
+    found = best(trials)
+    run_folder = trial_folder(folder, found.number) if found else folder
+    if holds_run(run_folder):
         say(f"Let the best one write: {command_line('sample', '--run', run_folder, '-n', '20')}")
     if sum(trial.state is not TrialState.RUNNING for trial in trials) < plan.trials:
         say(f"Go on with: {command_line('sweep', '--resume', folder, *wanted.words)}")
