@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Callable
 from enum import IntEnum
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,14 @@ from llama_driver import PROGRAM, Driver
 from llama_models import SHAPES, random_model
 
 from ugpt.models.errors import ModelFileError
-from ugpt.models.image import CRC_OFFSET, HEADER_BYTES, ModelImage, read_image, write_image
+from ugpt.models.image import (
+    CRC_OFFSET,
+    DIGEST_OFFSET,
+    HEADER_BYTES,
+    ModelImage,
+    read_image,
+    write_image,
+)
 from ugpt.models.layouts import TensorFormat
 
 BUILD = next(build for build in BUILDS if build.name == "g++-O2")
@@ -41,6 +50,10 @@ class Fault(IntEnum):
 
 def sign_header(content: bytearray) -> None:
     struct.pack_into("<I", content, CRC_OFFSET, zlib.crc32(content[:CRC_OFFSET]))
+
+
+def digest_of(content: bytearray) -> bytes:
+    return hashlib.sha256(content[:DIGEST_OFFSET] + content[HEADER_BYTES:]).digest()
 
 
 def field(offset: int, value: int) -> Callable[[bytearray, ModelImage], None]:
@@ -201,7 +214,21 @@ def test_every_fault(driver: Driver, tmp_path: Path, image: ModelImage, build: B
         path.write_bytes(content)
         (found,) = driver.check(path)
         assert Fault(int(found.split()[0])) is wanted, what
+        content[DIGEST_OFFSET:HEADER_BYTES] = digest_of(content)
         with pytest.raises(ModelFileError):
+            read_image(bytes(content))
+
+
+def test_nothing_is_hidden_between_the_parts(image: ModelImage) -> None:
+    parts = [(place.offset, place.offset + place.size_bytes) for place in image.places]
+    gaps = [end for (_, end), (start, _) in pairwise(parts) if start > end]
+    assert gaps
+    for offset in (416, gaps[0]):
+        content = bytearray(image.content)
+        flip(offset)(content, image)
+        sign_header(content)
+        content[DIGEST_OFFSET:HEADER_BYTES] = digest_of(content)
+        with pytest.raises(ModelFileError, match="places that are empty"):
             read_image(bytes(content))
 
 

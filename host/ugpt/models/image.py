@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 
 import numpy as np
 
 from .errors import ModelFileError, NewerImage
-from .layouts import TensorFormat, pack, packed_size, unpack
+from .layouts import TensorFormat, is_packed, pack, packed_size, unpack
 from .model import Floats, LanguageModel, LlamaShape, TokenPieces
 from .rope import rope_steps
 
@@ -73,18 +74,33 @@ def write_image(
 ) -> ModelImage:
     """Makes an image with matrices in this format. Raises ModelFileError."""
     model.check()
-    shape, vocabulary = model.shape, model.vocabulary
-    shapes = shape.tensors()
-    rope = np.array(rope_steps(model.rope_theta, shape.head_dim), "<u8").tobytes()
+    steps = rope_steps(model.rope_theta, model.shape.head_dim)
+    tensors = []
+    for tensor, dimensions in model.shape.tensors().items():
+        kind = TensorFormat.VECTOR if len(dimensions) == 1 else layout
+        tensors.append((kind, pack(model.tensors[tensor], kind)))
+    parts = (model.shape, model.norm_epsilon, steps, model.vocabulary, tensors)
+    return read_image(_assemble(*parts, name, licence))
+
+
+def _assemble(
+    shape: LlamaShape,
+    norm_epsilon: float,
+    steps: Sequence[int],
+    vocabulary: TokenPieces,
+    tensors: Sequence[tuple[TensorFormat, bytes]],
+    name: str,
+    licence: str,
+) -> bytes:
+    """The image of these parts; `tensors` holds format and packed values in canonical order."""
+    rope = np.array(steps, "<u8").tobytes()
     pieces = _pack_vocabulary(vocabulary)
-    rope_at = _aligned(HEADER_BYTES + len(shapes) * _ROW.size)
+    rope_at = _aligned(HEADER_BYTES + len(tensors) * _ROW.size)
     pieces_at = _aligned(rope_at + len(rope))
     end = pieces_at + len(pieces)
     sections = {rope_at: rope, pieces_at: pieces}
     table = b""
-    for tensor, dimensions in shapes.items():
-        kind = TensorFormat.VECTOR if len(dimensions) == 1 else layout
-        packed = pack(model.tensors[tensor], kind)
+    for (kind, packed), dimensions in zip(tensors, shape.tensors().values(), strict=True):
         offset = _aligned(end)
         end = offset + len(packed)
         sections[offset] = packed
@@ -93,7 +109,7 @@ def write_image(
     sections[HEADER_BYTES] = table
     fields = _FIELDS.pack(
         MAGIC, VERSION, end, *astuple(shape)[:-1], _TIED if shape.tied_classifier else 0,
-        model.norm_epsilon, vocabulary.bos, vocabulary.eos, vocabulary.first_byte,
+        norm_epsilon, vocabulary.bos, vocabulary.eos, vocabulary.first_byte,
         zlib.crc32(table), zlib.crc32(rope), len(pieces), zlib.crc32(pieces),
         _pack_text(name, NAME_BYTES, "name"), _pack_text(licence, LICENCE_BYTES, "licence"),
     )  # fmt: skip
@@ -103,7 +119,7 @@ def write_image(
     for offset, section in sections.items():
         content[offset : offset + len(section)] = section
     content[DIGEST_OFFSET:HEADER_BYTES] = _digest(content)
-    return read_image(bytes(content))
+    return bytes(content)
 
 
 def read_image(content: bytes) -> ModelImage:
@@ -144,6 +160,9 @@ def read_image(content: bytes) -> ModelImage:
         tuple(np.frombuffer(rope, "<u8").tolist()), vocabulary, places,
     )  # fmt: skip
     LanguageModel(shape, image.tensors(), vocabulary, norm_epsilon=epsilon).check()
+    tensors = [(place.layout, image.bytes_of(place)) for place in places]
+    parts = (shape, epsilon, image.rope_steps, vocabulary, tensors, image.name, image.licence)
+    _require(_assemble(*parts) == content, "it has something in places that are empty")
     return image
 
 
@@ -161,6 +180,8 @@ def _read_places(
         _require(size_bytes == packed_size(wanted, layout), f"its tensor {name} has another size")
         end = offset + size_bytes
         _require(zlib.crc32(content[offset:end]) == crc, f"its tensor {name} is damaged")
+        packed = content[offset:end]
+        _require(is_packed(packed, wanted, layout), f"its tensor {name} is not in its format")
         places.append(TensorPlace(name, wanted, layout, offset, size_bytes, crc))
     _require(end == len(content), "something follows its last tensor")
     return tuple(places)
@@ -205,7 +226,12 @@ def _pack_text(text: str, size: int, what: str) -> bytes:
 
 
 def _unpack_text(field: bytes) -> str:
-    return field.rstrip(b"\0").decode("utf-8", "replace")
+    try:
+        return field.rstrip(b"\0").decode()
+    except UnicodeDecodeError:
+        raise ModelFileError(
+            "The image of the model cannot be used: its name or its licence is no text."
+        ) from None
 
 
 def _digest(content: bytes | bytearray) -> bytes:

@@ -49,6 +49,18 @@ def packed_size(shape: tuple[int, ...], layout: TensorFormat) -> int:
     return -(-(groups * rows * 4 + rows * (-(-cols // 4) * 4) + _BEHIND) // 16) * 16
 
 
+def is_packed(content: bytes, shape: tuple[int, ...], layout: TensorFormat) -> bool:
+    """Whether `pack` could have made this: each weight in its range, and all padding empty."""
+    if layout is TensorFormat.VECTOR:
+        return not np.frombuffer(content, "<u4")[shape[0] :].any()
+    rows, cols = shape
+    if layout is TensorFormat.F32:
+        blocks = np.frombuffer(content, "<u4").reshape(-1, cols, BLOCK_ROWS)
+        return not blocks.transpose(0, 2, 1).reshape(-1, cols)[rows:].any()
+    stored, behind = _stored(content, rows, cols)
+    return bool(stored.all() and (stored[:, cols:] == WEIGHT_BIAS).all()) and not any(behind)
+
+
 def unpack(content: bytes, shape: tuple[int, ...], layout: TensorFormat) -> Floats:
     """The values, as float32, that a board computes with."""
     if layout is TensorFormat.VECTOR:
@@ -65,11 +77,18 @@ def unpack(content: bytes, shape: tuple[int, ...], layout: TensorFormat) -> Floa
 
 def unpack_q8(content: bytes, rows: int, cols: int) -> tuple[Floats, np.ndarray]:
     """Scales [groups x rows] and weights [rows x cols] from -127 to 127."""
-    groups, stride = -(-cols // GROUP_COLUMNS), -(-cols // 4) * 4
+    groups = -(-cols // GROUP_COLUMNS)
     scales = np.frombuffer(content, "<f4", groups * rows).reshape(groups, rows)
-    stored = np.frombuffer(content, np.uint8, rows * stride, groups * rows * 4)
-    weights = stored.reshape(rows, stride)[:, :cols].astype(np.int16) - WEIGHT_BIAS
+    stored, _ = _stored(content, rows, cols)
+    weights = stored[:, :cols].astype(np.int16) - WEIGHT_BIAS
     return scales.astype(np.float32), weights.astype(np.int8)
+
+
+def _stored(content: bytes, rows: int, cols: int) -> tuple[np.ndarray, bytes]:
+    """The weights of q8 with their bias and padding [rows x stride], and what is behind them."""
+    begin, stride = -(-cols // GROUP_COLUMNS) * rows * 4, -(-cols // 4) * 4
+    stored = np.frombuffer(content, np.uint8, rows * stride, begin)
+    return stored.reshape(rows, stride), content[begin + rows * stride :]
 
 
 def quantise(values: Floats) -> tuple[Floats, np.ndarray]:
