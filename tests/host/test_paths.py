@@ -16,6 +16,7 @@ from typer.models import OptionInfo
 from tests.support.in_process import Program
 from ugpt.cli.group import command_names
 from ugpt.cli.option_groups import takes_groups
+from ugpt.cli.paths import output_path
 from ugpt.cli.paths import path as parse_path
 from ugpt.wording import command
 
@@ -78,7 +79,7 @@ def path_parameters() -> Iterator[str]:
         for words, function in functions.items():
             for parameter, shown in signature(takes_groups(function)).parameters.items():
                 for told in getattr(shown.annotation, "__metadata__", ()):
-                    if told.parser is parse_path:
+                    if told.parser in (parse_path, output_path):
                         names = [told.default, *(told.param_decls or ()), f"--{parameter}"]
                         option = next(name for name in names if str(name).startswith("--"))
                         yield f"{words} {option if isinstance(told, OptionInfo) else 'FILE'}"
@@ -115,6 +116,20 @@ def test_bad_path(ugpt: Program, name: str, kind: str) -> None:
         ugpt("train", "names", "--steps", "3", "--run", "R")
     said = one_sentence(ugpt, TAKES_A_PATH[name], path)
     assert path[:40] in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "R", "--to", "c", "--out"),
+        ("compare", "R", "R", "--picture"),
+        ("bench", "--receipt"),
+        ("model", "convert", "x.bin"),
+    ],
+)
+def test_standard_output_is_no_file(ugpt: Program, words: tuple[str, ...]) -> None:
+    assert "- is no file to write" in ugpt(*words, "-", status=2).err
+    assert not (ugpt.folder / "-").exists()
 
 
 @pytest.mark.parametrize("below", ["file/x", "file/x/y"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 
 def path(text: str) -> Path:
     """A leading `~` means home, also where a shell leaves it, as in `--run=~/x`."""
@@ -16,3 +18,10 @@ def path(text: str) -> Path:
 def port(text: str) -> str:
     """The path of a port; other names of ports are left as they are."""
     return str(path(text)) if text.startswith("~") else text
+
+
+def output_path(text: str) -> Path:
+    """Of a file to write; `-` would be taken for standard output, which it is not."""
+    if text == "-":
+        raise typer.BadParameter("- is no file to write. Name one")
+    return path(text)

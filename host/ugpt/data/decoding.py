@@ -49,6 +49,8 @@ _ZIPPED = [  # what a zip archive holds, what it is then, and what makes a text 
 
 _LOOKED_AT = 65_536  # bytes at the start of a file that show what it is
 _WESTERN = 0.7  # share of Western characters in a text that is taken for UTF-16 without a mark
+_CUT_OFF = "unexpected end of data"  # as the decoder calls it
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # as no encoder of UTF-8 writes it
 _WORD_BYTES = 20  # around a byte that is not UTF-8
 
 
@@ -60,6 +62,8 @@ class DecodedText:
         self._digest = hashlib.sha256()
         self._keep_marks = keep_marks
         self._lines = 1
+        self._is_utf8 = False
+        """Whether a character of several bytes has been found, which other text hardly has."""
         self.encoding = "UTF-8"
         """Its name for a person."""
         self.marks = 0
@@ -93,6 +97,7 @@ class DecodedText:
                 f"{self._source.name} looks binary: a zero byte in line {line:,}.", WANTED
             )
         self._lines += text.count("\n")
+        self._is_utf8 = self._is_utf8 or not text.isascii()
         if not self._keep_marks and (found := text.count(BYTE_ORDER_MARK)):
             self.marks += found
             return text.replace(BYTE_ORDER_MARK, "")
@@ -109,6 +114,16 @@ class DecodedText:
         where = f"byte 0x{content[error.start]:02x} in line {line:,}"
         if b"\0" in first:
             return DataError(f"{name} looks binary: zero bytes, and {where}.", WANTED)
+        if error.reason == _CUT_OFF and self._is_utf8:
+            return DataError(
+                f"{name} is cut off: the last character, in line {line:,}, is not whole.",
+                "Make or download the file once more.",
+            )
+        if _SURROGATE.match(content, error.start):
+            return DataError(
+                f"{name} is not UTF-8 text: half of a UTF-16 character in line {line:,}.",
+                "Save it once more as UTF-8 with the program that made it.",
+            )
         message = f"{name} is not UTF-8 text: {where}."
         command = "iconv -f CP1252 -t UTF-8 {file} > {new}"
         advice = f"Convert it: {converting(command, self._source.file, '-utf8.txt')}"

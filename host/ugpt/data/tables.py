@@ -135,8 +135,15 @@ class Column:
             try:
                 # The hook takes as long as all the rest, so only lines that may need it get it.
                 value, end = (decode if line.count(quoted) < 2 else decode_with_care)(line)
-            except (ValueError, RecursionError):
+            except json.JSONDecodeError:
                 value, end = None, 0
+            except (ValueError, RecursionError) as error:
+                what = "is nested too deeply"
+                if isinstance(error, ValueError):
+                    what = "has a number with too many digits"
+                raise DataError(
+                    f"Line {number:,} of {self.source.name} {what}.", "Leave such lines out."
+                ) from None
             if end < len(line) or not isinstance(value, dict):
                 raise DataError(
                     f"Line {number:,} of {self.source.name} is no JSON object.",

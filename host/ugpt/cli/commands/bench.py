@@ -40,7 +40,7 @@ from ..options import (
     run,
 )
 from ..overwriting import Overwrite, run_asking
-from ..paths import path
+from ..paths import output_path
 from ..recipe import ModelGroup
 
 EXAMPLES = [
@@ -88,7 +88,7 @@ def command(
             "of 1,000 steps, which is the same on every board.",
             metavar="FILE",
             show_default=False,
-            parser=path,
+            parser=output_path,
         ),
     ] = None,
     model: Annotated[

@@ -17,7 +17,7 @@ from ...runs.naming import find_folder
 from ...view.comparison import compared_json, print_comparison, print_samples
 from ...view.output import print_json, say
 from ..options import Json
-from ..paths import path
+from ..paths import output_path
 from ..run_names import run_argument
 
 EXAMPLES = [
@@ -35,7 +35,9 @@ def command(
     picture: Annotated[
         Path,
         typer.Option(
-            help="File for the picture; one of that name is replaced.", metavar="FILE", parser=path
+            help="File for the picture; one of that name is replaced.",
+            metavar="FILE",
+            parser=output_path,
         ),
     ] = Path("comparison.png"),
     json: Json = False,

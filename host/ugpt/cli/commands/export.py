@@ -16,7 +16,7 @@ from ...runs.folder import Run
 from ...runs.naming import find_folder
 from ...view.output import console, print_json
 from ..options import Json
-from ..paths import path
+from ..paths import output_path
 from ..run_names import RunArgument
 
 EXAMPLES = [
@@ -36,7 +36,7 @@ def command(
             help="File to write; of tensorboard, the folder. Default: named after the run, in the "
             "current folder.",
             metavar="PATH",
-            parser=path,
+            parser=output_path,
         ),
     ] = None,
     overwrite: Annotated[

@@ -19,7 +19,7 @@ from ..model_files import ImageGroup, Source, fields_of_file, json_of_file
 from ..model_list import image_on, images_in, print_models, print_models_json
 from ..model_on_board import fields_of_board, json_of_board, push_image
 from ..options import Json, StoryContext, TargetGroup, run
-from ..paths import path
+from ..paths import output_path, path
 from ..text_plans import fields_of_plan, json_of_plan, plan_of, print_places
 
 EXAMPLES = [
@@ -52,7 +52,8 @@ def convert(
     source: Source,
     *,
     image_file: Annotated[
-        Path, typer.Argument(help="Where the image is written.", metavar="IMAGE", parser=path)
+        Path,
+        typer.Argument(help="Where the image is written.", metavar="IMAGE", parser=output_path),
     ],
     made: ImageGroup,
     json: Json = False,
