@@ -52,13 +52,13 @@ NAMES_OF_THE_PACKAGE = """
 TRAIN = (
     "(data: 'Dataset | Path | str', target: 'Target | str | None' = None, *, "
     "path: 'Path | str | None' = None, on_step: 'OnStep | None' = None, "
-    "on_event: 'OnEvent | None' = None, seed: 'int' = 42, init: 'Init' = <Init.DEVICE: 'device'>, "
+    "on_event: 'OnEvent | None' = None, seed: 'int' = 42, init: 'Init | str' = <Init.DEVICE: 'device'>, "
     "n_layer: 'int | None' = None, n_embd: 'int | None' = None, n_head: 'int | None' = None, "
     "block_size: 'int | None' = None, "
     "steps: 'int' = 1000, learning_rate: 'float' = 0.01, batch: 'int' = 1, "
-    "schedule: 'Schedule' = <Schedule.LINEAR: 0>, warmup: 'int' = 0, "
+    "schedule: 'Schedule | str' = <Schedule.LINEAR: 0>, warmup: 'int' = 0, "
     "weight_decay: 'float' = 0.0, clip: 'float' = 0.0, "
-    "moments: 'MomentFormat' = <MomentFormat.F32: 0>, recompute: 'bool' = False, "
+    "moments: 'MomentFormat | str' = <MomentFormat.F32: 0>, recompute: 'bool' = False, "
     "holdout: 'str | int | None' = None, eval_every: 'int | None' = None, "
     "eval_documents: 'int | None' = None, save_every: 'str | int' = '1m', keep: 'int' = 1, "
     "parent: 'Run | Path | str | None' = None, overwrite: 'bool' = False)"
@@ -179,6 +179,13 @@ def test_export(run: ugpt.Run, tmp_path: Path) -> None:
         ({"holdout": 10, "eval_documents": 0}, "--eval-documents is 0; it must be from 1"),
         ({"holdout": 0.1}, "0.1"),
         ({"save_every": -5}, "save_every: "),
+        ({"steps": "10"}, "steps must be a whole number, not '10'"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"n_embd": "16"}, "n_embd must be a whole number"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number"),
+        ({"schedule": "square"}, "schedule is 'square'; it must be 'linear', "),
+        ({"moments": 2}, "moments is 2; it must be 'f32', 'bf16' or 'q8'"),
+        ({"recompute": "no"}, "recompute must be True or False"),
     ],
 )
 def test_values_that_cannot_be(
@@ -187,6 +194,38 @@ def test_values_that_cannot_be(
     with pytest.raises(ugpt.UgptError, match=re.escape(said)):
         ugpt.train(NAMES, target, path=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("data", [None, 5, ["anna", "bella"]])
+def test_what_is_no_text(data: Any, target: ugpt.Target) -> None:
+    with pytest.raises(ugpt.UgptError, match="data must be the path of a text"):
+        ugpt.train(data, target)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(-1, "count is -1"), ("3", "count must be a whole number")]
+)
+def test_a_number_of_texts_that_cannot_be(run: ugpt.Run, count: Any, said: str) -> None:
+    with pytest.raises(ugpt.UgptError, match=said):
+        run.sample(count)
+
+
+def test_numbers_of_numpy_and_words(target: ugpt.Target, tmp_path: Path) -> None:
+    plain: dict[str, Any] = {
+        "n_embd": 8, "steps": 5, "learning_rate": 0.0078125, "seed": 7,
+        "schedule": ugpt.Schedule.COSINE, "moments": ugpt.MomentFormat.Q8, "recompute": True,
+    }  # fmt: skip
+    odd: dict[str, Any] = {
+        "n_embd": np.int32(8), "steps": np.int64(5), "learning_rate": np.float32(0.0078125),
+        "seed": np.uint64(7), "schedule": "cosine", "moments": "q8", "recompute": np.True_,
+    }  # fmt: skip
+    configs = [
+        ugpt.train(NAMES, target, path=tmp_path / name, **options).config
+        for name, options in (("plain", plain), ("odd", odd))
+    ]
+    assert configs[0].recipe == configs[1].recipe
+    assert configs[0].shape == configs[1].shape
+    assert ugpt.Run.open(tmp_path / "odd").config.seed == 7
 
 
 def test_words_mean_what_they_name(target: ugpt.Target, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..device.client import Device
 from ..device.target import Target
 from ..device.virtual import IN_MEMORY
+from ..errors import InvalidValue
 from ..export.formats import Format, export
 from ..export.model import TrainedModel
 from ..runs import folder
@@ -25,6 +26,7 @@ from ..training.sampling import TEMPERATURE, sample_texts
 from ..wording import counted
 from . import curve
 from .blocking import blocking
+from .values import whole
 
 
 class Run:
@@ -84,12 +86,14 @@ class Run:
         A virtual device draws them, which exists for this call only: no board is touched. `seed` is
         that of the run by default; the other parameters are those of `sample_texts`.
         """
+        if (number := whole("count", count)) < 0:
+            raise InvalidValue(f"count is {number:,}; it must be at least 0.")
         model = TrainedModel.of(self._folder)
         async with self._device(model) as device:
             texts = sample_texts(
                 device,
-                count,
-                seed=model.seed if seed is None else seed,
+                number,
+                seed=model.seed if seed is None else whole("seed", seed),
                 first=first,
                 temperature=temperature,
                 prompt=prompt,

@@ -20,6 +20,7 @@ from ..training.recipe import evaluation, save_period
 from ..training.session import Session
 from ..training.stored_model import StoredModel, stored_model
 from ..training.trainer import Training
+from . import values
 from .blocking import blocking
 from .run import Run
 
@@ -35,7 +36,7 @@ async def atrain(
     on_step: OnStep | None = None,
     on_event: OnEvent | None = None,
     seed: int = 42,
-    init: Init = Init.DEVICE,
+    init: Init | str = Init.DEVICE,
     n_layer: int | None = None,
     n_embd: int | None = None,
     n_head: int | None = None,
@@ -43,11 +44,11 @@ async def atrain(
     steps: int = 1000,
     learning_rate: float = 0.01,
     batch: int = 1,
-    schedule: Schedule = Schedule.LINEAR,
+    schedule: Schedule | str = Schedule.LINEAR,
     warmup: int = 0,
     weight_decay: float = 0.0,
     clip: float = 0.0,
-    moments: MomentFormat = MomentFormat.F32,
+    moments: MomentFormat | str = MomentFormat.F32,
     recompute: bool = False,
     holdout: str | int | None = None,
     eval_every: int | None = None,
@@ -72,35 +73,37 @@ async def atrain(
     awaited. If one is cancelled, or `train` interrupted by Ctrl-C, `ugpt train --resume` goes on
     with the run.
     """
-    dataset = data if isinstance(data, Dataset) else Dataset.load(Path(data))
+    dataset = values.dataset(data)
     begun_from = _stored(parent)
     chosen = {"n_layer": n_layer, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
+    wanted = {
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "batch": batch,
+        "schedule": schedule,
+        "warmup": warmup,
+        "weight_decay": weight_decay,
+        "clip": clip,
+        "moments": moments,
+        "recompute": recompute,
+    }
+    recipe = RecipeOptions(**values.options(RecipeOptions, wanted)).recipe()
     run = new_run(
         dataset,
-        _shape(chosen, dataset.vocabulary.size, begun_from),
-        RecipeOptions(
-            steps=steps,
-            learning_rate=learning_rate,
-            batch=batch,
-            schedule=schedule,
-            warmup=warmup,
-            weight_decay=weight_decay,
-            clip=clip,
-            moments=moments,
-            recompute=recompute,
-        ).recipe(),
+        _shape(values.options(ModelOptions, chosen), dataset.vocabulary.size, begun_from),
+        recipe,
         path=None if path is None else Path(path),
-        seed=seed,
+        seed=values.whole("seed", seed),
         init=init,
         save_every=save_period(str(save_every)),
         evaluation=evaluation(
             None if holdout is None else str(holdout),
-            eval_every,
-            eval_documents,
+            values.optional_whole("eval_every", eval_every),
+            values.optional_whole("eval_documents", eval_documents),
             len(dataset.documents),
-            steps,
+            recipe.total_steps,
         ),
-        keep=keep,
+        keep=values.whole("keep", keep),
         parent=begun_from,
     )
     device = target if isinstance(target, Target) else Target(target)
@@ -122,13 +125,12 @@ def _stored(parent: Run | Path | str | None) -> StoredModel | None:
     return stored_model(folder.Run.open(find_folder(path)))
 
 
-def _shape(chosen: Mapping[str, int | None], vocab_size: int, parent: StoredModel | None) -> Shape:
+def _shape(chosen: Mapping[str, int], vocab_size: int, parent: StoredModel | None) -> Shape:
     """That of `parent`, from which `chosen` may not differ, or of the numbers that are chosen."""
     if parent:
         require_same_shape(parent, chosen)
         return child_shape(parent, vocab_size)
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return ModelOptions(**given).shape(vocab_size)
+    return ModelOptions(**chosen).shape(vocab_size)
 
 
 def _listener(on_step: OnStep | None, on_event: OnEvent | None) -> OnEvent:

@@ -27,7 +27,7 @@ def new_run(
     *,
     path: Path | None = None,
     seed: int = 42,
-    init: Init = Init.DEVICE,
+    init: Init | str = Init.DEVICE,
     save_every: SavePeriod = EVERY_MINUTE,
     evaluation: EvaluationPlan = NO_EVALUATION,
     keep: int = 1,
