@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
 import inspect
 import os
 import re
@@ -52,7 +53,8 @@ NAMES_OF_THE_PACKAGE = """
 TRAIN = (
     "(data: 'Dataset | Path | str', target: 'Target | str | None' = None, *, "
     "path: 'Path | str | None' = None, on_step: 'OnStep | None' = None, "
-    "on_event: 'OnEvent | None' = None, seed: 'int' = 42, init: 'Init | str' = <Init.DEVICE: 'device'>, "
+    "on_event: 'OnEvent | None' = None, seed: 'int' = 42, "
+    "init: 'Init | str' = <Init.DEVICE: 'device'>, "
     "n_layer: 'int | None' = None, n_embd: 'int | None' = None, n_head: 'int | None' = None, "
     "block_size: 'int | None' = None, "
     "steps: 'int' = 1000, learning_rate: 'float' = 0.01, batch: 'int' = 1, "
@@ -353,6 +355,24 @@ async def test_ctrl_c_cancels_what_runs_in_a_thread() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended == ["in order"]
+
+
+async def test_ctrl_c_that_comes_just_before_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait is woken by it, so it is heard between two of them."""
+    waits = 0
+
+    def wait(futures: Any, timeout_s: float) -> Any:
+        nonlocal waits
+        waits += 1
+        assert timeout_s <= 0.5
+        if waits == 3:
+            raise KeyboardInterrupt
+        return concurrent.futures.wait(futures, 0.001)
+
+    monkeypatch.setattr("ugpt.library.blocking.wait", wait)
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(asyncio.Event().wait())
+    assert waits >= 3
 
 
 async def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOOK_S = 0.1
+
 
 def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     """The same function for callers that wait; it has the signature and the annotations."""
@@ -55,10 +57,21 @@ def _wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     thread = Thread(target=work, name="ugpt")
     try:
         thread.start()
+        _await(ended)
         return ended.result()
     except (KeyboardInterrupt, SystemExit):
         # It may come before the coroutine has begun, which is cancelled then as it begins.
         if not ended.done():
             started.add_done_callback(lambda cancel: cancel.result()())
-            wait([ended])
+            _await(ended)
         raise
+
+
+def _await(ended: Future[T]) -> None:
+    """Until it is done. Ctrl-C is heard within a moment.
+
+    One that comes just before a wait begins would be heard only after it, and on Windows so would
+    any other.
+    """
+    while not wait([ended], _LOOK_S).done:
+        pass
