@@ -17,7 +17,7 @@ from ugpt.cli.ending import END_SIGNALS, Status
 from ugpt.cli.numbers import decimal_number, protocol_number, whole_number
 from ugpt.rpc.errors import NoAnswer
 from ugpt.rpc.schema import Field
-from ugpt.training.trainer import Outcome
+from ugpt.training.trainer import Outcome, Training
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
@@ -26,8 +26,8 @@ NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 def test_a_run_that_was_stopped(
     ugpt: Program, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, status: int
 ) -> None:
-    async def train(*arguments: object) -> Outcome:
-        (ugpt.folder / "R").mkdir()
+    async def train(training: Training, display: object) -> Outcome:
+        training._run.begin("a board")
         return outcome
 
     monkeypatch.setattr("ugpt.cli.commands.train._train", train)
@@ -224,6 +224,19 @@ def test_arguments_that_are_wrong_with_the_files_and_boards_here(ugpt: Program, 
 @pytest.mark.parametrize("line", EMPTY, ids=" ".join)
 def test_an_empty_text_is_no_argument(ugpt: Program, line: tuple[str, ...]) -> None:
     assert "it is empty" in " ".join(ugpt(*line, status=2).err.split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("export", "R", "--to", "onnx"),
+        ("train", "names", "--schedule", "square"),
+        ("sweep", "names", "--set", "seed=1,2", "--sampler", "best"),
+    ],
+)
+def test_a_word_that_is_no_choice(ugpt: Program, line: tuple[str, ...]) -> None:
+    said = " ".join(ugpt(*line, status=2).err.split())
+    assert f"Invalid value for '{line[-2]}': '{line[-1]}' is not one of" in said
 
 
 def test_an_empty_text_may_be_a_prompt(ugpt: Program) -> None:

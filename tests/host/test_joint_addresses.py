@@ -39,6 +39,7 @@ def test_schedulers_that_nobody_else_can_reach(address: str) -> None:
         ("tls://lab.example", "is not the address"),
         ("tls://:8786", "is not the address"),
         ("tls://lab.example:port", "is not the address"),
+        ("tls://lab.example:65536", "is not the address"),
         ("", "is not the address"),
     ],
 )
@@ -55,6 +56,13 @@ def test_without_dask_the_command_says_what_to_install(
     assert "needs distributed, which is not installed" in said
     assert f"Install it: {install_command(extra='fleet')}" in said
     assert "--workers" in ugpt("fleet", "train", "--help").out
+
+
+def test_an_unsafe_scheduler_is_refused_before_anything_begins(ugpt: Program) -> None:
+    said = ugpt("fleet", "train", "names", "--scheduler", "tcp://192.0.2.1:1", status=1)
+    assert said.err.startswith("error: tcp://192.0.2.1:1 is not encrypted")
+    assert not said.out
+    assert not (ugpt.folder / "runs").exists()
 
 
 def test_weights_that_travel_for_longer_than_they_are_trained_are_told() -> None:

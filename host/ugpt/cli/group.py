@@ -95,6 +95,10 @@ class PlainGroup(_PlainTypes, TyperGroup):
     """Commands in one file."""
 
 
+_PYDANTIC = "Value error, "
+"""What it puts ahead of a complaint of its users, of which typer is one."""
+
+
 @contextmanager
 def _clean_complaints() -> Iterator[None]:
     """What is said of an argument may go to a terminal, whatever the argument holds."""
@@ -103,7 +107,7 @@ def _clean_complaints() -> Iterator[None]:
     except Exception as error:
         complaint: Any = error
         if hasattr(complaint, "format_message") and isinstance(complaint.message, str):
-            complaint.message = printable(complaint.message)
+            complaint.message = printable(complaint.message.removeprefix(_PYDANTIC))
         raise
 
 

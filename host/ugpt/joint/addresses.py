@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from ..device.virtual import is_loopback
 from .errors import BadScheduler
+
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 def require_safe(address: str) -> None:
     """Raises BadScheduler for an address that others could send programs to."""
     scheme, _, place = address.rpartition("://")
     host, _, port = place.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
         raise BadScheduler(
             f"{address} is not the address of a scheduler.", "Such as tls://HOST:8786."
         )

@@ -112,7 +112,7 @@ class PlainDisplay(Quiet):
         validation = f" ({count:,} held out)" if count else ""
         self._print(
             f"{event.data.name}: {counted(event.documents, 'document')}{validation}, "
-            f"{counted(event.vocab_size - 1, 'character')}"
+            f"an alphabet of {counted(event.vocab_size - 1, 'character')}"
         )
         self._print(
             f"{shape_summary(event)}; {byte_count(event.memory_bytes)} of "

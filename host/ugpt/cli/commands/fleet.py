@@ -19,6 +19,7 @@ from ...errors import UgptError
 from ...fleet.errors import NoBoards
 from ...fleet.extras import require_extra
 from ...fleet.members import Membership
+from ...joint.addresses import require_safe
 from ...joint.events import BoardTakenOut
 from ...joint.rounds import JointTraining
 from ...joint.verification import parse_share
@@ -152,6 +153,8 @@ def train(
     """
     require_extra("distributed", "ugpt fleet train")
     share = parse_share(verify)
+    if scheduler is not None:
+        require_safe(scheduler)
     if resume:
         why = "the run folder decides that; leave it out"
         refuse_others(context, _ALLOWED_WITH_RESUME, why)
