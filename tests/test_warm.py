@@ -36,7 +36,7 @@ def own(tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def forked(tmp_path: Path, warm: Warm) -> CommandLine:
     # Nothing is plotted here, and one folder for all tests lets the server run them all.
-    return CommandLine(tmp_path, Path("/nonexistent"), warm)
+    return CommandLine(tmp_path, tmp_path / "matplotlib", warm)
 
 
 def test_what_a_package_sets_does_not_stay() -> None:
@@ -91,7 +91,7 @@ def test_signals(own: CommandLine, forked: CommandLine, number: int, status: int
 def test_on_a_terminal(tmp_path: Path, warm: Warm, arguments: tuple[str, ...]) -> None:
     said = []
     for server in (None, warm):
-        with started(tmp_path, *arguments, warm=server, MPLCONFIGDIR="/nonexistent") as terminal:
+        with started(tmp_path, *arguments, warm=server, MPLCONFIGDIR=str(tmp_path / "matplotlib")) as terminal:
             terminal.rest()
         assert isinstance(terminal.process, WarmProcess) == (server is warm)
         said.append((terminal.process.returncode, terminal.sent))
@@ -102,7 +102,7 @@ def test_on_a_terminal(tmp_path: Path, warm: Warm, arguments: tuple[str, ...]) -
 def test_ctrl_c_on_a_terminal(tmp_path: Path, warm: Warm) -> None:
     """The terminal controls the command, and so sends it what its keys mean."""
     sim = ("sim", "--listen", "127.0.0.1:0", "--flash", "f")
-    with started(tmp_path, *sim, warm=warm, MPLCONFIGDIR="/nonexistent") as terminal:
+    with started(tmp_path, *sim, warm=warm, MPLCONFIGDIR=str(tmp_path / "matplotlib")) as terminal:
         assert isinstance(terminal.process, WarmProcess)
         terminal.until("socket://")
         terminal.press("\x03")
