@@ -33,10 +33,15 @@ def own(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def plots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of matplotlib for all tests lets the server run them all."""
+    return tmp_path_factory.mktemp("matplotlib")
+
+
 @pytest.fixture
-def forked(tmp_path: Path, warm: Warm) -> CommandLine:
-    # Nothing is plotted here, and one folder for all tests lets the server run them all.
-    return CommandLine(tmp_path, tmp_path / "matplotlib", warm)
+def forked(tmp_path: Path, plots: Path, warm: Warm) -> CommandLine:
+    return CommandLine(tmp_path, plots, warm)
 
 
 def test_what_a_package_sets_does_not_stay() -> None:
@@ -88,10 +93,10 @@ def test_signals(own: CommandLine, forked: CommandLine, number: int, status: int
 
 
 @pytest.mark.parametrize("arguments", [("runs",), ("train", "names", "--run", "")])
-def test_on_a_terminal(tmp_path: Path, warm: Warm, arguments: tuple[str, ...]) -> None:
+def test_on_a_terminal(tmp_path: Path, plots: Path, warm: Warm, arguments: tuple[str, ...]) -> None:
     said = []
     for server in (None, warm):
-        with started(tmp_path, *arguments, warm=server, MPLCONFIGDIR=str(tmp_path / "matplotlib")) as terminal:
+        with started(tmp_path, *arguments, warm=server, MPLCONFIGDIR=str(plots)) as terminal:
             terminal.rest()
         assert isinstance(terminal.process, WarmProcess) == (server is warm)
         said.append((terminal.process.returncode, terminal.sent))
@@ -99,10 +104,10 @@ def test_on_a_terminal(tmp_path: Path, warm: Warm, arguments: tuple[str, ...]) -
     assert said[0][1]
 
 
-def test_ctrl_c_on_a_terminal(tmp_path: Path, warm: Warm) -> None:
+def test_ctrl_c_on_a_terminal(tmp_path: Path, plots: Path, warm: Warm) -> None:
     """The terminal controls the command, and so sends it what its keys mean."""
     sim = ("sim", "--listen", "127.0.0.1:0", "--flash", "f")
-    with started(tmp_path, *sim, warm=warm, MPLCONFIGDIR=str(tmp_path / "matplotlib")) as terminal:
+    with started(tmp_path, *sim, warm=warm, MPLCONFIGDIR=str(plots)) as terminal:
         assert isinstance(terminal.process, WarmProcess)
         terminal.until("socket://")
         terminal.press("\x03")
