@@ -285,3 +285,19 @@ async def test_a_damaged_model(cli: CommandLine, damaged: Path) -> None:
         said = cli.refused("write", "a", "--port", port)
     assert "is damaged: a tensor" in said
     assert "ugpt model push" in said
+
+
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_weights_that_are_too_large_are_an_error(
+    cli: CommandLine, tmp_path: Path, json_option: tuple[str, ...]
+) -> None:
+    model = random_model(SMALL)
+    for name, values in model.tensors.items():
+        if name.endswith((".w1", ".w3")):
+            values *= 1e30
+    flash = tmp_path / "flash"
+    put_model(flash, model)
+    keep_as_default(flash, cli)
+    process = cli.finished("write", "a", *json_option, "--port", "virtual", code=1)
+    said = process.stdout if json_option else process.stderr
+    assert "The model gave something that is no number, so the text ends here" in said

@@ -17,7 +17,8 @@ import typer
 
 from ...device.stories import StoryText, TextWish
 from ...device.target import Target
-from ...rpc.messages import METHODS, Loaded, Status, TextEnd
+from ...rpc.errors import BadStory
+from ...rpc.messages import METHODS, ErrorCode, Loaded, Status, TextEnd
 from ...view.output import console, print_json, say
 from ...view.style import byte_count
 from ...wording import counted
@@ -36,7 +37,6 @@ EXAMPLES = [
 
 _REMARKS = {
     TextEnd.CONTEXT_FULL: "The context of {context:,} tokens is full; --context has more room.",
-    TextEnd.NOT_FINITE: "The model gave something that is no number, so the text ends here.",
     TextEnd.STOPPED: "The text was stopped before its end.",
 }
 
@@ -125,6 +125,12 @@ async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -
         if page.stopped:
             await text.stop()
         page.close(text, json)
+        if text.ended is TextEnd.NOT_FINITE and not page.stopped:
+            raise BadStory(
+                ErrorCode.BAD_STORY,
+                "The model gave something that is no number, so the text ends here",
+                advice="Its weights are too large, or the file is damaged: push another model.",
+            )
 
 
 def _tell_of_run(before: Status) -> None:
