@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,7 +105,7 @@ async def test_how_a_text_is_drawn(cli: CommandLine, flash: Path) -> None:
 async def test_json_and_remarks(cli: CommandLine, flash: Path) -> None:
     async with listening_device("tcp", flash) as port:
         ended = cli.finished("write", "ab", *GREEDY, "--context", "9", "--port", port)
-        assert "context of 9 tokens is full" in ended.stderr
+        assert "context of 9 tokens is full; --context 48 has more room." in ended.stderr
         said = json.loads(
             cli("write", "ab", *GREEDY, "--max-tokens", "4", "--json", "--port", port)
         )
@@ -263,13 +265,34 @@ async def test_what_cannot_be_written(cli: CommandLine, tmp_path: Path, flash: P
         for arguments, words, code in (
             (("a" * 60,), "fills the context", 1),
             (("a" * 1100,), "1,024 at most", 2),
-            (("a", "--context", "49"), "texts of 48 tokens, not of 49", 1),
+            (("a", "--context", "49"), "of 48 tokens, not of 49. Give --context 48 at most.", 1),
         ):
             assert words in cli.refused("write", *arguments, "--port", port, code=code)
         assert cli("write", "a" * 40, *GREEDY, "--port", port).startswith("a" * 40)
         # No text at all, and bytes that are no UTF-8.
         assert cli("write", "", *GREEDY, "--port", port)
         assert cli("write", "\udcff", *GREEDY, "--port", port).startswith("\ufffd")
+
+
+async def test_the_longest_texts_are_named(cli: CommandLine, tmp_path: Path) -> None:
+    model = random_model(replace(SMALL, n_head=4, n_kv_head=4, context=9000))
+    put_model(tmp_path / "long", model)
+    async with listening_device("tcp", tmp_path / "long") as port:
+
+        def wish(context: int) -> tuple[str, ...]:
+            return ("write", "a", *GREEDY, "--max-tokens", "2", "--context", str(context))
+
+        advice = [
+            re.search(r"Give --context (\d+) at most", cli.refused(*wish(size), "--port", port))
+            for size in (9000, 9001)
+        ]
+        assert advice[0]
+        assert advice[1]
+        longest = int(advice[0][1])
+        assert longest == int(advice[1][1])
+        assert 256 < longest < 9000
+        assert "more than the" in cli.refused(*wish(longest + 1), "--port", port)
+        assert cli(*wish(longest), "--port", port)
 
 
 @pytest.fixture

@@ -14,11 +14,10 @@ from ..wording import counted
 from .dataset import Dataset
 from .documents import Documents
 
-BLOCK_SIZES = (32, 64, 128, 256)
-"""Contexts that are suggested."""
+BLOCK_SIZES = (32, 64)
+"""Contexts that are suggested: the standard model has room for them on a plain ESP32."""
 
 _HELD = 0.99  # share of the documents that a suggested context holds, if any does
-_USUAL_BLOCK_SIZE = 64
 _CODE_POINTS = 0x110000
 _AT_ONCE = 1 << 20  # characters counted together
 
@@ -129,13 +128,12 @@ class Examination:
 
 
 def _better_block_size(documents: Documents, block_size: int) -> int | None:
-    """The shortest that holds nearly all documents whole, else the next usual one."""
+    """The shortest that holds nearly all documents whole, else the longest."""
     longer = [size for size in BLOCK_SIZES if size > block_size]
     for size in longer:
         if (documents.lengths <= size).mean() >= _HELD:
             return size
-    usual = [size for size in longer if size >= _USUAL_BLOCK_SIZE]
-    return usual[0] if usual else None
+    return longer[-1] if longer else None
 
 
 def _count_characters(documents: Documents) -> NDArray[np.int64]:

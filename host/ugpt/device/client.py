@@ -55,6 +55,7 @@ from .tensors import (
     encode_floats,
     tensor_shapes,
 )
+from .text_context import largest_context
 from .text_plan import TextPlan, text_plan
 
 ResultT = TypeVar("ResultT")
@@ -393,6 +394,11 @@ class Device:
         is no model on the board, UnfitValue if such texts have no room.
         """
         return await text_plan(self._link, context)
+
+    async def longest_texts(self) -> int:
+        """The largest context that the pretrained model and the memory allow."""
+        info = await self.image_info()
+        return await largest_context(self._link, info.shape.context)
 
     # Without a host
 

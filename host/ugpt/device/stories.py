@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import codecs
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..errors import InvalidValue, UnfitValue
+from ..errors import InvalidValue
 from ..rpc import messages
-from ..rpc.errors import BadParams, DoesNotFit
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import METHODS, Story, TextEnd
 from ..wording import counted
+from .text_context import context_blamed
 
 _LOOK_S = 0.03  # a board takes about ten milliseconds for a token
 _PROMPT_BYTES = METHODS["text_begin"].param("prompt").range[1]
@@ -106,28 +105,5 @@ async def begin_text(link: Link | LinkSession, wish: TextWish) -> StoryText:
         text_id, prompt, wish.seed, wish.temperature, wish.top_k, wish.top_p, wish.max_tokens,
         wish.context,
     )  # fmt: skip
-    with context_blamed(link, wish.context):
+    async with context_blamed(link, wish.context):
         return StoryText(link, text_id, await link.call(call))
-
-
-@contextmanager
-def context_blamed(link: Link | LinkSession, context: int) -> Iterator[None]:
-    """Raises UnfitValue if a device refuses what was asked because of this context."""
-    try:
-        yield
-    except BadParams as error:
-        if not error.detail:
-            raise
-        raise UnfitValue(
-            f"The model was trained for texts of {counted(error.detail, 'token')}, not of "
-            f"{context:,}.",
-            f"Give --context {error.detail} at most.",
-        ) from error
-    except DoesNotFit as error:
-        blocks = link.hello.memory_blocks if link.hello else ()
-        texts = f"Texts of {context:,} tokens" if context else "Texts of the usual length"
-        raise UnfitValue(
-            f"{texts} need {counted(error.missing_bytes, 'byte')} more than the {sum(blocks):,} of "
-            "memory that the device has.",
-            "Give a smaller --context.",
-        ) from error

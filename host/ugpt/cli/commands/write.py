@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from ...device.client import Device
 from ...device.stories import StoryText, TextWish
 from ...device.target import Target
 from ...rpc.errors import BadStory
@@ -34,11 +35,6 @@ EXAMPLES = [
     'ugpt write "The dog" --seed 7 --max-tokens 100 > story.txt',
     'ugpt write "Once" --stop "." --json',
 ]
-
-_REMARKS = {
-    TextEnd.CONTEXT_FULL: "The context of {context:,} tokens is full; --context has more room.",
-    TextEnd.STOPPED: "The text was stopped before its end.",
-}
 
 
 def command(
@@ -120,17 +116,28 @@ async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -
             # Ctrl-C: what the board has written by then is kept.
             await text.stop()
             await page.fill(text)
-            page.close(text, json)
+            page.close(text, json, await _remark(device, text))
             raise
         if page.stopped:
             await text.stop()
-        page.close(text, json)
+        page.close(text, json, "" if page.stopped else await _remark(device, text))
         if text.ended is TextEnd.NOT_FINITE and not page.stopped:
             raise BadStory(
                 ErrorCode.BAD_STORY,
                 "The model gave something that is no number, so the text ends here",
                 advice="Its weights are too large, or the file is damaged: push another model.",
             )
+
+
+async def _remark(device: Device, text: StoryText) -> str:
+    """Why a text ends that its model has not ended."""
+    if text.ended is TextEnd.STOPPED:
+        return "The text was stopped before its end."
+    if text.ended is not TextEnd.CONTEXT_FULL:
+        return ""
+    context, longest = text.story.context, await device.longest_texts()
+    more = f"; --context {longest} has more room" if longest > context else ""
+    return f"The context of {context:,} tokens is full{more}."
 
 
 def _tell_of_run(before: Status) -> None:
@@ -196,14 +203,14 @@ class _Page:
             if self.stopped:
                 return
 
-    def close(self, text: StoryText, json: bool) -> None:
+    def close(self, text: StoryText, json: bool, remark: str) -> None:
         self._put(self.stop_texts.rest())
         if json:
             print_json(self._described(text))
         elif sys.stdout.isatty():
             console().piece("\n")
-        if not self.stopped and (remark := _REMARKS.get(text.ended)):
-            say(remark.format(context=text.story.context))
+        if remark:
+            say(remark)
         if sys.stdout.isatty() and not json:
             say(_summary(text))
 
