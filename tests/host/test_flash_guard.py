@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
+import typer
 
 from tests.host.test_monitor import IDLE
 from tests.support.board import Board
@@ -21,6 +22,7 @@ from ugpt.cli import overwriting
 from ugpt.device.target import Target
 from ugpt.rpc.errors import DeviceRestarted, FlashFailed, LinkClosed, NoAnswer, NoRoom
 from ugpt.rpc.messages import ErrorCode, Source
+from ugpt.wording import command
 
 INTERRUPT, OVERWRITE = "Interrupt it?", "Overwrite it?"
 LINK_ERRORS = [NoAnswer("It did not answer."), LinkClosed(), DeviceRestarted(1, 2)]
@@ -113,4 +115,28 @@ def test_nobody_to_ask(flashing: Flashing, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(overwriting, "_has_somebody_to_ask", lambda: False)
     assert "To interrupt it: --overwrite" in " ".join(flashing(status=1).split())
     assert flashing.asked == []
+    assert not flashing.has_written
+
+
+def test_a_question_names_what_to_do_instead(flashing: Flashing) -> None:
+    said = " ".join(flashing(status=1).split())
+    assert f"To follow it: {command('attach', '--port', 'board')}. Nothing was changed." in said
+    assert "--overwrite" not in said
+
+
+@pytest.mark.parametrize(("end", "status"), [(KeyboardInterrupt, 130), (EOFError, 1)])
+def test_ctrl_c_and_the_end_of_the_input_are_a_no(
+    flashing: Flashing,
+    monkeypatch: pytest.MonkeyPatch,
+    end: type[BaseException],
+    status: int,
+) -> None:
+    def confirm(question: str, **options: object) -> bool:
+        try:
+            raise end
+        except BaseException:
+            raise typer.Abort from None
+
+    monkeypatch.setattr("typer.confirm", confirm)
+    assert flashing(status=status).endswith("\n\nNothing was changed.\n")
     assert not flashing.has_written

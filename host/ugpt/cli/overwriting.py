@@ -10,6 +10,7 @@ import typer
 
 from ..training.guard import WouldInterrupt, WouldOverwrite
 from ..view.output import say
+from .ending import Status
 from .options import run
 
 T = TypeVar("T")
@@ -66,12 +67,24 @@ def run_granting(
         except WouldOverwrite as error:
             if type(error) in granted or json or not _has_somebody_to_ask():
                 raise
-            say(error.message)
+            say(f"{error.message} {error.keep}".rstrip())
             asked = error
-        if not typer.confirm(asked.question, err=True):
+        if not _agrees(asked.question):
             say("Nothing was changed.")
-            raise typer.Exit(1)
+            raise typer.Exit(Status.FAILED)
         granted |= {type(asked)}
+
+
+def _agrees(question: str) -> bool:
+    """The end of the input is a no, and so is Ctrl-C, which ends the program."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as end:
+        say("")
+        if isinstance(end.__context__, EOFError):
+            return False
+        say("Nothing was changed.")
+        raise typer.Exit(Status.INTERRUPTED) from None
 
 
 def _has_somebody_to_ask() -> bool:

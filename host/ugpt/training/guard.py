@@ -7,7 +7,7 @@ from ..errors import UgptError
 from ..rpc.errors import FlashFailed, LinkError, NoRoom
 from ..rpc.messages import Source, Status
 from ..runs.registry import find_run, note_stopped
-from ..wording import command
+from ..wording import command, counted
 from .session import Session
 
 
@@ -15,6 +15,13 @@ class WouldOverwrite(UgptError):
     """Something on a board would be lost, and nobody has said that it may be."""
 
     question = "Overwrite it?"
+
+    def __init__(
+        self, message: str, keep: str = "", anyway: str = "To overwrite it: --overwrite."
+    ) -> None:
+        """`keep` says what to do instead; a question has that beside it, and not `anyway`."""
+        super().__init__(message, f"{keep} {anyway}".lstrip())
+        self.keep = keep
 
 
 class WouldInterrupt(WouldOverwrite):
@@ -46,12 +53,17 @@ async def require_free(device: Device, *, may_overwrite: bool, run_id: int | Non
 def _require_nothing_lost(device: Device, status: Status) -> None:
     require_no_detached_run(device, status)
     if status.unsaved and (status.source is Source.FLASH or not device.started_here):
-        steps = "1 step" if status.step == 1 else f"{status.step:,} steps"
-        raise WouldOverwrite(
-            f"The device holds a model of {steps} (run {status.run_id:08x}) that is saved in no "
-            "run folder, and this would overwrite it.",
-            f"{_keep(device, status)}To overwrite it: --overwrite.",
-        )
+        raise _unsaved(device, status)
+
+
+def _unsaved(device: Device, status: Status) -> WouldOverwrite:
+    run = find_run(status.run_id)
+    keep = f"To keep it: {command('train', '--resume', run.path, *device.option)}." if run else ""
+    return WouldOverwrite(
+        f"The device holds a model of {counted(status.step, 'step')} (run {status.run_id:08x}) "
+        "that is saved in no run folder, and this would overwrite it.",
+        keep,
+    )
 
 
 def require_no_detached_run(device: Device, status: Status) -> None:
@@ -61,7 +73,7 @@ def require_no_detached_run(device: Device, status: Status) -> None:
     raise WouldOverwrite(
         f"The device trains by itself (run {status.run_id:08x}, step {status.step:,} of "
         f"{status.target_step:,}), and this would end that run.",
-        f"To follow it: {command('attach', *device.option)}. To overwrite it: --overwrite.",
+        f"To follow it: {command('attach', *device.option)}.",
     )
 
 
@@ -73,7 +85,8 @@ async def require_no_interruption(device: Device) -> None:
             f"The device trains by itself (run {status.run_id:08x}, step {status.step:,} of "
             f"{status.target_step:,}), and this interrupts that run: it is saved in the flash, and "
             "goes on from there when the board starts again.",
-            f"To follow it: {command('attach', *device.option)}. To interrupt it: --overwrite.",
+            f"To follow it: {command('attach', *device.option)}.",
+            "To interrupt it: --overwrite.",
         )
 
 
@@ -96,7 +109,7 @@ async def keep_over_restart(device: Device, *, may_overwrite: bool, again: str) 
         raise WouldOverwrite(
             f"The device trains by itself (run {status.run_id:08x}) and stands after step "
             f"{status.step:,}, but it cannot be saved: {error.message}",
-            f"To go back to step {status.saved_step:,}: {again}",
+            anyway=f"To go back to step {status.saved_step:,}: {again}",
         ) from None
 
 
@@ -104,7 +117,8 @@ def unknown_steps(error: LinkError, anyway: str) -> WouldOverwrite:
     """For a device that has answered, but not to the end of `keep_over_restart`."""
     return WouldOverwrite(
         f"Whether the device holds steps that are saved nowhere is not known: {error.message}",
-        f"Try again. {anyway} anyway: --overwrite.",
+        "Try again.",
+        f"{anyway} anyway: --overwrite.",
     )
 
 
@@ -114,7 +128,8 @@ def _require_saved(device: Device, status: Status) -> None:
             f"The device holds a model of step {status.step:,} (run {status.run_id:08x}), and "
             f"{f'only step {status.saved_step:,}' if status.saved_step else 'nothing'} of it is in "
             "its flash: a restart would lose the rest.",
-            f"To save it first: {command('stop', *device.option)}. To restart anyway: --overwrite.",
+            f"To save it first: {command('stop', *device.option)}.",
+            "To restart anyway: --overwrite.",
         )
 
 
@@ -131,13 +146,6 @@ def require_known_steps(status: Status, session: Session, known_step: int) -> No
             f"The device holds step {status.step:,} of {session.run.path}, and the folder only "
             f"step {known_step:,}, but with other settings than those in config.toml (such as "
             "--steps), so that the run cannot go on from there.",
-            "Restore config.toml to keep those steps. To overwrite them: --overwrite.",
+            "Restore config.toml to keep those steps.",
+            "To overwrite them: --overwrite.",
         )
-
-
-def _keep(device: Device, status: Status) -> str:
-    """How the model gets into its run folder, if that is known."""
-    run = find_run(status.run_id)
-    if run is None:
-        return ""
-    return f"To keep it: {command('train', '--resume', run.path, *device.option)}. "
