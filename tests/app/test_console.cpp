@@ -89,11 +89,13 @@ TEST(settings_keep_the_console) {
 
 TEST(a_console_greets_and_answers) {
     Bench bench(flash_with_console());
-    CHECK(shown(bench).ends_with("press Enter; Ctrl-C stops it.\r\n> "));
+    CHECK(shown(bench).ends_with("press Enter; Ctrl-X stops it.\r\n> "));
     press(bench, "Onk\x7f");
     CHECK(shown(bench) == "Onk\b \b");
     press(bench, "\x03");
     CHECK(shown(bench) == "^C\r\n> ");
+    press(bench, "Onk\x18");
+    CHECK(shown(bench) == "Onk^X\r\n> ");
     press(bench, "\r");
     CHECK(shown(bench) == "\r\n> ");
     press(bench, "Once\r");

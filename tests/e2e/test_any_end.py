@@ -284,7 +284,7 @@ def test_a_reader_that_goes_leaves_the_run_alone(
         assert process.stderr is not None
         errors = process.stderr.read()
         assert process.wait(TIMEOUT_S) == Status.READER_GONE
-    assert "The run goes on without being shown." in errors
+    assert "Nothing more is shown." in errors
     assert "Traceback" not in errors
     assert check_kept(tmp_path / "R") == 2000
 

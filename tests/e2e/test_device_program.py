@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import resource
 import select
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,3 +238,15 @@ def test_a_flash_file_belongs_to_one_device(tmp_path: Path) -> None:
         assert first.poll() is None
     # The lock ends with the process, however that ends.
     assert finished("--flash", flash).returncode == 0
+
+
+def test_a_flash_file_is_waited_for_a_little(tmp_path: Path) -> None:
+    """The device of a host that was killed has not noticed yet."""
+    flash = tmp_path / "flash"
+    finished("--flash", flash)
+    with flash.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        release = threading.Timer(0.5, fcntl.flock, (held, fcntl.LOCK_UN))
+        release.start()
+        assert finished("--flash", flash).returncode == 0
+        release.join()

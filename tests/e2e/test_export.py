@@ -30,6 +30,7 @@ from ugpt.errors import UgptError
 from ugpt.export.errors import ExportError
 from ugpt.export.formats import Format, export
 from ugpt.runs.checkpoint import weights_digest
+from ugpt.runs.folder import Run
 
 ASKED = ("40", str(SEED), str(WARM))
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -392,6 +393,9 @@ def test_a_run_without_weights(cli: CommandLine, names: Trained, tmp_path: Path)
     assert "R is not a run folder" in cli.refused("export", "R", "--to", "c")
     shutil.copy(names.run.path / "config.toml", tmp_path / "R")
     assert "R holds no weights" in cli.refused("export", "R", "--to", "c")
+    with Run.open(tmp_path / "R").alone():
+        said = cli.refused("export", "R", "--to", "c")
+    assert "R holds no weights yet: the run is being trained. Wait" in said
     assert "R has no losses yet" in cli.refused("export", "R", "--to", "tensorboard")
     assert {path.name for path in tmp_path.iterdir()} - {"state", "mpl"} == {"R"}
 

@@ -343,7 +343,7 @@ def test_lower_and_dedupe(tmp_path: Path) -> None:
     dataset = Dataset.load(path, Reading(lower=True, dedupe=True))
     assert list(dataset.documents) == ["anna", "bea", "carla"]
     assert dataset.changes == (
-        "Capital letters were made small in 2 documents.",
+        "Capital letters were lowercased in 2 documents.",
         "1 of 4 documents repeats another and was left out.",
     )
 
@@ -363,3 +363,12 @@ def test_a_prompt_is_tried_in_the_form_of_the_data() -> None:
     assert Vocabulary("aé").adapt("É") == "é"
     assert Vocabulary("aAé").adapt("E") == "E"
     assert Vocabulary("ab").adapt("x") == "x"
+
+
+def test_the_character_that_is_to_blame_is_named() -> None:
+    with pytest.raises(DataError, match="The character '1' is not"):
+        Vocabulary("am").encode("M1")
+    with pytest.raises(DataError, match="The character 'X' is not"):
+        Vocabulary("am").encode("MX")
+    with pytest.raises(DataError, match="The character 'A' is not"):
+        Vocabulary("amM").encode("MA")

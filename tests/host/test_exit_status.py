@@ -242,3 +242,15 @@ def test_a_word_that_is_no_choice(ugpt: Program, line: tuple[str, ...]) -> None:
 def test_an_empty_text_may_be_a_prompt(ugpt: Program) -> None:
     for command in (("sample", "--prompt", ""), ("write", "")):
         assert "absent" in ugpt(*command, "--port", "/dev/absent", status=1).err
+
+
+def test_a_command_that_is_nearly_one(ugpt: Program) -> None:
+    assert "No such command 'trian'. Did you mean 'train'?" in ugpt("trian", status=2).err
+
+
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_completion_is_for_the_shell_that_runs(ugpt: Program, option: str) -> None:
+    said = " ".join(ugpt(option, "zsh", status=2).err.split())
+    assert f"Invalid value for {option}" in said
+    assert "run it in that shell" in said
+    assert not list(ugpt.folder.iterdir())

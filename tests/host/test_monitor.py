@@ -137,7 +137,7 @@ async def test_a_board_that_is_to_write_is_restarted_and_left_alone(
         assert board.methods == ["hello", "status", "reset"]
         assert board.remarks == [
             GREETED,
-            "It is to write by itself: it is restarted and left alone.",
+            "Autorun is on: the board is restarted, and writes undisturbed.",
         ]
         assert LogLine("kamon", None) in board.lines
 
@@ -212,7 +212,7 @@ async def test_a_board_without_our_firmware_is_listened_to(monkeypatch: pytest.M
         board.peer.deaf = True
         board.peer.restart(silently=False)
         await asyncio.sleep(10.0)
-        assert "What it says is shown all the same." in board.remarks[-1]
+        assert "whatever the board says is shown." in board.remarks[-1]
         asked = len(board.peer.requests)
         board.peer.deaf = False
         board.peer.say(b">>> \r\nstill here\r\n")

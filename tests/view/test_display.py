@@ -68,7 +68,7 @@ async def test_a_failure_is_told_once(
         display.show(Notice("two"))
     assert failing.called == called
     said = capsys.readouterr().err
-    assert said.count("The run goes on without being shown.") == 1
+    assert said.count("Nothing more is shown.") == 1
     assert ("please report it" in said) is isinstance(error, ZeroDivisionError)
 
 

@@ -6,7 +6,7 @@ namespace ugpt::app {
 namespace {
 
 constexpr std::string_view kGreeting =
-    "\r\nType the beginning of a story and press Enter; Ctrl-C stops it.\r\n";
+    "\r\nType the beginning of a story and press Enter; Ctrl-X stops it.\r\n";
 constexpr std::string_view kPrompt = "> ";
 constexpr std::string_view kLineEnd = "\r\n";
 
@@ -15,7 +15,13 @@ constexpr std::uint64_t kLongestPauseUs = 1'000'000;
 // A host that is there speaks more often.
 constexpr std::uint64_t kHostGoneUs = 3'000'000;
 
-constexpr std::uint8_t kInterrupt = 0x03, kBackspace = 0x08, kEscape = 0x1b, kDelete = 0x7f;
+constexpr std::uint8_t kControlC = 0x03, kBackspace = 0x08, kControlX = 0x18, kEscape = 0x1b,
+                       kDelete = 0x7f;
+
+// Some programs for terminals end at Ctrl-C themselves, so that only Ctrl-X reaches the board.
+bool interrupts(std::uint8_t byte) {
+    return byte == kControlC || byte == kControlX;
+}
 
 bool ends_line(std::uint8_t byte) {
     return byte == '\r' || byte == '\n';
@@ -33,7 +39,7 @@ LineEditor::Act LineEditor::take(std::uint8_t byte, std::string_view& echo) {
     after_return_ = byte == '\r';
     if (skip_escape(byte) || (byte == '\n' && after_return)) return Act::none;
     if (ends_line(byte)) return Act::enter;
-    if (byte == kInterrupt) return Act::interrupt;
+    if (interrupts(byte)) return Act::interrupt;
     if (byte == kBackspace || byte == kDelete) {
         echo = erase_character();
     } else if (byte >= 0x20 && line_.size < TextLine::kMaxBytes) {
@@ -113,7 +119,7 @@ void ConsoleInput::give_back(std::uint8_t byte) {
 
 void ConsoleInput::type(std::uint8_t byte) {
     if (busy_ || shared_.typed_ready.load(std::memory_order_acquire)) {
-        if (byte == kInterrupt) shared_.interrupted.store(true, std::memory_order_relaxed);
+        if (interrupts(byte)) shared_.interrupted.store(true, std::memory_order_relaxed);
         return;
     }
     std::string_view echo;
@@ -134,7 +140,7 @@ void ConsoleInput::type(std::uint8_t byte) {
             break;
         case LineEditor::Act::interrupt:
             editor_.clear();
-            write("^C\r\n");
+            write(byte == kControlC ? "^C\r\n" : "^X\r\n");
             write(kPrompt);
             break;
     }

@@ -117,6 +117,19 @@ class CommandGroup(PlainGroup):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
+        # Typer suggests a name of these for a wrong one, and looks for nothing else in them.
+        self.commands = dict.fromkeys(command_names())  # type: ignore[assignment]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for option in ("--install-completion", "--show-completion"):
+            if args[0:1] == [option] and len(args) > 1:
+                raise typer.BadParameter(
+                    f"it is for the shell that runs it; leave {printable(args[1])} out, and run it "
+                    "in that shell",
+                    ctx=ctx,
+                    param_hint=option,
+                )
+        return super().parse_args(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         with _clean_complaints():

@@ -41,7 +41,7 @@ class Intake:
             )
         if self._lowered:
             where = counted(self._lowered, "document")
-            self.changes.append(f"Capital letters were made small in {where}.")
+            self.changes.append(f"Capital letters were lowercased in {where}.")
 
     def _split(self, source: Source, text: DecodedText) -> Iterator[list[str]]:
         blocks = text.blocks()

@@ -47,8 +47,11 @@ class Vocabulary:
         try:
             return [ids[character] for character in text]
         except KeyError as error:
+            # A capital letter is not to blame if the model knows the small one.
+            blamed = (c for c in text if any(each not in ids for each in self.adapt(c)))
+            character = next(blamed, error.args[0])
             raise DataError(
-                f"The character {error.args[0]!r} is not in the vocabulary of the model.",
+                f"The character {character!r} is not in the vocabulary of the model.",
                 f"Use only these: {self.excerpt()}",
             ) from None
 

@@ -21,9 +21,6 @@ _FALL_S = 10.0
 _REOPEN_S = 0.5
 _HANDSHAKE_S = 3.0
 _SEND_S = 3.0
-_INTERRUPT = "\x03"  # what Ctrl-C sends in a serial terminal
-STOP_KEY = "\x18"
-"""What is typed to interrupt the board, Ctrl-X: Ctrl-C ends the monitor itself."""
 
 
 class Monitor:
@@ -83,7 +80,7 @@ class Monitor:
     async def send(self, typed: str) -> None:
         """Passes on what a person types; what the port does not take is lost, as with a cable."""
         # A zero would begin a frame.
-        text = typed.replace(STOP_KEY, _INTERRUPT).replace("\0", "")
+        text = typed.replace("\0", "")
         if self._link is not None and text:
             with contextlib.suppress(LinkError, PortError):
                 await self._link.send_plain(text.encode("utf-8", "replace"), _SEND_S)
@@ -122,7 +119,7 @@ class Monitor:
             pass  # the state of the link tells
         except LinkError as error:
             self._asked_at_start = link.boot_log.starts
-            self._tell(f"{error} What it says is shown all the same.")
+            self._tell(f"Nobody answers, but whatever the board says is shown. {error}")
 
     async def _leave_alone_to_write(self, link: Link, hello: Hello) -> None:
         status = await link.call(messages.status())
@@ -130,7 +127,7 @@ class Monitor:
         self._on_remark(f"{kind} (board {hello.board}), firmware {hello.build}")
         if not status.autorun or not await _has_something_to_write(link, status.state):
             return
-        self._on_remark("It is to write by itself: it is restarted and left alone.")
+        self._on_remark("Autorun is on: the board is restarted, and writes undisturbed.")
         self._left_alone = True
         with contextlib.suppress(DeviceRestarted, NoAnswer):
             await link.call(messages.reset())

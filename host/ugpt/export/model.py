@@ -11,6 +11,7 @@ from ..device.tensors import tensor_shapes
 from ..rpc.messages import Recipe, Shape
 from ..runs.checkpoint import Checkpoint, Tensors
 from ..runs.folder import Run
+from ..runs.lock import is_held
 from ..wording import command
 from .errors import ExportError
 
@@ -33,6 +34,11 @@ class TrainedModel:
         ExportError if there is none."""
         config = run.config
         checkpoint = run.read_checkpoint(tensor_shapes(config.shape))
+        if checkpoint is None and is_held(run.path):
+            raise ExportError(
+                f"{run.path} holds no weights yet: the run is being trained.",
+                "Wait for its first checkpoint.",
+            )
         if checkpoint is None:
             raise ExportError(
                 f"{run.path} holds no weights: the run was not saved yet.",

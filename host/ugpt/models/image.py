@@ -125,7 +125,10 @@ def _assemble(
 def read_image(content: bytes) -> ModelImage:
     """Reads an image, all of which is checked. Raises ModelFileError."""
     if len(content) < HEADER_BYTES or not content.startswith(MAGIC):
-        raise ModelFileError("This is no image of a model.")
+        raise ModelFileError(
+            "This is no image of a model.",
+            "`ugpt model convert` makes one of a file of llama2.c or of a folder of Hugging Face.",
+        )
     (version,) = struct.unpack_from("<I", content, len(MAGIC))
     (crc,) = struct.unpack_from("<I", content, CRC_OFFSET)
     _require(crc == zlib.crc32(content[:CRC_OFFSET]), "its header is damaged")

@@ -139,14 +139,16 @@ class _Follower:
         self.run.metrics.cut_at_gap(max(status.first_loss_step, 1))
         if status.state is not DeviceState.IDLE or status.step == self._total_steps:
             await self._show(device, status)
-        await self._catch_up(device, None)
+        await self._catch_up(device)
+        await self._catch_up(device)  # with what went on meanwhile, so that rates begin here
         step = self.run.metrics.step
         throughput = Throughput(device, step, self._total_steps, self._started_s)
         reporter = ProgressReporter(device, self.session, step, throughput)
         while True:
             before, looked_s = self.run.metrics.step, time.monotonic()
-            status = await self._catch_up(device, throughput)
+            status = await self._catch_up(device)
             step = self.run.metrics.step
+            throughput.count(sum(self.session.token_counts.of(before + 1, step - before)))
             if status.state is DeviceState.IDLE and step >= status.step:
                 break
             reporter.after_each(step, status)
@@ -191,11 +193,8 @@ class _Follower:
         if self.run.metrics.step:
             self.emit(History(self.run.metrics.losses, self.run.metrics.val_losses))
 
-    async def _catch_up(self, device: Device, throughput: Throughput | None) -> Status:
-        """Records every loss that can be had; returns the status before.
-
-        `throughput` is to count the tokens, unless they were trained on while nobody looked.
-        """
+    async def _catch_up(self, device: Device) -> Status:
+        """Records every loss that can be had; returns the status before."""
         status = await self._look(device)
         while (first := self.run.metrics.step + 1) <= status.step:
             losses = await device.losses(first)
@@ -207,20 +206,16 @@ class _Follower:
                 # The board had no room for the others, and nobody was there to take them.
                 self.run.metrics.give_up(held_from - 1)
             if losses.values:
-                tokens = self._record(losses.first, losses.values)
-                if throughput:
-                    throughput.count(sum(tokens))
+                self._record(losses.first, losses.values)
         return status
 
-    def _record(self, first: int, losses: tuple[float, ...]) -> list[int]:
-        """Returns the number of tokens of each step."""
+    def _record(self, first: int, losses: tuple[float, ...]) -> None:
         require_losses(range(first, first + len(losses)), losses, self._total_steps)
         tokens = self.session.token_counts.of(first, len(losses))
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
             self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
         self.emit(StepLosses(first, losses, tokens))
-        return tokens
 
     async def _look(self, device: Device) -> Status:
         status = await device.status()

@@ -84,7 +84,7 @@ class Harmless:
         except Exception as error:
             if not self._failed:
                 self._failed = True
-                say(f"{_reason(error)} The run goes on without being shown.")
+                say(f"{_reason(error)} Nothing more is shown.")
 
 
 def _reason(error: Exception) -> str:

@@ -10,9 +10,11 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <random>
+#include <thread>
 
 namespace ugpt::port::posix {
 namespace {
@@ -79,6 +81,22 @@ std::string lock_error(const std::string& path) {
            "it on a local disk (XDG_STATE_HOME moves the default one)";
 }
 
+// A device whose host was killed holds the file until it has noticed.
+bool lock_file(int fd) {
+    constexpr auto kPatience = std::chrono::seconds(3);
+    constexpr auto kPause = std::chrono::milliseconds(20);
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return false;
+        if (std::chrono::steady_clock::now() >= end) {
+            errno = EWOULDBLOCK;
+            return false;
+        }
+        std::this_thread::sleep_for(kPause);
+    }
+    return true;
+}
+
 }  // namespace
 
 std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string& error) {
@@ -89,7 +107,7 @@ std::unique_ptr<FileFlash> FileFlash::open(const std::string& path, std::string&
         return nullptr;
     }
     std::unique_ptr<FileFlash> flash(new FileFlash(fd));
-    if (!path.empty() && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!path.empty() && !lock_file(fd)) {
         error = lock_error(path);
         return nullptr;
     }

@@ -142,7 +142,7 @@ def _findings(found: Examination, dataset: Dataset) -> dict[str, str]:
         "text": dataset.title,
         "encoding": ", ".join(dict.fromkeys(found.encodings)),
         "documents": f"{found.documents:,}{windows}; {counted(found.characters, 'character')}",
-        "length": f"{median} in the middle, {found.longest:,} in the longest",
+        "length": f"{median} (median), {found.longest:,} in the longest",
         "duplicates": f"{found.duplicates:,}" if found.duplicates else "none",
         "alphabet": _characters(found.alphabet),
         "only once": _characters(found.once) if found.once else "none",

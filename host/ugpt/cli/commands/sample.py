@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ...data.known import KnownTexts
+from ...data.vocabulary import Vocabulary
 from ...device.client import Device
 from ...device.target import Target
 from ...errors import UgptError
@@ -118,7 +119,9 @@ def command(
         ),
     ] = None,
     overwrite: Overwrite = False,
-    forever: Annotated[bool, typer.Option("--forever", help="Generate until Ctrl-C.")] = False,
+    forever: Annotated[
+        bool, typer.Option("--forever", help="Generate until Ctrl-C; --count is ignored.")
+    ] = False,
     pace: Pace = False,
     json: Json = False,
 ) -> None:
@@ -189,6 +192,7 @@ async def _sample(target: Target, asked: _Asked, may_overwrite: bool) -> bool:
         if (await device.status()).loaded is Loaded.STORY:
             say("The pretrained model leaves the memory to the one that was trained.")
         say(device.introduction(f"seed {asked.seed}"))
+        await _tell_form(device, asked.prompt)
         if asked.new:
             return await _sample_new(device, asked)
         known = None
@@ -197,6 +201,13 @@ async def _sample(target: Target, asked: _Asked, may_overwrite: bool) -> bool:
         async for text in asked.texts(device, asked.count):
             _print(text, asked, known)
         return True
+
+
+async def _tell_form(device: Device, prompt: str) -> None:
+    """A prompt may be read in another form than it has, so that the model knows its letters."""
+    read = Vocabulary(await device.vocabulary()).adapt(prompt) if prompt else prompt
+    if read != prompt:
+        say(f"The prompt is read as {read!r}: the model knows its letters in this form only.")
 
 
 async def _sample_new(device: Device, asked: _Asked) -> bool:

@@ -284,7 +284,9 @@ def _ending_on_request(training: Training, display: Display) -> Iterator[Callabl
         if limit is not None:
             left = duration(limit.when() - loop.time())
             display.show(
-                Notice(f"Saving, for {left} more at most; {_ABANDON} leaves at once, unsaved.")
+                Notice(
+                    f"Saving; that may take up to {left} more. {_ABANDON} leaves at once, unsaved."
+                )
             )
         elif training.placed:
             limit = loop.call_later(_SAVING_LIMIT_S, task.cancel)
