@@ -22,7 +22,7 @@ UgptError
 |       HandshakeRequired, NoStory, BadStory, LongPrompt
 |-- InvalidValue            a value that is wrong whatever files and devices there are
 |   |-- UnfitValue          not in itself, but for this file or this device
-|   `-- BadAddress, WrongDeviceOption
+|   `-- BadAddress, WrongDeviceOption, WrongAddress
 |-- DataError               a training text
 |   `-- ReadOnce            that is in a pipe with a name
 |-- RunError                a run folder

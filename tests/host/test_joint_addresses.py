@@ -59,7 +59,7 @@ def test_without_dask_the_command_says_what_to_install(
 
 
 def test_an_unsafe_scheduler_is_refused_before_anything_begins(ugpt: Program) -> None:
-    said = ugpt("fleet", "train", "names", "--scheduler", "tcp://192.0.2.1:1", status=1)
+    said = ugpt("fleet", "train", "names", "--scheduler", "tcp://192.0.2.1:1", status=2)
     assert said.err.startswith("error: tcp://192.0.2.1:1 is not encrypted")
     assert not said.out
     assert not (ugpt.folder / "runs").exists()

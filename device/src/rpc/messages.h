@@ -333,7 +333,7 @@ struct Shape {
 struct Recipe {
     static const Layout kLayout;
 
-    // Of the first step. (0.0 to 10.0.)
+    // The highest; that of the first step if there is no warm-up. (0.0 to 10.0.)
     float learning_rate = 0.0f;
     // Decay of the first moment. (0.0 to 0.9999.)
     float beta1 = 0.0f;
@@ -341,7 +341,7 @@ struct Recipe {
     float beta2 = 0.0f;
     // Added to the root of the second moment. (1e-10 to 0.01.)
     float epsilon = 0.0f;
-    // The step at which the learning rate reaches zero. (1 to 16777216.)
+    // Steps of the run. The schedules `linear` and `cosine` reach zero at its end. (1 to 16777216.)
     std::uint32_t total_steps = 0;
     // Documents a step; their gradients are averaged. (1 to 1024.)
     std::uint16_t batch = 1;
@@ -402,8 +402,8 @@ struct Hello {
     std::uint64_t device_id = 0;
     // Size of the flash chip; 0 if not known.
     std::uint32_t flash_bytes = 0;
-    // Sizes in bytes of the flash regions that the device has found, by their number in
-    // docs/memory.md; 0 for one that its partition table lacks. (At most 16.)
+    // Sizes in bytes of the flash regions that the device has found, in the order of their subtypes
+    // in device/partitions.csv; 0 for one that its partition table lacks. (At most 16.)
     SmallArray<std::uint32_t, 16> regions{};
     // Room in flash for the image of a pretrained model.
     std::uint32_t model_bytes = 0;
@@ -1376,10 +1376,10 @@ struct ImageBeginResult {
     bool operator==(const ImageBeginResult&) const = default;
 };
 
-// Makes room for the image of a pretrained model, whose content is sent next. What is refused
-// leaves the image that is there: `no_room`, `does_not_fit` if the memory holds not even a text of
-// one token, or `bad_story`. Else that image is erased, unless it is the same. One that has been
-// begun and not committed is gone on with.
+// Makes room for the image of a pretrained model, whose content is sent next. If it is refused, the
+// image that is there stays: `no_room`, `does_not_fit` if the memory has no room even for a text of
+// one token, or `bad_story`. Otherwise that image is erased, unless it is the same. A push of the
+// same image that was not finished is resumed.
 struct ImageBeginParams {
     static constexpr Method kMethod = Method::image_begin;
     using Result = ImageBeginResult;
@@ -1482,7 +1482,7 @@ struct CurveResult {
     std::uint32_t stride = 1;
 };
 
-// Reads losses that a run from flash has stored with its checkpoints.
+// Reads the losses that a detached run has stored in the flash.
 struct CurveParams {
     static constexpr Method kMethod = Method::curve;
     using Result = CurveResult;

@@ -25,9 +25,9 @@ class Boards:
         typer.Option(
             "--port",
             "-p",
-            help="Port of a board that is not plugged in here: socket://HOST:PORT, "
-            "rfc2217://HOST:PORT, a serial port or its serial number. May be given several times. "
-            "Every ESP32 that is plugged in takes part without it.",
+            help="Add the board at this port: socket://HOST:PORT, rfc2217://HOST:PORT, a serial "
+            "port or its serial number. May be given several times. Every ESP32 that is plugged in "
+            "takes part anyway.",
             metavar="PORT",
             parser=port,
             show_default=False,

@@ -50,8 +50,8 @@ class ImageOptions:
     format: Annotated[
         MatrixFormat | None,
         typer.Option(
-            help="Weights of one byte (q8) or four (f32). Default: q8, which is four times as "
-            "small and much faster on a board."
+            help="Weights of one byte (q8) or four (f32). Default: q8, which takes a quarter "
+            "of the room and is much faster on a board."
         ),
     ] = None
     name: Annotated[

@@ -58,8 +58,8 @@ StoryContext = Annotated[
     int | None,
     typer.Option(
         "--context",
-        help="Tokens that a story has room for, with its prompt. Fewer leave more memory to the "
-        "weights. Default: 256, or what the model was trained for if that is less.",
+        help="Tokens that a story has room for, with its prompt. A smaller number leaves more "
+        "memory for the weights. Default: 256, or what the model was trained for if that is less.",
         show_default=False,
         **whole_number(2, METHODS["text_begin"].param("context").range[1]),
     ),

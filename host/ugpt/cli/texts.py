@@ -39,7 +39,7 @@ MovedTexts = Annotated[
     list[Path] | None,
     typer.Option(
         "--data",
-        help="Training text of the run, if the file has moved; once for each of several.",
+        help="Training text of the run, if the file has moved. Repeat the option for several.",
         metavar="FILE",
         show_default=False,
         parser=path,

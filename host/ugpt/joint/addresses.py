@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 
 from ..device.virtual import is_loopback
-from .errors import BadScheduler
+from .errors import WrongAddress
 
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
 def require_safe(address: str) -> None:
-    """Raises BadScheduler for an address that others could send programs to."""
+    """Raises WrongAddress for an address that others could send programs to."""
     scheme, _, place = address.rpartition("://")
     host, _, port = place.rpartition(":")
     if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
-        raise BadScheduler(
+        raise WrongAddress(
             f"{address} is not the address of a scheduler.", "Such as tls://HOST:8786."
         )
     if scheme == "tls":
         return
     if scheme not in ("", "tcp"):
-        raise BadScheduler(f"A scheduler at {scheme}:// is not supported.", "Use tls://.")
+        raise WrongAddress(f"A scheduler at {scheme}:// is not supported.", "Use tls://.")
     if not is_loopback(host):
-        raise BadScheduler(
+        raise WrongAddress(
             f"{address} is not encrypted, and whoever reaches it could run programs here.",
             "Start the scheduler with TLS and name it tls://HOST:PORT, or reach it by ssh -L on "
             "this computer's loopback.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import InvalidValue
 from ..fleet.errors import FleetError
 
 
@@ -15,6 +16,10 @@ class BoardLost(JointError):
 
 class BadScheduler(JointError):
     """Dask's scheduler cannot be used, or not safely."""
+
+
+class WrongAddress(BadScheduler, InvalidValue):
+    """What was given as the address of a scheduler is none, or not a safe one."""
 
 
 class NoOtherBoard(JointError):

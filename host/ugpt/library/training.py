@@ -63,7 +63,7 @@ async def atrain(
     `data` is a text file of one document a line. `target` is the device or its port, by default
     the board that is plugged in, or else the virtual device. `path` is the folder of the run, by
     default a new one in runs/. `on_step` hears of each step, with its number and loss; `on_event`
-    of everything that happens, as values of `ugpt.events`. `overwrite` allows to lose what is on
+    of everything that happens, as values of `ugpt.events`. `overwrite` permits losing what is on
     the device and nowhere else; without it, WouldOverwrite is raised.
 
     `parent` is a run whose weights the new one begins with, as `--from` says; the shape is then its

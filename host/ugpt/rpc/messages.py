@@ -315,7 +315,7 @@ class Recipe:
     """
 
     learning_rate: float
-    """Of the first step."""
+    """The highest; that of the first step if there is no warm-up."""
     beta1: float
     """Decay of the first moment."""
     beta2: float
@@ -323,7 +323,7 @@ class Recipe:
     epsilon: float
     """Added to the root of the second moment."""
     total_steps: int
-    """The step at which the learning rate reaches zero."""
+    """Steps of the run. The schedules `linear` and `cosine` reach zero at its end."""
     batch: int = 1
     """Documents a step; their gradients are averaged."""
     schedule: Schedule = Schedule.LINEAR
@@ -405,8 +405,8 @@ class Hello:
     flash_bytes: int = 0
     """Size of the flash chip; 0 if not known."""
     regions: tuple[int, ...] = ()
-    """Sizes in bytes of the flash regions that the device has found, by their number in
-    docs/memory.md; 0 for one that its partition table lacks.
+    """Sizes in bytes of the flash regions that the device has found, in the order of their subtypes
+    in device/partitions.csv; 0 for one that its partition table lacks.
     """
     model_bytes: int = 0
     """Room in flash for the image of a pretrained model."""
@@ -1484,10 +1484,10 @@ def data_info() -> Call[DataSet]:
 
 
 def image_begin(header: bytes) -> Call[bool]:
-    """Makes room for the image of a pretrained model, whose content is sent next. What is refused
-    leaves the image that is there: `no_room`, `does_not_fit` if the memory holds not even a text
-    of one token, or `bad_story`. Else that image is erased, unless it is the same. One that has
-    been begun and not committed is gone on with.
+    """Makes room for the image of a pretrained model, whose content is sent next. If it is refused,
+    the image that is there stays: `no_room`, `does_not_fit` if the memory has no room even for a
+    text of one token, or `bad_story`. Otherwise that image is erased, unless it is the same. A
+    push of the same image that was not finished is resumed.
     """
     return Call(METHODS["image_begin"], (header,))
 
@@ -1520,7 +1520,7 @@ def image_erase() -> Call[None]:
 
 
 def curve(first: int, count: int, strided: bool = False) -> Call[CurveResult]:
-    """Reads losses that a run from flash has stored with its checkpoints."""
+    """Reads the losses that a detached run has stored in the flash."""
     return Call(METHODS["curve"], (first, count, strided))
 
 

@@ -25,7 +25,7 @@ constexpr float kLikeliest = 17.4f;
 constexpr float kDrawn = 49.3f;
 constexpr float kDrawnFromCut = 186.5f;  // on average at a temperature of 1 and a top-p of 0.9
 
-constexpr float kCyclesPerInstruction = 1.22f;  // as in engine/cost.cpp
+constexpr float kCyclesPerInstruction = 1.22f;  // of a training step on one core
 
 float as_float(std::uint32_t count) {
     return static_cast<float>(count);

@@ -1,7 +1,7 @@
 """List all boards: what they are, what is on them, and who uses them.
 
-A board is called after the number of its chip, so it keeps its name when ports are renumbered. No
-board is restarted, and a run on it goes on.
+A board is named after the MAC address of its chip, so it keeps its name when ports are renumbered.
+No board is restarted, and a run on it goes on.
 """
 
 from __future__ import annotations

@@ -202,8 +202,8 @@ def join(
 ) -> None:
     """Bring the boards of this computer to a scheduler.
 
-    Every `ugpt fleet train --scheduler ADDRESS` uses them then, until Ctrl-C ends this. A board
-    that is plugged in again joins again.
+    Until Ctrl-C, every `ugpt fleet train --scheduler ADDRESS` can use them. A board that is plugged
+    in again joins again.
     """
     require_extra("distributed", "ugpt fleet join")
     run_until_interrupted(join_scheduler(scheduler, boards, json=json))

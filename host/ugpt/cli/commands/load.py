@@ -1,8 +1,9 @@
 """Put the model of a run on the board, to sample from it or to keep it.
 
 The weights and moments of the newest checkpoint are sent, or those of another --step that the run
-folder keeps, and the digest that the board computes is compared. A file takes the place of a run if
-`ugpt export` has written it as safetensors or npz; it has no moments, so the board gets fresh ones.
+folder keeps, and the digest that the board computes is compared. RUN may also be a file
+that `ugpt export` has written as safetensors or npz. If it has no moments, the board gets fresh
+ones.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def info(
     context: StoryContext = None,
     json: Json = False,
 ) -> None:
-    """Describe the pretrained model on the board, and how it would lie there; or one in a file."""
+    """Describe the pretrained model on the board, and where its weights lie; or one in a file."""
     if file is None:
         run(_info(target, context, json))
         return

@@ -81,7 +81,7 @@ def command(
     max_tokens: Annotated[
         int | None,
         typer.Option(
-            help="End after so many tokens behind the prompt.",
+            help="Stop after this many tokens, those of the prompt not counted.",
             show_default=False,
             **whole_number(1, _BEGIN.param("max_tokens").range[1]),
         ),
