@@ -156,7 +156,7 @@ def test_bad_input(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     missing = {f"{tls}{kind}": absent for kind in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY")}
     said = cli.refused(*train, "--virtual", "1", "--scheduler", "tls://127.0.0.1:1", env=missing)
     assert "a file with keys is not where" in said
-    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://192.0.2.1:8786")
+    said = cli.refused(*train, "--virtual", "1", "--scheduler", "tcp://192.0.2.1:8786", code=2)
     assert "is not encrypted, and whoever reaches it could run programs here" in said
     said = cli.refused(*train, "--port", "socket://127.0.0.1:1")
     assert "There is no board to use" in said

@@ -72,7 +72,8 @@ def test_a_stop_while_steps_are_done_again(cli: CommandLine, tmp_path: Path, nam
         events_until_step(process, 50)
         process.terminate()
         out, said = process.communicate(timeout=60)
-    (stopped,) = [event for event in map(json.loads, out.splitlines()) if "saved_step" in event]
+    events = map(json.loads, out.splitlines())
+    (stopped,) = [event for event in events if event["event"] == "stopped"]
     assert 50 <= stopped["step"] == stopped["saved_step"] < known
     assert f"Stopped after step {stopped['step']:,}; all is kept in R." in said
 

@@ -62,7 +62,7 @@ async def test_texts_from_power_up(
         with cli.running("monitor", "--port", port) as process:
             assert process.stdout is not None
             texts = [process.stdout.readline().strip() for _ in range(4)]
-            assert "left alone" in stop(process)
+            assert "Autorun is on: the board is restarted" in stop(process)
         assert any(texts)
         assert all(text.isalpha() or not text for text in texts)
         # Any serial monitor shows them: nothing has to be sent.
@@ -73,7 +73,7 @@ async def test_texts_from_power_up(
         assert "no longer" in cli("autorun", "off", "--port", port)
         with cli.running("monitor", "--port", port) as process:
             greeted(process)
-            assert "left alone" not in stop(process)
+            assert "Autorun is on" not in stop(process)
 
 
 def test_autorun_without_a_model(cli: CommandLine) -> None:
