@@ -21,6 +21,7 @@ import pytest
 
 import ugpt
 from ugpt.library.blocking import wait_for
+from ugpt.runs.checkpoint import peek_checkpoint
 from ugpt.runs.config import Init
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
@@ -283,6 +284,36 @@ async def test_a_run_can_be_cancelled(target: ugpt.Target, tmp_path: Path) -> No
     with pytest.raises(asyncio.CancelledError):
         await training
     assert 0 < ugpt.Run.open(tmp_path / "run").step < 1_000_000
+
+
+async def test_a_run_that_is_cancelled_is_saved(target: ugpt.Target, tmp_path: Path) -> None:
+    def cancel(step: ugpt.events.Step) -> None:
+        if step.step == 200:
+            training.cancel()
+
+    work = ugpt.atrain(NAMES, target, path=tmp_path / "run", steps=1_000_000, on_step=cancel)
+    training = asyncio.create_task(work)
+    with pytest.raises(asyncio.CancelledError):
+        await training
+    run = ugpt.Run.open(tmp_path / "run")
+    assert 200 <= run.step < 1_000_000
+    assert run.weights
+    assert peek_checkpoint(run.path / "checkpoint.safetensors") == run.step
+
+
+@pytest.mark.parametrize("hears", ["on_step", "on_event"])
+def test_a_run_is_saved_if_a_listener_raises(
+    target: ugpt.Target, tmp_path: Path, hears: str
+) -> None:
+    def hear(event: object) -> None:
+        if hears == "on_step" or isinstance(event, ugpt.events.StepLosses):
+            raise ZeroDivisionError("of a caller")
+
+    with pytest.raises(ZeroDivisionError, match="of a caller"):
+        ugpt.train(NAMES, target, path=tmp_path / "run", steps=1_000_000, **{hears: hear})
+    run = ugpt.Run.open(tmp_path / "run")
+    assert 0 < run.step < 1_000_000
+    assert peek_checkpoint(run.path / "checkpoint.safetensors") == run.step
 
 
 # Checkpoints on the way, and the weights of another run

@@ -57,6 +57,8 @@ def test_every_folder_is_listed_as_what_it_is(tmp_path: Path) -> None:
         config = made(home / name, 50, 30).path / "config.toml"
         assert old in config.read_text()
         config.write_text(config.read_text().replace(old, new))
+    for name, file in (("no-losses", "metrics.jsonl"), ("no-weights", "checkpoint.safetensors")):
+        (made(home / name, 100, 100).path / file).unlink()
     newer = made(home / "newer", 50, 30).path / "config.toml"
     newer.write_text(newer.read_text().replace("format = 1", "format = 99\nunheard = 1"))
     (home / "empty").mkdir()
@@ -71,6 +73,8 @@ def test_every_folder_is_listed_as_what_it_is(tmp_path: Path) -> None:
         "begun": RunState.INTERRUPTED,
         "torn": RunState.DAMAGED,
         "flipped": RunState.DAMAGED,
+        "no-losses": RunState.DAMAGED,
+        "no-weights": RunState.DAMAGED,
         "wider": RunState.DAMAGED,
         "shorter": RunState.DAMAGED,
         "newer": RunState.NEWER,

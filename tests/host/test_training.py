@@ -18,6 +18,7 @@ from ugpt import Device, Hello, Recipe, Shape, Status
 from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import ErrorCode
+from ugpt.runs.checkpoint import peek_checkpoint
 from ugpt.runs.errors import DiskFull
 from ugpt.runs.metrics import Metrics
 from ugpt.runs.save_period import SavePeriod
@@ -201,6 +202,28 @@ def test_a_disk_that_fills_at_a_validation_loss(disk: Disk, tmp_path: Path) -> N
     again = Metrics.open(tmp_path / "metrics.jsonl")
     assert list(again.losses) == [4.0, 3.0, 2.0, 1.0]
     assert again.val_losses == {2: 2.5, 3: 2.25}
+
+
+async def test_losses_without_room_cost_no_checkpoint(
+    tmp_path: Path, straight: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under `ulimit -f`, where the long file is refused and the checkpoint is not."""
+    session = Session(tmp_path, save_every=SavePeriod(steps=2000))
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise DiskFull("metrics.jsonl cannot be written: the disk is full.")
+
+    session.on_event = once(
+        1500, lambda: monkeypatch.setattr("ugpt.runs.metrics.append_whole", refuse)
+    )
+    with pytest.raises(DiskFull, match="metrics"):
+        await session.train()
+    assert peek_checkpoint(tmp_path / "run" / "checkpoint.safetensors") == STEPS
+    assert straight.digest in (tmp_path / "run" / "weights.sha256").read_text()
+    monkeypatch.undo()
+    session.on_event = lambda event: None
+    assert await session.train() is Outcome.FINISHED
+    assert session.digest == straight.digest
 
 
 async def test_a_disk_that_stays_full_ends_a_run_that_the_board_has_kept(

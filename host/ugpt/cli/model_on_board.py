@@ -9,7 +9,7 @@ from ..device.bulk import Progress
 from ..device.client import Device
 from ..models.image import ModelImage
 from ..models.layouts import TensorFormat
-from ..rpc.errors import BadStory, NoRoom, NoStory
+from ..rpc.errors import BadStory, DeviceError, NoRoom, NoStory
 from ..rpc.messages import ErrorCode, ImageInfo
 from ..view.output import say
 from ..view.style import byte_count
@@ -40,8 +40,9 @@ async def push_image(device: Device, image: ModelImage, progress: Progress) -> b
 
     try:
         await device.image_store(image.content, note)
-    except BaseException:
-        if begun:
+    except BaseException as error:
+        # A refusal comes before the erasing, in which no progress is told.
+        if begun or not isinstance(error, DeviceError):
             say("The push was not completed: no model is on the board. Push again to go on.")
         raise
     return False

@@ -59,3 +59,6 @@ Resume = Annotated[
         "--resume", help="Continue this run, by name or folder; with --steps up to another step."
     ),
 ]
+ResumeAsPlanned = Annotated[
+    Path | None, run_option("--resume", help="Continue this run, by name or folder.")
+]

@@ -17,11 +17,10 @@ from ..training.fine_tune import child_shape, describe_mapping, require_same_sha
 from ..training.new_run import new_run
 from ..training.options import ModelOptions, RecipeOptions
 from ..training.recipe import evaluation, save_period
-from ..training.session import Session
 from ..training.stored_model import StoredModel, stored_model
-from ..training.trainer import Training
 from . import values
 from .blocking import blocking
+from .conducting import train_to_end
 from .run import Run
 
 OnStep = Callable[[Step], None]
@@ -70,8 +69,8 @@ async def atrain(
     own. Otherwise `n_layer` is 1, `n_embd` 16, `n_head` 4 and `block_size` 16 by default.
 
     Raises UgptError if the run cannot be brought to its end. `train` waits for the end, `atrain` is
-    awaited. If one is cancelled, or `train` interrupted by Ctrl-C, `ugpt train --resume` goes on
-    with the run.
+    awaited. If one is cancelled, `train` interrupted by Ctrl-C, or if `on_step` or `on_event`
+    raises, the run is saved after its step first, and `ugpt train --resume` goes on with it.
     """
     dataset = values.dataset(data)
     begun_from = _stored(parent)
@@ -110,8 +109,7 @@ async def atrain(
     hear = _listener(on_step, on_event)
     for remark in describe_mapping(begun_from, dataset.vocabulary) if begun_from else ():
         hear(Notice(remark))
-    session = Session(run, dataset, hear, may_overwrite=overwrite)
-    await Training(FollowedTarget(device).connect, session).run()
+    await train_to_end(FollowedTarget(device).connect, run, dataset, hear, overwrite)
     return Run(run)
 
 

@@ -48,7 +48,7 @@ from .identity import Identity
 from .kept_checkpoints import NEWEST, checkpoint_file, drop_older, keep_newest
 from .lock import FolderLock
 from .metrics import STEPS_MAX, Metrics
-from .naming import CONFIG_FILE, HOME
+from .naming import CONFIG_FILE, DIGEST_FILE, HOME
 from .samples import format_samples, parse_samples
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
@@ -249,7 +249,7 @@ class Run:
             every = self.config.save_every.steps
             drop_older(self.path, self.config.keep, self.metrics.val_losses, every)
         digest = weights_digest(checkpoint.weights)
-        self._write("weights.sha256", f"{digest}\n".encode())
+        self._write(DIGEST_FILE, f"{digest}\n".encode())
         return digest
 
     def read_checkpoint(
@@ -376,9 +376,17 @@ def require_absent(path: Path) -> None:
         return
     advice = "Name another folder."
     if os.path.lexists(path / "config.toml"):
-        resume = command("train", "--resume", path)
+        words = ("fleet", "train") if _is_joint(path) else ("train",)
+        resume = command(*words, "--resume", path)
         advice = f"Name another folder, or go on with that run: {resume}"
     raise RunError(f"{path} exists already.", advice)
+
+
+def _is_joint(path: Path) -> bool:
+    try:
+        return read_config(path).joint is not None
+    except RunError:
+        return False
 
 
 def _require_utf8(path: Path) -> None:

@@ -20,7 +20,7 @@ from .folder import read_config
 from .glance import Glance, glance, val_loss_at
 from .kept_checkpoints import NEWEST
 from .lock import is_held
-from .naming import CONFIG_FILE, HOME, folders_in, subfolders
+from .naming import CONFIG_FILE, DIGEST_FILE, HOME, folders_in, subfolders
 from .registry import goes_on_alone
 
 _METRICS_FILE = "metrics.jsonl"
@@ -133,8 +133,12 @@ def look_at(path: Path) -> Listed:
         step = peek_checkpoint_of(config, path / NEWEST)
     except RunError as error:
         return Listed(path, RunState.DAMAGED, error.message, config, age_s=age_s)
-    state = _state(path, config, step)
-    return Listed(path, state, "", config, losses, val_loss, step, age_s)
+    state, lost = _state(path, config, step), _lost(path, losses.step, step)
+    if lost and state is not RunState.RUNNING:
+        state = RunState.DAMAGED
+    else:
+        lost = ""
+    return Listed(path, state, lost, config, losses, val_loss, step, age_s)
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -157,6 +161,15 @@ def _no_run(path: Path) -> tuple[RunState, str]:
     if is_empty:
         return RunState.EMPTY, "There is nothing in it."
     return RunState.FOREIGN, f"It is no run: there is no {CONFIG_FILE} in it."
+
+
+def _lost(path: Path, known_step: int, saved_step: int | None) -> str:
+    """What a run has written and what is there no more, in a sentence; empty if nothing."""
+    if saved_step and not known_step:
+        return f"{path / _METRICS_FILE} is missing or holds no losses; the checkpoint is whole."
+    if saved_step is None and (path / DIGEST_FILE).is_file():
+        return f"{path / NEWEST} is missing."
+    return ""
 
 
 def _state(path: Path, config: RunConfig, checkpoint_step: int | None) -> RunState:

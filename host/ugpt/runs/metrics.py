@@ -75,6 +75,11 @@ class Metrics:
         """The last step whose loss is recorded, or was given up."""
         return len(self.losses)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the file has all that is recorded."""
+        return not self._unwritten
+
     def give_up(self, step: int) -> None:
         """Leaves out the losses up to `step` that are not recorded yet."""
         _skip(self.losses, step)

@@ -12,6 +12,8 @@ from .errors import NoRun
 
 HOME = Path("runs")
 """Where new runs go."""
+DIGEST_FILE = "weights.sha256"
+"""Of the weights of the newest checkpoint."""
 CONFIG_FILE = "config.toml"
 _FOLDERS = (HOME, Path())
 

@@ -27,7 +27,7 @@ def describe_kept(run: Run, step: int, again: str) -> list[str]:
     kept = kept_step(run)
     if kept is None:
         what = f"{run.path} holds no checkpoint yet"
-    elif kept < step:
+    elif kept < step or not run.metrics.is_written:
         what = f"{run.path} keeps the checkpoint of step {kept:,}"
     else:
         what = f"all is kept in {run.path}"

@@ -10,7 +10,7 @@ from ..device.client import Device
 from ..device.tensors import tensor_shapes
 from ..rpc.messages import Plan
 from ..runs.config import Init
-from ..runs.errors import RunError
+from ..runs.errors import DiskFull, RunError
 from ..runs.folder import Run
 from ..runs.plot import TEXTS, Card, loss_png
 from .events import Baselines, Finished, Notice, Purpose, Saved, Started
@@ -61,14 +61,21 @@ def describe_data(session: Session) -> Baselines:
 async def save_run(device: Device, session: Session, step: int) -> str:
     """Keeps an idle device's state in the run folder; it has saved itself to its flash.
 
-    Returns the digest of the weights.
+    Returns the digest of the weights. Raises DiskFull if the losses have no room, but after the
+    checkpoint has been written, which may have some.
     """
-    session.run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
+    no_room: DiskFull | None = None
+    try:
+        session.run.metrics.flush()
+    except DiskFull as error:
+        no_room = error
     async with transfer_told(session.emit, Purpose.SAVE) as progress:
         checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
     await device.weights_saved(step, digest)
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
+    if no_room is not None:
+        raise no_room
     return digest
 
 

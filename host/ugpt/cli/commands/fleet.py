@@ -47,7 +47,7 @@ from ..numbers import whole_number
 from ..options import Json, refuse_others, run, run_until_interrupted
 from ..overwriting import Overwrite
 from ..recipe import EvaluationGroup, Keep, ModelGroup, RecipeGroup, Seed, Steps
-from ..run_names import Resume, RunFolder
+from ..run_names import ResumeAsPlanned, RunFolder
 from ..signals import on_end_signals
 from ..texts import OptionalFiles, TextGroup, require_files, say_all
 
@@ -133,7 +133,7 @@ def train(
     workers: Workers = 4,
     sync: Sync = 1000,
     run_folder: RunFolder = None,
-    resume: Resume = None,
+    resume: ResumeAsPlanned = None,
     verify: Verify = "0%",
     keep: Keep = 1,
     overwrite: Overwrite = False,
