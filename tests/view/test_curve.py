@@ -188,3 +188,14 @@ def test_no_band_where_nothing_is_known() -> None:
     curve = made([1.5, 2.5] * 500 + [math.nan] * 1000 + [1.5, 2.5] * 500)
     cells = "".join(line.plain[33] for line in banded(curve)[:-2])
     assert cells.strip() == ""
+
+
+def test_marks_far_beyond_the_curve_do_not_flatten_it() -> None:
+    """Validation losses of a small text may rise to many times those of training."""
+    plain = [line.plain for line in loss_chart(plot(falling()), 64, 12)]
+    marked = [line.plain for line in loss_chart(plot(falling(), {150: 60.0, 200: 70.0}), 64, 12)]
+    assert MARK in marked[0]
+    rows = [at for at, line in enumerate(marked) if any(0x2800 < ord(c) < 0x2900 for c in line)]
+    assert len(rows) >= 6
+    assert sum(MARK in line for line in marked) == 1
+    assert sum(map(str.count, plain, [MARK] * len(plain))) == 0

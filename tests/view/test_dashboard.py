@@ -21,8 +21,9 @@ from ugpt.training.events import (
 from ugpt.view.chart import MARK
 from ugpt.view.dashboard import render
 from ugpt.view.panels.diary import chosen
-from ugpt.view.panels.figures import small
+from ugpt.view.panels.figures import link, small
 from ugpt.view.state import Condition, DashboardState, Page
+from ugpt.view.style import GOOD, WARNING
 
 SIZES = [(1, 1), (2, 1), (1, 60), (3, 4), (7, 7), (10, 2), (20, 5), (59, 16), (60, 15), (60, 16)]
 SIZES += [(119, 27), (120, 27), (120, 28), (160, 49), (65_535, 10), (65_535, 65_535)]
@@ -66,7 +67,10 @@ def test_goes_back_with_the_device() -> None:
     state.apply(Interrupted("The device restarted."))
     assert "The device restarted." in state.remark.text
     assert state.condition is Condition.LOST
+    state.apply(Evaluated(3, 9.0, 5))
+    state.apply(Evaluated(2, 3.0, 5))
     state.apply(Restored(2, "the checkpoint in the run folder"))
+    assert state.val_losses == {2: 3.0}
     state.apply(StepLosses(3, [2.6], [1]))
     assert state.condition is Condition.TRAINING
     assert state.step == 3
@@ -153,3 +157,14 @@ def test_keys_say_what_they_do_here() -> None:
 )  # fmt: skip
 def test_small_figures(value: float, shown: str) -> None:
     assert small(value) == shown
+
+
+@pytest.mark.parametrize("scene", ["silent", "lost"])
+def test_the_dot_of_a_link_without_answers_is_no_good_one(scene: str) -> None:
+    styles = {
+        name: {str(span.style) for span in link(state_of(SCENES[name])).spans}
+        for name in ("training", scene)
+    }
+    assert GOOD in styles["training"]
+    assert WARNING in styles[scene]
+    assert GOOD not in styles[scene]

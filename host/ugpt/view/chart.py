@@ -23,6 +23,7 @@ _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 _LABELLED_COLUMNS = 30  # of the curve, that labels at its right must leave
 _MIDDLE_HALF = 0.6745  # standard deviations of a normal distribution, either way
 _STEADY_ROWS = 0.75
+_MARKS_BEYOND = 0.5  # of the height of the curve and the baselines
 _NEAR_DOTS = 2  # a mark so near the curve stands on it
 
 
@@ -122,8 +123,16 @@ def loss_chart(plot: Plot, width: int, height: int, *, axis: bool = True) -> lis
 def _range(
     losses: Floats, marks: Mapping[int, float], baselines: Mapping[str, float]
 ) -> tuple[float, float]:
-    """Lowest and highest loss to show, a little apart in any case."""
-    shown = np.array([*losses, *marks.values(), *baselines.values()])
+    """Lowest and highest loss to show, a little apart in any case.
+
+    Marks far beyond the curve and the baselines do not stretch it: they are drawn at the edge.
+    """
+    values = np.array(list(marks.values()))
+    shown = np.array([*losses, *baselines.values()])
+    if len(shown):
+        beyond = _MARKS_BEYOND * (shown.max() - shown.min())
+        values = values.clip(shown.min() - beyond, shown.max() + beyond)
+    shown = np.array([*shown, *values])
     if not len(shown):
         return 0.0, 1.0
     low, high = float(shown.min()), float(shown.max())

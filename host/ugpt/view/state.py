@@ -191,6 +191,10 @@ class DashboardState:
                 self.say(f"{event.reason} Trying again.", now_s, WARNING)
             case Restored():
                 self._enter(Condition.TRAINING, now_s)
+                # Those of later steps come again.
+                self.val_losses = {
+                    at: loss for at, loss in self.val_losses.items() if at <= event.step
+                }
                 self.say(goes_on(event), now_s)
             case Notice():
                 self.say(event.text, now_s, WARNING)

@@ -68,7 +68,7 @@ def _line(state: DashboardState) -> Text:
     progress = state.progress
     assert progress is not None
     flow = progress.sent_bytes_per_s + progress.received_bytes_per_s
-    text = link(progress.repeats)[len("link ") :]
+    text = link(state)[len("link ") :]
     text.append(f"  {byte_count(flow)}/s", QUIET)
     if progress.baud:
         text.append(f"  {progress.baud:,} baud", QUIET)

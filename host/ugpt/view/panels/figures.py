@@ -7,7 +7,7 @@ import math
 from rich.text import Text
 
 from ...wording import counted
-from ..state import DashboardState
+from ..state import Condition, DashboardState
 from ..style import GOOD, MEMORY, QUIET, WARNING, byte_count, gauge, rate, short_count
 from .frame import joined
 
@@ -61,16 +61,18 @@ def all_figures(state: DashboardState) -> dict[str, Text]:
             figures["heap"] = _named("heap", byte_count(progress.heap_free_bytes))
         if progress.temperature_c is not None:
             figures["temperature"] = Text(f"{progress.temperature_c:.0f} °C")
-        figures["link"] = link(progress.repeats)
+        figures["link"] = link(state)
     if state.saved_step:
         figures["saved"] = _named("saved", short_count(state.saved_step))
     return figures
 
 
-def link(repeats: int) -> Text:
-    """A dot, until requests had to be repeated."""
+def link(state: DashboardState) -> Text:
+    """A dot, until requests had to be repeated; no good one while nobody answers."""
+    repeats = state.progress.repeats if state.progress else 0
+    troubled = state.condition in (Condition.SILENT, Condition.LOST)
     if not repeats:
-        return Text.assemble(("link ", QUIET), ("●", GOOD))
+        return Text.assemble(("link ", QUIET), ("●", WARNING if troubled else GOOD))
     return Text.assemble(("link ", QUIET), (f"● {counted(repeats, 'repeat')}", WARNING))
 
 
