@@ -72,3 +72,11 @@ def test_weights_that_travel_for_longer_than_they_are_trained_are_told() -> None
     assert not remark_on_wire(4192, 1000, [board])
     assert not remark_on_wire(4192, 100, [Ability(0.0028, 0)])  # a virtual board has no line
     assert "travel for" in remark_on_wire(4192, 1000, [board, Ability(0.0028, 115_200)])
+
+
+def test_rounds_that_are_slower_than_one_board_are_called_so() -> None:
+    """1.1 s on the wire: four boards win with rounds of more than a third of that."""
+    boards = 4 * [Ability(0.0008, 921_600)]
+    assert "slower than one board alone" in remark_on_wire(4192, 100, boards, workers=4)
+    assert "fewer boards may be as fast" in remark_on_wire(4192, 1000, boards, workers=4)
+    assert "slower than one board alone" in remark_on_wire(4192, 1000, boards[:2], workers=2)

@@ -19,7 +19,7 @@ from ..concurrency import run_together
 from ..data.dataset import positions_of
 from ..device.tensors import tensor_shapes
 from ..runs.checkpoint import Checkpoint
-from ..runs.errors import RunError
+from ..runs.errors import DiskFull, RunError
 from ..runs.rounds_log import RoundsLog
 from ..training.events import Finished, History, Notice, StepLosses, Stopped
 from ..training.kept import kept_step
@@ -161,7 +161,8 @@ class JointTraining:
         self._emit(describe_data(self._session))
         if run.metrics.step:
             self._emit(History(run.metrics.losses, run.metrics.val_losses))
-        if remark := remark_on_wire(parameters, self._joint.sync, abilities):
+        wire = (parameters, self._joint.sync, abilities, self._joint.workers)
+        if remark := remark_on_wire(*wire):
             self._emit(Notice(remark))
 
     # A round
@@ -282,13 +283,21 @@ class JointTraining:
 
     def _save(self, checkpoint: Checkpoint) -> str:
         """Returns the digest of the weights."""
-        self._run.metrics.flush()  # a checkpoint without the losses before it would leave a gap
-        return self._run.write_checkpoint(checkpoint, self._model.vocabulary)
+        no_room: DiskFull | None = None
+        try:
+            self._run.metrics.flush()
+        except DiskFull as error:
+            no_room = error  # the checkpoint may have some all the same
+        digest = self._run.write_checkpoint(checkpoint, self._model.vocabulary)
+        if no_room is not None:
+            raise no_room
+        return digest
 
     def _catch_up(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
         if self._newest.step > (self._run.saved_step or 0):
             self._save(self._newest)
+        self._run.metrics.flush()
         self._costs.flush()
 
     def _stopped(self) -> Outcome:
@@ -298,8 +307,13 @@ class JointTraining:
         return Outcome.STOPPED
 
 
-def remark_on_wire(parameters: int, sync: int, abilities: Sequence[Ability]) -> str:
-    """That weights will travel for longer than they are trained, if so; on the slowest line."""
+def remark_on_wire(
+    parameters: int, sync: int, abilities: Sequence[Ability], workers: int = 1
+) -> str:
+    """That weights will travel for longer than they are trained, if so; on the slowest line.
+
+    One board without averaging would train the documents of all workers, one after the other.
+    """
     known = [each for each in abilities if each.baud and each.step_s]
     if not known:
         return ""
@@ -308,7 +322,11 @@ def remark_on_wire(parameters: int, sync: int, abilities: Sequence[Ability]) -> 
     if on_wire_s <= compute_s:
         return ""
     better = math.ceil(on_wire_s / slowest.step_s)
+    turns = math.ceil(workers / len(abilities))
+    verdict = "fewer boards may be as fast"
+    if turns * (on_wire_s + compute_s) >= workers * compute_s:
+        verdict = "that is slower than one board alone"
     return (
         f"In a round weights and moments travel for {on_wire_s:.2g} s and are trained for "
-        f"{compute_s:.2g} s: fewer boards may be as fast, or --sync {better} or more."
+        f"{compute_s:.2g} s: {verdict}. Choose --sync {better} or more."
     )
