@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
 from ..device.tensors import tensor_shapes
+from ..rpc.errors import FlashFailed
 from ..rpc.messages import Plan
 from ..runs.config import Init
 from ..runs.errors import DiskFull, RunError
@@ -72,7 +73,11 @@ async def save_run(device: Device, session: Session, step: int) -> str:
     async with transfer_told(session.emit, Purpose.SAVE) as progress:
         checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
     digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
-    await device.weights_saved(step, digest)
+    try:
+        await device.weights_saved(step, digest)
+    except FlashFailed:
+        if no_room is None:
+            raise
     session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     if no_room is not None:
         raise no_room
