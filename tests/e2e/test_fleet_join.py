@@ -99,9 +99,12 @@ def test_a_worker_that_is_none_of_ours(cli: CommandLine, names: Path) -> None:
             [*worker, "--no-dashboard"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                said = cli.refused(
-                    *TRAIN, names, "--run", "R", "--scheduler", address, "--virtual", "1"
-                )
+                wait = f"Client({address!r}, timeout=60).wait_for_workers(1, timeout=60)"
+                program = f"from distributed import Client; {wait}"
+                subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+                # Rounds enough for it to be given a task in any case.
+                train = (*TRAIN, names, "--steps", "20000", "--run", "R")
+                said = cli.refused(*train, "--scheduler", address, "--virtual", "1")
             finally:
                 process.terminate()
     assert "A worker of the scheduler cannot do the work" in said
