@@ -46,6 +46,14 @@ def device() -> Any:
     return SimpleNamespace(stats=stats)
 
 
+def going(clock: Clock) -> Throughput:
+    """Of a device that has done 100 steps in the last second."""
+    rates = Throughput(device(), 0, 1000, clock.now_s)
+    clock.now_s += 1.0
+    rates.read(100, 2.0, TRAINING, 0.01)
+    return rates
+
+
 def test_time_of_a_checkpoint_does_not_count(clock: Clock) -> None:
     rates = Throughput(device(), 0, 1000, clock.now_s)
     clock.now_s += 1.0
@@ -60,9 +68,7 @@ def test_time_of_a_checkpoint_does_not_count(clock: Clock) -> None:
 
 
 def test_a_board_on_its_own_that_saves(clock: Clock) -> None:
-    rates = Throughput(device(), 0, 1000, clock.now_s)
-    clock.now_s += 1.0
-    rates.read(100, 2.0, TRAINING, 0.01)
+    rates = going(clock)
     for _ in range(50):
         clock.now_s += 0.2
         told = rates.read(100, 2.0, SAVING, 0.01)
@@ -76,9 +82,7 @@ def test_a_board_on_its_own_that_saves(clock: Clock) -> None:
 
 
 def test_a_pause_does_not_count(clock: Clock) -> None:
-    rates = Throughput(device(), 0, 1000, clock.now_s)
-    clock.now_s += 1.0
-    rates.read(100, 2.0, TRAINING, 0.01)
+    rates = going(clock)
     for _ in range(20):
         clock.now_s += 0.5
         told = rates.read(100, 2.0, IDLE, 0.01)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -25,6 +26,7 @@ FIRST = ("train", "sample", "attach", "plan", "info", "flash", "doctor")
 """What people use most; the others follow in alphabetical order."""
 
 
+@cache
 def command_names() -> list[str]:
     """Every command, in the order in which help lists them."""
     names = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
@@ -117,18 +119,20 @@ class CommandGroup(PlainGroup):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
-        # Typer suggests a name of these for a wrong one, and looks for nothing else in them.
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # Typer suggests one of these for a wrong name, and looks for nothing else in them.
         self.commands = dict.fromkeys(command_names())  # type: ignore[assignment]
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        for option in ("--install-completion", "--show-completion"):
-            if args[0:1] == [option] and len(args) > 1:
-                raise typer.BadParameter(
-                    f"it is for the shell that runs it; leave {printable(args[1])} out, and run it "
-                    "in that shell",
-                    ctx=ctx,
-                    param_hint=option,
-                )
+        if len(args) > 1 and args[0] in ("--install-completion", "--show-completion"):
+            raise typer.BadParameter(
+                f"it is for the shell that runs it; leave {printable(args[1])} out, and run it in "
+                "that shell",
+                ctx=ctx,
+                param_hint=args[0],
+            )
         return super().parse_args(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:

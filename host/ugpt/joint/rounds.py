@@ -19,7 +19,7 @@ from ..concurrency import run_together
 from ..data.dataset import positions_of
 from ..device.tensors import tensor_shapes
 from ..runs.checkpoint import Checkpoint
-from ..runs.errors import DiskFull, RunError
+from ..runs.errors import RunError
 from ..runs.rounds_log import RoundsLog
 from ..training.events import Finished, History, Notice, StepLosses, Stopped
 from ..training.kept import kept_step
@@ -283,15 +283,8 @@ class JointTraining:
 
     def _save(self, checkpoint: Checkpoint) -> str:
         """Returns the digest of the weights."""
-        no_room: DiskFull | None = None
-        try:
-            self._run.metrics.flush()
-        except DiskFull as error:
-            no_room = error  # the checkpoint may have some all the same
-        digest = self._run.write_checkpoint(checkpoint, self._model.vocabulary)
-        if no_room is not None:
-            raise no_room
-        return digest
+        with self._run.metrics.flushed():
+            return self._run.write_checkpoint(checkpoint, self._model.vocabulary)
 
     def _catch_up(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""

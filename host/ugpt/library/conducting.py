@@ -8,10 +8,9 @@ from ..data.dataset import Dataset
 from ..runs import folder
 from ..training.events import Event, OnEvent
 from ..training.retry import Connect
+from ..training.saving import SAVING_LIMIT_S
 from ..training.session import Session
 from ..training.trainer import Training
-
-_SAVING_S = 300.0  # as long as the command line gives it
 
 
 async def train_to_end(
@@ -49,7 +48,7 @@ async def _end(task: asyncio.Task[object], training: Training) -> None:
     try:
         if training.placed:
             training.request_stop()
-            await asyncio.wait({task}, timeout=_SAVING_S)
+            await asyncio.wait({task}, timeout=SAVING_LIMIT_S)
     finally:
         task.cancel()
         await asyncio.wait({task})

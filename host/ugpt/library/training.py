@@ -93,7 +93,7 @@ async def atrain(
         recipe,
         path=None if path is None else Path(path),
         seed=values.whole("seed", seed),
-        init=init,
+        init=values.choice(Init, "init", init),
         save_every=save_period(str(save_every)),
         evaluation=evaluation(
             None if holdout is None else str(holdout),

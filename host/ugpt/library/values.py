@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import Enum, IntEnum
 from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from ..data.dataset import Dataset
 from ..errors import InvalidValue
 from ..training.options import options_of
 
-EnumT = TypeVar("EnumT", bound=IntEnum)
+EnumT = TypeVar("EnumT", bound=Enum)
 
 
 def whole(name: str, value: Any) -> int:

@@ -182,8 +182,8 @@ def _read_places(
         layout = TensorFormat(kind)
         _require(size_bytes == packed_size(wanted, layout), f"its tensor {name} has another size")
         end = offset + size_bytes
-        _require(zlib.crc32(content[offset:end]) == crc, f"its tensor {name} is damaged")
         packed = content[offset:end]
+        _require(zlib.crc32(packed) == crc, f"its tensor {name} is damaged")
         _require(is_packed(packed, wanted, layout), f"its tensor {name} is not in its format")
         places.append(TensorPlace(name, wanted, layout, offset, size_bytes, crc))
     _require(end == len(content), "something follows its last tensor")

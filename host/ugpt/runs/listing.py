@@ -133,11 +133,10 @@ def look_at(path: Path) -> Listed:
         step = peek_checkpoint_of(config, path / NEWEST)
     except RunError as error:
         return Listed(path, RunState.DAMAGED, error.message, config, age_s=age_s)
-    state, lost = _state(path, config, step), _lost(path, losses.step, step)
-    if lost and state is not RunState.RUNNING:
+    state = _state(path, config, step)
+    lost = "" if state is RunState.RUNNING else _lost(path, losses.step, step)
+    if lost:
         state = RunState.DAMAGED
-    else:
-        lost = ""
     return Listed(path, state, lost, config, losses, val_loss, step, age_s)
 
 

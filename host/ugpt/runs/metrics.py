@@ -7,6 +7,7 @@ import json
 import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -150,6 +151,21 @@ class Metrics:
         # Only the end of the last line is replaced: if it is torn, it is left out when it is read.
         append_whole(self._path, self._unwritten, replaced_bytes=self._replaced_bytes)
         self._unwritten, self._replaced_bytes = b"", 0
+
+    @contextmanager
+    def flushed(self) -> Iterator[None]:
+        """Writes what there was no room for; a block that needs less room goes on in any case.
+
+        Raises RunError, and DiskFull behind the block if there is no room for the losses yet.
+        """
+        no_room: DiskFull | None = None
+        try:
+            self.flush()
+        except DiskFull as error:
+            no_room = error
+        yield
+        if no_room is not None:
+            raise no_room
 
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
         # repr gives the float32 exactly: a shortest float32 text would read back as another double.

@@ -11,7 +11,7 @@ from ..device.tensors import tensor_shapes
 from ..rpc.errors import FlashFailed
 from ..rpc.messages import Plan
 from ..runs.config import Init
-from ..runs.errors import DiskFull, RunError
+from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.plot import TEXTS, Card, loss_png
 from .events import Baselines, Finished, Notice, Purpose, Saved, Started
@@ -65,22 +65,17 @@ async def save_run(device: Device, session: Session, step: int) -> str:
     Returns the digest of the weights. Raises DiskFull if the losses have no room, but after the
     checkpoint has been written, which may have some.
     """
-    no_room: DiskFull | None = None
-    try:
-        session.run.metrics.flush()
-    except DiskFull as error:
-        no_room = error
-    async with transfer_told(session.emit, Purpose.SAVE) as progress:
-        checkpoint = await fetch_checkpoint(device, step, session.run.config.shape, progress)
-    digest = session.run.write_checkpoint(checkpoint, session.vocabulary.characters)
-    try:
-        await device.weights_saved(step, digest)
-    except FlashFailed:
-        if no_room is None:
-            raise
-    session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
-    if no_room is not None:
-        raise no_room
+    run = session.run
+    with run.metrics.flushed():
+        async with transfer_told(session.emit, Purpose.SAVE) as progress:
+            checkpoint = await fetch_checkpoint(device, step, run.config.shape, progress)
+        digest = run.write_checkpoint(checkpoint, session.vocabulary.characters)
+        try:
+            await device.weights_saved(step, digest)
+        except FlashFailed:
+            if run.metrics.is_written:
+                raise  # else the disk is full, and the file of the flash with it
+        session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
     return digest
 
 

@@ -27,7 +27,7 @@ def new_run(
     *,
     path: Path | None = None,
     seed: int = 42,
-    init: Init | str = Init.DEVICE,
+    init: Init = Init.DEVICE,
     save_every: SavePeriod = EVERY_MINUTE,
     evaluation: EvaluationPlan = NO_EVALUATION,
     keep: int = 1,
@@ -41,7 +41,6 @@ def new_run(
     InvalidValue for values that cannot be, RunError if something is at `path` already.
     """
     check_shape(shape)
-    init = _initial(init)
     if not 1 <= keep <= KEEP_MAX:
         raise InvalidValue(f"keep is {keep:,}; it must be from 1 to {KEEP_MAX:,}.")
     if parent and init is not Init.DEVICE:
@@ -78,11 +77,3 @@ def new_run(
         parent=replace(parent.checkpoint, vocabulary=parent.vocabulary) if parent else None,
         numbered=path is None,
     )
-
-
-def _initial(init: Init | str) -> Init:
-    try:
-        return Init(init)
-    except ValueError:
-        choices = " or ".join(repr(str(each)) for each in Init)
-        raise InvalidValue(f"init is {init!r}; it must be {choices}.") from None

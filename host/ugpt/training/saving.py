@@ -16,6 +16,8 @@ from .session import Session
 from .transfers import transfer_told
 from .wishes import Wish, Wishes
 
+SAVING_LIMIT_S = 300.0
+"""After which the saving of a run that is to end is given up."""
 _SHARE = 9  # of the time, at least so much more goes to training than to saving
 
 

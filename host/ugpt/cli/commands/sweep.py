@@ -207,8 +207,7 @@ def _show_result(
     except RunError as error:
         say(error.message)
     found = best(trials)
-    run_folder = trial_folder(folder, found.number) if found else folder
-    if holds_run(run_folder):
+    if found and holds_run(run_folder := trial_folder(folder, found.number)):
         say(f"Let the best one write: {command_line('sample', '--run', run_folder, '-n', '20')}")
     if sum(trial.state is not TrialState.RUNNING for trial in trials) < plan.trials:
         say(f"Go on with: {command_line('sweep', '--resume', folder, *wanted.words)}")

@@ -32,6 +32,7 @@ from ...training.kept import describe_kept
 from ...training.kinds import require_single
 from ...training.new_run import new_run
 from ...training.reopen import load_dataset
+from ...training.saving import SAVING_LIMIT_S
 from ...training.session import Session
 from ...training.stored_model import StoredModel, stored_model
 from ...training.trainer import Outcome, Training
@@ -94,8 +95,6 @@ _ALLOWED_WITH_RESUME = frozenset(
     )
 )
 
-_SAVING_LIMIT_S = 300.0
-"""How long a run that is asked to end may take to be saved."""
 _ABANDON = "Ctrl-Break" if sys.platform == "win32" else "Ctrl-\\"
 
 _From = Annotated[
@@ -289,7 +288,7 @@ def _ending_on_request(training: Training, display: Display) -> Iterator[Callabl
                 )
             )
         elif training.placed:
-            limit = loop.call_later(_SAVING_LIMIT_S, task.cancel)
+            limit = loop.call_later(SAVING_LIMIT_S, task.cancel)
             training.request_stop()
             display.show(Notice("Stopping after this step, and saving."))
         elif not ending.is_repeated():
