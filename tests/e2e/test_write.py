@@ -295,6 +295,24 @@ async def test_the_longest_texts_are_named(cli: CommandLine, tmp_path: Path) -> 
         assert cli(*wish(longest), "--port", port)
 
 
+async def test_texts_of_the_usual_length_that_have_no_room(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    """Of a model that was trained for fewer tokens than a device takes if it is told of none."""
+    shape = replace(SMALL, n_layer=5, n_embd=96, n_head=4, n_kv_head=4, context=150)
+    put_model(tmp_path / "deep", random_model(shape), TensorFormat.Q8)
+    async with listening_device("tcp", tmp_path / "deep") as port:
+        said = cli.refused("write", "a", "--port", port)
+        assert "Texts of the usual length need" in said
+        advice = re.search(r"Give --context (\d+) at most", said)
+        assert advice
+        longest = int(advice[1])
+        assert 100 < longest < 150
+        wish = ("write", "a", *GREEDY, "--max-tokens", "2", "--port", port, "--context")
+        assert cli(*wish, str(longest))
+        assert "more than the" in cli.refused(*wish, str(longest + 1))
+
+
 @pytest.fixture
 def damaged(flash: Path) -> Path:
     content = bytearray(flash.read_bytes())

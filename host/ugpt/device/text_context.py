@@ -19,7 +19,7 @@ _LEAST = 2
 
 async def largest_context(link: Link | LinkSession, most: int) -> int:
     """Up to `most`, the tokens that the memory has room for; 0 if it has for none."""
-    low, high = 0, most
+    low, high = _LEAST - 1, most
     while low < high:
         middle = (low + high + 1) // 2
         if await _fits(link, middle):
@@ -31,8 +31,8 @@ async def largest_context(link: Link | LinkSession, most: int) -> int:
 
 async def _fits(link: Link | LinkSession, context: int) -> bool:
     try:
-        await link.call(messages.text_plan(max(context, _LEAST)))
-    except DoesNotFit:
+        await link.call(messages.text_plan(context))
+    except (BadParams, DoesNotFit):  # more than the model was trained for, or than there is room
         return False
     return True
 
