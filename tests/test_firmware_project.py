@@ -112,6 +112,7 @@ def native_sources(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     run(
         tool("cmake"), "-S", ROOT, "-B", build, "-G", "Ninja",
         f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        "-DCMAKE_UNITY_BUILD=OFF",
         timeout_s=300,
     )  # fmt: skip
     commands = json.loads((build / "compile_commands.json").read_text())

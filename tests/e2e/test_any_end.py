@@ -32,7 +32,7 @@ if sys.platform != "linux":
 pytestmark = pytest.mark.own_process
 
 TIMEOUT_S = 60.0
-LONG = ("--steps", "3000000", "--run", "R")
+LONG = ("--steps", "3000000", "--pace", "--run", "R")
 SHORT = ("--steps", "2000", "--run", "R")
 ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

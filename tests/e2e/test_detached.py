@@ -254,7 +254,7 @@ async def test_taken_over_by_a_watched_run(
         cli("train", names, *LONG, "--detach", "--port", port)
         await wait_for(port, 1000)
         said = cli("train", "--resume", "R", "--plain", "--port", port)
-        assert "from the memory of the device" in said
+        assert "from the device" in said
     check(tmp_path / "R", straight)
 
 

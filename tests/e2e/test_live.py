@@ -27,7 +27,7 @@ if sys.platform == "win32":
 TIMEOUT_S = 60.0
 ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|.)")
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
-LONG = ("--steps", "2000000", "--run", "R")
+LONG = ("--steps", "2000000", "--pace", "--run", "R")
 
 
 @dataclass

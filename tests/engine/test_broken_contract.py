@@ -34,9 +34,9 @@ def compile_driver(
     objects = [f"{number}.o" for number in range(len(sources))]  # several sources end alike
     for source, result in zip(sources, objects, strict=True):
         run(build.compiler, *OPTIONS, *options, "-c", source, "-o", result, cwd=folder)
-    # What is broken comes first, so that none of it is taken from the library.
-    engine = str(build.library("ugpt-engine"))
-    run(build.compiler, *objects, engine, *link, "-pthread", "-o", "driver", cwd=folder)
+    # What is broken comes first: of two definitions the linker takes that one.
+    engine = (str(build.library("ugpt-engine")), "-Wl,-z,muldefs")
+    run(build.compiler, *objects, *engine, *link, "-pthread", "-o", "driver", cwd=folder)
     return folder / "driver"
 
 

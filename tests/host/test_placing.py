@@ -75,10 +75,10 @@ async def test_a_checkpoint_counts_only_when_all_of_it_is_there(session: Session
 @pytest.mark.parametrize(
     ("status", "source"),
     [
-        ({"step": 20, "first_loss_step": 1}, "the memory of the device"),
-        ({"step": 20, "first_loss_step": 11}, "the memory of the device"),
-        ({"step": 20, "first_loss_step": 12}, "the memory of the device"),  # with a gap
-        ({"step": 20, "first_loss_step": 21}, "the memory of the device"),
+        ({"step": 20, "first_loss_step": 1}, "the device"),
+        ({"step": 20, "first_loss_step": 11}, "the device"),
+        ({"step": 20, "first_loss_step": 12}, "the device"),  # with a gap
+        ({"step": 20, "first_loss_step": 21}, "the device"),
         ({"step": 0, "first_loss_step": 1}, "the start"),  # it has no whole model
         ({"step": 20, "first_loss_step": 1, "run_id": 5}, "the start"),
     ],

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support.in_process import Program
 from ugpt.cli import group
 
 HEAVY = ("asyncio", "matplotlib", "msgpack", "numpy", "platformdirs", "safetensors", "serial")
@@ -77,8 +78,9 @@ def test_every_command_has_a_summary_and_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*group.command_names(), "data check", "data push", "data info"])
-def test_help_reads_well(name: str) -> None:
-    shown, _ = run(*name.split(), "--help", COLUMNS="200")
+def test_help_reads_well(ugpt: Program, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = ugpt(*name.split(), "--help").out
     for odd in ("<bool>", "<list", "<=x<=", "x>=", "x<=", "Whether it shall"):
         assert odd not in shown
     assert "Examples:" in shown

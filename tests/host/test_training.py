@@ -238,7 +238,7 @@ async def test_a_disk_that_stays_full_ends_a_run_that_the_board_has_kept(
     assert await session.train() is Outcome.FINISHED
     (started,) = session.told(Started)
     assert isinstance(started, Started)
-    assert (started.step, started.source) == (STEPS, "the memory of the device")
+    assert (started.step, started.source) == (STEPS, "the device")
     (told,) = session.told(Notice)
     assert isinstance(told, Notice)
     assert "a gap is left" in told.text

@@ -11,24 +11,29 @@
 
 namespace ugpt::rpc {
 
-// What is accepted survives being encoded and decoded again.
-template <typename Message>
-[[nodiscard]] bool is_refused_or_returns(Reader reader) {
-    Message message;
+// What is accepted survives being encoded and decoded again. `message` and `same` have the type's
+// defaults.
+[[nodiscard]] inline bool is_refused_or_returns(Reader reader, MessageSlot message,
+                                                MessageSlot same) {
     FieldError error;
-    if (!decode(reader, message, error)) return error.fault != FieldFault::none;
+    if (!decode_fields(reader, message, error)) return error.fault != FieldFault::none;
     Bytes room(2 * kFrameMaxBytes);
     Writer writer(room);
-    encode(writer, message);
+    encode_fields(writer, {message.layout, message.bytes});
     const Bytes once = copy(writer.written());
     Reader again(once);
-    Message same;
-    if (error.fault != FieldFault::none || !writer.ok() || !decode(again, same, error))
+    if (error.fault != FieldFault::none || !writer.ok() || !decode_fields(again, same, error))
         return false;
     Bytes second_room(2 * kFrameMaxBytes);
     Writer second(second_room);
-    encode(second, same);
+    encode_fields(second, {same.layout, same.bytes});
     return equal(second.written(), once);
+}
+
+template <typename Message>
+[[nodiscard]] bool is_refused_or_returns(Reader reader) {
+    Message message, same;
+    return is_refused_or_returns(reader, slot(message), slot(same));
 }
 
 [[nodiscard]] inline bool every_message_is_refused_or_returns(Reader reader) {

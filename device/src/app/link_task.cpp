@@ -10,7 +10,7 @@
 namespace ugpt::app {
 namespace {
 
-constexpr std::uint32_t kIdleWaitMs = 100;
+constexpr std::uint32_t kLinkWaitMs = 100;
 constexpr std::size_t kReadBytes = 256;
 
 // A knock is a frame of printable bytes alone, which passes lines that no request passes.
@@ -40,7 +40,7 @@ LinkTask::LinkTask(const Ports& ports, const LinkLimits& limits, Shared& shared,
 
 void LinkTask::run() {
     while (!shared_.stop.load(std::memory_order_relaxed)) {
-        ports_.serial.wait(kIdleWaitMs);
+        ports_.serial.wait(kLinkWaitMs);
         // A checkpoint in flash is part of the answer to most first questions.
         if (!shared_.booted.load(std::memory_order_acquire)) continue;
         receive();

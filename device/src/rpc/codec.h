@@ -165,12 +165,12 @@ struct MessageSlot {
 template <typename Message>
 MessageView view(const Message& message) {
     static_assert(std::is_standard_layout_v<Message> && std::is_trivially_copyable_v<Message>);
-    return {Message::kLayout, std::as_bytes(std::span(&message, 1)).data()};
+    return {Message::kLayout, static_cast<const std::byte*>(static_cast<const void*>(&message))};
 }
 template <typename Message>
 MessageSlot slot(Message& message) {
     static_assert(std::is_standard_layout_v<Message> && std::is_trivially_copyable_v<Message>);
-    return {Message::kLayout, std::as_writable_bytes(std::span(&message, 1)).data()};
+    return {Message::kLayout, static_cast<std::byte*>(static_cast<void*>(&message))};
 }
 
 // Reads the array of a message's fields into one that has its defaults: they stay if an older

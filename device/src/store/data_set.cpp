@@ -8,7 +8,7 @@
 namespace ugpt::store {
 namespace {
 
-constexpr port::Region kRegion = port::Region::documents;
+constexpr port::Region kDocuments = port::Region::documents;
 constexpr std::uint32_t kMark = 0x31534475;  // "uDS1"
 
 }  // namespace
@@ -36,7 +36,7 @@ std::optional<DataSet> DataSetStore::decode_header(const HeaderBytes& header) {
 }
 
 std::uint32_t DataSetStore::room_bytes(const port::Flash& flash) {
-    const std::uint32_t region_bytes = flash.size_bytes(kRegion);
+    const std::uint32_t region_bytes = flash.size_bytes(kDocuments);
     return region_bytes > kContent ? region_bytes - kContent : 0;
 }
 
@@ -49,21 +49,21 @@ Result DataSetStore::begin(const DataSet& set, std::uint32_t& missing_bytes) {
     window_size_ = 0;
     constexpr std::uint32_t kSector = port::Flash::kSectorBytes;
     const std::uint32_t sectors = (kContent + set.size_bytes + kSector - 1) / kSector;
-    return flash_.erase(kRegion, 0, sectors * kSector) ? Result::ok : Result::flash_failed;
+    return flash_.erase(kDocuments, 0, sectors * kSector) ? Result::ok : Result::flash_failed;
 }
 
 Result DataSetStore::write(std::uint32_t offset, std::span<const std::uint8_t> bytes) {
     if (valid_ || offset > set_.size_bytes || bytes.size() > set_.size_bytes - offset)
         return Result::out_of_range;
     window_size_ = 0;  // what an earlier commit has read of it
-    return flash_.write(kRegion, kContent + offset, std::as_bytes(bytes)) ? Result::ok
+    return flash_.write(kDocuments, kContent + offset, std::as_bytes(bytes)) ? Result::ok
                                                                           : Result::flash_failed;
 }
 
 Result DataSetStore::commit() {
     if (valid_) return Result::ok;  // repeated
     if (set_.documents == 0 || !content_is_whole(set_)) return Result::not_whole;
-    if (!flash_.write(kRegion, 0, encode_header(set_)) || !find()) return Result::flash_failed;
+    if (!flash_.write(kDocuments, 0, encode_header(set_)) || !find()) return Result::flash_failed;
     return Result::ok;
 }
 
@@ -81,7 +81,7 @@ bool DataSetStore::content_is_whole(const DataSet& set) {
 std::optional<DataSet> DataSetStore::find() {
     if (valid_) return set_;
     HeaderBytes header;
-    if (!flash_.read(kRegion, 0, header)) return {};
+    if (!flash_.read(kDocuments, 0, header)) return {};
     const auto found = decode_header(header);
     if (!found || found->size_bytes > room_bytes(flash_)) return {};
     set_ = *found;
@@ -100,7 +100,7 @@ std::span<const std::uint8_t> DataSetStore::view(std::uint32_t offset, std::size
         window_size_ = static_cast<std::uint32_t>(
             std::min<std::size_t>(window_.size(), set_.size_bytes - offset));
         const auto bytes = std::span(window_).first(window_size_);
-        if (!flash_.read(kRegion, kContent + offset, std::as_writable_bytes(bytes))) {
+        if (!flash_.read(kDocuments, kContent + offset, std::as_writable_bytes(bytes))) {
             window_size_ = 0;
             return {};
         }

@@ -9,7 +9,7 @@
 namespace ugpt::store {
 namespace {
 
-constexpr port::Region kRegion = port::Region::loss_history;
+constexpr port::Region kLosses = port::Region::loss_history;
 constexpr std::uint32_t kErased = 0xFFFFFFFF;
 constexpr std::size_t kPart = 32;  // values at a time: the stack of a trainer is small
 
@@ -22,7 +22,7 @@ bool is_erased(float loss) {
 bool LossHistory::find(std::uint32_t run_id) {
     if (found_) return run_id == run_id_;
     std::array<std::byte, kHeaderBytes> header;
-    if (!flash_.read(kRegion, 0, header)) return false;
+    if (!flash_.read(kLosses, 0, header)) return false;
     base::ByteReader reader(header);
     if (reader.u32() != kMark || reader.u32() != run_id) return false;
     lay_out();
@@ -32,7 +32,7 @@ bool LossHistory::find(std::uint32_t run_id) {
 }
 
 void LossHistory::lay_out() {
-    const std::uint32_t sectors = flash_.size_bytes(kRegion) / kSector;
+    const std::uint32_t sectors = flash_.size_bytes(kLosses) / kSector;
     // One for the words of the acts, one to spare, and an even number of blocks.
     blocks_ = sectors < 4 ? 0 : std::min((sectors - 2) & ~1u, kMaxBlocks);
     for (std::uint32_t i = 0; i <= blocks_; ++i) sectors_[i] = static_cast<std::uint8_t>(i + 1);
@@ -43,7 +43,7 @@ void LossHistory::lay_out() {
 bool LossHistory::count_acts() {
     std::array<std::byte, 4> word;
     while (blocks_ > 0 && acts_ < kMaxActs) {
-        if (!flash_.read(kRegion, kActs + 4 * acts_, word)) return false;
+        if (!flash_.read(kLosses, kActs + 4 * acts_, word)) return false;
         if (base::ByteReader reader(word); reader.u32() != 0) break;
         note_act();
     }
@@ -69,9 +69,9 @@ bool LossHistory::act() {
     const std::uint32_t number = acts_ % blocks_;
     const bool done = number < blocks_ / 2
                           ? merge(number)
-                          : flash_.erase(kRegion, sectors_[number] * kSector, kSector);
+                          : flash_.erase(kLosses, sectors_[number] * kSector, kSector);
     constexpr std::array<std::byte, 4> kDone{};
-    if (!done || !flash_.write(kRegion, kActs + 4 * acts_, kDone)) return false;
+    if (!done || !flash_.write(kLosses, kActs + 4 * acts_, kDone)) return false;
     note_act();
     return true;
 }
@@ -79,15 +79,15 @@ bool LossHistory::act() {
 // Writes every second value of two blocks to the spare sector.
 bool LossHistory::merge(std::uint32_t pair) {
     const std::uint32_t target = sectors_[blocks_] * kSector;
-    if (!flash_.erase(kRegion, target, kSector)) return false;
+    if (!flash_.erase(kLosses, target, kSector)) return false;
     std::array<float, kPart> values;
     std::array<float, kPart / 2> kept;
     for (std::uint32_t done = 0; done < 2 * kPerBlock; done += kPart) {
         const std::uint32_t block = 2 * pair + done / kPerBlock;
         const std::uint32_t at = sectors_[block] * kSector + done % kPerBlock * 4;
-        if (!flash_.read(kRegion, at, std::as_writable_bytes(std::span(values)))) return false;
+        if (!flash_.read(kLosses, at, std::as_writable_bytes(std::span(values)))) return false;
         for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = values[2 * i];
-        if (!flash_.write(kRegion, target + done / 2 * 4, std::as_bytes(std::span(kept))))
+        if (!flash_.write(kLosses, target + done / 2 * 4, std::as_bytes(std::span(kept))))
             return false;
     }
     return true;
@@ -119,7 +119,7 @@ bool LossHistory::begin(std::uint32_t run_id) {
     base::ByteWriter writer(header);
     writer.u32(kMark);
     writer.u32(run_id);
-    if (!flash_.erase(kRegion, 0, flash_.size_bytes(kRegion)) || !flash_.write(kRegion, 0, header))
+    if (!flash_.erase(kLosses, 0, flash_.size_bytes(kLosses)) || !flash_.write(kLosses, 0, header))
         return false;
     lay_out();
     run_id_ = run_id;
@@ -149,14 +149,14 @@ bool LossHistory::write(std::uint32_t run_id, std::uint32_t first, std::span<con
         const std::size_t room = std::min(part.size(), std::size_t{kPerBlock - index % kPerBlock});
         std::size_t count = 0;
         for (; i < losses.size() && count < room; i += stride_) part[count++] = losses[i];
-        if (!flash_.write(kRegion, place(index), std::as_bytes(std::span(part).first(count))))
+        if (!flash_.write(kLosses, place(index), std::as_bytes(std::span(part).first(count))))
             return false;
     }
     return true;
 }
 
 bool LossHistory::write_last(std::uint32_t run_id, float loss) {
-    return begin(run_id) && flash_.write(kRegion, kLast, std::as_bytes(std::span(&loss, 1)));
+    return begin(run_id) && flash_.write(kLosses, kLast, std::as_bytes(std::span(&loss, 1)));
 }
 
 // Version 0.1.0 wrote to the sector that is spare now.
@@ -172,7 +172,7 @@ LossRange LossHistory::read(std::uint32_t run_id, std::uint32_t first, std::uint
     for (std::uint32_t index = (first - 1 + stride_ - 1) / stride_; index < end;) {
         const auto part = out.first(std::min(
             {out.size(), std::size_t{end - index}, std::size_t{kPerBlock - index % kPerBlock}}));
-        if (!flash_.read(kRegion, place(index), std::as_writable_bytes(part))) return {};
+        if (!flash_.read(kLosses, place(index), std::as_writable_bytes(part))) return {};
         const auto kept = std::ranges::find_if_not(part, is_erased);
         if (kept == part.begin()) {
             const auto end_of_kept = std::ranges::find_if(part, is_erased);
@@ -182,7 +182,7 @@ LossRange LossHistory::read(std::uint32_t run_id, std::uint32_t first, std::uint
         index += static_cast<std::uint32_t>(kept - part.begin());
     }
     const auto last = out.first(1);
-    if (step < last_step || !flash_.read(kRegion, kLast, std::as_writable_bytes(last)) ||
+    if (step < last_step || !flash_.read(kLosses, kLast, std::as_writable_bytes(last)) ||
         is_erased(last[0]))
         return {};
     return {last_step, 1, 1};

@@ -65,7 +65,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
         elif run.evaluation_ahead < held:
             session.emit(Notice(f"The validation after step {run.evaluation_ahead:,} was missed."))
         _leave_gaps(session, first_held)
-        return ResumePoint(held, "the memory of the device")
+        return ResumePoint(held, "the device")
 
     require_known_steps(status, session, saved)
     _leave_gaps(session, saved + 1)

@@ -7,15 +7,15 @@ namespace ugpt::engine {
 
 namespace {
 
-constexpr std::uint64_t kOne = std::uint64_t{1} << 32;
+constexpr std::uint64_t kUnit = std::uint64_t{1} << 32;
 
 // 1 + beta * sum, all with 32 fractional bits, rounded down. beta is below 1 and exact to 32 bits
 // from 2^-8 on.
 std::uint64_t next_sum(std::uint64_t sum, float beta) {
     const auto factor = static_cast<std::uint64_t>(beta * 0x1p+32f);
     const std::uint64_t high = (sum >> 32) * factor;
-    const std::uint64_t low = ((sum & (kOne - 1)) * factor) >> 32;
-    return kOne + high + low;
+    const std::uint64_t low = ((sum & (kUnit - 1)) * factor) >> 32;
+    return kUnit + high + low;
 }
 
 std::uint64_t sum_after(std::uint32_t steps, float beta) {
