@@ -168,7 +168,7 @@ def test_ten_presses_save(
     steps = check_kept(tmp_path / "R")
     said, again = errors.splitlines()[-2:]
     assert said == f"Stopped after step {steps:,}; all is kept in R. Go on with:"
-    assert again.endswith("train --resume R")
+    assert again.endswith("train --resume R --pace")
     (stopped,) = [event for event in objects(out) if event["event"] == "stopped"]
     assert stopped["step"] == stopped["saved_step"] == steps
 

@@ -322,6 +322,9 @@ def test_commands_say_that_a_push_was_interrupted(tmp_path: Path, ugpt: Program)
             on(port, lambda device: device.image_store(NEW.content, cut))
         assert "its push was interrupted" in ugpt("model", "info", "--port", port).out
         assert "its push was interrupted" in ugpt("model", "list", "--port", port).out
+        for words in (("write", "Once"), ("autorun", "on", "--console")):
+            said = ugpt(*words, "--port", port, status=1).err
+            assert "to this board was interrupted. Push the same file again" in said
 
 
 def test_a_push_says_that_it_erases(tmp_path: Path, ugpt: Program) -> None:

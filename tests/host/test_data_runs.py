@@ -194,8 +194,11 @@ def test_an_alphabet_that_does_not_fit(ugpt: Program) -> None:
     assert cause in said
     fitting = int(said.partition(cause)[2].partition(".")[0])
     assert cause in ugpt("plan", "han.txt", "--board", "esp32", status=1).out
-    found = json.loads(ugpt("data", "check", "han.txt", "--json").out)
+    checked = ugpt("data", "check", "han.txt", "--json", status=1)
+    found = json.loads(checked.out)
     assert (found["standard_fits"], found["alphabet_that_fits"]) == (False, fitting)
+    assert found["largest"] is None
+    assert "none fits. Use a text with fewer" in ugpt("data", "check", "han.txt", status=1).out
     for count, status in ((fitting, 0), (fitting + 1, 1)):
         (ugpt.folder / "few.txt").write_text("".join(map(chr, range(0x4E00, 0x4E00 + count))))
         ugpt("plan", "few.txt", "--board", "esp32", status=status)

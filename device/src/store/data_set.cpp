@@ -57,7 +57,7 @@ Result DataSetStore::write(std::uint32_t offset, std::span<const std::uint8_t> b
         return Result::out_of_range;
     window_size_ = 0;  // what an earlier commit has read of it
     return flash_.write(kDocuments, kContent + offset, std::as_bytes(bytes)) ? Result::ok
-                                                                          : Result::flash_failed;
+                                                                             : Result::flash_failed;
 }
 
 Result DataSetStore::commit() {

@@ -55,7 +55,7 @@ from .tensors import (
     encode_floats,
     tensor_shapes,
 )
-from .text_context import largest_context
+from .text_context import largest_context, push_blamed
 from .text_plan import TextPlan, text_plan
 
 ResultT = TypeVar("ResultT")
@@ -442,7 +442,8 @@ class Device:
         if console and self.hello.minor < 1:
             raise firmware_too_old(self.hello.build, "a console")
         with table_blamed(self.hello):
-            await self._link.call(messages.autorun(enabled, temperature, console))
+            async with push_blamed(self._link):
+                await self._link.call(messages.autorun(enabled, temperature, console))
 
     # A pretrained model
 

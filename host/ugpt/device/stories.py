@@ -13,7 +13,7 @@ from ..rpc import messages
 from ..rpc.link import Link, LinkSession
 from ..rpc.messages import METHODS, Story, TextEnd
 from ..wording import counted
-from .text_context import context_blamed
+from .text_context import context_blamed, push_blamed
 
 _LOOK_S = 0.03  # a board takes about ten milliseconds for a token
 _PROMPT_BYTES = METHODS["text_begin"].param("prompt").range[1]
@@ -105,5 +105,5 @@ async def begin_text(link: Link | LinkSession, wish: TextWish) -> StoryText:
         text_id, prompt, wish.seed, wish.temperature, wish.top_k, wish.top_p, wish.max_tokens,
         wish.context,
     )  # fmt: skip
-    async with context_blamed(link, wish.context):
+    async with push_blamed(link), context_blamed(link, wish.context):
         return StoryText(link, text_id, await link.call(call))

@@ -1,4 +1,4 @@
-"""How long the texts of a pretrained model may be on a board."""
+"""Why a board cannot write with a pretrained model: its context, or a push that was interrupted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from ..errors import UnfitValue
 from ..rpc import messages
-from ..rpc.errors import BadParams, DoesNotFit
+from ..rpc.errors import BadParams, DeviceError, DoesNotFit, NoStory
 from ..rpc.link import Link, LinkSession
 from ..wording import counted
 
@@ -57,6 +57,23 @@ async def context_blamed(link: Link | LinkSession, context: int) -> AsyncIterato
             f"{texts} need {counted(error.missing_bytes, 'byte')} more than the {sum(blocks):,} of "
             "memory that the device has.",
             await _advice(link, context or _USUAL),
+        ) from error
+
+
+@asynccontextmanager
+async def push_blamed(link: Link | LinkSession) -> AsyncIterator[None]:
+    """Says of a model that is not there whether it has come in part."""
+    try:
+        yield
+    except NoStory as error:
+        try:
+            stored = await link.call(messages.image_info())
+        except DeviceError:
+            raise error from None
+        raise NoStory(
+            error.code,
+            f"The push of {stored.name or 'a model'} to this board was interrupted",
+            advice="Push the same file again: it goes on where it ended.",
         ) from error
 
 

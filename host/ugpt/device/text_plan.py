@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..rpc import messages
 from ..rpc.errors import ProtocolError
 from ..rpc.link import Link, LinkSession
-from .text_context import context_blamed
+from .text_context import context_blamed, push_blamed
 
 _HOMES_PER_ANSWER = messages.TEXT_PLAN["homes"].range[1]
 _MOST_TENSORS = 3 + 9 * 0xFFFF
@@ -60,7 +60,7 @@ class TextPlan:
 
 async def text_plan(link: Link | LinkSession, context: int) -> TextPlan:
     """Raises DeviceError, UnfitValue for a context that cannot be, and ProtocolError."""
-    async with context_blamed(link, context):
+    async with push_blamed(link), context_blamed(link, context):
         told = await link.call(messages.text_plan(context))
         homes = part = told.homes
         while len(part) == _HOMES_PER_ANSWER and len(homes) < _MOST_TENSORS:

@@ -58,10 +58,12 @@ def check(
     ahead = run(prospects(target, dataset, block_size, RecipeOptions(steps=steps).recipe()))
     if json:
         print_json({**dataclasses.asdict(found), **dataclasses.asdict(ahead), "steps": steps})
-        return
-    print_fields(_findings(found, dataset) | _models(ahead, steps))
-    for remark in found.remarks:
-        console().tell(f"- {remark}")
+    else:
+        print_fields(_findings(found, dataset) | _models(ahead, steps))
+        for remark in found.remarks:
+            console().tell(f"- {remark}")
+    if not ahead.unknown and ahead.largest is None:
+        raise typer.Exit(1)
 
 
 @command_of(app, EXAMPLES[2:3])
@@ -164,7 +166,8 @@ def _models(ahead: Prospects, steps: int) -> dict[str, str]:
     standard = "fits" if ahead.standard_fits else "does not fit"
     if ahead.alphabet_that_fits is not None:
         standard += f": it has room for {counted(ahead.alphabet_that_fits, 'character')}"
-    fields = {"standard model": standard, "largest model": "none fits"}
+    none_fits = "none fits. Use a text with fewer characters; --lower may help."
+    fields = {"standard model": standard, "largest model": none_fits}
     if largest := ahead.largest:
         fields["largest model"] = (
             f"--n-layer {largest.n_layer} --n-embd {largest.n_embd} "
