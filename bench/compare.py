@@ -66,6 +66,7 @@ def build_target(
             "CMAKE_SYSTEM_NAME": "Linux",
             "CMAKE_SYSTEM_PROCESSOR": static_for,
             "CMAKE_EXE_LINKER_FLAGS": "-static",
+            "CMAKE_UNITY_BUILD": "OFF",  # as the firmware of a chip is compiled
         }
     set_definitions = [f"-D{key}={value}" for key, value in definitions.items()]
     for command in (

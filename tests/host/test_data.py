@@ -90,6 +90,11 @@ def test_names_are_as_described() -> None:
     assert f"{len(dataset.documents):,} first names" in readme
 
 
+def test_a_path_may_be_a_string() -> None:
+    documents = Dataset.load(NAMES).documents
+    assert Dataset.load(str(NAMES)).documents == Dataset.load([str(NAMES)]).documents == documents
+
+
 def test_holding_out_keeps_the_order_of_the_others() -> None:
     documents = Dataset.load(NAMES).documents
     whole = split_documents(documents, 42, 0)

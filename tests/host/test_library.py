@@ -169,7 +169,7 @@ def test_export(run: ugpt.Run, tmp_path: Path) -> None:
     with pytest.raises(ugpt.UgptError, match="exists already"):
         run.export(ugpt.Format.NPZ, out)
     assert run.export(ugpt.Format.NPZ, out, overwrite=True) == [out]
-    with pytest.raises(ValueError, match="onnx"):
+    with pytest.raises(ugpt.UgptError, match="to is 'onnx'; it must be 'npz', "):
         run.export("onnx")
 
 

@@ -119,13 +119,22 @@ class CommandGroup(PlainGroup):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
+        self._completing = False
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # Typer suggests one of these for a wrong name, and looks for nothing else in them.
         self.commands = dict.fromkeys(command_names())  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
 
+    def get_params(self, ctx: Any) -> Any:
+        return [] if self._completing else super().get_params(ctx)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:
+            # A Tab: no option ahead of the command matters, and typer imports pydantic for each.
+            with self._set("_completing"):
+                ctx.ignore_unknown_options = True
+                return super().parse_args(ctx, args)
         if len(args) > 1 and args[0] in ("--install-completion", "--show-completion"):
             raise typer.BadParameter(
                 f"it is for the shell that runs it; leave {printable(args[1])} out, and run it in "
@@ -154,20 +163,20 @@ class CommandGroup(PlainGroup):
         return load_command(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with self._only_listing():
+        with self._set("_listing"):
             super().format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        with self._only_listing():
+        with self._set("_listing"):
             return super().shell_complete(ctx, incomplete)
 
     @contextmanager
-    def _only_listing(self) -> Iterator[None]:
-        self._listing = True
+    def _set(self, flag: str) -> Iterator[None]:
+        setattr(self, flag, True)
         try:
             yield
         finally:
-            self._listing = False
+            setattr(self, flag, False)
 
 
 def load_command(name: str) -> Any:

@@ -46,7 +46,7 @@ class Dataset:
     @classmethod
     def load(
         cls,
-        named: Path | Sequence[Path] | Sources,
+        named: Path | str | Sequence[Path | str] | Sources,
         reading: Reading | None = None,
         block_size: int = 16,
     ) -> Dataset:

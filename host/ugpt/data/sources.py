@@ -131,9 +131,9 @@ class Sources:
         return Path(self.path.name.removesuffix(".gz")).stem
 
 
-def find_sources(named: Path | Sequence[Path], tables: bool = False) -> Sources:
+def find_sources(named: Path | str | Sequence[Path | str], tables: bool = False) -> Sources:
     """What is meant by `named`; from folders also tables, if wanted. Raises DataError."""
-    paths = [named] if isinstance(named, Path) else list(named)
+    paths = [Path(each) for each in ([named] if isinstance(named, Path | str) else named)]
     files: list[Source] = []
     passed_over: list[str] = []
     for path in paths:

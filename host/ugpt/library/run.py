@@ -26,7 +26,7 @@ from ..training.sampling import TEMPERATURE, sample_texts
 from ..wording import counted
 from . import curve
 from .blocking import blocking
-from .values import whole
+from .values import choice, whole
 
 
 class Run:
@@ -128,11 +128,11 @@ class Run:
     ) -> list[Path]:
         """Writes the run for other programs, as `ugpt export` does; returns the files.
 
-        Raises ValueError for a format that there is not, and UgptError, with nothing written, for
+        Raises InvalidValue for a format that there is not, and UgptError, with nothing written, for
         all else.
         """
         place = None if out is None else Path(out)
-        return export(self._folder, Format(to), place, overwrite=overwrite)
+        return export(self._folder, choice(Format, "to", to), place, overwrite=overwrite)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self._summary()})"
