@@ -41,6 +41,13 @@ def environment_stays() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process get an empty loss.png: drawing one takes as long as the rest of a short
+    run. tests/host/test_plot.py and the commands of tests/e2e draw them."""
+    monkeypatch.setattr("ugpt.training.lifecycle.loss_png", lambda card: b"")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left_running() -> Iterator[None]:
     """Fails the last test of a session that leaves a process behind, and ends the process."""

@@ -23,6 +23,8 @@ from tests.support.devices import device_process
 from tests.support.in_process import Program, program
 from ugpt.device import virtual
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 SHAPE = ("--n-embd", "4", "--n-head", "2", "--block-size", "8")
 TRAIN = (*SHAPE, "--steps", "24", "--save-every", "8", "--run", "R")

@@ -19,6 +19,8 @@ from ugpt.rpc.link import Link
 from ugpt.rpc.messages import DeviceState, Status
 from ugpt.training.claims import Progress, require_losses, require_sound
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SEEDS = range(1, 25)
 _MEMORY_BYTES = 32 * 2**20
 

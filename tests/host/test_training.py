@@ -39,6 +39,8 @@ from ugpt.training.room import DiskRoom, Part
 from ugpt.training.trainer import Outcome
 from ugpt.training.wishes import Wish
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Session:
