@@ -50,9 +50,8 @@ check: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(JOBS) -q tests/host tests/test_rooms.py tests/test_firmware_project.py \
-		tests/test_name.py tests/test_notices.py tests/test_workflows.py \
-		--ignore tests/host/test_training.py --ignore tests/host/test_evaluation.py
+	$(BIN)/python -m pytest -n $(JOBS) -q -m 'not long' tests/host tests/test_rooms.py tests/test_name.py \
+		tests/test_notices.py tests/test_workflows.py
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -22,6 +22,8 @@ from ugpt.rpc import pending
 from ugpt.rpc.frames import encode_frame
 from ugpt.rpc.knock import checksum, heard, knock
 
+pytestmark = pytest.mark.long
+
 CLEAN: Side = ChangedSide(lambda data: data)
 
 

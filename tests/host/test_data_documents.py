@@ -19,6 +19,8 @@ from ugpt.data.reading import Reading
 from ugpt.errors import InvalidValue
 from ugpt.training.loss_history import TokenCounts
 
+pytestmark = pytest.mark.long
+
 _LOAD = """
 import re, sys
 from pathlib import Path

@@ -29,6 +29,8 @@ from ugpt.training import dataset_upload
 from ugpt.training.reopen import load_dataset
 from ugpt.training.sampling import SampledText
 
+pytestmark = pytest.mark.long
+
 LONG = "".join(f"{'anna bea carla dora ' * 40}{i}\n" for i in range(50))
 WARNING = (
     "50 of 50 documents are longer than 16 characters; 98 % of the text is not used; "

@@ -21,7 +21,7 @@ from ugpt.runs.save_period import SavePeriod
 from ugpt.training.events import Evaluated, Finished, Interrupted, Notice, Restored, Stopped
 from ugpt.training.trainer import Outcome
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
 HELD_OUT = 500
 PLAIN = Recipe(0.01, 0.85, 0.99, 1e-8, 2000)

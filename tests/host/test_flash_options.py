@@ -13,6 +13,8 @@ from tests.support.esptool_log import recorded_esptool
 from tests.support.firmware import ESP32, ESP32_C3, ESP32_S3, merged, write_build
 from tests.support.in_process import Program
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:

@@ -43,7 +43,7 @@ from ugpt.training.recipe import EvaluationPlan
 from ugpt.training.session import Session
 from ugpt.training.trainer import Outcome
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 STEPS = 30

@@ -24,6 +24,8 @@ from ugpt.library.blocking import wait_for
 from ugpt.runs.checkpoint import peek_checkpoint
 from ugpt.runs.config import Init
 
+pytestmark = pytest.mark.long
+
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
 

@@ -19,7 +19,7 @@ from ugpt.rpc.link import Link
 from ugpt.rpc.messages import DeviceState, Status
 from ugpt.training.claims import Progress, require_losses, require_sound
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
 SEEDS = range(1, 25)
 _MEMORY_BYTES = 32 * 2**20

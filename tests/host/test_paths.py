@@ -20,6 +20,8 @@ from ugpt.cli.paths import output_path
 from ugpt.cli.paths import path as parse_path
 from ugpt.wording import command
 
+pytestmark = pytest.mark.long
+
 if sys.platform == "win32":
     pytest.skip("paths are others there", allow_module_level=True)
 

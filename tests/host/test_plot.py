@@ -21,6 +21,8 @@ from ugpt.runs.plot import Card, loss_png
 from ugpt.training.events import Notice
 from ugpt.training.trainer import Outcome
 
+pytestmark = pytest.mark.long
+
 TEXTS = ["jana", "$\\frac{x", "名前", "serro 👍", "", "x" * 90]
 BASELINES = {"random": 3.3, "letter counts": 2.8, "letter pairs": 2.3}
 DRAW = (

@@ -18,6 +18,8 @@ from ugpt.rpc.codec import decode
 from ugpt.rpc.errors import ProtocolError
 from ugpt.rpc.schema import Layout
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "protocol"
 COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")

@@ -22,6 +22,8 @@ from ugpt.rpc.address import Address
 from ugpt.rpc.errors import DeviceRestarted, PortLost, PortNotFound
 from ugpt.rpc.messages import FIRST_BAUD
 
+pytestmark = pytest.mark.long
+
 HIGHEST = 921_600
 
 

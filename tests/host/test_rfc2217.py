@@ -49,6 +49,8 @@ from tests.support.com_port_server import (
 )
 from tests.support.in_process import Program
 
+pytestmark = pytest.mark.long
+
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 
 

@@ -38,7 +38,7 @@ from ugpt.training.session import Session
 from ugpt.training.stored_model import StoredModel, stored_model
 from ugpt.training.trainer import Outcome, Training
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
 DATASET = Dataset.load(NAMES)
 NEVER = SavePeriod()

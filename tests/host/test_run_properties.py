@@ -23,6 +23,8 @@ from ugpt.runs.folder import Run
 from ugpt.runs.metrics import Metrics
 from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

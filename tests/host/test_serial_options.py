@@ -19,6 +19,8 @@ from tests.support.esptool_log import recorded_esptool
 from tests.support.in_process import Program
 from tests.support.waiting import happens
 
+pytestmark = pytest.mark.long
+
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 TRAIN = ("train", NAMES, "--plain", "--run", "R")
 

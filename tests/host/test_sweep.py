@@ -36,7 +36,7 @@ from ugpt.training import retry
 from ugpt.training.events import Event
 from ugpt.wording import install_command
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
 NAMES = Path(__file__).parents[2] / "data" / "names.txt"
 

@@ -39,7 +39,7 @@ from ugpt.training.room import DiskRoom, Part
 from ugpt.training.trainer import Outcome
 from ugpt.training.wishes import Wish
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
 
 @pytest.fixture(scope="module")
