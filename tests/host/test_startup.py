@@ -54,6 +54,12 @@ def test_a_tab_imports_nothing_heavy() -> None:
     assert not imported & {*HEAVY, "pydantic"}
 
 
+@pytest.mark.parametrize("ahead", ["--version", "--install-completion", "--unknown"])
+def test_a_tab_behind_an_option(ahead: str) -> None:
+    words = {"COMP_WORDS": f"ugpt {ahead} sam", "COMP_CWORD": "2"}
+    assert run(_UGPT_COMPLETE="complete_bash", **words)[0].split() == ["sample"]
+
+
 def test_the_package_imports_what_is_used() -> None:
     program = (
         "import sys, ugpt\n"

@@ -119,7 +119,6 @@ class CommandGroup(PlainGroup):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listing = False
-        self._completing = False
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # Typer suggests one of these for a wrong name, and looks for nothing else in them.
@@ -127,15 +126,14 @@ class CommandGroup(PlainGroup):
         return super().resolve_command(ctx, args)
 
     def get_params(self, ctx: Any) -> Any:
-        return [] if self._completing else super().get_params(ctx)
+        # What stands ahead of a Tab: no option there matters, and typer imports pydantic for each.
+        passes_over = ctx.resilient_parsing and not self._listing
+        return [] if passes_over else super().get_params(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if ctx.resilient_parsing:
-            # A Tab: no option ahead of the command matters, and typer imports pydantic for each.
-            with self._set("_completing"):
-                ctx.ignore_unknown_options = True
-                return super().parse_args(ctx, args)
-        if len(args) > 1 and args[0] in ("--install-completion", "--show-completion"):
+        ctx.ignore_unknown_options = ctx.resilient_parsing
+        completion = args[:1] in (["--install-completion"], ["--show-completion"])
+        if completion and len(args) > 1 and not ctx.resilient_parsing:
             raise typer.BadParameter(
                 f"it is for the shell that runs it; leave {printable(args[1])} out, and run it in "
                 "that shell",
@@ -163,20 +161,20 @@ class CommandGroup(PlainGroup):
         return load_command(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with self._set("_listing"):
+        with self._only_listing():
             super().format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        with self._set("_listing"):
+        with self._only_listing():
             return super().shell_complete(ctx, incomplete)
 
     @contextmanager
-    def _set(self, flag: str) -> Iterator[None]:
-        setattr(self, flag, True)
+    def _only_listing(self) -> Iterator[None]:
+        self._listing = True
         try:
             yield
         finally:
-            setattr(self, flag, False)
+            self._listing = False
 
 
 def load_command(name: str) -> Any:
