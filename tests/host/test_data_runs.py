@@ -201,6 +201,8 @@ def test_an_alphabet_that_does_not_fit(ugpt: Program) -> None:
     assert (found["standard_fits"], found["alphabet_that_fits"]) == (False, fitting)
     assert found["largest"] is None
     assert "none fits. Use a text with fewer" in ugpt("data", "check", "han.txt", status=1).out
+    long = ugpt("data", "check", "names", "--block-size", "256", status=1).out
+    assert "none fits. Try a smaller --block-size." in long
     for count, status in ((fitting, 0), (fitting + 1, 1)):
         (ugpt.folder / "few.txt").write_text("".join(map(chr, range(0x4E00, 0x4E00 + count))))
         ugpt("plan", "few.txt", "--board", "esp32", status=status)

@@ -164,10 +164,11 @@ def _models(ahead: Prospects, steps: int) -> dict[str, str]:
     if ahead.unknown:
         return {"models": ahead.unknown}
     standard = "fits" if ahead.standard_fits else "does not fit"
+    advice = "Try a smaller --block-size."
     if ahead.alphabet_that_fits is not None:
         standard += f": it has room for {counted(ahead.alphabet_that_fits, 'character')}"
-    none_fits = "none fits. Use a text with fewer characters; --lower may help."
-    fields = {"standard model": standard, "largest model": none_fits}
+        advice = "Use a text with fewer characters; --lower may help."
+    fields = {"standard model": standard, "largest model": f"none fits. {advice}"}
     if largest := ahead.largest:
         fields["largest model"] = (
             f"--n-layer {largest.n_layer} --n-embd {largest.n_embd} "
