@@ -60,6 +60,7 @@ lint: $(VENV)/installed-test
 	for platform in linux darwin win32; do $(BIN)/mypy --platform $$platform || exit 1; done
 	$(BIN)/python protocol/generate.py --check
 	$(BIN)/python device/regions.py --check
+	$(BIN)/python host/completion.py --check
 	$(BIN)/python docs/rooms.py --check
 	$(BIN)/python docs/picture.py --check
 	$(BIN)/python docs/boards.py --check

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,42 @@ def test_a_tab_imports_nothing_heavy() -> None:
 def test_a_tab_behind_an_option(ahead: str) -> None:
     words = {"COMP_WORDS": f"ugpt {ahead} sam", "COMP_CWORD": "2"}
     assert run(_UGPT_COMPLETE="complete_bash", **words)[0].split() == ["sample"]
+
+
+@pytest.mark.parametrize(
+    "words", ["train --", "train names --port x -", "data check --te", "data "]
+)
+def test_a_tab_for_an_option_imports_nothing_heavy(words: str) -> None:
+    place = str(len(words.split(" ")))
+    tab = {"_UGPT_COMPLETE": "complete_bash", "COMP_WORDS": f"ugpt {words}", "COMP_CWORD": place}
+    shown, imported = run(**tab)
+    assert shown.split()
+    assert not imported & {*HEAVY, "pydantic"}
+    assert not any(name.startswith("ugpt.cli.commands.") for name in imported)
+
+
+def test_the_index_of_a_tab_is_up_to_date() -> None:
+    script = Path(__file__).resolve().parents[2] / "host" / "completion.py"
+    subprocess.run([sys.executable, script, "--check"], check=True, timeout=60)
+
+
+_WORDS = [
+    "train -", "train --b", "train --lr 1 -", "train --port=x --", "train --unknown --s", "train -- -",
+    "train --init ", "train --init=d", "train --init m", "train na", "sweep --set a=1 --se",
+    "data ", "data c", "data --", "data check -", "data check names --l", "data nothing -", "model p",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", _WORDS)
+def test_a_tab_lists_the_same_from_the_index(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("_UGPT_COMPLETE", "complete_zsh")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"ugpt {words}")
+    from_index = ugpt().out
+    monkeypatch.setattr(group, "indexed", dict)
+    # The names of --help come in no order.
+    assert sorted(re.findall(r'".*"', from_index)) == sorted(re.findall(r'".*"', ugpt().out))
 
 
 def test_the_package_imports_what_is_used() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -20,6 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 from ..data.advice import pasted
 from ..view.cleaning import printable
 from ..view.output import pasteable
+from .completion import ListingGroup, completed, indexed
 
 FOLDER = Path(__file__).parent / "commands"
 FIRST = ("train", "sample", "attach", "plan", "info", "flash", "doctor")
@@ -113,25 +114,15 @@ def _clean_complaints() -> Iterator[None]:
         raise
 
 
-class CommandGroup(PlainGroup):
+class CommandGroup(PlainGroup, ListingGroup):
     """The commands of `commands/`."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._listing = False
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # Typer suggests one of these for a wrong name, and looks for nothing else in them.
         self.commands = dict.fromkeys(command_names())  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
 
-    def get_params(self, ctx: Any) -> Any:
-        # What stands ahead of a Tab: no option there matters, and typer imports pydantic for each.
-        passes_over = ctx.resilient_parsing and not self._listing
-        return [] if passes_over else super().get_params(ctx)
-
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.ignore_unknown_options = ctx.resilient_parsing
         completion = args[:1] in (["--install-completion"], ["--show-completion"])
         if completion and len(args) > 1 and not ctx.resilient_parsing:
             raise typer.BadParameter(
@@ -156,25 +147,16 @@ class CommandGroup(PlainGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in command_names():
             return None
-        if self._listing:
+        if self.listing:
             return TyperCommand(cmd_name, help=summary(cmd_name))
-        return load_command(cmd_name)
+        load = partial(load_command, cmd_name)
+        if ctx.resilient_parsing and cmd_name in indexed():
+            return completed(cmd_name, indexed()[cmd_name], load)
+        return load()
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with self._only_listing():
+        with self.only_listing():
             super().format_help(ctx, formatter)
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        with self._only_listing():
-            return super().shell_complete(ctx, incomplete)
-
-    @contextmanager
-    def _only_listing(self) -> Iterator[None]:
-        self._listing = True
-        try:
-            yield
-        finally:
-            self._listing = False
 
 
 def load_command(name: str) -> Any:
