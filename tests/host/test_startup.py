@@ -80,9 +80,10 @@ def test_the_index_of_a_tab_is_up_to_date() -> None:
 
 
 _WORDS = [
-    "train -", "train --b", "train --lr 1 -", "train --port=x --", "train --unknown --s", "train -- -",
-    "train --init ", "train --init=d", "train --init m", "train na", "sweep --set a=1 --se",
-    "data ", "data c", "data --", "data check -", "data check names --l", "data nothing -", "model p",
+    "train -", "train --b", "train --lr 1 -", "train --port=x --", "train --unknown --s",
+    "train -- -", "train --init ", "train --init=d", "train --init m", "train na",
+    "sweep --set a=1 --se", "data ", "data c", "data --", "data check -", "data check names --l",
+    "data nothing -", "model p",
 ]  # fmt: skip
 
 

@@ -45,23 +45,23 @@ class _CompletedCommand(TyperCommand):
         self._options = {tuple(key.split()): text for key, text in entry.items() if key != "help"}
         self._load = cache(load)
         self._words: list[str] = []
-        self._params: Any = []
+        self._read = False
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.allow_extra_args = ctx.ignore_unknown_options = True
         self._words = list(args)
         super().parse_args(ctx, args)
+        self._read = True
         ctx.args = []
-        self._params = None
         return []
 
     def get_params(self, ctx: Any) -> Any:
-        """None while the words are read; then all, to find whose value it is that is completed."""
-        if self._params is None:
-            command = self._load()
-            command.parse_args(ctx, list(self._words))
-            self._params = command.get_params(ctx)
-        return self._params
+        """None while words are read; then all, to find the one whose value is to be completed."""
+        if not self._read:
+            return []
+        command = self._load()
+        command.parse_args(ctx, list(self._words))
+        return command.get_params(ctx)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         given = {word.partition("=")[0] for word in self._words}
