@@ -185,7 +185,7 @@ def test_boards_as_json_with_a_list_of_the_folder(ugpt: Program) -> None:
         ((), 1, "No board is plugged in, and none is named."),
         (("--pace",), 2, "there is no virtual board"),
         (("--virtual", "1000"), 2, "not in the range 0 to 256"),
-        (("--port", "socket://nowhere"), 2, "this is no address"),
+        (("--port", "socket://nowhere"), 2, "it names no port"),
         (("--boards", "none.toml"), 1, "The list of boards none.toml cannot be read"),
     ],
 )

@@ -48,8 +48,10 @@ def parse_listen(text: str) -> Address:
 def _parse(text: str, whole: str, prefix: str, *, listening: bool) -> Address:
     host, colon, port = text.rpartition(":")
     advice = f"Write it as {prefix}HOST:PORT, such as {prefix}localhost:5555."
-    if not colon or (not host and not listening):
-        raise BadAddress(whole, "this is no address", advice)
+    if not colon or text.endswith("]"):
+        raise BadAddress(whole, "it names no port", advice)
+    if not host and not listening:
+        raise BadAddress(whole, "it names no host", advice)
     least = 0 if listening else 1
     is_number = port.isascii() and port.isdecimal() and len(port) <= len(str(PORT_MAX))
     if not (is_number and least <= int(port) <= PORT_MAX):
