@@ -69,7 +69,7 @@ def test_what_is_no_address_is_one_sentence(scheme: str, text: str) -> None:
 def test_only_a_listener_may_leave_a_part_open() -> None:
     assert parse_listen(":0") == Address("", 0)
     for text in ("socket://:5555", "socket://localhost:0"):
-        with pytest.raises(PortNotFound, match="names no host|is no port number"):
+        with pytest.raises(PortNotFound, match=r"names no host|is no port number"):
             parse_url(text)
 
 

@@ -189,15 +189,21 @@ async def test_a_server_that_hangs_up_is_lost(far: Board) -> None:
             await device.ping()
 
 
-async def test_a_server_that_hangs_up_over_a_setting_is_lost(far: Board) -> None:
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [("hang_up", "the other end closed it"), ("reset", "connection reset by peer")],
+)
+async def test_a_server_that_ends_over_a_setting_is_lost(far: Board, end: str, reason: str) -> None:
     async with com_port_server(far.path) as server:
         transport = await open_rfc2217(server.address)
         server.manners.unanswered = frozenset({BAUD})
         setting = asyncio.create_task(transport.set_baud(230_400))
         await settle()
-        server.hang_up()
+        getattr(server, end)()
         async with asyncio.timeout(2.0):
-            with pytest.raises(PortLost):
+            with pytest.raises(
+                PortLost, match=rf"^Port rfc2217://\S+ was lost: {reason}\. Check the server"
+            ):
                 await setting
         await transport.close()
 

@@ -72,6 +72,13 @@ class ComPortServer:
         assert self._writer is not None
         self._writer.close()
 
+    def reset(self) -> None:
+        """Ends the connection as a computer does that knows nothing of it."""
+        assert self._writer is not None
+        end = self._writer.get_extra_info("socket")
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
     def flow(self, goes_on: bool) -> None:
         self._send_command(RESUME if goes_on else SUSPEND, b"")
 

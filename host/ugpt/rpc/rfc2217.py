@@ -156,7 +156,7 @@ class Rfc2217Transport(StreamTransport):
     # Listening
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        reason = "the other end closed it"
+        lost = PortLost(self.name, "the other end closed it")
         try:
             while data := await reader.read(READ_BYTES):
                 for event in self._decoder.feed(data):
@@ -165,10 +165,9 @@ class Rfc2217Transport(StreamTransport):
             self._data.feed_eof()
         except OSError as error:
             self._data.set_exception(error)
-            reason = self._lost(error).message
+            lost = self._lost(error)
         finally:
             self._flowing.set()
-            lost = PortLost(self.name, reason)
             _fail(self._negotiated, lost)
             for answer in self._answers.values():
                 _fail(answer, lost)
