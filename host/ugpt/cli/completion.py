@@ -43,7 +43,7 @@ class _CompletedCommand(TyperCommand):
     def __init__(self, name: str, entry: dict[str, Any], load: Callable[[], Any]) -> None:
         super().__init__(name, help=entry["help"])
         self._options = {tuple(key.split()): text for key, text in entry.items() if key != "help"}
-        self._load = cache(load)
+        self._load = load
         self._words: list[str] = []
         self._read = False
 
