@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +29,12 @@ settings.register_profile(
 settings.load_profile("ugpt")
 if sys.platform != "win32":  # there are no pseudo-terminals there
     from tests.support.board import Board, RecordingSerial, board
+
+
+@pytest.fixture(autouse=True)
+def seeded_request_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same request ids every time: on a line that changes bytes they decide what passes."""
+    monkeypatch.setattr(secrets, "randbits", random.Random(1).getrandbits)
 
 
 @pytest.fixture

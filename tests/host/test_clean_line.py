@@ -94,7 +94,8 @@ async def test_parity(tmp_path: Path, back: Callable[[bytes], bytes]) -> None:
 async def test_it_is_found_if_no_hello_passes(
     tmp_path: Path, name: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = chain([0x110D0AFF], iter(lambda: random.getrandbits(32), None))
+    numbers = random.Random(1)
+    ids = chain([0x110D0AFF], iter(lambda: numbers.getrandbits(32), None))
     monkeypatch.setattr(pending.secrets, "randbits", lambda bits: next(ids))
     await test_what_does_not_pass_is_found(tmp_path, name, way)
 

@@ -305,13 +305,13 @@ async def test_a_damaged_answer_is_asked_for_again_at_once() -> None:
 
 @leaping
 async def test_a_request_that_never_passes_is_given_up_and_floods_nothing() -> None:
-    """As on a line that changes a byte which only some answers have."""
+    """As on a line that changes bytes which only some answers have: no id and no CRC does."""
     peer = Peer()
     peer.handlers["save"] = lambda params: [0xFFFFFFFF]
     peer.delays_s["save"] = 0.001
     loop = asyncio.get_running_loop()
     async with linked(peer) as link:
-        peer.to_host = lambda frame: [frame.replace(b"\xff", b"\xff\xff")]
+        peer.to_host = lambda frame: [frame.replace(4 * b"\xff", 5 * b"\xff")]
         started_s = loop.time()
         with pytest.raises(NoAnswer, match=r"none of 64 tries of save .* ugpt doctor"):
             await link.call(messages.save())
