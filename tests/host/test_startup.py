@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand, TyperGroup
 
 from tests.support.in_process import Program
 from ugpt.cli import group
@@ -46,7 +47,7 @@ def run(*arguments: str, **variables: str) -> tuple[str, set[str]]:
 def test_version_and_help_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
     shown, imported = run(*arguments)
     assert shown.strip()
-    assert not imported & set(HEAVY)
+    assert not imported & {*HEAVY, "markdown_it"}
     assert not any(name.startswith("ugpt.cli.commands") for name in imported)
 
 
@@ -133,6 +134,20 @@ def test_help_reads_well(ugpt: Program, monkeypatch: pytest.MonkeyPatch, name: s
 
 def test_the_help_of_flash_offers_no_virtual_device() -> None:
     assert "virtual" not in run("flash", "--help")[0]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_the_front_page_is_drawn_as_typer_draws_help(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    drawn = ugpt("--help").out
+    summaries = {
+        name: TyperCommand(name, help=group.summary(name)) for name in group.command_names()
+    }
+    monkeypatch.setattr(group.CommandGroup, "get_command", lambda _, ctx, name: summaries[name])
+    monkeypatch.setattr(group.CommandGroup, "format_help", TyperGroup.format_help)
+    assert drawn == ugpt("--help").out
 
 
 def test_help_lists_every_command_and_the_most_used_first() -> None:

@@ -86,7 +86,7 @@ class ListingGroup(TyperGroup):
     typer imports pydantic for each."""
 
     listing = False
-    """Whether commands and options are only named, in a help text or for a Tab."""
+    """Whether commands and options are only named."""
 
     def get_params(self, ctx: Any) -> Any:
         passes_over = ctx.resilient_parsing and not self.listing

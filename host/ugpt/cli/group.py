@@ -155,8 +155,9 @@ class CommandGroup(PlainGroup, ListingGroup):
         return load()
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with self.only_listing():
-            super().format_help(ctx, formatter)
+        from .front_page import show_front_page  # most commands draw nothing of this kind
+
+        show_front_page(self, ctx, [(name, summary(name)) for name in command_names()])
 
 
 def load_command(name: str) -> Any:
