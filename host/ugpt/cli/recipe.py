@@ -75,8 +75,7 @@ class EvaluationOptions:
     eval_every: Annotated[
         int | None,
         typer.Option(
-            help="Steps between evaluations of the validation loss. Default: a 20th of the run. "
-            "With --detach, only `ugpt attach` evaluates it, at the end.",
+            help="Steps between evaluations of the validation loss. Default: a 20th of the run.",
             show_default=False,
             **whole_number(1, COUNT_MAX),
         ),

@@ -109,7 +109,7 @@ _Detached = Annotated[
     typer.Option(
         "--detach",
         help="Let the board train on its own, even after a power cut. `ugpt attach` shows its "
-        "progress.",
+        "progress, and evaluates the validation loss at the end.",
     ),
 ]
 
