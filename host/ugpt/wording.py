@@ -17,6 +17,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def data_name(data: Path) -> str:
+    """What a training text is called."""
+    return "standard input" if data == Path("-") else data.name or str(data)
+
+
 def number_text(number: float) -> str:
     """A number as a person writes it: 16,777,216, 0.001, 2^64 - 1."""
     if isinstance(number, float):

@@ -443,3 +443,11 @@ def test_results_and_errors_come_through(in_a_loop: bool) -> None:
         asyncio.run(within())
     else:
         check()
+
+
+def test_errors_speak_of_python(request: pytest.FixtureRequest) -> None:
+    """Not of the command line, nor of what happened on the way to the error."""
+    request.getfixturevalue("ugpt")("train", NAMES, "--steps", "1000000", "--detach")
+    with pytest.raises(ugpt.errors.UgptError, match=r"To overwrite it: overwrite=True\.") as failed:
+        ugpt.train("names", steps=1)
+    assert failed.value.__context__ is None

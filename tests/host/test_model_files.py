@@ -274,7 +274,7 @@ def test_a_file_of_another_program(tmp_path: Path) -> None:
     [
         ("n_head", np.array(0), "n_head is 0"),
         ("n_head", np.array([1, 2]), "makes no sense"),
-        ("step", np.array(1.5), "step is no whole number"),
+        ("step", np.array(1.5), "step is not a whole number"),
         ("vocabulary", np.array([97, 98, 99, 100, 0xD800]), "surrogates not allowed"),
         ("vocabulary", np.array([97, 98, 99, 100, -1]), "makes no sense"),
         ("vocabulary", np.array("abcde"), "makes no sense"),

@@ -137,7 +137,7 @@ async def test_a_board_that_is_to_write_is_restarted_and_left_alone(
         assert board.methods == ["hello", "status", "reset"]
         assert board.remarks == [
             GREETED,
-            "Autorun is on: the board is restarted, and writes undisturbed.",
+            "Autorun is on: the board is restarted and left alone.",
         ]
         assert LogLine("kamon", None) in board.lines
 

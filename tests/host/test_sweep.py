@@ -506,7 +506,7 @@ def test_without_optuna_it_says_what_brings_it(
         (("-",), 2, "save it as a file"),
         (("names", "--set", "n_embd=8"), 1, "No board"),
         (("names", "--set", "clip=0:1", "--sampler", "grid"), 2, "interval"),
-        (("--resume", "nowhere"), 1, "no folder of a sweep"),
+        (("--resume", "nowhere"), 1, "not the folder of a sweep"),
         (("names", "--set", "n_embd=8", "--pace"), 2, "virtual"),
         (("--resume", "nowhere", "--trials", "3"), 2, "decides"),
     ],

@@ -52,6 +52,11 @@ class _PlainTypes:
                 parameter.display_type_rich = lambda ctx: None
         return parameters
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Without the braces that typer puts around what is required."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [piece.replace("{", "").replace("}", "") for piece in pieces]
+
 
 # Typer may bring a click of its own, so its class is found through the one that it exports.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -170,7 +175,7 @@ def load_command(name: str) -> Any:
         app = typer.Typer(
             rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
         )
-        _add(app, module.command, module.EXAMPLES, name, _unwrapped(module.__doc__ or ""))
+        _add(app, module.command, module.EXAMPLES, name, module.__doc__)
         command = typer.main.get_command(app)
     return command
 
@@ -179,7 +184,7 @@ def command_group(help: str | None, lines: Sequence[str]) -> typer.Typer:
     """The `app` of a file with commands of its own; `lines` are examples."""
     return typer.Typer(
         cls=PlainGroup,
-        help=help,
+        help=_unwrapped(help),
         epilog=_examples(lines),
         no_args_is_help=True,
         add_completion=False,
@@ -209,7 +214,8 @@ def _add(
     from .option_groups import takes_groups  # a listing needs no options
 
     settings: dict[str, Any] = {"cls": PlainCommand, "epilog": _examples(lines)}
-    app.command(name, help=help, **settings)(takes_groups(command))
+    text = _unwrapped(help or command.__doc__)
+    app.command(name, help=text, **settings)(takes_groups(command))
 
 
 def _examples(lines: Sequence[str]) -> str:
@@ -217,6 +223,6 @@ def _examples(lines: Sequence[str]) -> str:
     return pasteable("\n\n".join(["Examples:", *lines]))
 
 
-def _unwrapped(text: str) -> str:
+def _unwrapped(text: str | None) -> str:
     """Paragraphs without the line breaks of the source, for terminals of any width."""
-    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))
+    return "\n\n".join(" ".join(part.split()) for part in (text or "").strip().split("\n\n"))

@@ -47,7 +47,7 @@ async def image_on(device: Device) -> ImageInfo | BadStory | None:
 
 def print_models(stored: ImageInfo | BadStory | None, files: Files) -> None:
     lines = {name: _file_line(found) for name, found in files.items()}
-    print_fields({"on the board": _board_line(stored), **lines})
+    print_fields({"on the board": board_line(stored), **lines})
     for found in (stored, *files.values()):
         if isinstance(found, UgptError):
             say(f"remark: {found}")
@@ -63,7 +63,7 @@ def print_models_json(stored: ImageInfo | BadStory | None, files: Files) -> None
     print_json({"board": board, "files": found})
 
 
-def _board_line(stored: ImageInfo | BadStory | None) -> str:
+def board_line(stored: ImageInfo | BadStory | None) -> str:
     if stored is None:
         return "no model"
     if isinstance(stored, BadStory):

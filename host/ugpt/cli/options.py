@@ -79,7 +79,7 @@ Threads = Annotated[
     int,
     typer.Option(
         "--threads",
-        help="Let the virtual device compute in so many threads. The results are the same.",
+        help="Let the virtual device compute in this many threads. The results are the same.",
         rich_help_panel=_CONNECTION,
         **whole_number(1, 64),
     ),
@@ -96,7 +96,8 @@ class NamedTarget(Target):
 
 
 TargetGroup = Annotated[NamedTarget, OptionGroup()]
-Board = Annotated[str, typer.Option(help="Board to simulate.", metavar="BOARD")]
+BOARDS = "esp32, esp32s3, esp32s3-psram or esp32c3"
+Board = Annotated[str, typer.Option(help=f"Board to simulate: {BOARDS}.", metavar="BOARD")]
 Flash = Annotated[
     Path | None,
     typer.Option(

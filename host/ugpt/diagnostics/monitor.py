@@ -127,7 +127,7 @@ class Monitor:
         self._on_remark(f"{kind} (board {hello.board}), firmware {hello.build}")
         if not status.autorun or not await _has_something_to_write(link, status.state):
             return
-        self._on_remark("Autorun is on: the board is restarted, and writes undisturbed.")
+        self._on_remark("Autorun is on: the board is restarted and left alone.")
         self._left_alone = True
         with contextlib.suppress(DeviceRestarted, NoAnswer):
             await link.call(messages.reset())

@@ -58,7 +58,7 @@ def decode(content: bytes) -> LooseModel:
     except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"what it says of the model makes no sense ({error})") from None
     if type(step) is not int:
-        raise ValueError("step is no whole number")
+        raise ValueError("step is not a whole number")
     arrays.pop("run", None)
     for name, values in arrays.items():
         require_f32(name, str(values.dtype), values.dtype.newbyteorder("=") == np.float32)

@@ -31,11 +31,15 @@ def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
 def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine to its end. Ctrl-C cancels it, waits for its end, and goes on up."""
+    return _wait_in_thread(coroutine) if _loop_runs() else asyncio.run(coroutine)
+
+
+def _loop_runs() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
-    return _wait_in_thread(coroutine)
+        return False
+    return True
 
 
 def _wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:

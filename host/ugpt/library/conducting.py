@@ -7,6 +7,7 @@ import asyncio
 from ..data.dataset import Dataset
 from ..runs import folder
 from ..training.events import Event, OnEvent
+from ..training.guard import WouldOverwrite
 from ..training.retry import Connect
 from ..training.saving import SAVING_LIMIT_S
 from ..training.session import Session
@@ -39,6 +40,9 @@ async def train_to_end(
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await _end(task, training)
+        raise
+    except WouldOverwrite as error:  # its advice is an option of the command line
+        error.advice = error.advice.replace("--overwrite", "overwrite=True")
         raise
     if failures:
         raise failures[0]

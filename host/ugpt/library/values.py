@@ -19,7 +19,7 @@ EnumT = TypeVar("EnumT", bound=Enum)
 
 
 def whole(name: str, value: Any) -> int:
-    """Raises InvalidValue for what is no whole number."""
+    """Raises InvalidValue for what is not a whole number."""
     try:
         return operator.index(value)
     except TypeError:

@@ -83,7 +83,11 @@ def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
             )
         return read_folder(path)
     if not path.exists():
-        raise ModelFileError(f"Cannot read {path}: there is no such file.")
+        raise ModelFileError(
+            f"Cannot read {path}: there is no such file.",
+            "A model that fits is stories260K.bin, with its tokenizer tok512.bin: "
+            "https://huggingface.co/karpathy/tinyllamas/tree/main/stories260K",
+        )
     if path.suffix == ".safetensors":
         raise ModelFileError(
             f"{path} alone says neither the shape of the model nor its tokens.",

@@ -267,7 +267,7 @@ def _require_types(values: dict[str, Any]) -> None:
 
 def _require_number(name: str, value: object, least: int, most: int) -> None:
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{name} is no whole number from {span(least, most)}")
+        raise ValueError(f"{name} is not a whole number from {span(least, most)}")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +289,7 @@ def _require_kinds(reading: Reading) -> None:
     if not isinstance(reading.column, str):
         raise TypeError("column is no text")
     if reading.window is not None and (type(reading.window) is not int or reading.window < 0):
-        raise ValueError("window is no whole number from 0 on")
+        raise ValueError("window is not a whole number from 0 on")
     for name in ("text", "lower", "dedupe", "keep_marks"):
         if not isinstance(getattr(reading, name), bool):
             raise TypeError(f"{name} is neither true nor false")

@@ -134,7 +134,8 @@ def _interval(name: str, text: str) -> Interval:
         )
     if low >= high:
         raise InvalidValue(
-            f"The interval {name}={text} does not rise.", "Put the lower value first."
+            f"The interval {name}={text} ends below its beginning or at it.",
+            "Put the lower value first.",
         )
     if log and low <= 0:
         raise InvalidValue(

@@ -51,7 +51,8 @@ class SweepPlan:
     def __post_init__(self) -> None:
         if not self.axes:
             raise InvalidValue(
-                "A sweep needs something to vary.", "Add such as --set n_embd=16,32,48."
+                "A sweep needs something to vary.",
+                "Add what varies, such as --set n_embd=16,32,48.",
             )
         if self.sampler is Sampler.GRID:
             object.__setattr__(self, "trials", min(self.trials, count_combinations(self.axes)))
@@ -86,7 +87,10 @@ class SweepPlan:
         """Raises RunError if the folder holds no sweep, or what it holds is damaged."""
         content = read_file(folder / FILE, _MAX_BYTES)
         if content is None:
-            raise NoRun(f"{folder} is no folder of a sweep: there is no {FILE} in it.")
+            raise NoRun(
+                f"{folder} is not the folder of a sweep: there is no {FILE} in it.",
+                "Name the folder that `ugpt sweep` has made, such as sweeps/20260101-120000.",
+            )
         try:
             values = tomllib.loads(content.decode())
             if values["format"] > FORMAT:

@@ -155,7 +155,8 @@ class _Follower:
             await reporter.keep_diary(step)
             await self._attend(reporter, step)
             await asyncio.sleep(_pause_s(step - before, time.monotonic() - looked_s))
-        reporter.report(step, status)
+        if self._shown:
+            reporter.report(step, status)
         if status.step < self._total_steps:
             note_stopped(self.run.config.run_id)
             return Following.STOPPED

@@ -14,6 +14,7 @@ from ..runs.config import Init
 from ..runs.errors import RunError
 from ..runs.folder import Run
 from ..runs.plot import TEXTS, Card, loss_png
+from ..wording import data_name
 from .events import Baselines, Finished, Notice, Purpose, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
 from .sampling import sample_like_microgpt, sample_texts
@@ -121,7 +122,7 @@ def draw_card(session: Session, texts: Sequence[str]) -> None:
     card = Card(
         losses=run.metrics.losses,
         total_steps=session.total_steps,
-        data=session.dataset.path.name,
+        data=data_name(session.dataset.path),
         device=run.config.place,
         parameters=sum(rows * columns for rows, columns in tensor_shapes(shape).values()),
         val_losses=run.metrics.val_losses,

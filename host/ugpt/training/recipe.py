@@ -42,7 +42,8 @@ def evaluation(
             continue
         if holdout is None:
             raise InvalidValue(
-                f"{name} needs documents that are held out.", "Add such as --holdout 10%."
+                f"{name} needs documents that are held out.",
+                "Add --holdout, such as --holdout 10%.",
             )
         if not 1 <= value <= COUNT_MAX:
             raise InvalidValue(f"{name} is {value:,}; it must be from {span(1, COUNT_MAX)}.")

@@ -15,7 +15,7 @@ from ..joint.events import (
     RoundDone,
 )
 from ..training.events import Evaluated, Event, Finished, Notice
-from ..wording import counted
+from ..wording import counted, data_name
 from .cleaning import printable
 from .output import Output, console
 from .plain import Quiet, print_texts
@@ -142,7 +142,7 @@ def _introduction(event: JointStarted) -> list[str]:
     workers = counted(event.workers, "worker")
     lines = [
         f"training on {counted(len(event.boards), 'board')}: {boards}",
-        f"{event.data.name}: {counted(event.documents, 'document')}",
+        f"{data_name(event.data)}: {counted(event.documents, 'document')}",
         f"{counted(event.parameters, 'parameter')}; {workers}, averaged every "
         f"{counted(event.sync, 'step')}",
     ]

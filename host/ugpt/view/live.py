@@ -116,7 +116,7 @@ class LiveDisplay:
                 paused = state.condition is Condition.PAUSED
                 self._ask(Action.RESUME if paused else Action.PAUSE)
             case Key.OTHER | Key.BACK:
-                self._hint("That key means nothing here; ? lists those that do.")
+                self._hint("No such key here; press ? for the list.")
             case _:
                 self._ask(_ACTIONS[key])
         self._due.set()

@@ -24,7 +24,7 @@ from ..training.events import (
     StepLosses,
     Transfer,
 )
-from ..wording import counted
+from ..wording import counted, data_name
 from .output import Output, console, pasteable, print_json
 from .state import Action, Control, DashboardState, goes_on, transfer_text
 from .style import QUIET, WARNING, byte_count, duration, rate
@@ -111,7 +111,7 @@ class PlainDisplay(Quiet):
         count = event.validation_documents
         validation = f" ({count:,} held out)" if count else ""
         self._print(
-            f"{event.data.name}: {counted(event.documents, 'document')}{validation}, "
+            f"{data_name(event.data)}: {counted(event.documents, 'document')}{validation}, "
             f"an alphabet of {counted(event.vocab_size - 1, 'character')}"
         )
         self._print(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..runs.config import RunConfig
 from ..runs.listing import Listed, RunState
+from ..wording import data_name
 from .style import ACCENT, GOOD, QUIET, WARNING, age
 from .table import Cell, print_table
 
@@ -70,7 +71,7 @@ def _row(run: Listed) -> list[Cell]:
     return [
         run.name,
         state,
-        config.data.name or str(config.data),
+        data_name(config.data),
         shape_in_short(config),
         f"{run.losses.step:,}/{config.recipe.total_steps:,}",
         loss_text(run.losses.loss),

@@ -59,9 +59,13 @@ def _unbroken(line: str) -> Text:
 
 
 def _steps(state: DashboardState) -> str:
-    """Such as `60,000 steps in 1:32`."""
-    progress = state.progress
-    took = f" in {duration(progress.elapsed_s)}" if progress else ""
+    """Such as `60,000 steps in 1:32`, or `60,000 steps, 58,002 of them in 1:29` of a run that had
+    been begun before."""
+    took = ""
+    if state.progress is not None:
+        before = state.started.step if state.started else 0
+        part = f", {state.step - before:,} of them" if before else ""
+        took = f"{part} in {duration(state.progress.elapsed_s)}"
     if state.condition is Condition.FINISHED:
         return f"{counted(state.step, 'step')}{took}"
     return f"{state.step:,} of {counted(state.total_steps, 'step')}{took}"

@@ -22,7 +22,7 @@ from ...view.style import byte_count, duration
 from ...wording import counted
 from ..group import command_group, command_of
 from ..numbers import protocol_number
-from ..options import Json, TargetGroup, board_to_ask, run
+from ..options import BOARDS, Json, TargetGroup, board_to_ask, run
 from ..overwriting import Overwrite, run_asking
 from ..recipe import BlockSize, Steps
 from ..texts import Files, TextGroup, say_all
@@ -46,7 +46,10 @@ def check(
     block_size: BlockSize = 16,
     steps: Steps = 1000,
     board: Annotated[
-        str, typer.Option(help="Virtual board whose memory the models must fit.", metavar="BOARD")
+        str,
+        typer.Option(
+            help=f"Virtual board whose memory the models must fit: {BOARDS}.", metavar="BOARD"
+        ),
     ] = "esp32",
     json: Json = False,
     texts: TextGroup,

@@ -216,6 +216,11 @@ class _Boards:
     here: Boards
     scheduler: str | None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those of a command line that name them."""
+        return (*self.here.words, *(("--scheduler", self.scheduler) if self.scheduler else ()))
+
     async def find(self) -> Membership:
         """With a scheduler there may be none here: others may have brought some."""
         try:
@@ -246,16 +251,16 @@ def _watch(
     try:
         outcome = run(_train(shown, boards, display, verify_share, begun))
     except (UgptError, typer.Exit):
-        _say_kept(session.run, begun)
+        _say_kept(session.run, begun, boards)
         raise
     if outcome is Outcome.STOPPED:
-        _say_kept(session.run, begun)
+        _say_kept(session.run, begun, boards)
     return outcome
 
 
-def _say_kept(kept: Run, begun: Sequence[JointTraining]) -> None:
+def _say_kept(kept: Run, begun: Sequence[JointTraining], boards: _Boards) -> None:
     if kept.exists:
-        again = command_line("fleet", "train", "--resume", kept.path)
+        again = command_line("fleet", "train", "--resume", kept.path, *boards.words)
         step = max([kept_step(kept) or 0, *(training.step for training in begun)])
         for line in describe_kept(kept, step, again):
             say(line)

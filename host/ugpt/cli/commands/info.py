@@ -15,6 +15,7 @@ from ...rpc.messages import DeviceState, Hello, Loaded, ModelInfo
 from ...view.output import print_fields, print_json
 from ...view.style import byte_count, byte_counts
 from ...wording import counted
+from ..model_list import board_line, image_on
 from ..options import Json, TargetGroup, run
 
 EXAMPLES = ["ugpt info", "ugpt info --port /dev/ttyUSB0", "ugpt info --json"]
@@ -52,7 +53,7 @@ async def _info(target: Target, json: bool) -> None:
             )
         else:
             fields = _device_fields(device) | await _model_fields(device, model, vocabulary)
-            print_fields(fields | await _loaded_fields(device))
+            print_fields(fields | await _other_fields(device))
 
 
 def _firmware_json(hello: Hello) -> dict[str, str]:
@@ -119,10 +120,15 @@ async def _model_fields(
     }
 
 
-async def _loaded_fields(device: Device) -> dict[str, str]:
-    """Which of the two models has the memory, if it is not the one above."""
+async def _other_fields(device: Device) -> dict[str, str]:
+    """The pretrained model, which of the two has the memory if it is that one, and autorun."""
     status = await device.status()
-    if status.loaded is not Loaded.STORY:
-        return {}
-    writing = ", and writes a text" if status.writing else ""
-    return {"loaded": f"the pretrained model{writing}; the model above is in the flash, if any"}
+    fields = {}
+    if device.hello.model_bytes and (stored := await image_on(device)) is not None:
+        fields["pretrained"] = board_line(stored)
+    if status.loaded is Loaded.STORY:
+        writing = ", and writes a text" if status.writing else ""
+        fields["loaded"] = f"the pretrained model{writing}; the model above is in the flash, if any"
+    if status.autorun:
+        fields["autorun"] = "on: the board writes from power-up"
+    return fields

@@ -70,7 +70,7 @@ def convert(
 @command_of(app, EXAMPLES[3:4], "list")
 def list_models(
     folder: Annotated[
-        Path, typer.Argument(help="Folder with images.", metavar="[FOLDER]", parser=path)
+        Path, typer.Argument(help="Folder with images.", metavar="FOLDER", parser=path)
     ] = Path(),
     *,
     target: TargetGroup,
@@ -86,7 +86,7 @@ def info(
         Path | None,
         typer.Argument(
             help="Image of a model. Default: the model on the board.",
-            metavar="[FILE]",
+            metavar="FILE",
             parser=path,
         ),
     ] = None,

@@ -30,6 +30,7 @@ from ...view.style import ACCENT, QUIET, bar, byte_count, byte_counts, duration,
 from ...wording import counted, size_in_bytes
 from ..numbers import protocol_number
 from ..options import (
+    BOARDS,
     Json,
     TargetGroup,
     board_to_ask,
@@ -58,7 +59,7 @@ def command(
     target: TargetGroup,
     board: Annotated[
         str | None,
-        typer.Option(help="Plan for a virtual board, such as esp32.", metavar="BOARD"),
+        typer.Option(help=f"Plan for a virtual board: {BOARDS}.", metavar="BOARD"),
     ] = None,
     model: ModelGroup,
     vocab_size: Annotated[
@@ -261,12 +262,10 @@ def _print(device: Device, plan: Plan, changes: list[str]) -> None:
     out.print(Text(f"{counted(plan.parameters, 'parameter')}", "bold"))
     for name, size in parts.items():
         out.print(_row(name, size, whole, ACCENT))
-    out.print(_row("all", plan.total_bytes, whole, "green" if plan.fits else "red"))
+    out.print(_row("in all", plan.total_bytes, whole, "green" if plan.fits else "red"))
     out.print(Text(f"{_memory(device.hello)}.", QUIET))
     if not plan.fits:
-        out.print(
-            Text(f"It does not fit; missing: {size_in_bytes(plan.missing_bytes)}.", "bold red")
-        )
+        out.print(Text(f"It does not fit; missing: {byte_count(plan.missing_bytes)}.", "bold red"))
         if changes:
             out.tell(f"The nearest that fits: {' or '.join(changes)}.")
         return

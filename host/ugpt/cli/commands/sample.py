@@ -71,7 +71,7 @@ def command(
     top_k: Annotated[
         int,
         typer.Option(
-            help="Draw from so many of the likeliest characters only; 0 for all.",
+            help="Draw from this many of the likeliest characters only; 0 for all.",
             rich_help_panel=_PANEL,
             **protocol_number(_SAMPLE.param("top_k")),
         ),
@@ -107,8 +107,8 @@ def command(
         bool,
         typer.Option(
             "--new",
-            help=f"Leave out texts that stand in the data set; look at {_DRAWS} for each one "
-            "wanted at most.",
+            help=f"Leave out texts that are in the data set; try at most {_DRAWS} for each text "
+            "wanted.",
         ),
     ] = False,
     data: MovedTexts = None,

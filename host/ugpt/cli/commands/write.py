@@ -39,7 +39,7 @@ EXAMPLES = [
 
 def command(
     prompt: Annotated[
-        str, typer.Argument(metavar="[PROMPT]", help="How the story begins.", show_default=False)
+        str, typer.Argument(metavar="PROMPT", help="How the story begins.", show_default=False)
     ] = "",
     *,
     target: TargetGroup,
@@ -55,7 +55,7 @@ def command(
     top_k: Annotated[
         int,
         typer.Option(
-            help="Draw from so many of the likeliest tokens only; 0 for all.",
+            help="Draw from this many of the likeliest tokens only; 0 for all.",
             rich_help_panel=_PANEL,
             **protocol_number(_BEGIN.param("top_k")),
         ),

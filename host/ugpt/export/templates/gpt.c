@@ -282,7 +282,7 @@ static uint64_t whole_number(const char* text) {
     errno = 0;
     const unsigned long long number = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) {
-        fprintf(stderr, "%s is no whole number from 0 on\n", text);
+        fprintf(stderr, "%s is not a whole number from 0 on\n", text);
         exit(2);
     }
     return number;
@@ -292,14 +292,14 @@ static float temperature_of(const char* text) {
     char* end;
     const double temperature = strtod(text, &end);
     if (end == text || *end != '\0' || !(temperature >= 0.0 && temperature <= 100.0)) {
-        fprintf(stderr, "%s is no temperature from 0 to 100\n", text);
+        fprintf(stderr, "%s is not a temperature from 0 to 100\n", text);
         exit(2);
     }
     return (float)temperature;
 }
 
 int main(int argc, char** argv) {
-    if (argc > 4) {
+    if (argc > 4 || (argc > 1 && argv[1][0] == '-')) {
         fprintf(stderr, "usage: %s [COUNT [SEED [TEMPERATURE]]]\n", argv[0]);
         return 2;
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from ...training.events import Purpose, Started
-from ...wording import counted
+from ...wording import counted, data_name
 from ..cleaning import printable
 from ..state import Condition, DashboardState, transfer_text
 from ..style import ACCENT, GOOD, QUIET, WARNING, bar, duration, rate
@@ -27,7 +27,7 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
         return spread(left, right, width)
     troubled = state.condition in (Condition.SILENT, Condition.LOST)
     parts = [
-        Text(printable(started.data.name), "bold"),
+        Text(printable(data_name(started.data)), "bold"),
         Text(f"{counted(started.parameters, 'parameter')}", QUIET),
         Text.assemble(("● ", WARNING if troubled else GOOD), (_device(started), QUIET)),
     ]

@@ -12,8 +12,8 @@ _REMARK_S = 6.0
 _STOP = "q"
 _BOTH = "q/^C"
 ACTIONS = {
-    Action.PAUSE: ("space", "stand still after this step; again to go on"),
-    Action.SAMPLE: ("s", "have it write a few texts now"),
+    Action.PAUSE: ("space", "pause after this step; again to go on"),
+    Action.SAMPLE: ("s", "sample a few texts now"),
     Action.EVALUATE: ("e", "compute the loss of the documents held out now"),
     Action.DETACH: ("d", "leave the board to train by itself"),
 }
