@@ -28,8 +28,9 @@ _TOP = """\
 What people have measured with `ugpt bench --receipt FILE`: the standard model of 4,192 parameters,
 a document a step. Each row is a file in [bench/receipts](../bench/receipts). A receipt holds the
 speeds, the cycles of each phase, the versions, how the flash is read, and a digest of the weights
-after 1,000 steps, which is the same on every board: a row that says "same" computes right. "image"
-is how the digest of the firmware's ELF file begins. Nothing in a receipt names its owner.
+after 1,000 steps, which is the same on every board: "same" means that the board computed the
+expected weights. "image" is how the digest of the firmware's ELF file begins.
+Nothing in a receipt names its owner.
 
 To add a board, open an issue with the form "A board that works, or does not", and paste the file.
 This page is written by `docs/boards.py`.

@@ -69,7 +69,9 @@ def draw() -> str:
     )  # fmt: skip
     for line in render(state, WIDTH, HEIGHT):
         console.print(line, no_wrap=True, overflow="crop")
-    return console.export_svg(title="ugpt train names --pace", theme=MONOKAI, unique_id="ugpt")
+    return console.export_svg(
+        title="ugpt train names --pace --steps 8000 --holdout 10%", theme=MONOKAI, unique_id="ugpt"
+    )
 
 
 def main() -> None:

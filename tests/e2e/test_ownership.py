@@ -150,17 +150,31 @@ def test_detached_run_is_not_ended_without_a_word(
     cli("train", text, "--steps", "5", "--run", "other", "--port", port)
 
 
-@pytest.mark.parametrize("more", [(), ("--detach",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "TEXT", "--steps", "5", "--run", "R"),
+        ("train", "TEXT", "--steps", "5", "--run", "R", "--detach"),
+        ("data", "push", "TEXT", "--seed", "1"),
+        ("bench", "--seconds", "0.1"),
+        ("load", "other"),
+        ("sample", "--run", "other"),
+    ],
+    ids=" ".join,
+)
 def test_detached_run_is_overwritten_on_request(
-    cli: CommandLine, text: Path, port: str, more: tuple[str, ...]
+    cli: CommandLine, text: Path, port: str, words: tuple[str, ...]
 ) -> None:
+    """Every command that refuses to without --overwrite."""
+    cli("train", text, "--steps", "5", "--run", "other", "--port", port)
     cli("train", text, *LONG, "--run", "long", "--detach", "--port", port)
-    cli("train", text, "--steps", "5", "--run", "R", "--port", port, "--overwrite", *more)
+    command = [text if word == "TEXT" else word for word in words]
+    assert "--overwrite" in cli.refused(*command, "--port", port)
+    cli(*command, "--port", port, "--overwrite")
 
 
 def test_data_are_replaced_on_request(cli: CommandLine, text: Path, port: str) -> None:
-    cli("train", text, *LONG, "--run", "long", "--detach", "--port", port)
-    cli("data", "push", text, "--seed", "1", "--port", port, "--overwrite")
+    cli("data", "push", text, "--seed", "1", "--port", port)
     cli("data", "push", text, "--seed", "2", "--port", port)
 
 

@@ -26,7 +26,9 @@ DURATION_S = 0.05
 
 
 async def measure(device: Device, shape: Shape = SHAPE) -> benchmark.Measurement:
-    return await benchmark.measure(device, shape, DURATION_S, lambda part: None)
+    return await benchmark.measure(
+        device, shape, DURATION_S, lambda part: None, may_overwrite=False
+    )
 
 
 async def reach(device: Device, step: int) -> None:
@@ -40,7 +42,9 @@ async def test_everything_is_measured(tmp_path: Path) -> None:
     parts: list[str] = []
     async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         started_s = time.perf_counter()
-        measured = await benchmark.measure(device, SHAPE, DURATION_S, parts.append)
+        measured = await benchmark.measure(
+            device, SHAPE, DURATION_S, parts.append, may_overwrite=False
+        )
         passed_s = time.perf_counter() - started_s
         assert (await device.status()).run_id == 0
     assert parts == ["link", "training", "phases", "sampling"]

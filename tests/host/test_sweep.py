@@ -68,7 +68,7 @@ def test_values_and_intervals() -> None:
         ("n_embd=16,16", "twice"),
         ("learning_rate=nan", "range"),
         ("learning_rate=inf", "range"),
-        ("learning_rate=0.1:0.01", "rise"),
+        ("learning_rate=0.1:0.01", "ends below its beginning"),
         ("learning_rate=0:0.01:log", "logarithm"),
         ("learning_rate=1:2:3:4", "no interval"),
         (f"seed=1:{2**53 + 1}", "would round"),

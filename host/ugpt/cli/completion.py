@@ -56,7 +56,7 @@ class _CompletedCommand(TyperCommand):
         return []
 
     def get_params(self, ctx: Any) -> Any:
-        """None while words are read; then all, to find the one whose value is to be completed."""
+        """Empty while words are read; then all, to find the one whose value is to be completed."""
         if not self._read:
             return []
         command = self._load()
@@ -64,15 +64,21 @@ class _CompletedCommand(TyperCommand):
         return command.get_params(ctx)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        given = {word.partition("=")[0] for word in self._words}
         item = _completion_item()
         return [
             item(name, help=text)
             for names, text in self._options.items()
-            if incomplete.startswith("-") and (AGAIN in names or given.isdisjoint(names))
+            if incomplete.startswith("-")
+            and (AGAIN in names or not any(map(self._is_given, names)))
             for name in names
             if name.startswith(incomplete)
         ]
+
+    def _is_given(self, name: str) -> bool:
+        """As `--steps 5`, `--steps=5`, `-n 5` or `-n5`."""
+        if name.startswith("--"):
+            return any(word.partition("=")[0] == name for word in self._words)
+        return any(word.startswith(name) for word in self._words)
 
 
 def _completion_item() -> Any:

@@ -19,8 +19,8 @@ Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Do not ask before something is lost that only the board has: a run that it does by "
-        "itself, or a model that is in no run folder.",
+        help="Do not ask before something is lost that exists only on the board: a detached run, "
+        "or a model that is in no run folder.",
     ),
 ]
 

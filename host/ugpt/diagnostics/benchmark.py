@@ -120,7 +120,7 @@ async def measure(
     duration_s: float,
     on_part: Callable[[str], None],
     *,
-    may_overwrite: bool = False,
+    may_overwrite: bool,
     standard_run: bool = False,
 ) -> Measurement:
     """Measures each part for about `duration_s` and calls `on_part` with what comes next.

@@ -108,11 +108,11 @@ def _kind(field: Field) -> str:
 # side. Most are the same both ways.
 
 
-def _any(field: Field, value: object) -> object:
+def _any(_field: Field, value: object) -> object:
     return value
 
 
-def _bool(field: Field, value: object) -> bool:
+def _bool(_field: Field, value: object) -> bool:
     if not isinstance(value, bool):
         raise _Misfit(f"must be True or False, not {_shown(value)}")
     return value

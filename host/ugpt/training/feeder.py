@@ -114,7 +114,7 @@ class DocumentFeeder:
                 return
             await asyncio.sleep(_SAVING_LOOK_S)
             self.status = await self._device.status()
-        raise NoAnswer("The device saves itself and comes to no end.", "Reset the board.")
+        raise NoAnswer("The device has been saving for too long.", "Reset the board.")
 
     async def _exchange(self, feed: bool = True) -> Status:
         """One look at the device: documents out, losses and status in, all at once."""

@@ -135,7 +135,12 @@ async def _bench(
     async with replace(target, flash=IN_MEMORY).connect() as device:
         hello = device.hello
         measured = await measure(
-            device, shape, seconds, _announcer(json), standard_run=standard_run
+            device,
+            shape,
+            seconds,
+            _announcer(json),
+            may_overwrite=may_overwrite,
+            standard_run=standard_run,
         )
         return measured, hello
 

@@ -90,7 +90,7 @@ Workers = Annotated[
 Sync = Annotated[
     int,
     typer.Option(
-        help="Steps of each worker between two averagings: one round.",
+        help="Steps that each worker takes between two averagings: one round.",
         rich_help_panel=_PANEL,
         **whole_number(1, COUNT_MAX),
     ),

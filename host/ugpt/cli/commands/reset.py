@@ -1,6 +1,7 @@
 """Restart the board, as its reset button does.
 
-A detached run is saved first and goes on. Of any other model, what is not in a checkpoint is lost.
+A detached run is saved first and goes on. ugpt asks before a restart loses steps that no checkpoint
+has.
 """
 
 from __future__ import annotations
