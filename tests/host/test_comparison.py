@@ -44,7 +44,7 @@ def test_only_what_decides_weights_is_compared() -> None:
         "seed": [str(CONFIG.seed), "1", str(CONFIG.seed)],
         "recipe.learning_rate": ["0.01", "0.02", "0.01"],
         "recipe.schedule": ["linear", "cosine", "linear"],
-        "extensions": ["-", "after 50, total_steps 60", "-"],
+        "extensions": ["-", "after 50 of 60 steps", "-"],
     }
 
 

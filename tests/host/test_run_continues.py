@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ugpt.runs.config import Extension
 from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
 from ugpt.runs.kept_checkpoints import best_step, kept_checkpoints
+from ugpt.runs.listing import RunState, look_at
 from ugpt.runs.save_period import SavePeriod
 from ugpt.training.detach import detach
 from ugpt.training.events import Event, Finished, Notice, Saved, Started
@@ -189,6 +191,102 @@ async def test_what_the_device_is_ahead_is_saved_before_the_plan_changes(bench: 
     await bench.train(bench.begin("b", 400, Schedule.LINEAR))
     await bench.train(bench.reopen("b"), 600)
     assert bench.digest("a") == bench.digest("b")
+
+
+@pytest.fixture
+def restored(bench: Bench) -> Callable[[str], None]:
+    """Puts the folder of a run back to what it was when this was first called for it."""
+
+    def put_back(name: str) -> None:
+        run, copy = bench.folder / name, bench.folder / f"{name}.copy"
+        if copy.exists():
+            shutil.rmtree(run)
+        shutil.copytree(copy if copy.exists() else run, run if copy.exists() else copy)
+
+    return put_back
+
+
+async def test_a_board_that_followed_another_plan_is_no_place_to_go_on(
+    bench: Bench, restored: Callable[[str], None]
+) -> None:
+    """Its model has the recipe of the run, but came to it after other steps."""
+    run = bench.begin("a", 500, Schedule.LINEAR)
+    assert await bench.train(run, stop_at=100) is Outcome.STOPPED
+    restored("a")
+    assert await bench.train(bench.reopen("a"), stop_at=200) is Outcome.STOPPED
+    assert await bench.train(bench.reopen("a"), 700, stop_at=300) is Outcome.STOPPED
+    restored("a")
+    assert await bench.train(bench.reopen("a"), 700) is Outcome.FINISHED
+    found = bench.digest("a")
+    restored("a")
+    bench.flash = "another"
+    await bench.train(bench.reopen("a"), 700)
+    assert bench.digest("a") == found
+
+
+async def test_copies_of_a_run_that_are_extended_apart_stay_apart(bench: Bench) -> None:
+    assert await bench.train(bench.begin("a", 500, Schedule.LINEAR), stop_at=100)
+    shutil.copytree(bench.folder / "a", bench.folder / "b")
+    assert await bench.train(bench.reopen("b"), 700, stop_at=120) is Outcome.STOPPED
+    bench.flash = "another"
+    assert await bench.train(bench.reopen("a"), stop_at=200) is Outcome.STOPPED
+    assert await bench.train(bench.reopen("a"), 700, stop_at=300) is Outcome.STOPPED
+    shutil.copytree(bench.folder / "b", bench.folder / "c")
+    await bench.train(bench.reopen("b"))
+    bench.flash = "a third"
+    await bench.train(bench.reopen("c"))
+    assert bench.digest("b") == bench.digest("c")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "name"),
+    [
+        ("seed = 42", "seed = 46", "seed 42 there, 46 here"),
+        ("learning_rate = 0.01", "learning_rate = 0.02", "learning_rate"),
+        ("batch = 1", "batch = 2", "batch 1 there, 2 here"),
+        ('schedule = "linear"', 'schedule = "cosine"', "schedule linear there, cosine here"),
+        ("held_out = 0", "held_out = 9", "held_out 0 there, 9 here"),
+        ('init = "device"', 'init = "microgpt"', "init device there, microgpt here"),
+        ("n_head = 2", "n_head = 4", "a model of another shape"),
+        ("total_steps = 60", "total_steps = 70", "follows another plan of steps"),
+        ("lower = false", "lower = true", "reading"),
+    ],
+)
+@pytest.mark.parametrize("flash", ["kept", "lost"])
+async def test_settings_that_the_checkpoint_does_not_have_are_refused(
+    bench: Bench, line: str, instead: str, name: str, flash: str
+) -> None:
+    await bench.train(bench.begin("a", 60, Schedule.LINEAR), stop_at=30)
+    bench.flash = "flash" if flash == "kept" else "another"
+    config = bench.folder / "a" / "config.toml"
+    text = config.read_text()
+    assert line in text
+    config.write_text(text.replace(line, instead))
+    with pytest.raises(RunError, match=name):
+        await bench.train(bench.reopen("a"))
+    with pytest.raises(RunError, match=name):
+        stored_model(bench.reopen("a"))
+    assert look_at(bench.folder / "a").state is RunState.DAMAGED
+    config.write_text(text)
+    assert await bench.train(bench.reopen("a")) is Outcome.FINISHED
+
+
+async def test_kept_checkpoints_of_a_plan_that_was_given_up_are_dropped(bench: Bench) -> None:
+    every = {"keep": 10, "save_every": SavePeriod(steps=100)}
+    await bench.train(bench.begin("a", 600, Schedule.LINEAR, **every))
+    kept = kept_checkpoints(bench.folder / "a")
+    assert list(kept) == [100, 200, 300, 400, 500, 600]
+    shutil.copy(kept[200], bench.folder / "a" / "checkpoint.safetensors")
+    stale = kept[500].read_bytes()
+    bench.flash = "another"
+    await bench.train(bench.reopen("a"), 700, stop_at=210)
+    assert max(kept_checkpoints(bench.folder / "a")) < 500
+    kept[500].write_bytes(stale)  # as if it could not have been removed
+    with pytest.raises(RunError, match="follows another plan of steps"):
+        stored_model(bench.reopen("a"), 500)
+    await bench.train(bench.reopen("a"))
+    assert kept[500].read_bytes() != stale
+    assert stored_model(bench.reopen("a"), 500).checkpoint.step == 500
 
 
 async def test_a_run_without_checkpoint_is_planned_anew(bench: Bench) -> None:

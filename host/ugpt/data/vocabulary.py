@@ -12,6 +12,7 @@ from .errors import DataError
 
 VOCABULARY_LIMIT = 65534
 """The most characters a vocabulary can hold: token ids are 16 bits wide, and BOS takes one."""
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,10 @@ class Vocabulary:
                 return form
         return text
 
-    def excerpt(self, limit: int = 60) -> str:
+    def excerpt(self) -> str:
         """The characters for a message to the user, cut if they are many."""
-        if len(self.characters) <= limit:
-            return repr(self.characters)
-        return f"{self.characters[:limit]!r} and {counted(len(self.characters) - limit, 'other')}"
+        shown, more = self.characters[:_SHOWN], len(self.characters) - _SHOWN
+        return repr(shown) if more <= 0 else f"{shown!r} and {counted(more, 'other')}"
 
     def _forms(self, text: str) -> Iterable[str]:
         cases = [text]

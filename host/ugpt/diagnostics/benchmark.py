@@ -71,10 +71,6 @@ class Phases:
     steps: int
     ticks_per_step: dict[str, float]
 
-    @property
-    def total_ticks(self) -> float:
-        return sum(self.ticks_per_step.values())
-
 
 @dataclass(frozen=True)
 class SamplingSpeed:

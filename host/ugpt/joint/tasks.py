@@ -48,7 +48,7 @@ class Model:
 
     async def clear(self, device: Device) -> None:
         """Makes a board ready for the model. Raises UgptError if something there is in the way."""
-        await require_free(device, may_overwrite=self.may_overwrite, run_id=self.run_id)
+        await require_free(device, may_overwrite=self.may_overwrite, run_ids=(self.run_id,))
         if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
             await device.pause()
 

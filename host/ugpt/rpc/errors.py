@@ -170,7 +170,6 @@ class VersionMismatch(LinkError):
             "Write the firmware of this release to the board with `ugpt flash`, or install the "
             "release that matches it.",
         )
-        self.host_major = host_major
         self.device_major = device_major
 
 

@@ -43,11 +43,6 @@ class LinkStats:
     """Of the latest requests that were answered at once."""
 
     @property
-    def round_trip_last_s(self) -> float:
-        """0 before the first."""
-        return self.round_trips_s[-1] if self.round_trips_s else 0.0
-
-    @property
     def round_trip_median_s(self) -> float:
         """Of the latest requests; 0 before the first."""
         return statistics.median(self.round_trips_s) if self.round_trips_s else 0.0

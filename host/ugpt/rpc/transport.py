@@ -191,19 +191,16 @@ class SerialTransport(StreamTransport):
         await super().close()
 
 
-async def open_serial(
-    path: str, *, dtr: bool = True, rts: bool = True, keep_lines: bool = False
-) -> SerialTransport:
+async def open_serial(path: str, *, keep_lines: bool = False) -> SerialTransport:
     """Opens a serial port at 115,200 baud, 8N1, for this program alone.
 
-    `dtr` and `rts` are the levels of the control lines. Both asserted is what Linux does at open
-    anyway, so that setting them does not pass through "RTS alone", which resets usual boards.
-    `keep_lines` leaves them so at close too, for which the system would drop them.
+    Both control lines are asserted, which is what Linux does at open anyway, so that setting them
+    does not pass through "RTS alone", which resets usual boards. `keep_lines` leaves them so at
+    close too, for which the system would drop them.
     """
     port = serial.Serial(baudrate=FIRST_BAUD, exclusive=True)
     port.port = path
-    port.dtr = dtr
-    port.rts = rts
+    port.dtr = port.rts = True
     try:
         port.open()
         if keep_lines:

@@ -19,6 +19,7 @@ from ..rpc.messages import Shape
 from .config import RunConfig
 from .errors import DamagedCheckpoint
 from .files import opened, read_file
+from .lineage import require_of
 
 Tensors = dict[str, NDArray[np.float32]]
 """Parameter matrices (or moments of them) by name, in canonical order."""
@@ -85,9 +86,13 @@ def sealed(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
 
 
 def read_checkpoint(
-    file: Path, matrices: Mapping[str, tuple[int, int]], total_steps: int
+    file: Path,
+    matrices: Mapping[str, tuple[int, int]],
+    total_steps: int,
+    config: RunConfig | None = None,
 ) -> Checkpoint | None:
-    """Reads the file, or returns None if there is none. Raises DamagedCheckpoint.
+    """Reads the file, or returns None if there is none. Raises DamagedCheckpoint, and RunError if
+    it is not of the run of `config`.
 
     `matrices` holds rows and columns of the parameter matrices in canonical order.
     """
@@ -110,6 +115,9 @@ def read_checkpoint(
             if values.shape != matrices[name] or values.dtype != np.float32:
                 raise _damaged(file, f"{name} has another shape than the model")
     _require_step(file, step, total_steps)
+    if config is not None:
+        with _meaning(file, "its settings make no sense"):
+            require_of(config, metadata, step, file)
     weights, first_moment, second_moment = kinds
     return Checkpoint(step, weights, first_moment, second_moment, vocabulary)
 
@@ -128,12 +136,10 @@ def peek_checkpoint_of(config: RunConfig, file: Path) -> int | None:
     metadata = _peek(file)
     if metadata is None:
         return None
-    with _meaning(file, "it does not say its shape"):
-        shape = json.loads(metadata["shape"])
-    if shape != asdict(config.shape):
-        raise _damaged(file, "it is of a model of another shape than the one in config.toml")
     step = _step_of(file, metadata)
     _require_step(file, step, config.recipe.total_steps)
+    with _meaning(file, "its settings make no sense"):
+        require_of(config, metadata, step, file)
     return step
 
 

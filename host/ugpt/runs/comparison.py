@@ -83,6 +83,9 @@ def _compared(run: Run) -> Compared:
 def _flat(config: RunConfig) -> dict[str, str]:
     values = {name: value for name, value in asdict(config).items() if name not in _NO_SETTINGS}
     values["device"] = config.place
+    values["extensions"] = "; ".join(
+        f"after {each.after:,} of {each.total_steps:,} steps" for each in config.extensions
+    )
     values["data_sha256"] = config.data_sha256[:_DIGITS]
     if (parent := config.parent) is not None:
         digest = parent.weights_sha256[:_DIGITS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,6 +61,8 @@ class Extension:
     """Steps completed until then, which followed the plan before."""
     total_steps: int
     """Of the plan before."""
+    run_id: int = field(default=0, compare=False)
+    """Before it; 0 if it stayed, as it did until 0.2.0."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,17 @@ class RunConfig:
 
     def extended(self, after: int, recipe: Recipe) -> Self:
         """The configuration from `after` completed steps on, with the total of `recipe`."""
-        change = Extension(after, self.recipe.total_steps)
-        return replace(self, recipe=recipe, extensions=(*self.extensions, change))
+        change = Extension(after, self.recipe.total_steps, self.run_id)
+        # A device that holds this number has followed this very plan.
+        plan = f"{self.run_id} {after} {self.recipe.total_steps} {recipe.total_steps}".encode()
+        run_id = int.from_bytes(sha256(plan).digest()[:4], "big") or 1
+        extensions = (*self.extensions, change)
+        return replace(self, recipe=recipe, extensions=extensions, run_id=run_id)
+
+    @property
+    def run_ids(self) -> frozenset[int]:
+        """The number of the run, and those that it had before it was extended."""
+        return frozenset((self.run_id, *(each.run_id for each in self.extensions))) - {0}
 
     def next_evaluation(self, step: int) -> int:
         """The first step after `step` that an evaluation follows, or that is the last one."""
@@ -211,8 +223,10 @@ class RunConfig:
         _require_kinds(self.reading)
         if not all(isinstance(file.sha256, str) for file in self.files):
             raise TypeError("sha256 is no text")
-        for number in (each for change in self.extensions for each in asdict(change).values()):
-            _require_number("one of the extensions", number, 0, STEPS_MAX)
+        for change in self.extensions:
+            for number in (change.after, change.total_steps):
+                _require_number("one of the extensions", number, 0, STEPS_MAX)
+            _require_number("run_id of an extension", change.run_id, 0, _NUMBERS["run_id"][1])
         try:
             encode_record(self.shape)
             encode_record(self.recipe)

@@ -45,7 +45,7 @@ from .config import NewerFormat, RunConfig
 from .errors import DamagedCheckpoint, NewerRun, NoRun, RunError
 from .files import exists, is_file, read_file, write_atomically, write_error
 from .identity import Identity
-from .kept_checkpoints import NEWEST, checkpoint_file, drop_older, keep_newest
+from .kept_checkpoints import NEWEST, checkpoint_file, drop_after, drop_older, keep_newest
 from .lock import FolderLock
 from .metrics import STEPS_MAX, Metrics
 from .naming import CONFIG_FILE, DIGEST_FILE, HOME
@@ -195,11 +195,12 @@ class Run:
     def extend(self, after: int, recipe: Recipe) -> None:
         """Writes down that from `after` completed steps on it is a run of that recipe.
 
-        Losses of later steps, which belong to the plan before, are dropped.
+        Losses and kept checkpoints of later steps, which belong to the plan before, are dropped.
         """
         self.metrics.cut_after(after)
         self.config = self.config.extended(after, recipe)
         self._write(CONFIG_FILE, self.config.to_toml().encode())
+        drop_after(self.path, after)
 
     @property
     def saved_step(self) -> int | None:
@@ -262,7 +263,7 @@ class Run:
         them.
         """
         file = checkpoint_file(self.path, step)
-        return read_checkpoint(file, matrices, self.config.recipe.total_steps)
+        return read_checkpoint(file, matrices, self.config.recipe.total_steps, self.config)
 
     def require_own_vocabulary(self, checkpoint: Checkpoint) -> None:
         """Raises RunError if a checkpoint has not as many characters as the model of this run."""

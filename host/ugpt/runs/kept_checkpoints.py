@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .checkpoint import peek_checkpoint
 from .errors import RunError
-from .files import exists, read_file, write_atomically, write_error
+from .files import read_file, write_atomically, write_error
 
 NEWEST = "checkpoint.safetensors"
 _OLDER = re.compile(r"checkpoint-(\d{1,8})\.safetensors", re.ASCII)
@@ -58,9 +58,8 @@ def keep_newest(folder: Path, step: int) -> None:
     if before is None or before == step:
         return
     kept = folder / f"checkpoint-{before}.safetensors"
-    if exists(kept):
-        return
     try:
+        kept.unlink(missing_ok=True)  # one of that step may be from before the run went back
         os.link(newest, kept, follow_symlinks=False)
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -85,6 +84,14 @@ def drop_older(folder: Path, keep: int, val_losses: Mapping[int, float], every: 
         if step not in (best, *due[-keep:]):
             with contextlib.suppress(OSError):
                 older[step].unlink()
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Removes kept checkpoints of later steps. What cannot be removed stays; it is not read."""
+    for each, file in older_checkpoints(folder).items():
+        if each > step:
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def best_step(steps: list[int], val_losses: Mapping[int, float]) -> int | None:

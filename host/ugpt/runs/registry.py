@@ -48,7 +48,7 @@ def find_run(run_id: int) -> Run | None:
     """The run of that number: one that was remembered, or in runs/ or the current folder."""
     for path in _candidates(run_id):
         try:
-            if read_config(path).run_id == run_id:
+            if run_id in read_config(path).run_ids:
                 return Run.open(path)
         except RunError:
             continue

@@ -58,7 +58,7 @@ async def _detach(device: Device, session: Session) -> Detached:
     require_own_device(device, session, may_move=session.may_move)
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
-    await require_free(device, may_overwrite=session.may_overwrite, run_id=config.run_id)
+    await require_free(device, may_overwrite=session.may_overwrite, run_ids=config.run_ids)
     if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
         await device.pause()
     async with transfer_told(session.emit, Purpose.PUSH) as progress:

@@ -12,6 +12,7 @@ import contextlib
 from ..device.client import Device
 from ..runs.errors import DamagedCheckpoint, RunError
 from .events import Notice
+from .guard import require_known_steps
 from .lifecycle import save_run
 from .loss_history import pull_held_losses
 from .recipe import with_steps
@@ -56,6 +57,7 @@ async def extend(device: Device, session: Session) -> None:
             await pull_held_losses(device, run, session.token_counts, step)
             await save_run(device, session, step)
     require_more(session)
+    require_known_steps(await device.status(), session, step)
     assert session.extend_to is not None
     before = session.total_steps
     run.extend(step, with_steps(run.config.recipe, session.extend_to))

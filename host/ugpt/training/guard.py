@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import FlashFailed, LinkError, NoRoom
@@ -35,15 +37,17 @@ def is_detached(status: Status) -> bool:
     return status.source is Source.FLASH and status.step < status.target_step
 
 
-async def require_free(device: Device, *, may_overwrite: bool, run_id: int | None = None) -> None:
-    """Raises WouldOverwrite if another run than `run_id` would be lost.
+async def require_free(
+    device: Device, *, may_overwrite: bool, run_ids: Collection[int] = ()
+) -> None:
+    """Raises WouldOverwrite if another run than those of `run_ids` would be lost.
 
     That is a run that the board does by itself, also one that is done and that nobody has fetched,
     and other weights that no run folder has had, unless the device is the one that ugpt starts for
     itself.
     """
     status = await device.status()
-    if status.run_id == run_id:
+    if status.run_id in run_ids:
         return
     if not may_overwrite:
         _require_nothing_lost(device, status)
@@ -139,7 +143,7 @@ def require_known_steps(status: Status, session: Session, known_step: int) -> No
     They were trained with other settings, or the run would go on with them. Weights that a folder
     has had, as those before an extension, are none of these.
     """
-    if status.run_id != session.run.config.run_id or session.may_overwrite:
+    if status.run_id not in session.run.config.run_ids or session.may_overwrite:
         return
     if status.unsaved and status.step > known_step:
         raise WouldOverwrite(

@@ -80,13 +80,12 @@ async def sample_like_microgpt(
     vocabulary: Vocabulary,
     block_size: int,
     generator: MicrogptRandom,
-    temperature: float = TEMPERATURE,
 ) -> list[str]:
     """Texts drawn with the uniforms of Karpathy's program, one after the other as it does."""
     texts = []
     for number in range(count):
         uniforms = generator.peek_uniforms(block_size)
-        sampled = await device.sample(0, number, temperature, b"", uniforms)
+        sampled = await device.sample(0, number, TEMPERATURE, b"", uniforms)
         characters = _characters(vocabulary, sampled.tokens)
         generator.take_uniforms(len(characters) + sampled.ended)
         texts.append("".join(characters))

@@ -146,7 +146,7 @@ class Training:
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
         await require_free(
-            device, may_overwrite=session.may_overwrite or not first, run_id=config.run_id
+            device, may_overwrite=session.may_overwrite or not first, run_ids=config.run_ids
         )
         record_device(device, session)
         if (await device.status()).loaded is Loaded.STORY:
