@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import html
+import os
 import re
 import sys
 import tomllib
@@ -22,7 +23,7 @@ TABLE = ROOT / "docs" / "rooms.toml"
 PICTURE = ROOT / "docs" / "rooms.svg"
 PAGE = ROOT / "docs" / "architecture.md"
 
-_INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+_INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ def _module_name(package: Path, path: Path) -> str:
 
 
 def _imported(node: ast.AST, name: str, path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    if isinstance(node, ast.Call) and _called(node.func) == "import_module" and node.args:
+        named = getattr(node.args[0], "value", None)
+        if named in modules and "." in named:  # the package as such imports nothing by itself
+            yield named
+        return
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if alias.name in modules)
     if not isinstance(node, ast.ImportFrom):
@@ -95,6 +101,10 @@ def _imported(node: ast.AST, name: str, path: Path, modules: Mapping[str, Path])
             yield inner
         elif base in modules and base != name:
             yield base
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _host_room(package: Path, path: Path) -> str:
@@ -113,8 +123,8 @@ def device_arrows(source: Path, rooms: Mapping[str, Room]) -> list[Arrow]:
             continue
         text = path.read_text("utf-8")
         for found in _INCLUDE.finditer(text):
-            target = source / found[1]
-            if target.exists():
+            target = _included(found[1], source, path)
+            if target is not None:
                 line = text.count("\n", 0, found.start(1)) + 1
                 arrows.append(
                     Arrow(
@@ -123,6 +133,15 @@ def device_arrows(source: Path, rooms: Mapping[str, Room]) -> list[Arrow]:
                     )
                 )  # fmt: skip
     return arrows
+
+
+def _included(name: str, source: Path, path: Path) -> Path | None:
+    """The file of the tree that is meant, from its root on or from the file that includes it."""
+    for folder in (source, path.parent):
+        target = Path(os.path.normpath(folder / name))
+        if target.is_file() and target.is_relative_to(source):
+            return target
+    return None
 
 
 def device_room(source: Path, path: Path, rooms: Mapping[str, Room]) -> str:
@@ -180,14 +199,14 @@ def file_cycle(arrows: list[Arrow], root: Path = ROOT) -> str:
 
 
 def hidden_modules_used(arrows: list[Arrow], root: Path = ROOT) -> list[str]:
-    """A line for each use of a module with a leading underscore from outside its room."""
+    """A line for each use of a module with a leading underscore, or in a folder with one, from
+    outside its room."""
     return [
-        f"{_shown(arrow.source, root)}:{arrow.line}: {arrow.target.stem} is hidden in "
-        f"{arrow.target_room}"
+        f"{_shown(arrow.source, root)}:{arrow.line}: {name} is hidden in {arrow.target_room}"
         for arrow in arrows
-        if arrow.target.stem.startswith("_")
-        and not arrow.target.stem.startswith("__")
-        and arrow.room != arrow.target_room
+        if arrow.room != arrow.target_room
+        for name in arrow.target.relative_to(root).with_suffix("").parts
+        if name.startswith("_") and not name.startswith("__")
     ]
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from docs import rooms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,7 +52,8 @@ def test_every_file_has_a_room() -> None:
     top = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert top | folders == set(HOST)
-    assert {rooms.device_room(SOURCE, path, DEVICE) for path in SOURCE.rglob("*.h")} <= set(DEVICE)
+    files = [path for kind in ("*.h", "*.cpp") for path in SOURCE.rglob(kind)]
+    assert {rooms.device_room(SOURCE, path, DEVICE) for path in files} <= set(DEVICE)
 
 
 def test_the_package_itself_is_small() -> None:
@@ -158,3 +161,33 @@ def test_a_forbidden_include_is_named_with_its_line(tmp_path: Path) -> None:
     (line,) = rooms.forbidden(arrows, table, tmp_path)
     assert line.startswith("rpc/frame.h:2: rpc must not use engine")
     assert not rooms.file_cycle(arrows)
+
+
+@pytest.mark.parametrize("include", ['"../app/trainer.h"', "<app/trainer.h>", '"app/trainer.h"'])
+def test_an_include_is_found_however_it_is_written(tmp_path: Path, include: str) -> None:
+    files = {"app/trainer.h": "", "store/result.h": f"#pragma once\n#include {include}\n"}
+    table = small({"app": {"store"}, "store": set()})
+    arrows = rooms.device_arrows(write(tmp_path, files), table)
+    (line,) = rooms.forbidden(arrows, table, tmp_path)
+    assert line.startswith("store/result.h:2: store must not use app")
+
+
+def test_a_cycle_of_includes_of_one_folder_is_named(tmp_path: Path) -> None:
+    files = {"app/a.h": '#include "b.h"\n', "app/b.h": '#include "app/a.h"\n'}
+    source = write(tmp_path, files)
+    assert rooms.file_cycle(rooms.device_arrows(source, small({"app": set()})), source)
+
+
+@pytest.mark.parametrize(
+    "line", ['import_module("ugpt.view._x.chart")', "from ..view._x import chart"]
+)
+def test_an_import_is_found_however_it_is_written(tmp_path: Path, line: str) -> None:
+    files = {
+        "__init__.py": "", "rpc/__init__.py": "", "rpc/link.py": f"\n{line}\n",
+        "view/__init__.py": "", "view/_x/__init__.py": "", "view/_x/chart.py": "",
+    }  # fmt: skip
+    arrows = rooms.host_arrows(write(tmp_path / "ugpt", files))
+    (found,) = rooms.forbidden(arrows, small({"rpc": set(), "view": {"rpc"}}), tmp_path)
+    assert found.startswith("ugpt/rpc/link.py:2: rpc must not use view")
+    (hidden,) = rooms.hidden_modules_used(arrows, tmp_path)
+    assert hidden.startswith("ugpt/rpc/link.py:2: _x is hidden in view")

@@ -6,10 +6,18 @@
 #include "check.h"
 #include "engine/train/moments.h"
 #include "engine/train/update.h"
+#include "engine/words.h"
 
 using namespace ugpt::engine;
 
 namespace {
+
+// A float that is replaced as a tensor of weights is, word by word.
+[[gnu::noinline]] float replaced(float* target, const float* source) {
+    *target = 1.0f;
+    *reinterpret_cast<volatile AnyWord*>(target) = *reinterpret_cast<const AnyWord*>(source);
+    return *target;
+}
 
 // By how much a step changes the only first moment of a matrix.
 [[gnu::noinline]] float change_by_step(const Network& net, const AdamStep& step,
@@ -23,6 +31,12 @@ namespace {
 }
 
 }  // namespace
+
+TEST(a_float_that_was_written_as_a_word_is_read_back) {
+    float value = 0.0f;
+    const float other = 3.0f;
+    CHECK(replaced(&value, &other) == other);
+}
 
 TEST(a_moment_read_after_a_step_is_the_one_after_it) {
 #if defined(__x86_64__)

@@ -172,6 +172,7 @@ async def test_older_firmware_is_asked_for_what_it_knows_and_nothing_else() -> N
         asked = len(peer.requests)
         for call, what in (
             (messages.weights_digest(), "weights_digest"),
+            (messages.stop(), "stop"),
             (messages.train(100, 0, gradient_norm=True), "gradient_norm of train"),
             (messages.evaluate([b"\x01"], by_token=True), "by_token of evaluate"),
         ):
@@ -183,6 +184,16 @@ async def test_older_firmware_is_asked_for_what_it_knows_and_nothing_else() -> N
             )
         assert len(peer.requests) == asked
         assert await ping(link) == b"abc"
+
+
+def test_what_version_0_of_the_protocol_lacks_says_since_when_there_is() -> None:
+    first = """
+        autorun create curve data_begin data_commit data_info data_write documents_write evaluate
+        hello init_weights losses model_info pause ping plan profile reset sample save seek
+        self_test set_baud status tensor_read tensor_write train vocabulary_read vocabulary_write
+    """
+    known = {method.name for method in messages.METHODS.values() if method.since == 0}
+    assert known == set(first.split())
 
 
 async def test_an_unknown_method_names_what_to_do() -> None:

@@ -193,3 +193,43 @@ def test_advised_commands_are_quoted(ugpt: Program, name: str) -> None:
     assert words[:3] == ["ugpt", "train", "--resume"]
     assert parse_path(words[3]) == Path(name)
     assert not words[3].startswith("-")
+
+
+@pytest.mark.parametrize("kind", ["notes", "fifo", "link", "folder"])
+@pytest.mark.parametrize("command", ["compare", "bench"])
+def test_only_a_file_of_the_kind_is_replaced(
+    ugpt: Program, tmp_path: Path, kind: str, command: str
+) -> None:
+    """Whatever else is there stays; nobody would expect a picture in its place."""
+    target = tmp_path / "there"
+    if kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "link":
+        target.symlink_to("nowhere")
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        target.write_text("notes")
+    before = target.lstat()
+    for name in ("a", "b"):
+        ugpt("train", "names", "--steps", "2", "--run", name, "--overwrite")
+    words = {
+        "compare": ("compare", "a", "b", "--picture", target),
+        "bench": ("bench", "--seconds", "0.1", "--receipt", target),
+    }[command]
+    said = ugpt(*words, status=1).err
+    assert str(target) in said
+    after = target.lstat()
+    assert (after.st_ino, after.st_mode, after.st_size) == (
+        before.st_ino, before.st_mode, before.st_size
+    )  # fmt: skip
+
+
+def test_a_picture_and_a_receipt_are_replaced(ugpt: Program, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        ugpt("train", "names", "--steps", "2", "--run", name, "--overwrite")
+    for _ in range(2):
+        ugpt("compare", "a", "b", "--picture", "p.png")
+        ugpt("bench", "--seconds", "0.1", "--receipt", "r.json")
+    (tmp_path / "p.png").write_bytes(b"")
+    ugpt("compare", "a", "b", "--picture", "p.png")

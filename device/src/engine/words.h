@@ -13,6 +13,10 @@ extern "C" std::uint32_t* UGPT_WORD_AT(std::uint32_t* address);
 
 namespace ugpt::engine {
 
+// Four bytes of whatever is there, floats too. Through any other type the compiler may assume that
+// a word and a float never share memory.
+using AnyWord [[gnu::may_alias]] = std::uint32_t;
+
 // Part of a chip's memory faults on anything but a whole word. A view of words gives away no
 // address, so code that would read or write bytes of them does not compile. The compiler must not
 // narrow an access either, or replace a loop by memset: on the chip that has such memory each one

@@ -372,7 +372,7 @@ class Device:
         A temperature of 0 takes the likeliest token each time.
         """
         if temperature < _LEAST_TEMPERATURE_OF_MINOR_0 and self.hello.minor < 1:
-            raise firmware_too_old(self.hello.build, "a temperature of 0")
+            raise firmware_too_old(self.hello, "a temperature of 0")
         drawn = encode_floats(uniforms)
         return await self._link.call(
             messages.sample(seed, number, temperature, prompt, drawn, top_k, top_p)
@@ -440,7 +440,7 @@ class Device:
         With `console` it writes the stories that somebody begins at a serial terminal instead.
         """
         if console and self.hello.minor < 1:
-            raise firmware_too_old(self.hello.build, "a console")
+            raise firmware_too_old(self.hello, "a console")
         with table_blamed(self.hello):
             async with push_blamed(self._link):
                 await self._link.call(messages.autorun(enabled, temperature, console))

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from ..rpc.errors import FlashFailed, NoRoom
+from ..rpc.errors import REINSTALL, FlashFailed, NoRoom
 from ..rpc.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR, Hello
 from ..wording import update_command
 
 _FLASH = "Write the current firmware to the board: ugpt flash"
 OWN_TABLE = "Write the whole firmware with its own partition table: ugpt flash"
 """What helps against `missing_regions`."""
-_REINSTALL = "Install this program again: its virtual device is of another release."
 _UPDATE = "Update this program to use what is new in the firmware:"
 
 
@@ -42,7 +41,7 @@ def compare_firmware(hello: Hello, program: str) -> Comparison:
     The minor version of the protocol decides, since it says what can be asked of the device; if it
     is the same, the version of the firmware.
     """
-    update = _REINSTALL if hello.virtual_device else _FLASH
+    update = REINSTALL if hello.virtual_device else _FLASH
     known = f"protocol {PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"
     if hello.minor < PROTOCOL_MINOR:
         text = f"older than this program ({program}, {known}): commands that need more are refused"

@@ -45,6 +45,10 @@ def receipt(measured: Measurement, hello: Hello, program: str, today: date) -> d
     }
 
 
+RECEIPT = b"{\n"
+"""How every receipt begins."""
+
+
 def receipt_text(values: dict[str, Any]) -> str:
     """The content of the file."""
     return json.dumps(values, indent=2) + "\n"

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..errors import InvalidValue, UgptError
 from ..wording import command, counted, size_in_bytes
 from .boot_log import BootLog
-from .messages import ERRORS, ErrorCode
+from .messages import ERRORS, ErrorCode, Hello
 
 
 def where_to_look(port: str) -> str:
@@ -362,11 +362,15 @@ class LongPrompt(DeviceError):
 _BY_CODE: dict[int, type[DeviceError]] = {cls.CODE: cls for cls in DeviceError.__subclasses__()}
 
 
-def firmware_too_old(build: str, what: str) -> UnknownMethod:
+REINSTALL = "Install this program again: its virtual device is of another release."
+"""What helps a virtual device with other firmware."""
+
+
+def firmware_too_old(hello: Hello, what: str) -> UnknownMethod:
     """A device of an older minor version was asked for something it does not know."""
-    text = ERRORS[ErrorCode.UNKNOWN_METHOD]
-    message = f"The firmware {build} does not know {what}."
-    return UnknownMethod(ErrorCode.UNKNOWN_METHOD, message, advice=text.advice)
+    advice = REINSTALL if hello.virtual_device else ERRORS[ErrorCode.UNKNOWN_METHOD].advice
+    message = f"The firmware {hello.build} does not know {what}."
+    return UnknownMethod(ErrorCode.UNKNOWN_METHOD, message, advice=advice)
 
 
 def device_error(code: int, message: str = "", detail: int = 0) -> DeviceError:

@@ -197,7 +197,7 @@ class Link:
         """With `search`, a device that falls silent is looked for at the first rate."""
         minor, what = codec.needed_minor(call)
         if self.hello is not None and self.hello.minor < minor:
-            raise firmware_too_old(self.hello.build, what)
+            raise firmware_too_old(self.hello, what)
         number = self._pending.new_id()
         body = envelope.encode_request(number, call)
         limit = self.hello.frame_bytes if self.hello else FRAME_MIN_BYTES

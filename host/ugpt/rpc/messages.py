@@ -1135,7 +1135,7 @@ METHODS = table(
         (),
     ),
     method("pause", Task.TRAINER, (), (Field("step", "u32"),)),
-    method("stop", Task.TRAINER, (), (Field("step", "u32"),)),
+    method("stop", Task.TRAINER, (), (Field("step", "u32"),), since=1),
     method("save", Task.TRAINER, (), (Field("step", "u32"),)),
     method(
         "sample",

@@ -157,6 +157,29 @@ def write_atomically(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def require_replaceable(path: Path, beginning: bytes) -> None:
+    """For a file at a place that people name. Raises RunError unless nothing is there, or a plain
+    file that is empty or begins as those that are written there do.
+    """
+    if not exists(path):
+        return
+    require_plain(path)
+    with opened(path) as part:
+        if part.size_bytes and part.read(0, len(beginning)) != beginning:
+            raise RunError(
+                f"{path} exists and is a file of another kind.",
+                "Name another file, or remove that one.",
+            )
+
+
+def require_plain(path: Path) -> None:
+    """Raises RunError if something else than a plain file is at `path`, which would be replaced."""
+    mode = path.lstat().st_mode if exists(path) else stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        reason = _LINK if stat.S_ISLNK(mode) else _NO_FILE
+        raise RunError(f"{path} cannot be written ({reason}).", "Name another file.")
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes the new name outlive a power cut, on systems where a folder can be synced."""
     with contextlib.suppress(OSError):

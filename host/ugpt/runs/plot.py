@@ -22,6 +22,8 @@ from .errors import RunError
 from .lettering import Lettering, lettering
 from .smoothing import Floats, trailing_mean, windows
 
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How every picture begins."""
 TEXTS = 6
 """How many texts a card has room for."""
 

@@ -1,6 +1,7 @@
 #include "engine/placement.h"
 
 #include "engine/infer.h"
+#include "engine/words.h"
 
 namespace ugpt::engine::infer {
 
@@ -42,8 +43,8 @@ Turn next_turn(const Shape& shape, const TensorList& tensors, const Turn* last) 
 
 // By whole words, which any memory takes.
 void copy_words(const std::byte* from, std::byte* to, std::uint64_t size) {
-    const auto* source = reinterpret_cast<const std::uint32_t*>(from);
-    auto* target = reinterpret_cast<volatile std::uint32_t*>(to);
+    const auto* source = reinterpret_cast<const AnyWord*>(from);
+    auto* target = reinterpret_cast<volatile AnyWord*>(to);
     for (std::uint64_t i = 0; i < size / sizeof(std::uint32_t); ++i) {
         target[i] = source[i];
     }

@@ -4,6 +4,7 @@
 
 #include "engine/infer/kernels.h"
 #include "engine/numeric/scalar_lanes.h"
+#include "engine/words.h"
 
 namespace ugpt::engine::infer {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 // Rows of a matrix in a group of columns.
 struct Q8Group {
     const std::uint8_t* weights;  // of the first row and column, `stride` bytes from row to row
-    const std::uint32_t* scales;  // float32, of the first row. Loaded as integers: the FPU cannot
+    const AnyWord* scales;        // float32, of the first row. Loaded as integers: the FPU cannot
                                   // load from memory for whole words.
     const std::int16_t* x;
     std::size_t stride;
@@ -45,8 +46,7 @@ struct WordDot {
                            std::size_t cols, std::uint32_t* sums) {
         for (std::size_t c = 0; c < cols; c += 4) {
             UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-                std::uint32_t word =
-                    *reinterpret_cast<const volatile std::uint32_t*>(w + r * stride + c);
+                std::uint32_t word = *reinterpret_cast<const volatile AnyWord*>(w + r * stride + c);
                 UGPT_UNROLL for (std::size_t i = 0; i < 4; ++i) {
                     const std::int32_t weight = word & 0xff;
                     sums[r] += static_cast<std::uint32_t>(weight * x[c + i]);
@@ -68,7 +68,7 @@ template <class Dot, std::size_t kRows>
     const float unit = group.unit;
     const bool add = group.add;
     const std::uint8_t* weights = group.weights + first * stride;
-    const std::uint32_t* scales = group.scales + first;
+    const AnyWord* scales = group.scales + first;
     const std::size_t steps = count / kRows;
     out += first;
     for (const float* end = out + steps * kRows; out != end; out += kRows) {
@@ -91,7 +91,7 @@ template <class Dot, std::size_t kRows>
 template <class Dot, std::size_t kRows>
 void q8_product(const Tensor& w, const Input& x, float* out, Blocks blocks, bool add) {
     const std::size_t rows = w.rows, cols = w.cols, stride = q8_stride(cols);
-    const auto* scales = reinterpret_cast<const std::uint32_t*>(w.data);
+    const auto* scales = reinterpret_cast<const AnyWord*>(w.data);
     const auto* weights = reinterpret_cast<const std::uint8_t*>(scales + groups_of(cols) * rows);
     const std::size_t first = blocks.first * kBlockRows;
     const std::size_t most = blocks.count * kBlockRows;

@@ -19,6 +19,8 @@ UGPT_LANE int16x2_t odd_bytes(std::uint32_t word) {
     return pair;
 }
 
+using AnyPair [[gnu::may_alias]] = int16x2_t;
+
 // A word of four weights becomes the pairs (0, 2) and (1, 3). The integers lie in the order 0, 2,
 // 1, 3, so that a word of theirs is such a pair too. Reads up to 4 bytes behind a row.
 struct DspDot {
@@ -32,9 +34,9 @@ struct DspDot {
             totals[r] = static_cast<std::int32_t>(sums[r]);
         }
         for (const std::int16_t* end = x + cols; x < end; x += 8) {
-            const auto* pairs = reinterpret_cast<const int16x2_t*>(x);
+            const auto* pairs = reinterpret_cast<const AnyPair*>(x);
             UGPT_UNROLL for (std::size_t r = 0; r < kRows; ++r) {
-                const auto* words = reinterpret_cast<const std::uint32_t*>(rows[r]);
+                const auto* words = reinterpret_cast<const AnyWord*>(rows[r]);
                 const std::uint32_t first = words[0], second = words[1];
                 std::int32_t sum = totals[r];
                 sum = __smlad(even_bytes(first), pairs[0], sum);

@@ -20,10 +20,10 @@ from ... import __version__
 from ...device.target import Target
 from ...device.virtual import IN_MEMORY
 from ...diagnostics.benchmark import VOCABULARY, Measurement, measure
-from ...diagnostics.receipt import receipt, receipt_text
+from ...diagnostics.receipt import RECEIPT, receipt, receipt_text
 from ...diagnostics.story_benchmark import StoryMeasurement, measure_stories
 from ...rpc.messages import Hello, Shape
-from ...runs.files import write_atomically
+from ...runs.files import require_replaceable, write_atomically
 from ...training.fit import check_shape
 from ...training.options import ModelOptions, options_of
 from ...view.output import console, print_fields, print_json, say
@@ -111,6 +111,8 @@ def command(
         return
     shape = model_shape.shape(len(VOCABULARY) + 1)
     check_shape(shape)
+    if receipt_file:
+        require_replaceable(receipt_file, RECEIPT)
     work = partial(_bench, Target(port, baud), shape, seconds, json, receipt_file is not None)
     measured, hello = run_asking(work, overwrite, json=json)
     if receipt_file:

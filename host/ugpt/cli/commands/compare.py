@@ -12,8 +12,9 @@ import typer
 
 from ...runs.compare_plot import comparison_png
 from ...runs.comparison import Compared, differences, open_compared
-from ...runs.files import write_atomically
+from ...runs.files import require_replaceable, write_atomically
 from ...runs.naming import find_folder
+from ...runs.plot import PNG
 from ...view.comparison import compared_json, print_comparison, print_samples
 from ...view.output import print_json, say
 from ..options import Json
@@ -35,7 +36,7 @@ def command(
     picture: Annotated[
         Path,
         typer.Option(
-            help="File for the picture; one of that name is replaced.",
+            help="File for the picture; a picture of that name is replaced.",
             metavar="FILE",
             parser=output_path,
         ),
@@ -47,6 +48,7 @@ def command(
     runs = open_compared([find_folder(each) for each in named])
     differing = differences([run.run.config for run in runs])
     written = [_samples(run) for run in runs] if samples else None
+    require_replaceable(picture, PNG)
     write_atomically(picture, comparison_png(runs))
     if json:
         print_json({**compared_json(runs, differing, written), "picture": str(picture)})
