@@ -74,12 +74,17 @@ async def test_every_phase_is_counted(tmp_path: Path) -> None:
     assert min(phases.ticks_per_step.values()) > 0
 
 
-async def test_a_model_that_was_not_saved_is_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("saved_at", [0, 20])
+async def test_a_model_that_was_not_saved_is_back(tmp_path: Path, saved_at: int) -> None:
     async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
         await device.create(7, SHAPE, RECIPE, "abcdefghijklmnopqrstuvwxyz")
         await device.init_weights(1)
         await device.train(1000)
-        await device.documents_write(0, DOCUMENTS[:30])
+        await device.documents_write(0, DOCUMENTS[:saved_at])
+        await reach(device, saved_at)
+        if saved_at:
+            await device.save()
+        await device.documents_write(saved_at, DOCUMENTS[saved_at:30])
         await reach(device, 30)
         before = await device.read_tensors()
         await measure(device)

@@ -363,6 +363,7 @@ def test_a_prompt_is_tried_in_the_form_of_the_data() -> None:
     assert Vocabulary("aé").adapt("É") == "é"
     assert Vocabulary("aAé").adapt("E") == "E"
     assert Vocabulary("ab").adapt("x") == "x"
+    assert Vocabulary("Ab").adapt("B") == "B"  # it tells capitals from small letters
 
 
 def test_the_character_that_is_to_blame_is_named() -> None:

@@ -77,6 +77,7 @@ def test_a_folder_of_tables(tmp_path: Path) -> None:
         ('{"id": 1}\n{"name": "x"}\n', "has no column town. It has: id, name."),
         ('town\n"Ulm\n', "no row of a table"),
         ('town\nUlm\n"Aa"x\n', "Line 3"),
+        ('\n\ntown\n"Aa"x\n', "Line 4"),
         ('{"town": "Ulm"}\n[1]\n', "Line 2 of"),
         ('{"town": ["Ulm"]}\n', "no text, but a list"),
         ('{"town": {"a": 1}}\n', "no text, but an object"),

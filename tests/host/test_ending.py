@@ -137,3 +137,18 @@ def test_once_the_status_is_known_no_signal_changes_it() -> None:
     for number in END_SIGNALS:
         press(number)
     assert ending.signal is None
+
+
+def test_the_first_of_several_signals_decides_the_status() -> None:
+    ending.signal = None
+
+    async def work() -> None:
+        try:
+            press(signal.SIGTERM)
+            await asyncio.sleep(10)
+        finally:
+            press(signal.SIGINT)
+
+    with pytest.raises(typer.Exit):
+        run(work())
+    assert (ending.signal, ending.status) == (signal.SIGTERM, 143)

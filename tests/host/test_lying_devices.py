@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,14 @@ async def test_losses_that_were_not_asked_for(first: int, data: bytes) -> None:
             await Device(link, "a liar").losses(5, 2)
     finally:
         await link.close()
+
+
+async def test_a_step_may_take_long_as_long_as_its_positions_advance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, progress = asyncio.get_running_loop(), Progress()
+    now_s = loop.time()
+    for look in range(400):
+        monkeypatch.setattr(loop, "time", lambda at=now_s + 10.0 * look: at)
+        progress.seen(5, replace(status(5, state=DeviceState.TRAINING), positions=1000 + look))
+    monkeypatch.undo()

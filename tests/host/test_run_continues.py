@@ -17,6 +17,7 @@ from ugpt import Schedule, Shape, tensor_shapes
 from ugpt.data.dataset import Dataset
 from ugpt.data.vocabulary import Vocabulary
 from ugpt.errors import InvalidValue
+from ugpt.rpc.errors import PortLost
 from ugpt.rpc.messages import MomentFormat
 from ugpt.runs.config import Extension
 from ugpt.runs.errors import RunError
@@ -25,7 +26,7 @@ from ugpt.runs.kept_checkpoints import best_step, kept_checkpoints
 from ugpt.runs.listing import RunState, look_at
 from ugpt.runs.save_period import SavePeriod
 from ugpt.training.detach import detach
-from ugpt.training.events import Event, Finished, Notice, Saved, Started
+from ugpt.training.events import Event, Finished, Notice, Saved, Started, StepLosses
 from ugpt.training.extension import require_more
 from ugpt.training.fine_tune import (
     child_shape,
@@ -36,6 +37,7 @@ from ugpt.training.fine_tune import (
 from ugpt.training.new_run import new_run
 from ugpt.training.options import RecipeOptions
 from ugpt.training.recipe import EvaluationPlan
+from ugpt.training.restore import put_model
 from ugpt.training.session import Session
 from ugpt.training.stored_model import StoredModel, stored_model
 from ugpt.training.trainer import Outcome, Training
@@ -269,6 +271,58 @@ async def test_settings_that_the_checkpoint_does_not_have_are_refused(
     assert look_at(bench.folder / "a").state is RunState.DAMAGED
     config.write_text(text)
     assert await bench.train(bench.reopen("a")) is Outcome.FINISHED
+
+
+async def test_a_model_that_did_not_come_whole_is_at_step_0(bench: Bench) -> None:
+    """Else a run would go on from weights of which the line has brought a part."""
+    await bench.train(bench.begin("a", 60))
+    model = stored_model(bench.reopen("a"))
+    bench.flash = "another"
+
+    def lost(done: int, total: int) -> None:
+        raise PortLost("port", "it is unplugged")
+
+    async with bench.target().connect() as device:
+        with pytest.raises(PortLost):
+            await put_model(
+                device, 7, model.shape, model.recipe, model.vocabulary, model.checkpoint, lost
+            )
+        assert (await device.status()).step == 0
+
+
+async def test_an_error_of_the_host_costs_no_step(bench: Bench) -> None:
+    """The board keeps in its flash what it has done by then."""
+    reached: list[int] = []
+
+    def fail(event: Event) -> None:
+        if isinstance(event, StepLosses) and event.first + len(event.losses) > 30:
+            reached.append(event.first + len(event.losses) - 1)
+            raise RunError("The folder is gone.", "")
+
+    session = Session(bench.begin("a", 100_000), DATASET, fail)
+    with pytest.raises(RunError, match="folder is gone"):
+        await Training(bench.target().connect, session).run()
+    async with bench.target().connect() as device:
+        status = await device.status()
+        assert status.step == status.saved_step >= reached[0]
+
+
+async def test_a_run_moves_to_the_board_that_is_named_and_to_no_other(bench: Bench) -> None:
+    """A port was named, and another board is behind it after the line was lost."""
+    boards = iter(("esp32", "esp32s3", "esp32"))
+
+    def target(board: str) -> ugpt.Target:
+        return ugpt.Target("virtual", flash=bench.folder / f"flash of {board}", board=board)
+
+    def lose() -> None:
+        raise PortLost("port", "it is unplugged")
+
+    session = Session(bench.begin("a", 2000), DATASET, once(30, lose), may_move=True)
+    training = Training(lambda: target(next(boards)).connect(), session)
+    assert await training.run() is Outcome.FINISHED
+    assert next(boards, None) is None
+    async with target("esp32s3").connect() as device:
+        assert (await device.status()).run_id == 0
 
 
 async def test_kept_checkpoints_of_a_plan_that_was_given_up_are_dropped(bench: Bench) -> None:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import sys
 import tomllib
 from collections.abc import Callable
@@ -23,10 +24,12 @@ from ugpt import MomentFormat, Recipe, Schedule, Shape, tensor_shapes
 from ugpt.runs.checkpoint import Checkpoint, Tensors
 from ugpt.runs.config import Init, RunConfig
 from ugpt.runs.errors import DamagedCheckpoint, DiskFull, RunError
+from ugpt.runs.files import write_atomically
 from ugpt.runs.folder import Run, default_path
 from ugpt.runs.identity import Identity
 from ugpt.runs.metrics import Metrics
 from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
+from ugpt.sweep.conductor import objective
 
 SHAPE = Shape(1, 8, 2, 4, 6)
 CONFIG = RunConfig(
@@ -713,3 +716,44 @@ def test_an_identity_that_makes_no_sense(tmp_path: Path, number: str) -> None:
 def test_which_device_a_run_belongs_to(home: Identity, found: Identity, same: bool) -> None:
     assert home.is_same_as(found) is same
     assert found.is_same_as(home) is same
+
+
+def test_the_name_of_a_file_outlives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is synced after the file has taken its name."""
+    synced: list[tuple[bool, bytes]] = []
+    plain = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((is_folder, file.read_bytes() if file.exists() else b""))
+        plain(descriptor)
+
+    file = tmp_path / "file"
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(file, b"content")
+    assert synced == [(False, b""), (True, b"content")]
+
+
+def test_the_digest_is_never_ahead_of_the_weights(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two leaves the digest of weights that are there."""
+    written: list[str] = []
+    plain = Run._write
+
+    def write(run: Run, name: str, content: bytes) -> None:
+        written.append(name)
+        plain(run, name, content)
+
+    monkeypatch.setattr(Run, "_write", write)
+    run.write_checkpoint(checkpoint(30), "abcde")
+    assert written.index("checkpoint.safetensors") < written.index("weights.sha256")
+
+
+def test_the_objective_of_a_sweep_knows_no_later_evaluation(run: Run) -> None:
+    """A trial that goes on after an interruption reports what was known at each step."""
+    run.config = replace(run.config, validation_documents=5)
+    run.metrics.val_losses.update({10: 3.0, 20: 2.0})
+    assert [objective(run, step) for step in (9, 10, 19, 20)] == [None, 3.0, 3.0, 2.0]

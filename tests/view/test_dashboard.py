@@ -168,3 +168,10 @@ def test_the_dot_of_a_link_without_answers_is_no_good_one(scene: str) -> None:
     assert GOOD in styles["training"]
     assert WARNING in styles[scene]
     assert GOOD not in styles[scene]
+
+
+def test_the_mean_knows_nothing_of_before_a_gap() -> None:
+    state = DashboardState()
+    state.apply(StepLosses(1, [9.0] * 10, [1] * 10))
+    state.apply(StepLosses(100, [1.0], [1]))
+    assert list(state.recent) == [1.0]
