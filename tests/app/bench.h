@@ -1,6 +1,7 @@
 // A device in memory and the other end of its line, for tests of the whole firmware.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
@@ -11,6 +12,7 @@
 
 #include "app/device.h"
 #include "app/fakes.h"
+#include "base/crc32.h"
 #include "check.h"
 #include "rpc/encode_frame.h"
 
@@ -138,6 +140,31 @@ class Bench {
         const std::array<std::uint8_t, 3> document{0, token, 2};
         for (std::size_t i = 0; i < count; ++i) writer.bin(document);
         return call(rpc::DocumentsWriteParams{first, {count, writer.written()}}, result);
+    }
+    // Trains on the documents that `write_documents` makes.
+    void train_to(std::uint32_t step) {
+        rpc::DocumentsWriteResult taken;
+        const std::uint32_t from = status().step;
+        CHECK(write_documents(from, step - from, taken) == rpc::ErrorCode::none);
+        CHECK(call(rpc::TrainParams{step, 0, rpc::Source::host}) == rpc::ErrorCode::none);
+        CHECK(reach([&](const rpc::Status& status) {
+            return status.step == step && status.state == rpc::DeviceState::idle;
+        }));
+    }
+    // Puts a data set of tokens of one byte into the flash.
+    void push_data(std::span<const std::uint8_t> content, std::uint32_t documents) {
+        const rpc::DataSet set{documents, static_cast<std::uint32_t>(content.size()), 1,
+                               base::crc32(content)};
+        CHECK(call(rpc::DataBeginParams{set}) == rpc::ErrorCode::none);
+        CHECK(call(rpc::DataWriteParams{0, content}) == rpc::ErrorCode::none);
+        CHECK(call(rpc::DataCommitParams{}) == rpc::ErrorCode::none);
+    }
+    std::array<std::uint8_t, 32> weights_digest() {
+        rpc::WeightsDigestResult result;
+        CHECK(call(rpc::WeightsDigestParams{}, result) == rpc::ErrorCode::none);
+        std::array<std::uint8_t, 32> digest{};
+        std::ranges::copy(result.sha256, digest.begin());
+        return digest;
     }
     // Asks for the status again and again, until it is as wanted or nothing more can happen.
     bool reach(const std::function<bool(const rpc::Status&)>& wanted) {

@@ -1,6 +1,8 @@
 // A device that trains and speaks without a host.
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include "app/autorun_sampler.h"
 #include "app/bench.h"
@@ -84,6 +86,32 @@ void prepare_long_run(Bench& bench) {
     CHECK(bench.call(rpc::CreateParams{9, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
     push_data(bench, 23);
+}
+
+// What a model says without a host, in characters of four bytes: long lines.
+std::vector<std::string> long_texts(float temperature, float deviation) {
+    constexpr engine::Shape kShape{1, 8, 2, 256, 27};
+    MemoryFlash flash(64 * 1024);
+    store::SettingsStore settings(flash);
+    app::AutorunSampler sampler(settings, 77);
+    CHECK(sampler.set({true, temperature, false}) == rpc::ErrorCode::none);
+    test::ManualClock clock;
+    test::FakePlatform platform{clock, {4096 * 1024}};
+    engine::Arena arena(platform.memory_blocks());
+    engine::Model model;
+    CHECK(model.create(kShape, {}, arena));
+    model.init_weights(3, deviation);
+    std::string vocabulary;
+    for (int i = 0; i < kShape.bos(); ++i) {
+        vocabulary += "\xF0\x9F\x98";
+        vocabulary += static_cast<char>(0x80 + i);
+    }
+    std::vector<std::string> texts;
+    for (int i = 0; i < 30; ++i) {
+        const app::TextLine line = sampler.next(model, std::as_bytes(std::span(vocabulary)));
+        texts.emplace_back(line.view());
+    }
+    return texts;
 }
 
 // The losses that are stored with the checkpoints.
@@ -340,4 +368,21 @@ TEST(autorun_prints_names_until_a_host_speaks) {
     CHECK(printed.find_first_not_of("abcd\r\n") == std::string::npos);
     bench.handshake();
     for (int interval = 0; interval < 5; ++interval) CHECK(lines_after(kIntervalMs) == 2);
+}
+
+TEST(a_text_without_a_host_ends_with_the_room_of_a_line) {
+    std::size_t longest = 0;
+    for (const std::string& text : long_texts(1.0f, 0.08f))
+        longest = std::max(longest, text.size());
+    CHECK(longest == app::TextLine::kMaxBytes);
+}
+
+TEST(texts_without_a_host_differ) {
+    const auto texts = long_texts(1.0f, 0.08f);
+    CHECK(std::set(texts.begin(), texts.end()).size() > 10);
+}
+
+TEST(texts_without_a_host_are_drawn_at_the_temperature_that_was_set) {
+    const auto texts = long_texts(0.001f, 1.0f);
+    CHECK(std::set(texts.begin(), texts.end()).size() == 1);
 }

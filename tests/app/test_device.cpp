@@ -267,6 +267,70 @@ TEST(a_pause_stops_at_a_boundary_and_training_goes_on_from_there) {
     CHECK(bench.reach([](const auto& s) { return s.step == 60; }));
 }
 
+TEST(a_seek_in_the_middle_of_a_batch_begins_the_batch_again) {
+    const auto digest_after = [](bool sought) {
+        Bench bench;
+        bench.handshake();
+        rpc::Recipe recipe = kRecipe;
+        recipe.batch = 3;
+        CHECK(bench.call(rpc::CreateParams{1, kShape, recipe, 4}) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
+        rpc::DocumentsWriteResult documents;
+        if (sought) {
+            CHECK(bench.write_documents(0, 2, documents) == rpc::ErrorCode::none);
+            CHECK(bench.call(rpc::TrainParams{1, 0}) == rpc::ErrorCode::none);
+            CHECK(bench.reach([](const auto& s) { return s.positions == 8; }));
+            CHECK(bench.call(rpc::PauseParams{}) == rpc::ErrorCode::none);
+            CHECK(bench.call(rpc::SeekParams{0}) == rpc::ErrorCode::none);
+        }
+        for (const std::uint8_t i : {0, 1, 2})
+            CHECK(bench.write_documents(i, 1, documents, i) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::TrainParams{1, 0}) == rpc::ErrorCode::none);
+        CHECK(bench.reach([](const auto& s) { return s.step == 1; }));
+        return bench.weights_digest();
+    };
+    CHECK(digest_after(true) == digest_after(false));
+}
+
+TEST(a_stop_saves_a_run_that_waits_for_documents) {
+    Bench bench;
+    bench.handshake();
+    bench.create();
+    rpc::DocumentsWriteResult documents;
+    CHECK(bench.write_documents(0, 3, documents) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::TrainParams{50, 0}) == rpc::ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return s.step == 3; }));
+    CHECK(bench.call(rpc::StopParams{}) == rpc::ErrorCode::none);
+    CHECK(bench.status().saved_step == 3);
+}
+
+TEST(a_new_run_has_no_saved_step) {
+    Bench bench;
+    bench.handshake();
+    bench.create(1);
+    bench.train_to(3);
+    CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
+    bench.create(2);
+    CHECK(bench.status().saved_step == 0);
+}
+
+TEST(a_run_is_not_made_again_wherever_its_documents_came_from) {
+    for (const rpc::Source source : {rpc::Source::host, rpc::Source::flash}) {
+        Bench bench;
+        bench.handshake();
+        bench.create();
+        rpc::DocumentsWriteResult documents;
+        CHECK(bench.write_documents(0, 10, documents) == rpc::ErrorCode::none);
+        const std::array<std::uint8_t, 3> content{1, 0, 1};
+        bench.push_data(content, 1);
+        CHECK(bench.call(rpc::TrainParams{10, 0, source}) == rpc::ErrorCode::none);
+        CHECK(bench.reach([](const auto& s) { return s.state == rpc::DeviceState::idle; }));
+        const auto digest = bench.weights_digest();
+        CHECK(bench.call(rpc::CreateParams{1, kShape, kRecipe, 4}) == rpc::ErrorCode::none);
+        CHECK(bench.status().step == 10 && bench.weights_digest() == digest);
+    }
+}
+
 TEST(a_new_start_takes_up_the_checkpoint) {
     const auto flash = std::make_shared<test::MemoryFlash>(256 * 1024);
     std::vector<std::uint8_t> before;

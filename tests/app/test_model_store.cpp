@@ -80,6 +80,28 @@ TEST(a_power_cut_anywhere_in_a_push_leaves_the_old_model_or_none_or_the_new_one)
     CHECK(first_new == all - 1);  // all that follows is the erasure of the announcement
 }
 
+TEST(an_image_is_written_within_its_bounds_only) {
+    const auto image = test::make_image("test", 0.25f);
+    const std::span<const std::byte> bytes(image);
+    const auto size = static_cast<std::uint32_t>(image.size());
+    constexpr std::uint32_t kHeaderBytes = ModelStore::kHeaderBytes;
+    MemoryFlash flash(kRegionBytes);
+    ModelStore models(flash);
+    const auto write = [&](std::uint32_t offset, std::size_t count) {
+        return models.write(offset, bytes.first(count));
+    };
+    CHECK(write(kHeaderBytes, 8) == Result::out_of_range);  // none has been announced
+    bool resumed = false;
+    std::uint32_t missing_bytes = 0;
+    CHECK(models.begin(bytes.first(kHeaderBytes), resumed, missing_bytes) == Result::ok);
+    CHECK(write(0, 8) == Result::out_of_range);
+    CHECK(write(kHeaderBytes - 1, 1) == Result::out_of_range);
+    CHECK(write(size - 4, 8) == Result::out_of_range);
+    CHECK(write(size, 1) == Result::out_of_range);
+    CHECK(write(0xFFFFFFF8, 16) == Result::out_of_range);  // its end takes 33 bits
+    CHECK(write(size, 0) == Result::ok);
+}
+
 TEST(a_power_cut_while_a_model_is_removed_leaves_it_or_none) {
     const auto image = test::make_image("old", 0.25f);
     MemoryFlash before(kRegionBytes);

@@ -196,3 +196,24 @@ TEST(a_data_set_in_use_is_not_replaced) {
     rpc::DataInfoResult info;
     CHECK(bench.call(rpc::DataInfoParams{}, info) == ErrorCode::bad_data);  // erased by now
 }
+
+TEST(a_data_set_that_is_whole_is_not_written_to) {
+    WithModel bench;
+    const std::array<std::uint8_t, 3> content{1, 0, 1};
+    const std::array<std::uint8_t, 3> other{1, 0, 0};
+    bench.push_data(content, 1);
+    CHECK(bench.call(rpc::DataWriteParams{0, other}) == ErrorCode::bad_params);
+}
+
+TEST(a_token_beyond_the_vocabulary_stops_a_run_from_flash) {
+    for (const std::uint8_t token : {4, 5, 200}) {  // BOS, and beyond
+        WithModel bench;
+        const std::array<std::uint8_t, 3> content{1, 0, token};
+        bench.push_data(content, 1);
+        CHECK(bench.call(rpc::TrainParams{5, 0, rpc::Source::flash}) == ErrorCode::none);
+        CHECK(bench.reach([](const auto& s) { return s.state == rpc::DeviceState::idle; }));
+        const rpc::Status status = bench.status();
+        CHECK(status.error == static_cast<std::uint8_t>(ErrorCode::bad_data));
+        CHECK(status.step == 0);
+    }
+}

@@ -1,6 +1,5 @@
 // A device tells whether its trained weights would be lost: what a host has saved would not.
 
-#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -14,24 +13,6 @@ namespace {
 
 using Digest = std::array<std::uint8_t, 32>;
 
-Digest digest_of(Bench& bench) {
-    rpc::WeightsDigestResult result;
-    CHECK(bench.call(rpc::WeightsDigestParams{}, result) == rpc::ErrorCode::none);
-    Digest digest{};
-    std::ranges::copy(result.sha256, digest.begin());
-    return digest;
-}
-
-void train_to(Bench& bench, std::uint32_t step) {
-    rpc::DocumentsWriteResult taken;
-    const std::uint32_t from = bench.status().step;
-    CHECK(bench.write_documents(from, step - from, taken) == rpc::ErrorCode::none);
-    CHECK(bench.call(rpc::TrainParams{step, 0, rpc::Source::host}) == rpc::ErrorCode::none);
-    CHECK(bench.reach([&](const rpc::Status& status) {
-        return status.step == step && status.state == rpc::DeviceState::idle;
-    }));
-}
-
 rpc::ErrorCode tell_saved(Bench& bench, std::uint32_t step, const Digest& digest) {
     return bench.call(rpc::WeightsSavedParams{step, digest});
 }
@@ -44,11 +25,11 @@ TEST(weights_are_unsaved_from_the_first_step_until_a_host_has_them) {
     CHECK(!bench.status().unsaved);
     bench.create();
     CHECK(!bench.status().unsaved);
-    train_to(bench, 3);
+    bench.train_to(3);
     CHECK(bench.status().unsaved);
-    CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
     CHECK(!bench.status().unsaved);
-    train_to(bench, 4);
+    bench.train_to(4);
     CHECK(bench.status().unsaved);
 }
 
@@ -56,7 +37,7 @@ TEST(a_checkpoint_in_flash_is_no_copy_on_a_host) {
     Bench bench;
     bench.handshake();
     bench.create();
-    train_to(bench, 3);
+    bench.train_to(3);
     CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
     CHECK(bench.status().unsaved);
 }
@@ -66,8 +47,8 @@ TEST(only_the_weights_in_memory_are_taken_for_saved) {
     bench.handshake();
     CHECK(tell_saved(bench, 0, {}) == rpc::ErrorCode::no_model);
     bench.create();
-    train_to(bench, 3);
-    const Digest digest = digest_of(bench);
+    bench.train_to(3);
+    const Digest digest = bench.weights_digest();
     CHECK(tell_saved(bench, 2, digest) == rpc::ErrorCode::other_run);
     CHECK(tell_saved(bench, 3, {}) == rpc::ErrorCode::other_run);
     CHECK(bench.call(rpc::WeightsSavedParams{3, std::span(digest).first(31)}) ==
@@ -79,9 +60,9 @@ TEST(a_run_that_waits_for_documents_is_saved_as_it_stands) {
     Bench bench;
     bench.handshake();
     bench.create();
-    train_to(bench, 3);
+    bench.train_to(3);
     CHECK(bench.call(rpc::TrainParams{10, 0, rpc::Source::host}) == rpc::ErrorCode::none);
-    CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
     CHECK(!bench.status().unsaved);
 }
 
@@ -89,12 +70,25 @@ TEST(other_weights_of_the_same_step_are_unsaved) {
     Bench bench;
     bench.handshake();
     bench.create();
-    train_to(bench, 3);
-    CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+    bench.train_to(3);
+    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
     const std::array<std::uint8_t, 256> zeros{};
     CHECK(bench.call(rpc::TensorWriteParams{"layer0.attn_wq", rpc::TensorKind::weights, 0,
                                             zeros}) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::SeekParams{3}) == rpc::ErrorCode::none);
+    CHECK(bench.status().unsaved);
+}
+
+TEST(weights_that_are_written_over_are_unsaved) {
+    Bench bench;
+    bench.handshake();
+    bench.create();
+    bench.train_to(3);
+    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
+    const std::array<std::uint8_t, 256> zeros{};
+    CHECK(bench.call(rpc::TensorWriteParams{"layer0.attn_wq", rpc::TensorKind::weights, 0,
+                                            zeros}) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
     CHECK(bench.status().unsaved);
 }
 
@@ -106,16 +100,18 @@ TEST(saved_weights_are_remembered_over_a_restart) {
             Bench bench(flash);
             bench.handshake();
             bench.create();
-            train_to(bench, 3);
-            if (told_first) CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+            bench.train_to(3);
+            if (told_first)
+                CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
             CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
-            if (!told_first) CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+            if (!told_first)
+                CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
         }
         {
             Bench bench(flash);
             bench.handshake();
             CHECK(bench.status().step == 3 && !bench.status().unsaved);
-            train_to(bench, 5);
+            bench.train_to(5);
             CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
         }
         Bench bench(flash);
@@ -131,14 +127,33 @@ TEST(saved_weights_of_another_run_count_for_nothing) {
         Bench bench(flash);
         bench.handshake();
         bench.create(1);
-        train_to(bench, 3);
+        bench.train_to(3);
         CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
-        CHECK(tell_saved(bench, 3, digest_of(bench)) == rpc::ErrorCode::none);
+        CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
         bench.create(2);
-        train_to(bench, 3);
+        bench.train_to(3);
         CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
     }
     Bench bench(flash);
     bench.handshake();
     CHECK(bench.status().run_id == 2 && bench.status().unsaved);
+}
+
+// The run was begun again from other weights, and came to the same step.
+TEST(saved_weights_of_another_start_of_the_run_count_for_nothing) {
+    const auto flash = std::make_shared<MemoryFlash>(256 * 1024);
+    {
+        Bench bench(flash);
+        bench.handshake();
+        bench.create();
+        bench.train_to(3);
+        CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::InitWeightsParams{4, 0.08f}) == rpc::ErrorCode::none);
+        bench.train_to(3);
+        CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
+    }
+    Bench bench(flash);
+    bench.handshake();
+    CHECK(bench.status().step == 3 && bench.status().unsaved);
 }

@@ -569,6 +569,19 @@ TEST(a_loss_that_is_not_finite_updates_nothing) {
     }
 }
 
+TEST(a_gradient_whose_norm_overflows_updates_nothing) {
+    Owned owned({1, 4, 2, 4, 5}, {.clip_norm = 1.0f});
+    const Parameter head = *owned.model.find("lm_head");
+    for (std::size_t i = 0; i < head.size(); ++i) head.weights[i] = i % 3 == 0 ? -1e25f : 1e25f;
+    const auto before = state_of(owned.model);
+    const std::vector<Token> text{0, 3, 1};
+    CHECK(is_finite(owned.model.evaluate(text)));
+    const float loss = owned.model.train_step(text);
+    CHECK(loss != loss);
+    CHECK(owned.model.step() == 0);
+    CHECK(state_of(owned.model) == before);
+}
+
 TEST(training_lowers_the_loss) {
     const Shape shape{1, 8, 2, 8, 5};
     Recipe recipe;

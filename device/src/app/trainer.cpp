@@ -133,6 +133,7 @@ rpc::ErrorCode Trainer::create(std::uint32_t run_id, const engine::Shape& shape,
         .run_id = run_id, .shape = shape, .recipe = recipe, .vocabulary_bytes = vocabulary_bytes};
     store::CheckpointInfo present = run_;
     present.step = present.target_step = present.save_every = 0;
+    present.source = store::Source::host;
     if (has_run() && present == run) return need_run();
 
     const engine::Plan plan = plan_model(platform_, shape, recipe, vocabulary_bytes, cores());
@@ -153,6 +154,7 @@ rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
     if (training()) return rpc::ErrorCode::busy;
     model_.init_weights(seed, deviation);
     begin_generation(0);
+    run_.source = store::Source::host;
     publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }
@@ -162,6 +164,7 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
     if (training()) return rpc::ErrorCode::busy;
     model_.set_step(step);
     begin_generation(step);
+    run_.source = store::Source::host;
     publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }

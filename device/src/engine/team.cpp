@@ -138,6 +138,7 @@ void Team::run(std::uint32_t pieces, Call call, const void* context) {
     done_.store(0, std::memory_order_relaxed);
     UGPT_AT_HAND_OVER();
     unclaimed_.store(pieces << 16, std::memory_order_release);
+    UGPT_AT_HAND_OVER();
     std::uint32_t own = 0;
     for (std::uint32_t piece = 0; claim_first(piece); ++own) {
         UGPT_AT_HAND_OVER();
