@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from pathlib import Path
 
@@ -58,7 +59,10 @@ def test_a_lost_step_is_noticed(killed: DisturbedRun) -> None:
 def test_other_bits_are_noticed(killed: DisturbedRun) -> None:
     with (killed.path / "config.toml").open() as file:
         config = file.read().replace("seed = 42", "seed = 43")
+    # As another run, from its start: neither checkpoint nor device would go on with that seed.
+    config = re.sub(r"run_id = \d+", "run_id = 77", config)
     (killed.path / "config.toml").write_text(config)
+    (killed.path / "checkpoint.safetensors").unlink(missing_ok=True)
     outcome = killed.finish()
     assert outcome.finished
     assert outcome.other_bits

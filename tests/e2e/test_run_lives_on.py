@@ -49,7 +49,7 @@ def test_extended_with_a_constant_rate_equals_planned(
         files = (tmp_path / run / name for run in ("extended", "planned"))
         assert len({file.read_bytes() for file in files}) == 1
     config = (tmp_path / "extended" / "config.toml").read_text()
-    assert "{ after = 300, total_steps = 300 }" in config
+    assert "{ after = 300, total_steps = 300, run_id = " in config
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
