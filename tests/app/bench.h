@@ -151,12 +151,16 @@ class Bench {
             return status.step == step && status.state == rpc::DeviceState::idle;
         }));
     }
-    // Puts a data set of tokens of one byte into the flash.
+    // Puts a data set of tokens of one byte into the flash, in several pieces if it is long.
     void push_data(std::span<const std::uint8_t> content, std::uint32_t documents) {
         const rpc::DataSet set{documents, static_cast<std::uint32_t>(content.size()), 1,
                                base::crc32(content)};
         CHECK(call(rpc::DataBeginParams{set}) == rpc::ErrorCode::none);
-        CHECK(call(rpc::DataWriteParams{0, content}) == rpc::ErrorCode::none);
+        for (std::uint32_t at = 0; at < content.size(); at += 100) {
+            const auto size = std::min<std::size_t>(100, content.size() - at);
+            CHECK(call(rpc::DataWriteParams{at, content.subspan(at, size)}) ==
+                  rpc::ErrorCode::none);
+        }
         CHECK(call(rpc::DataCommitParams{}) == rpc::ErrorCode::none);
     }
     std::array<std::uint8_t, 32> weights_digest() {

@@ -42,17 +42,6 @@ rpc::DataSet describe(const std::vector<std::uint8_t>& content, std::uint32_t do
             base::crc32(content)};
 }
 
-void push_data(Bench& bench, std::uint32_t documents) {
-    const auto content = make_content(documents, 1);
-    CHECK(bench.call(rpc::DataBeginParams{describe(content, documents)}) == rpc::ErrorCode::none);
-    for (std::uint32_t at = 0; at < content.size(); at += 100) {
-        const auto size = std::min<std::size_t>(100, content.size() - at);
-        CHECK(bench.call(rpc::DataWriteParams{at, std::span(content).subspan(at, size)}) ==
-              rpc::ErrorCode::none);
-    }
-    CHECK(bench.call(rpc::DataCommitParams{}) == rpc::ErrorCode::none);
-}
-
 std::vector<std::uint8_t> read_weights(Bench& bench) {
     rpc::TensorReadResult tensor;
     CHECK(bench.call(rpc::TensorReadParams{"layer0.attn_wq", rpc::TensorKind::weights, 0, 64},
@@ -69,7 +58,7 @@ constexpr std::uint32_t kSteps = 60;
 void prepare_run(Bench& bench) {
     bench.handshake();
     bench.create(9);
-    push_data(bench, 23);
+    bench.push_data(make_content(23, 1), 23);
 }
 
 void start_run(Bench& bench) {
@@ -85,7 +74,7 @@ void prepare_long_run(Bench& bench) {
     recipe.total_steps = kManySteps;
     CHECK(bench.call(rpc::CreateParams{9, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
     CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
-    push_data(bench, 23);
+    bench.push_data(make_content(23, 1), 23);
 }
 
 // What a model says without a host, in characters of four bytes: long lines.

@@ -17,6 +17,17 @@ rpc::ErrorCode tell_saved(Bench& bench, std::uint32_t step, const Digest& digest
     return bench.call(rpc::WeightsSavedParams{step, digest});
 }
 
+// Trains a run, tells that it is saved, and then changes its weights.
+void write_over_saved_weights(Bench& bench) {
+    bench.handshake();
+    bench.create();
+    bench.train_to(3);
+    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
+    const std::array<std::uint8_t, 256> zeros{};
+    CHECK(bench.call(rpc::TensorWriteParams{"layer0.attn_wq", rpc::TensorKind::weights, 0,
+                                            zeros}) == rpc::ErrorCode::none);
+}
+
 }  // namespace
 
 TEST(weights_are_unsaved_from_the_first_step_until_a_host_has_them) {
@@ -68,26 +79,14 @@ TEST(a_run_that_waits_for_documents_is_saved_as_it_stands) {
 
 TEST(other_weights_of_the_same_step_are_unsaved) {
     Bench bench;
-    bench.handshake();
-    bench.create();
-    bench.train_to(3);
-    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
-    const std::array<std::uint8_t, 256> zeros{};
-    CHECK(bench.call(rpc::TensorWriteParams{"layer0.attn_wq", rpc::TensorKind::weights, 0,
-                                            zeros}) == rpc::ErrorCode::none);
+    write_over_saved_weights(bench);
     CHECK(bench.call(rpc::SeekParams{3}) == rpc::ErrorCode::none);
     CHECK(bench.status().unsaved);
 }
 
 TEST(weights_that_are_written_over_are_unsaved) {
     Bench bench;
-    bench.handshake();
-    bench.create();
-    bench.train_to(3);
-    CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
-    const std::array<std::uint8_t, 256> zeros{};
-    CHECK(bench.call(rpc::TensorWriteParams{"layer0.attn_wq", rpc::TensorKind::weights, 0,
-                                            zeros}) == rpc::ErrorCode::none);
+    write_over_saved_weights(bench);
     CHECK(bench.call(rpc::SaveParams{}) == rpc::ErrorCode::none);
     CHECK(bench.status().unsaved);
 }

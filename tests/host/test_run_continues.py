@@ -195,32 +195,23 @@ async def test_what_the_device_is_ahead_is_saved_before_the_plan_changes(bench: 
     assert bench.digest("a") == bench.digest("b")
 
 
-@pytest.fixture
-def restored(bench: Bench) -> Callable[[str], None]:
-    """Puts the folder of a run back to what it was when this was first called for it."""
-
-    def put_back(name: str) -> None:
-        run, copy = bench.folder / name, bench.folder / f"{name}.copy"
-        if copy.exists():
-            shutil.rmtree(run)
-        shutil.copytree(copy if copy.exists() else run, run if copy.exists() else copy)
-
-    return put_back
-
-
-async def test_a_board_that_followed_another_plan_is_no_place_to_go_on(
-    bench: Bench, restored: Callable[[str], None]
-) -> None:
+async def test_a_board_that_followed_another_plan_is_no_place_to_go_on(bench: Bench) -> None:
     """Its model has the recipe of the run, but came to it after other steps."""
+    folder, backup = bench.folder / "a", bench.folder / "backup"
+
+    def restore() -> None:
+        shutil.rmtree(folder)
+        shutil.copytree(backup, folder)
+
     run = bench.begin("a", 500, Schedule.LINEAR)
     assert await bench.train(run, stop_at=100) is Outcome.STOPPED
-    restored("a")
+    shutil.copytree(folder, backup)
     assert await bench.train(bench.reopen("a"), stop_at=200) is Outcome.STOPPED
     assert await bench.train(bench.reopen("a"), 700, stop_at=300) is Outcome.STOPPED
-    restored("a")
+    restore()
     assert await bench.train(bench.reopen("a"), 700) is Outcome.FINISHED
     found = bench.digest("a")
-    restored("a")
+    restore()
     bench.flash = "another"
     await bench.train(bench.reopen("a"), 700)
     assert bench.digest("a") == found

@@ -64,7 +64,10 @@ bool Trainer::resume(const store::CheckpointInfo& run) {
                      saved->digest == digest();
     in_flash_ = true;
     // A host that wants more steps says so; a run that needs none goes on.
-    if (run.source == store::Source::flash) run_.target_step = run.target_step;
+    if (run.source == store::Source::flash) {
+        run_.source = run.source;
+        run_.target_step = run.target_step;
+    }
     log_.write(port::LogLevel::info, training() ? "training goes on from the checkpoint in flash"
                                                 : "model loaded from flash");
     return true;
@@ -87,6 +90,7 @@ void Trainer::begin_generation(std::uint32_t step) {
     accumulated_ = 0;
     run_.step = step;
     run_.target_step = step;
+    run_.source = store::Source::host;
     loss_ = 0.0f;
     weights_changed();
     gradient_norm_.reset();
@@ -154,7 +158,6 @@ rpc::ErrorCode Trainer::init_weights(std::uint64_t seed, float deviation) {
     if (training()) return rpc::ErrorCode::busy;
     model_.init_weights(seed, deviation);
     begin_generation(0);
-    run_.source = store::Source::host;
     publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }
@@ -164,7 +167,6 @@ rpc::ErrorCode Trainer::seek(std::uint32_t step) {
     if (training()) return rpc::ErrorCode::busy;
     model_.set_step(step);
     begin_generation(step);
-    run_.source = store::Source::host;
     publish(rpc::DeviceState::idle);
     return rpc::ErrorCode::none;
 }

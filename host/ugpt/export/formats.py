@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..runs.errors import RunError
-from ..runs.files import exists, require_plain, write_atomically, write_error
+from ..runs.files import exists, holds_plain_file, write_atomically, write_error
 from ..runs.folder import Run
 from .errors import ExportError
 
@@ -88,7 +88,7 @@ def _write(files: Mapping[Path, bytes]) -> None:
         for file in files:
             if file.is_dir():
                 raise OSError(errno.EISDIR, "it is a folder")
-            require_plain(file)
+            holds_plain_file(file)
         folder.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=".ugpt-", dir=folder))
         for file, content in files.items():

@@ -107,6 +107,4 @@ def _leaves(prefix: str, values: dict[str, Any]) -> list[tuple[str, str]]:
 def _text(value: object) -> str:
     if isinstance(value, Enum):
         return value.name.lower()
-    if isinstance(value, tuple):
-        return "; ".join(", ".join(f"{key} {each[key]}" for key in each) for each in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

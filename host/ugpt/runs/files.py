@@ -161,9 +161,8 @@ def require_replaceable(path: Path, beginning: bytes) -> None:
     """For a file at a place that people name. Raises RunError unless nothing is there, or a plain
     file that is empty or begins as those that are written there do.
     """
-    if not exists(path):
+    if not holds_plain_file(path):
         return
-    require_plain(path)
     with opened(path) as part:
         if part.size_bytes and part.read(0, len(beginning)) != beginning:
             raise RunError(
@@ -172,12 +171,16 @@ def require_replaceable(path: Path, beginning: bytes) -> None:
             )
 
 
-def require_plain(path: Path) -> None:
-    """Raises RunError if something else than a plain file is at `path`, which would be replaced."""
-    mode = path.lstat().st_mode if exists(path) else stat.S_IFREG
+def holds_plain_file(path: Path) -> bool:
+    """False if nothing is at `path`. Raises RunError for all but a plain file: a file that is
+    written there would replace it."""
+    if not exists(path):
+        return False
+    mode = path.lstat().st_mode
     if not stat.S_ISREG(mode):
         reason = _LINK if stat.S_ISLNK(mode) else _NO_FILE
         raise RunError(f"{path} cannot be written ({reason}).", "Name another file.")
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
