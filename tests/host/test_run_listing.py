@@ -199,6 +199,11 @@ def test_a_run_is_found_by_name_and_by_folder() -> None:
     with pytest.raises(NoRun, match="not a run folder"):
         find_folder("other/first")
     assert names_for_shell("f") == ["first"]
+    for acting in ("f$(date)", "f two", "f;ls", "f`ls`", "f'", "f*", "f\nls", "f&", "f\\"):
+        made(Path("runs") / acting, 5)
+    assert names_for_shell("f") == ["first"]
+    made(Path("runs/für+2=2"), 5)
+    assert names_for_shell("fü") == ["für+2=2"]
     # A folder that is no run does not hide one.
     Path("first").mkdir()
     assert find_folder("first") == Path("runs/first")

@@ -33,7 +33,7 @@ from ugpt.sweep.ranking import best, ranked, sweep_png
 from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
-from ugpt.training.events import Event
+from ugpt.training.events import Event, Notice
 from ugpt.wording import install_command
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
@@ -432,18 +432,39 @@ async def test_a_trial_whose_folder_is_damaged_or_gone(
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
 
 
+async def test_what_a_trial_notes_is_told_with_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(card: object) -> bytes:
+        raise RunError("loss.png could not be drawn: no ink")
+
+    Boards(monkeypatch)
+    monkeypatch.setattr("ugpt.training.lifecycle.loss_png", fail)
+    events: list[Event] = []
+    await conducted(tmp_path, plan(2), 1, lambda conductor, event: events.append(event))
+    assert [event for event in events if isinstance(event, Notice)] == [
+        Notice(f"Trial {number} on board-0: loss.png could not be drawn: no ink")
+        for number in range(2)
+    ]
+
+
 async def test_it_stops_at_step_boundaries_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Boards(monkeypatch)
     made = plan(3, settings=Settings(steps=60_000, n_embd=8))
+    notices: list[str] = []
 
     def react(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, Notice):
+            notices.append(event.text)
         if isinstance(event, TrialProgress) and event.step > 0:
+            conductor.request_stop()
             conductor.request_stop()
 
     trials = await conducted(tmp_path, made, 1, react)
     assert [trial.state for trial in trials] == [TrialState.RUNNING]
+    assert notices == ["Stopping after the current steps, and saving."]
     run = Run.open(trial_folder(tmp_path, 0))
     assert 0 < (run.saved_step or 0) < 60_000
 

@@ -101,6 +101,7 @@ def test_marks_are_drawn() -> None:
     state.apply(Evaluated(500, 2.4, 500))
     lines = [line.plain for line in render(state, 80, 24, NOW_S)]
     assert "◆ 2.400" in lines[2]
+    assert "? help" in lines[-1]  # what comes all the time does not cover the keys
     assert "\n".join(lines[3:]).count(MARK) == 2
 
 

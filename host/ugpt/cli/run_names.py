@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +12,14 @@ from ..runs.naming import find_folder, known_names
 from .paths import path
 
 
+_UNQUOTED = re.compile(r"[\w.][\w.+=@%,-]*")
+"""What a shell takes as one word as it is: bash puts a completion into the line unquoted."""
+
+
 def names_for_shell(incomplete: str) -> list[str]:
-    """The names that begin so."""
-    return [name for name in known_names() if name.startswith(incomplete)]
+    """The names that begin so, but for those that act in a shell."""
+    names = known_names()
+    return [name for name in names if name.startswith(incomplete) and _UNQUOTED.fullmatch(name)]
 
 
 def run_option(*names: str, help: str, **settings: Any) -> Any:

@@ -32,7 +32,7 @@ from ..rpc.errors import (
 )
 from ..runs.errors import OtherDevice, RunError
 from ..runs.folder import Run
-from ..training.events import Event, OnEvent, Progress
+from ..training.events import Event, Interrupted, Notice, OnEvent, Progress
 from ..training.guard import WouldOverwrite
 from ..training.new_run import new_run
 from ..training.recipe import evaluation
@@ -100,6 +100,8 @@ class Conductor:
 
     def request_stop(self) -> None:
         """Ends every run at its next step boundary and saves it."""
+        if not self._stopping:
+            self._emit(Notice("Stopping after the current steps, and saving."))
         self._stopping = True
         for training in self._running.values():
             training.request_stop()
@@ -276,7 +278,8 @@ class Conductor:
 
 
 class _Watch:
-    """Hears of a trial's run: tells of its progress, and stops it if it is worse than others."""
+    """Hears of a trial's run: tells of its progress and of what one should know, and stops it if
+    it is worse than others."""
 
     def __init__(self, conductor: Conductor, board: str, trial: Trial, run: Run) -> None:
         self.training: Training | None = None
@@ -288,23 +291,33 @@ class _Watch:
         self._reported = self._parts(run.metrics.step)
 
     def hear(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            step, total_steps = event.step, event.total_steps
-            self._conductor.tell(
-                TrialProgress(
-                    self._trial.number,
-                    self._board,
-                    step,
-                    total_steps,
-                    objective(self._run, step),
-                    event.steps_per_s,
-                )
-            )
+        match event:
+            case Progress():
+                self._tell_progress(event)
+            case Interrupted():
+                self._tell(f"{event.reason} Trying again.")
+            case Notice():
+                self._tell(event.text)
         while not self.pruned and self._reported < min(
             self._parts(self._run.metrics.step), REPORTS - 1
         ):
             self._reported += 1
             self._report(self._reported)
+
+    def _tell_progress(self, event: Progress) -> None:
+        self._conductor.tell(
+            TrialProgress(
+                self._trial.number,
+                self._board,
+                event.step,
+                event.total_steps,
+                objective(self._run, event.step),
+                event.steps_per_s,
+            )
+        )
+
+    def _tell(self, text: str) -> None:
+        self._conductor.tell(Notice(f"Trial {self._trial.number} on {self._board}: {text}"))
 
     def _parts(self, step: int) -> int:
         """How many twentieths of the run are done."""

@@ -162,7 +162,6 @@ class DashboardState:
                 self._heard(now_s)
             case Evaluated():
                 self.val_losses[event.step] = event.val_loss
-                self.say(f"validation loss {event.val_loss:.4f} at step {event.step:,}", now_s)
             case Progress():
                 self._take_progress(event, now_s)
             case Preview():

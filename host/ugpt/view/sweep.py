@@ -21,7 +21,7 @@ from ..sweep.events import (
 )
 from ..sweep.ranking import best, ranked, value_text, values_text
 from ..sweep.study import Trial, TrialState
-from ..training.events import Event
+from ..training.events import Event, Notice
 from ..wording import counted
 from .capability import in_foreground
 from .cleaning import printable
@@ -135,8 +135,9 @@ class LiveSweep(Quiet):
 
     def __init__(self) -> None:
         self._state = SweepState()
+        self._console = Output(file=sys.stdout)
         self._live = Live(
-            console=Output(file=sys.stdout),
+            console=self._console,
             auto_refresh=False,
             transient=True,
             vertical_overflow="crop",
@@ -145,6 +146,8 @@ class LiveSweep(Quiet):
 
     def show(self, event: Event) -> None:
         self._state.apply(event)
+        if isinstance(event, Notice):
+            self._console.tell((event.text, WARNING))
         now_s = time.monotonic()
         if now_s - self._drawn_s >= _FRAME_S or not isinstance(event, TrialProgress):
             self._drawn_s = now_s
@@ -189,6 +192,8 @@ class PlainSweep(Quiet):
                 self._console.tell((f"{event.board} is lost: {event.reason}", WARNING))
             case BoardBack():
                 self._console.tell(f"{event.board} is back")
+            case Notice():
+                self._console.tell((event.text, WARNING))
 
 
 def print_ranking(trials: Sequence[Trial]) -> None:

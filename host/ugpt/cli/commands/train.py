@@ -254,7 +254,9 @@ async def _train(training: Training, display: Display) -> Outcome:
                     Action.PAUSE: Control("pause", training.request_pause),
                     Action.RESUME: Control("go on", training.request_resume),
                     Action.SAMPLE: Control("sample", training.request_sample),
-                    Action.EVALUATE: Control("evaluate", training.request_evaluate),
+                    Action.EVALUATE: Control(
+                        "evaluate", training.request_evaluate, "computing the validation loss"
+                    ),
                     Action.LETTERS: Control("letters", training.request_letters),
                     Action.DETACH: Control(
                         "detach",
