@@ -19,7 +19,7 @@
 #include <cstring>
 
 #include "documents.inc"
-#include "engine/engine.h"
+#include "engine/train.h"
 #if defined(UGPT_THREADS)
 #include "app/team_helper.h"
 #include "port/posix/helper.h"

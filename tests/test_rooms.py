@@ -64,14 +64,14 @@ def test_hidden_modules_stay_in_their_rooms() -> None:
     assert not (wrong := rooms.hidden_modules_used(rooms.host_arrows(PACKAGE))), "\n".join(wrong)
 
 
-def test_the_engine_has_two_faces() -> None:
+def test_the_engine_has_one_face() -> None:
     outside = ("app", "store", "main", "port", "rpc", "base")
     included = {
         arrow.target.relative_to(SOURCE).as_posix()
         for arrow in rooms.device_arrows(SOURCE, DEVICE)
         if arrow.room in outside and arrow.target_room.startswith("engine")
     }
-    assert included == {"engine/engine.h", "engine/infer.h"}
+    assert included == {"engine/engine.h"}
 
 
 def test_only_ports_and_roots_know_a_platform() -> None:

@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 #include "store/image_header.h"
 
 namespace ugpt::test {

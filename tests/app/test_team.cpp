@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 #include "engine/threads.h"
 
 using namespace ugpt;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "driver_io.h"
-#include "engine/engine.h"
+#include "engine/train.h"
 #include "engine/train/kernels.h"
 #include "threads.h"
 

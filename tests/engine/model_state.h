@@ -7,8 +7,8 @@
 #include <iterator>
 #include <vector>
 
-#include "engine/engine.h"
 #include "engine/numeric/bits.h"
+#include "engine/train.h"
 
 namespace ugpt::engine {
 

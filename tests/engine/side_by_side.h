@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
 #include "engine/numeric/bits.h"
 #include "engine/reference/training.h"
+#include "engine/train.h"
 
 namespace ugpt::check {
 

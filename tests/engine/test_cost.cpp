@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "check.h"
-#include "engine/engine.h"
+#include "engine/train.h"
 
 using namespace ugpt::engine;
 

@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "check.h"
-#include "engine/engine.h"
 #include "engine/numeric/bits.h"
 #include "engine/numeric/fma.h"
 #include "engine/numeric/random.h"
 #include "engine/numeric/self_test.h"
+#include "engine/train.h"
 
 using namespace ugpt::engine;
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "check.h"
-#include "engine/engine.h"
 #include "engine/numeric/bits.h"
 #include "engine/numeric/math.h"
 #include "engine/numeric/random.h"
+#include "engine/train.h"
 #include "engine/train/kernels.h"
 #include "model_state.h"
 

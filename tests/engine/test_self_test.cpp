@@ -2,8 +2,8 @@
 #include <cstddef>
 
 #include "check.h"
-#include "engine/engine.h"
 #include "engine/numeric/self_test_lanes.h"
+#include "engine/train.h"
 #include "engine/train/kernels.h"
 
 using namespace ugpt::engine;

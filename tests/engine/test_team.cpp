@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check.h"
-#include "engine/engine.h"
+#include "engine/train.h"
 #include "engine/train/kernels.h"
 #include "threads.h"
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "check.h"
-#include "engine/engine.h"
 #include "engine/numeric/bits.h"
 #include "engine/numeric/random.h"
+#include "engine/train.h"
 #include "engine/words.h"
 #include "model_state.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "app/shared.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 #include "port/port.h"
 
 namespace ugpt::app {

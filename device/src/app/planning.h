@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "engine/engine.h"
-#include "engine/infer.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "app/call_error.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 #include "port/port.h"
 #include "rpc/messages.h"
 #include "store/model_image.h"

@@ -1,5 +1,4 @@
-// The face of inference: pretrained models of the Llama type. With engine.h the only header of the
-// engine that other rooms include.
+// Inference: pretrained models of the Llama type. Other rooms include it as engine.h.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/sha256.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 
 namespace ugpt::store {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/sha256.h"
-#include "engine/infer.h"
+#include "engine/engine.h"
 #include "store/image_header.h"
 
 namespace ugpt::store {

@@ -10,7 +10,7 @@
 
 #include "engine/train/kernels.h"
 
-#include "engine/engine.h"
+#include "engine/train.h"
 #if defined(__aarch64__)
 #include "engine/simd/lanes_neon.h"
 #endif

@@ -1,7 +1,7 @@
 // Where the parts of a model go: the same code plans and allocates.
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/train.h"
 #include "engine/train/network.h"
 
 namespace ugpt::engine {

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/engine.h"
 #include "engine/numeric/bits.h"
 #include "engine/numeric/math.h"
 #include "engine/numeric/random.h"
+#include "engine/train.h"
 #include "engine/train/layout.h"
 #include "engine/train/model_state.h"
 #include "engine/train/moments.h"

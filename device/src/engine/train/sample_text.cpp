@@ -1,8 +1,8 @@
 // Draws texts from the model, a token at a time. Keys and values of earlier positions stay where
 // the forward pass put them.
-#include "engine/engine.h"
 #include "engine/numeric/random.h"
 #include "engine/sampling/sampler.h"
+#include "engine/train.h"
 #include "engine/train/model_state.h"
 
 namespace ugpt::engine {

@@ -1,7 +1,7 @@
 // The parameter matrices of a model by name, and their values.
 #include <algorithm>
 
-#include "engine/engine.h"
+#include "engine/train.h"
 #include "engine/train/model_state.h"
 #include "engine/train/moments.h"
 #include "engine/train/parts.h"
