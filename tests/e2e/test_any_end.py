@@ -159,7 +159,7 @@ def test_a_signal_before_anything_is_imported(tmp_path: Path) -> None:
 def test_ten_presses_save(
     cli: CommandLine, names: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with cli.running("train", names, *LONG, "--json") as process:
+    with cli.running("train", names, *LONG, "--threads", "2", "--json") as process:
         events_until_step(process, 500)
         for _ in range(10):
             process.send_signal(number)
@@ -168,7 +168,7 @@ def test_ten_presses_save(
     steps = check_kept(tmp_path / "R")
     said, again = errors.splitlines()[-2:]
     assert said == f"Stopped after step {steps:,}; all is kept in R. Go on with:"
-    assert again.endswith("train --resume R --pace")
+    assert again.endswith("train --resume R --pace --threads 2")
     (stopped,) = [event for event in objects(out) if event["event"] == "stopped"]
     assert stopped["step"] == stopped["saved_step"] == steps
 

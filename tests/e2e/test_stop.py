@@ -46,6 +46,17 @@ async def test_the_list_of_runs_knows_of_the_stop(
         assert state() == "detached"
 
 
+async def test_a_step_that_the_folder_lacks_is_told(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    async with listening_device("tcp", tmp_path / "board.flash") as port:
+        cli("train", names, "--steps", "20", "--run", "R", "--port", port)
+        stop = ("stop", "--port", port)
+        assert cli.finished(*stop).stderr == ""
+        (tmp_path / "R" / "checkpoint.safetensors").unlink()
+        assert f"train --resume R --port {port}" in cli.finished(*stop).stderr
+
+
 async def test_without_a_model_there_is_nothing_to_stop(cli: CommandLine, tmp_path: Path) -> None:
     async with listening_device("tcp", tmp_path / "empty.flash") as port:
         assert "holds no model" in cli.refused("stop", "--port", port)

@@ -325,15 +325,17 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "could not be read: t.csv: Permission denied. Check" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(("content", "changed_s"), [("anna\nbea\ncarla\n", 1), ("anna\nzoe\n", 2)])
 def test_a_file_that_changes_while_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, changed_s: int
 ) -> None:
     monkeypatch.setattr("ugpt.data.sources._BLOCK_BYTES", 4)
     path = file(tmp_path, "anna\nbea\n")
+    os.utime(path, (1, 1))
     blocks = Source(path, path).blocks()
     next(blocks)
-    with path.open("a") as other:
-        other.write("carla\n")
+    path.write_text(content)
+    os.utime(path, (changed_s, changed_s))
     with pytest.raises(DataError, match="changed while it was read"):
         list(blocks)
 

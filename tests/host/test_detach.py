@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
 
 from tests.host.test_monitor import IDLE
+from tests.host.test_placing import DATASET
 from tests.support.virtual_time import leaping
-from ugpt import Device, Status
+from ugpt import Device, Recipe, Shape, Status, Target
+from ugpt.runs.save_period import EVERY_MINUTE
+from ugpt.training import detach
 from ugpt.training.detach import measure_step_s
+from ugpt.training.new_run import new_run
+from ugpt.training.session import Session
 
 TOTAL_STEPS = 10_000
 
@@ -55,3 +61,15 @@ async def test_a_run_that_ends_is_not_waited_for() -> None:
     started_s = asyncio.get_running_loop().time()
     await measure_step_s(board, await board.status(), 100)
     assert asyncio.get_running_loop().time() - started_s < 0.5
+
+
+async def test_steps_that_take_longer_than_the_time_between_checkpoints_are_all_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detach, "measure_step_s", AsyncMock(return_value=150.0))
+    shape = Shape(1, 8, 2, 4, DATASET.vocabulary.size)
+    recipe = Recipe(0.01, 0.85, 0.99, 1e-8, TOTAL_STEPS)
+    run = new_run(DATASET, shape, recipe, path=tmp_path / "run", save_every=EVERY_MINUTE)
+    async with Target("virtual", flash=tmp_path / "flash").connect() as board:
+        begun = await detach.detach(board, Session(run, DATASET, lambda event: None))
+    assert begun.save_every == 1

@@ -80,3 +80,5 @@ def test_rounds_that_are_slower_than_one_board_are_called_so() -> None:
     assert "slower than one board alone" in remark_on_wire(4192, 100, boards, workers=4)
     assert "fewer boards may be as fast" in remark_on_wire(4192, 1000, boards, workers=4)
     assert "slower than one board alone" in remark_on_wire(4192, 1000, boards[:2], workers=2)
+    # Two boards do the work of three workers in two turns.
+    assert "slower than one board alone" in remark_on_wire(4192, 1000, boards[:2], workers=3)

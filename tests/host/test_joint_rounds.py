@@ -28,7 +28,7 @@ from ugpt.joint.board import Done
 from ugpt.joint.errors import JointError
 from ugpt.joint.events import JointStarted, PartDone, RoundDone
 from ugpt.joint.rounds import JointTraining
-from ugpt.joint.tasks import Evaluate, Task, TrainPart
+from ugpt.joint.tasks import Evaluate, Task, TrainPart, WriteTexts
 from ugpt.joint.verification import is_chosen, parse_share
 from ugpt.rpc.errors import NotFinite
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
@@ -359,10 +359,16 @@ async def train_alone(device: Device) -> None:
     await device.pause()
 
 
-async def test_what_is_left_on_a_board_may_be_overwritten(joined: Joined, tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [{}, {"another": VIRTUAL}])
+async def test_what_is_left_on_a_board_may_be_overwritten(
+    joined: Joined, tmp_path: Path, others: dict[str, Target]
+) -> None:
+    """Another has the end of the run to itself."""
     async with listening_device("socket", tmp_path / "flash") as port:
-        async with local_crew({"board": Target(port)}) as crew:
+        async with local_crew({"board": Target(port), **others}) as crew:
             await joined.train(crew)
+        (*_, last) = (task for name, task in crew.tasks if name == "board")
+        assert isinstance(last, TrainPart if others else WriteTexts)
         async with Target(port).connect() as device:
             assert not (await device.status()).unsaved
 

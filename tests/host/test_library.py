@@ -307,12 +307,16 @@ async def test_a_run_that_is_cancelled_is_saved(target: ugpt.Target, tmp_path: P
 def test_a_run_is_saved_if_a_listener_raises(
     target: ugpt.Target, tmp_path: Path, hears: str
 ) -> None:
+    raised = []
+
     def hear(event: object) -> None:
-        if hears == "on_step" or isinstance(event, ugpt.events.StepLosses):
+        if raised or hears == "on_step" or isinstance(event, ugpt.events.StepLosses):
+            raised.append(event)
             raise ZeroDivisionError("of a caller")
 
     with pytest.raises(ZeroDivisionError, match="of a caller"):
         ugpt.train(NAMES, target, path=tmp_path / "run", steps=1_000_000, **{hears: hear})
+    assert len(raised) == 1  # who has raised hears no more
     run = ugpt.Run.open(tmp_path / "run")
     assert 0 < run.step < 1_000_000
     assert peek_checkpoint(run.path / "checkpoint.safetensors") == run.step

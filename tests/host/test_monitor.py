@@ -189,6 +189,17 @@ async def test_a_port_that_vanishes_is_waited_for(monkeypatch: pytest.MonkeyPatc
 
 
 @leaping
+async def test_a_board_that_is_to_write_is_restarted_again_when_it_is_plugged_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with watched(monkeypatch, replace(IDLE, autorun=True)) as board:
+        for times in (1, 2):
+            assert board.methods == ["hello", "status", "reset"] * times
+            board.peer.line.arrive(b"")
+            await asyncio.sleep(2.0)
+
+
+@leaping
 async def test_a_board_that_comes_back_as_another_port_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

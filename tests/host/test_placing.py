@@ -150,10 +150,15 @@ async def test_what_a_device_is_ahead_is_kept_with_its_losses_before_an_extensio
     assert events[0] == Saved(20, on_device=True)
 
 
-async def test_a_missed_validation_is_told(session: Session, events: list[Event]) -> None:
-    session.run.config = replace(CONFIG, validation_documents=1, eval_every=15, eval_documents=1)
+@pytest.mark.parametrize(
+    ("every", "told"), [(15, [Notice("The validation after step 15 was missed.")]), (20, [])]
+)
+async def test_a_missed_validation_is_told(
+    session: Session, events: list[Event], every: int, told: list[Event]
+) -> None:
+    session.run.config = replace(CONFIG, validation_documents=1, eval_every=every, eval_documents=1)
     assert (await place(ahead(OWN), session)).step == 20
-    assert events == [Notice("The validation after step 15 was missed.")]
+    assert events == told
 
 
 async def damaged_advice(session: Session, board: AsyncMock) -> str:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
+from tests.host.test_monitor import IDLE
+from tests.host.test_placing import DATASET
 from tests.host.test_runs import CONFIG
+from tests.support.peer import HELLO
+from ugpt import Device, Source
+from ugpt.device.results import Losses
+from ugpt.rpc.stats import LinkStats
 from ugpt.runs.folder import Run
 from ugpt.runs.registry import find_run, forget, goes_on_alone, note_stopped, remember
+from ugpt.training.follow import Attachment, Following
+from ugpt.training.session import Session
 
 RUN_ID = CONFIG.run_id
 
@@ -52,6 +62,21 @@ def test_a_run_goes_on_alone_until_it_is_stopped_or_forgotten(tmp_path: Path) ->
         assert goes_on_alone(RUN_ID, run.path)
         assert not goes_on_alone(RUN_ID, tmp_path / "copy")
         end(run)
+    assert not goes_on_alone(RUN_ID, run.path)
+
+
+async def test_a_run_that_somebody_has_stopped_goes_on_alone_no_more(tmp_path: Path) -> None:
+    run = made(tmp_path / "elsewhere")
+    remember(run)
+    status = replace(IDLE, run_id=RUN_ID, step=3, first_loss_step=1, source=Source.FLASH)
+    board = AsyncMock(
+        spec=Device, hello=HELLO, stats=LinkStats(), description="", started_here=False
+    )
+    board.status.return_value, board.losses.return_value = status, Losses(1, (2.0,) * 3)
+    board.until_restart = lambda: board
+    session = Session(run, DATASET, lambda event: None)
+    following = Attachment(lambda: nullcontext(board), lambda run_id: session, session.emit)
+    assert await following.run() is Following.STOPPED
     assert not goes_on_alone(RUN_ID, run.path)
 
 

@@ -38,14 +38,15 @@ async def test_the_hello_of_the_time_before_is_not_taken(delay_s: float) -> None
         assert await device.ping(b"abc") == b"abc"
 
 
+@pytest.mark.parametrize("deaf_s", [1.0, 8.0])
 @leaping
-async def test_an_answer_that_the_restart_swallows_is_not_missed() -> None:
+async def test_an_answer_that_the_restart_swallows_is_not_missed(deaf_s: float) -> None:
     peer = Peer()
 
     def restart_first(params: list[object]) -> list[object]:
         peer.restart()
         peer.deaf = True
-        asyncio.get_running_loop().call_later(1.0, setattr, peer, "deaf", False)
+        asyncio.get_running_loop().call_later(deaf_s, setattr, peer, "deaf", False)
         peer.to_host = lambda frame: [] if peer.deaf else [frame]
         return []
 

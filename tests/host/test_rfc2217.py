@@ -136,6 +136,17 @@ async def test_a_rate_that_the_server_refuses_is_not_used(far: Board) -> None:
         assert device.stats.baud == far.baud == 230_400
 
 
+async def test_the_rate_before_is_asked_for_again_when_the_server_refuses_one(far: Board) -> None:
+    async with com_port_server(far.path) as server:
+        transport = await open_rfc2217(server.address)
+        server.manners.fixed = {BAUD: (9600).to_bytes(4, "big")}
+        with pytest.raises(PortError, match="refuses 230,400 baud"):
+            await transport.set_baud(230_400)
+        asked = [int.from_bytes(value) for command, value in server.commands if command == BAUD]
+        assert asked == [115_200, 230_400, 115_200]
+        await transport.close()
+
+
 async def test_a_banner_and_odd_answers_are_no_obstacle(far: Board) -> None:
     """As ser2net and sredird have them."""
     manners = Manners(

@@ -34,6 +34,7 @@ from ugpt.training.fine_tune import (
     map_rows,
     require_same_shape,
 )
+from ugpt.training.guard import WouldOverwrite
 from ugpt.training.new_run import new_run
 from ugpt.training.options import RecipeOptions
 from ugpt.training.recipe import EvaluationPlan
@@ -314,6 +315,26 @@ async def test_a_run_moves_to_the_board_that_is_named_and_to_no_other(bench: Ben
     assert next(boards, None) is None
     async with target("esp32s3").connect() as device:
         assert (await device.status()).run_id == 0
+
+
+async def test_a_detached_run_behind_the_port_is_not_ended_after_the_line_was_lost(
+    bench: Bench,
+) -> None:
+    def lose() -> None:
+        bench.flash = "other"
+        raise PortLost("port", "it is unplugged")
+
+    other = bench.begin("b", 10_000_000, save_every=SavePeriod(steps=100))
+    session = Session(bench.begin("a", 2000), DATASET, once(30, lose))
+    bench.flash = "other"
+    async with bench.target().connect() as device:
+        await detach(device, Session(other, DATASET, bench.events.append))
+    bench.flash = "flash"
+    with pytest.raises(WouldOverwrite, match="trains by itself"):
+        await Training(lambda: bench.target().connect(), session).run()
+    bench.flash = "other"
+    async with bench.target().connect() as device:
+        assert (await device.status()).run_id == other.config.run_id
 
 
 async def test_kept_checkpoints_of_a_plan_that_was_given_up_are_dropped(bench: Bench) -> None:

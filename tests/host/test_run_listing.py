@@ -89,9 +89,12 @@ def test_every_folder_is_listed_as_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_written_is_running() -> None:
-    run = made(Path("runs/a"), 5)
+    run = made(Path("runs/a"), 5, 5)
     with run.alone():
+        # Its checkpoint is about to be replaced.
+        saved = (run.path / "checkpoint.safetensors").rename(run.path / "checkpoint-5.safetensors")
         assert look_at(run.path).state is RunState.RUNNING
+        saved.rename(run.path / "checkpoint.safetensors")
     assert look_at(run.path).state is RunState.INTERRUPTED
     (run.path / ".lock").write_text("left by a kill")
     assert look_at(run.path).state is RunState.INTERRUPTED

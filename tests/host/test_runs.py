@@ -757,3 +757,13 @@ def test_the_objective_of_a_sweep_knows_no_later_evaluation(run: Run) -> None:
     run.config = replace(run.config, validation_documents=5)
     run.metrics.val_losses.update({10: 3.0, 20: 2.0})
     assert [objective(run, step) for step in (9, 10, 19, 20)] == [None, 3.0, 3.0, 2.0]
+
+
+def test_what_others_have_written_to_a_run_since_it_was_opened_is_taken_in(run: Run) -> None:
+    other = Run.open(run.path)
+    with other.alone():
+        other.move_to("another board", Identity("esp32", False, "1"))
+        other.metrics.record(1, [2.0], [5])
+    with run.alone():
+        assert run.config == other.config
+        assert list(run.metrics.losses) == [2.0]

@@ -9,6 +9,7 @@ import pty
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -24,6 +25,7 @@ from ugpt.rpc.errors import PortBusy, PortLost, PortNotFound
 from ugpt.rpc.frames import encode_frame
 from ugpt.rpc.transport import open_serial
 
+TURNED_AWAY = b"ugpt-device: in use by the program at 127.0.0.1:"
 PING = encode_frame(encode_request(1, messages.ping(b"")))
 
 
@@ -81,9 +83,26 @@ async def test_of_two_that_came_before_it_was_taken_the_first_to_speak_gets_it(
     late, late_writer = await offered.connection()
     async with Target(offered.port).connect() as device:
         late_writer.write(PING)
-        assert (await everything(late)).startswith(b"ugpt-device: in use by ")
+        assert (await everything(late)).startswith(TURNED_AWAY)
         await works(device)
     late_writer.close()
+
+
+async def test_of_two_that_wait_for_one_that_leaves_one_gets_it(offered: Served) -> None:
+    (first, leaving), *waiting = [await offered.connection() for _ in range(3)]
+    leaving.write(PING)
+    assert await first.read(1)
+    leaving.close()
+    await leaving.wait_closed()
+    for _, writer in waiting:
+        writer.write(PING)
+    said = await asyncio.gather(*(reader.read(len(TURNED_AWAY)) for reader, _ in waiting))
+    assert [line == TURNED_AWAY for line in said].count(True) == 1
+    with pytest.raises(PortBusy, match="in use by the program at"):
+        async with Target(offered.port).connect():
+            pass
+    for _, writer in waiting:
+        writer.close()
 
 
 async def test_a_host_that_fell_silent_loses_it_to_the_next(
@@ -227,3 +246,12 @@ def test_the_lobby_has_room_for_so_many() -> None:
         assert gone == ["a"]
         assert len(lobby) == 2
     assert len(lobby) == 0
+
+
+@pytest.mark.parametrize(("noise_bytes", "body"), [(60_000, b"body"), (70_000, None)])
+async def test_so_much_noise_is_no_host(noise_bytes: int, body: bytes | None) -> None:
+    reader = asyncio.StreamReader()
+    writer = Mock(spec=asyncio.StreamWriter, **{"get_extra_info.return_value": None})
+    guest = Guest(reader, writer)
+    reader.feed_data(b"x" * noise_bytes + encode_frame(b"body"))
+    assert await guest.next_body() == body

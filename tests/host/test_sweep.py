@@ -16,6 +16,7 @@ import pytest
 from tests.support.in_process import Program
 from ugpt import Target
 from ugpt.data.dataset import Dataset
+from ugpt.data.reading import Reading
 from ugpt.device.virtual import IN_MEMORY
 from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import FleetError
@@ -28,6 +29,7 @@ from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
 from ugpt.sweep.events import BoardBack, BoardLost, TrialEnded, TrialProgress, TrialStarted
+from ugpt.sweep.folder import load_again
 from ugpt.sweep.plan import Sampler, SweepPlan
 from ugpt.sweep.ranking import best, ranked, sweep_png
 from ugpt.sweep.settings import Settings
@@ -112,9 +114,25 @@ def plan(trials: int = 4, **changes: Any) -> SweepPlan:
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
-    for made in (plan(), plan(prune=True, holdout="10%", sampler=Sampler.RANDOM)):
+    reading = Reading(window=2, lower=True, dedupe=True)
+    for made in (
+        plan(),
+        plan(prune=True, holdout="10%", sampler=Sampler.RANDOM),
+        plan(reading=reading),
+    ):
         made.write(tmp_path)
         assert SweepPlan.read(tmp_path) == made
+
+
+def test_a_text_is_read_again_as_it_was_at_first(tmp_path: Path) -> None:
+    reading = Reading(text=True, window=2, lower=True)
+    made = plan(reading=reading, settings=Settings(block_size=8))
+    assert load_again(made, tmp_path).documents == Dataset.load(NAMES, reading, 8).documents
+
+
+def test_a_text_that_is_another_by_now_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"names\.txt is not the text that the sweep"):
+        load_again(plan(data_sha256="ab" * 32), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +145,6 @@ def test_a_damaged_plan_is_one_sentence(tmp_path: Path, content: str) -> None:
 
 
 def test_contexts_cannot_vary_where_they_cut_the_text() -> None:
-    from ugpt.data.reading import Reading
-
     with pytest.raises(InvalidValue, match="different documents"):
         plan(axes=parse_axes(["block_size=8,16"]), reading=Reading(text=True))
 
@@ -145,6 +161,18 @@ def test_a_study_goes_on_with_its_trials(tmp_path: Path) -> None:
     assert [again.ask() is None for _ in range(3)] == [False, False, True]
     assert [trial.loss for trial in again.trials()][:2] == [2.5, math.inf]
     assert best(again.trials()) == again.trials()[0]
+
+
+@pytest.mark.parametrize("sampler", [Sampler.RANDOM, Sampler.TPE])
+def test_a_study_that_goes_on_chooses_what_it_has_not_chosen(
+    tmp_path: Path, sampler: Sampler
+) -> None:
+    chosen = []
+    for _ in range(3):
+        trial = SweepStudy.open(tmp_path, plan(sampler=sampler)).ask()
+        assert trial is not None
+        chosen.append(trial.values["learning_rate"])
+    assert len(set(chosen)) == 3
 
 
 def test_a_grid_makes_each_combination_once(tmp_path: Path) -> None:
@@ -219,6 +247,8 @@ def test_the_study_of_another_sweep_is_refused(tmp_path: Path) -> None:
     SweepStudy.create(tmp_path, plan())
     with pytest.raises(RunError, match="another sweep"):
         SweepStudy.open(tmp_path, plan(holdout="10%"))
+    with pytest.raises(RunError, match="another sweep"):
+        SweepStudy.open(tmp_path, plan(reading=Reading(lower=True)))
     with sqlite3.connect(tmp_path / "study.db") as database:
         database.execute("update studies set study_name = 'mine'")
     with pytest.raises(RunError, match="another study"):

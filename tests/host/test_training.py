@@ -7,21 +7,28 @@ import errno
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from tests.host.test_throughput import IDLE
 from tests.support.devices import listening_device
 from tests.support.disk import Disk
 from tests.support.faults import Faults, FaultySide, proxy_of
+from tests.support.peer import HELLO
 from tests.support.sessions import STEPS, Session, once
+from tests.support.virtual_time import leaping
 from ugpt import Device, Hello, Recipe, Shape, Status
+from ugpt.device.results import DocumentsTaken, Losses
 from ugpt.rpc.errors import DoesNotFit, NotFinite, PortNotFound, RunMismatch
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.checkpoint import peek_checkpoint
 from ugpt.runs.errors import DiskFull
 from ugpt.runs.metrics import Metrics
-from ugpt.runs.save_period import SavePeriod
+from ugpt.runs.save_period import EVERY_MINUTE, SavePeriod
 from ugpt.training.events import (
     Event,
     Finished,
@@ -35,9 +42,11 @@ from ugpt.training.events import (
     StepLosses,
     Stopped,
 )
+from ugpt.training.feeder import DocumentFeeder, Feed
 from ugpt.training.room import DiskRoom, Part
+from ugpt.training.saving import Saver
 from ugpt.training.trainer import Outcome
-from ugpt.training.wishes import Wish
+from ugpt.training.wishes import Wish, Wishes
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
 
@@ -151,6 +160,47 @@ async def test_a_time_between_checkpoints(tmp_path: Path, straight: Session) -> 
     assert last == Saved(STEPS, on_device=True)
     assert session.digest == straight.digest
     assert session.metrics.read_bytes() == straight.metrics.read_bytes()
+
+
+@leaping
+async def test_a_time_between_checkpoints_goes_on_over_lost_connections() -> None:
+    config = SimpleNamespace(save_every=EVERY_MINUTE)
+    session: Any = SimpleNamespace(run=SimpleNamespace(config=config), emit=print)
+    wishes = Wishes()
+    saver = Saver(session, wishes)
+    for wished in (None, None, Wish.SAVE):
+        with saver.timed():
+            await asyncio.sleep(25.0)
+        assert wishes.take() is wished
+
+
+@leaping
+async def test_a_device_gets_no_further_than_it_holds_losses() -> None:
+    """This one trains all it is sent at once, and holds the losses of the last 1,024 steps."""
+    done, total, batch = 0, 3000, 2
+    losses: list[float] = []
+
+    def take(first: int, documents: list[bytes]) -> DocumentsTaken:
+        nonlocal done
+        assert first == batch * done
+        done += len(documents) // batch
+        return DocumentsTaken(batch * done, 5000)
+
+    def held(first: int) -> Losses:
+        first = max(first, done - 1023)
+        return Losses(first, (2.0,) * (done + 1 - first))
+
+    def status() -> Status:
+        return replace(IDLE, step=done, documents_next=batch * done, documents_free=5000)
+
+    board = AsyncMock(spec=Device, hello=HELLO, data_bytes=10_000)
+    board.documents_write.side_effect, board.losses.side_effect = take, held
+    board.status.side_effect = status
+    feed = Feed(IDLE.run_id, total, batch, lambda index: b"")
+    feeder = DocumentFeeder(board, feed, lambda first, more: losses.extend(more))
+    await feeder.begin(0)
+    await feeder.advance(total, total, asyncio.Event(), lambda: None)
+    assert len(losses) == total
 
 
 @pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

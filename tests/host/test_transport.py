@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 
 from tests.support.virtual_time import push, pushed, settle
 from ugpt.device import virtual
@@ -116,6 +117,19 @@ async def test_a_port_that_takes_no_bytes_does_not_delay_the_end(
     push(CLOSE_TIMEOUT_S)
     async with asyncio.timeout(30.0):
         await closing
+
+
+async def test_what_is_still_to_be_sent_is_dropped_before_a_port_is_closed(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver of a real port waits for it."""
+    open_then: list[bool] = []
+    monkeypatch.setattr(
+        serial.Serial, "reset_output_buffer", lambda port: open_then.append(port.is_open)
+    )
+    _, path = terminal
+    await (await open_serial(path)).close()
+    assert open_then == [True]
 
 
 async def test_a_terminal_whose_other_end_goes_is_lost() -> None:

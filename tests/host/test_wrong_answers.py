@@ -10,6 +10,7 @@ import pytest
 from tests.support.peer import HELLO, Peer, device_of
 from tests.support.virtual_time import leaping
 from ugpt import Recipe, Shape
+from ugpt.device.tensors import encode_floats
 from ugpt.errors import InvalidValue
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import ProtocolError, UnknownMethod
@@ -95,6 +96,17 @@ async def test_no_more_documents_than_a_request_may_hold(monkeypatch: pytest.Mon
 
 
 @leaping
+async def test_a_document_longer_than_a_frame_should_be_is_sent_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LineQuality, "data_bytes", 64)
+    board = peer()
+    board.handlers["documents_write"] = lambda params: [params[0] + len(params[1]), 5000]
+    async with device_of(board) as device:
+        assert (await device.documents_write(7, [bytes(200), b""])).next == 8
+
+
+@leaping
 async def test_a_request_as_long_as_a_frame_may_be_is_sent() -> None:
     board = Peer()
     lengths: list[int] = []
@@ -160,3 +172,11 @@ async def test_places_of_weights_without_end() -> None:
     board.handlers["text_plan"] = lambda params: [encode_record(replace(PLAN, homes=bytes(256)))]
     async with device_of(board) as device:
         assert set((await device.text_plan()).homes) == {0}
+
+
+@leaping
+async def test_older_firmware_has_kept_the_losses_from_the_step_on_that_is_asked_for() -> None:
+    board = Peer(replace(HELLO, minor=0))
+    board.handlers["curve"] = lambda params: [encode_floats((2.0, 1.5))]
+    async with device_of(board) as device:
+        assert await device.loss_history(31) == (31, 1, (2.0, 1.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import os
@@ -11,10 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ugpt.view import streams
 from ugpt.view.output import print_json
 from ugpt.view.streams import OutputLost, guarded_streams, hurry, output_lost
 
@@ -126,4 +129,21 @@ def test_a_slow_reader_gets_all_and_one_that_stands_still_is_left(
         hurry()
         with pytest.raises(OutputLost, match="timed out"):
             print(text, flush=True)
+    os.close(reader)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only here can a pipe be waited for")
+def test_a_reader_that_stands_still_is_waited_for_unless_the_program_is_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with guarded_streams():
+        hurry()  # of a program before this one
+    reader, writer = os.pipe()
+    looks = iter(([], [], []))
+    looking = SimpleNamespace(select=lambda *_: ([], next(looks, [writer]), []))
+    monkeypatch.setattr(streams, "select", looking)
+    monkeypatch.setattr(streams, "monotonic", itertools.count(step=10.0).__next__)
+    with os.fdopen(writer, "w") as stream, standard_output(monkeypatch, stream):
+        print("heard", flush=True)
+    assert os.read(reader, 100) == b"heard\n"
     os.close(reader)

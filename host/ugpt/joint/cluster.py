@@ -198,7 +198,7 @@ class DaskCrew:
         now = set(self.boards)
         for name in sorted(now - before):
             self._emit(BoardJoined(name))
-        for name in sorted(before - now - self._out.keys()):
+        for name in sorted(before - now):
             self._emit(BoardLeft(name))
         if now:
             self._alone_s = asyncio.get_running_loop().time()

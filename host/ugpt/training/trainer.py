@@ -145,9 +145,7 @@ class Training:
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        await require_free(
-            device, may_overwrite=session.may_overwrite or not first, run_ids=config.run_ids
-        )
+        await require_free(device, may_overwrite=session.may_overwrite, run_ids=config.run_ids)
         record_device(device, session)
         if (await device.status()).loaded is Loaded.STORY:
             self._emit(Notice("The pretrained model leaves the memory to this run."))
