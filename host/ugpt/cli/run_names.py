@@ -11,7 +11,6 @@ import typer
 from ..runs.naming import find_folder, known_names
 from .paths import path
 
-
 _UNQUOTED = re.compile(r"[\w.][\w.+=@%,-]*")
 """What a shell takes as one word as it is: bash puts a completion into the line unquoted."""
 
