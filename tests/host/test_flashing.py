@@ -137,6 +137,17 @@ def test_image_that_ends_where_a_board_keeps_its_own(tmp_path: Path, image: Path
     assert read_image(full).overwrites
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
+def test_what_is_far_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.truncate(2**28 + 1)
+    with pytest.raises(ImageError, match=r"large\.bin cannot be read: file too large"):
+        read_image(tmp_path / "large.bin")
+    monkeypatch.setattr("ugpt.firmware.content._MOST_BYTES", 1000)
+    with pytest.raises(ImageError, match="/dev/zero cannot be read: file too large"):
+        read_image(Path("/dev/zero"))
+
+
 def test_incomplete_builds(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="cannot be read: no such file"):
         read_image(tmp_path / "absent.bin")
