@@ -72,6 +72,21 @@ def test_build_folder(tmp_path: Path, chip_id: int, offset: int) -> None:
     assert read_image(folder / "firmware.bin").parts == expected
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_an_application_fills_its_partition_at_most(tmp_path: Path, beyond: int) -> None:
+    folder = write_build(tmp_path / "build", ESP32)
+    room = next(size for *_, offset, size in PARTITIONS if offset == APPLICATION_OFFSET)
+    empty = len(executable(ESP32, [b""]))
+    firmware = executable(ESP32, [bytes(room - empty + 16 * beyond)])
+    assert len(firmware) == room + 16 * beyond
+    (folder / "firmware.bin").write_bytes(firmware)
+    if not beyond:
+        assert read_image(folder).parts[-1].end == APPLICATION_OFFSET + room
+        return
+    with pytest.raises(ImageError, match=r"has 1,048,592 bytes, its partition 1,048,576"):
+        read_image(folder)
+
+
 def test_whole_flash_is_cut_to_what_it_holds(tmp_path: Path, image: Path) -> None:
     padded = tmp_path / "flash.bin"
     padded.write_bytes(image.read_bytes().ljust(4 * 2**20, b"\xff"))

@@ -34,6 +34,9 @@ from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event, Notice
+from ugpt.training.retry import Connect
+from ugpt.training.session import Session
+from ugpt.training.trainer import Training
 from ugpt.wording import install_command
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
@@ -145,6 +148,14 @@ def test_a_study_goes_on_with_its_trials(tmp_path: Path) -> None:
     assert [again.ask() is None for _ in range(3)] == [False, False, True]
     assert [trial.loss for trial in again.trials()][:2] == [2.5, math.inf]
     assert best(again.trials()) == again.trials()[0]
+
+
+def test_a_search_that_goes_on_tries_other_values(tmp_path: Path) -> None:
+    made = plan(sampler=Sampler.RANDOM)
+    tried = [SweepStudy.create(tmp_path, made).ask()]
+    tried += [SweepStudy.open(tmp_path, made).ask() for _ in range(2)]
+    rates = {trial.values["learning_rate"] for trial in tried if trial is not None}
+    assert len(rates) == 3
 
 
 def test_a_grid_makes_each_combination_once(tmp_path: Path) -> None:
@@ -319,6 +330,7 @@ async def conducted(
     react: Callable[[Conductor, Event], None] = lambda conductor, event: None,
     *,
     resume: bool = False,
+    may_overwrite: bool = False,
 ) -> list[Trial]:
     async with Target("virtual", flash=IN_MEMORY).connect() as device:
         hello = device.hello
@@ -328,10 +340,34 @@ async def conducted(
     ]
     study = (SweepStudy.open if resume else SweepStudy.create)(folder, made)
     conductor = Conductor(
-        folder, made, study, Dataset.load(NAMES), members, lambda event: react(conductor, event)
+        folder,
+        made,
+        study,
+        Dataset.load(NAMES),
+        members,
+        lambda event: react(conductor, event),
+        may_overwrite=may_overwrite,
     )
     await conductor.run()
     return study.trials()
+
+
+@pytest.mark.parametrize("may_overwrite", [False, True])
+async def test_what_was_chosen_for_all_trials_reaches_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_overwrite: bool
+) -> None:
+    sessions: list[Session] = []
+
+    def training(connect: Connect, session: Session) -> Training:
+        sessions.append(session)
+        return Training(connect, session)
+
+    Boards(monkeypatch)
+    monkeypatch.setattr(conducting, "Training", training)
+    made = plan(2, settings=Settings(steps=2, seed=7))
+    await conducted(tmp_path, made, 1, may_overwrite=may_overwrite)
+    assert [session.may_overwrite for session in sessions] == [may_overwrite] * 2
+    assert [Run.open(trial_folder(tmp_path, n)).config.seed for n in (0, 1)] == [7, 7]
 
 
 async def test_a_trial_of_a_lost_board_goes_on_elsewhere(
