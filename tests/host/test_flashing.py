@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import Mock
 
+import esptool
 import pytest
 
 from tests.support.firmware import (
@@ -97,6 +99,13 @@ def test_whole_flash_is_cut_to_what_it_holds(tmp_path: Path, image: Path) -> Non
     assert read_image(padded).overwrites
 
 
+def exchange(content: bytearray) -> None:
+    """Two bytes of the application, which leaves its checksum right."""
+    first, second = APPLICATION_OFFSET + 1000, APPLICATION_OFFSET + 1001
+    assert content[first] != content[second]
+    content[first], content[second] = content[second], content[first]
+
+
 def damaged(change: Callable[[bytearray], object]) -> bytes:
     content = bytearray(merged(ESP32))
     change(content)
@@ -118,6 +127,7 @@ def damaged(change: Callable[[bytearray], object]) -> bytes:
             damaged(lambda c: c.__setitem__(APPLICATION_OFFSET + 1000, 0xAA)),
             "application .* damaged",
         ),
+        (damaged(exchange), "application in .* is damaged"),
         (damaged(lambda c: c.__setitem__(0x1000 + 100, 0xAA)), "bootloader in .* damaged"),
         (damaged(lambda c: c.__setitem__(0x1000, 0xFF)), "no bootloader"),
         (damaged(lambda c: c.__setitem__(0x8004, 0xAA)), "partition table in .* damaged"),
@@ -264,6 +274,25 @@ async def with_loader(rom: RomLoader, work: Callable[[Loader], T]) -> T:
             return work(loader)
 
     return await asyncio.to_thread(talk)
+
+
+@pytest.mark.parametrize("step", ["attach_flash", "detect_flash_size"])
+def test_the_port_of_a_chip_that_stops_answering_is_closed(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fall_silent(chip: object) -> None:
+        raise esptool.FatalError("Timed out waiting for packet header")
+
+    chip = Mock()
+    monkeypatch.setattr(esptool, "detect_chip", lambda *args, **options: chip)
+    monkeypatch.setattr(esptool, "attach_flash", lambda chip: None)
+    monkeypatch.setattr(esptool, step, fall_silent)
+    with (
+        pytest.raises(PortError, match="stopped answering: Timed out"),
+        open_loader(Target("socket://127.0.0.1:1")),
+    ):
+        pass
+    chip._port.close.assert_called_once_with()
 
 
 async def test_esptool_finds_the_chip() -> None:

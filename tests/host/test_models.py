@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -189,6 +190,37 @@ def test_an_image_has_its_name_only_when_all_of_it_is_on_the_disk(
     named = tmp_path / "m.ugpt"
     write_image_file(image, named)
     assert synced == [(len(image.content), False)]
+
+
+def test_a_full_disk_leaves_the_image_before_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
+    before = write_image(model, TensorFormat.F32, "before")
+    write_image_file(before, tmp_path / "m.ugpt")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelFileError, match=r"Cannot write .*m\.ugpt: No space left.* Make room"):
+        write_image_file(write_image(model, TensorFormat.F32, "after"), tmp_path / "m.ugpt")
+    assert (tmp_path / "m.ugpt").read_bytes() == before.content
+    assert {path.name for path in tmp_path.iterdir()} == {"m.bin", "t.bin", "m.ugpt"}
+
+
+@pytest.mark.parametrize(("what", "most"), [("name", 63), ("licence", 255)])
+def test_texts_of_an_image_end_with_a_zero(tmp_path: Path, what: str, most: int) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
+    texts = {"name": "m", what: "x" * most}
+    assert getattr(write_image(model, TensorFormat.F32, **texts), what) == "x" * most
+    for wrong in ("x" * (most + 1), "é" * (most // 2 + 1), "two\nlines"):
+        with pytest.raises(ModelFileError, match=f"The {what} .* at most {most} bytes"):
+            write_image(model, TensorFormat.F32, **{**texts, what: wrong})
 
 
 def test_weights_that_are_no_numbers(read: Callable[..., object]) -> None:
