@@ -14,6 +14,7 @@ import pytest
 
 from ugpt.cli.commands.write import _Page, _StopTexts
 from ugpt.device.stories import TextWish
+from ugpt.rpc.messages import TextEnd
 from ugpt.runs.smoothing import trailing_mean
 from ugpt.training.events import (
     Evaluated,
@@ -171,8 +172,12 @@ async def test_a_story_ends_before_the_first_stop_text(
         for piece in pieces:
             yield piece
 
-    text: Any = Mock(pieces=follow)
+    text: Any = Mock(
+        pieces=follow, ended=TextEnd.CONTEXT_FULL, tokens_per_s=1.0, story=Mock(sha256=b"")
+    )
     page = _Page(TextWish("Once "), _StopTexts(stops), shown=True)
     await page.fill(text)
     page.close(text, json=False, remark="")
     assert capsys.readouterr().out == page.text == f"Once {shown}"
+    is_whole = shown == "".join(pieces)
+    assert page._described(text)["ended"] == ("context_full" if is_whole else "stop_text")

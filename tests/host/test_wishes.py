@@ -14,11 +14,14 @@ from tests.host.test_placing import DATASET
 from tests.host.test_runs import CONFIG, SHAPE
 from tests.support.peer import HELLO
 from tests.support.sessions import STEPS, Session, once
+from tests.support.virtual_time import leaping
 from ugpt import Device, ModelInfo, Sampled
 from ugpt.device.results import TokenEvaluation
 from ugpt.runs.config import Init
 from ugpt.runs.folder import Run
 from ugpt.runs.plot import TEXTS
+from ugpt.runs.save_period import SavePeriod
+from ugpt.training import saving
 from ugpt.training import session as training_session
 from ugpt.training.detach import Detached
 from ugpt.training.events import (
@@ -229,3 +232,22 @@ async def test_characters_are_measured_on_what_is_held_out_if_anything_is(
     await Letters(session).measure(board, 7)
     board.evaluate_tokens.assert_awaited_once_with([session.encode(text) for text in measured])
     assert told == [LetterLosses(7, dict.fromkeys([*"".join(measured), ""], 1.0))]
+
+
+@leaping
+async def test_at_least_nine_parts_of_ten_of_the_time_go_to_training(
+    session: training_session.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def save(*_: object) -> None:
+        await asyncio.sleep(20.0)
+
+    monkeypatch.setattr(saving, "save_run", save)
+    session.run.config = replace(session.run.config, save_every=SavePeriod(seconds=60))
+    wishes = Wishes()
+    saver = saving.Saver(session, wishes)
+    with saver.timed():
+        await saver.save(AsyncMock(spec=Device), 7)
+        await asyncio.sleep(9 * 20.0 - 1)
+        assert wishes.take() is None
+        await asyncio.sleep(2)
+        assert wishes.take() is Wish.SAVE
