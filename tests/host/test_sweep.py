@@ -129,6 +129,14 @@ def test_a_damaged_plan_is_one_sentence(tmp_path: Path, content: str) -> None:
         SweepPlan.read(tmp_path)
 
 
+def test_a_plan_of_a_later_format_is_not_called_damaged(tmp_path: Path) -> None:
+    plan().write(tmp_path)
+    file = tmp_path / "sweep.toml"
+    file.write_text(file.read_text().replace("format = 1\n", "format = 2\n"))
+    with pytest.raises(RunError, match=r"of a later version of ugpt\. Update"):
+        SweepPlan.read(tmp_path)
+
+
 def test_contexts_cannot_vary_where_they_cut_the_text() -> None:
     from ugpt.data.reading import Reading
 
