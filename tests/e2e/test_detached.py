@@ -86,8 +86,11 @@ async def test_detached_and_attached(
         said = cli("train", names, *LONG, "--detach", "--port", port)
         assert f"ugpt attach --port {port}" in said
         assert [path.name for path in (tmp_path / "R").iterdir()] == ["config.toml"]
+        notes = tmp_path / "state" / "ugpt" / "runs"
+        assert len(list(notes.iterdir())) == 1
         said = cli("attach", "--port", port, "--plain")
         assert "mean loss" in said
+        assert not list(notes.iterdir())
         assert (await wait_for(port, STEPS)).saved_step == STEPS
         # Nothing is left to do, and attaching again does it again.
         cli("attach", "--port", port, "--run", "R")

@@ -392,7 +392,9 @@ def test_a_run_without_weights(cli: CommandLine, names: Trained, tmp_path: Path)
     (tmp_path / "R").mkdir()
     assert "R is not a run folder" in cli.refused("export", "R", "--to", "c")
     shutil.copy(names.run.path / "config.toml", tmp_path / "R")
-    assert "R holds no weights" in cli.refused("export", "R", "--to", "c")
+    said = cli.refused("export", "R", "--to", "c")
+    assert "R holds no weights: the run was not saved yet." in said
+    assert "ugpt train --resume R" in said
     with Run.open(tmp_path / "R").alone():
         said = cli.refused("export", "R", "--to", "c")
     assert "R holds no weights yet: the run is being trained. Wait" in said

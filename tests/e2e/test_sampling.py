@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import CommandLine
+from ugpt.rpc.messages import METHODS
 
 NAMES = ["anna", "bea", "carla", "dora"]
 
@@ -52,6 +53,10 @@ def test_drawing_new_texts_gives_up(trained: CommandLine) -> None:
     ended = trained.finished("sample", "-n", "2", "--temperature", "0", "--new", code=1)
     assert ended.stdout == ""
     assert "Gave up after 200 texts: 0 of 2 wanted are new" in ended.stderr
+    last = METHODS["sample"].param("number").range[1]
+    near_the_end = ("-n", "1", "--start", str(last - 1), "--temperature", "0", "--new")
+    ended = trained.finished("sample", *near_the_end, code=1)
+    assert "Gave up after 2 texts: 0 of 1 wanted are new" in ended.stderr
 
 
 def test_without_the_data_nobody_knows_what_is_new(trained: CommandLine, tmp_path: Path) -> None:

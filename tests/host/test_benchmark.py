@@ -8,15 +8,17 @@ import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock, call
 
 import pytest
 
 import ugpt
 from tests.support.waiting import until
-from ugpt import Device, Recipe, Shape, Source
-from ugpt.diagnostics import benchmark
+from ugpt import Device, Recipe, Sampled, Shape, Source
+from ugpt.diagnostics import benchmark, story_benchmark
 from ugpt.diagnostics.receipt import receipt, receipt_text
-from ugpt.rpc.errors import DoesNotFit
+from ugpt.rpc.errors import Busy, DoesNotFit
+from ugpt.rpc.messages import ErrorCode
 from ugpt.training.guard import WouldOverwrite
 
 SHAPE = Shape(n_layer=1, n_embd=16, n_head=4, block_size=16, vocab_size=27)
@@ -112,6 +114,22 @@ async def test_a_model_too_large_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(DoesNotFit):
             await measure(device, Shape(8, 256, 8, 64, 27))
         assert device.hello.boot == boot
+
+
+async def test_the_end_of_a_text_is_a_token_too() -> None:
+    device = AsyncMock(spec=Device, stats=Mock(window=2))
+    device.sample.side_effect = itertools.cycle([Sampled(b"abc", True), Sampled(b"abcd", False)])
+    measured = await benchmark._measure_sampling(device, 0.001)
+    assert measured.tokens_per_s == pytest.approx(4 * measured.names_per_s)
+
+
+async def test_the_profile_of_stories_is_off_again_after_an_error() -> None:
+    device = AsyncMock(spec=Device)
+    device.begin_text.side_effect = Busy(ErrorCode.BUSY, "The trainer is training.")
+    device.profile.return_value = Mock(tokens=0)
+    with pytest.raises(Busy):
+        await story_benchmark._measure_phases(device, 30, 0.0)
+    assert device.profile.mock_calls == [call(True), call(False)]
 
 
 def test_documents_are_as_long_as_names() -> None:

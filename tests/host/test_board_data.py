@@ -13,7 +13,8 @@ import ugpt
 from ugpt import Device
 from ugpt.data.dataset import Dataset, split_documents, training_order
 from ugpt.rpc.errors import BadData, NoRoom
-from ugpt.training.dataset_upload import Stored, push_data
+from ugpt.rpc.messages import BLOCK_SIZE_MAX
+from ugpt.training.dataset_upload import Stored, _most_tokens, push_data
 
 
 def dataset(folder: Path, text: str) -> Dataset:
@@ -78,6 +79,14 @@ async def test_long_documents_are_cut_where_they_need_the_room(tmp_path: Path) -
             await push(device, data, 2)
         assert "use a smaller text" in raised.value.advice
         assert await device.data_info() == stored.data
+
+
+@pytest.mark.parametrize(("room_bytes", "most"), [(22, BLOCK_SIZE_MAX), (21, 16), (18, 16)])
+def test_the_last_byte_of_the_room_is_used(tmp_path: Path, room_bytes: int, most: int) -> None:
+    data = dataset(tmp_path, "ab" * 10)
+    assert _most_tokens(data.documents, data, 16, room_bytes) == most
+    with pytest.raises(NoRoom, match="takes 18 bytes of 17"):
+        _most_tokens(data.documents, data, 16, 17)
 
 
 async def test_absent_data(tmp_path: Path) -> None:

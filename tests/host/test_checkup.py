@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from ugpt.diagnostics.doctor import Finding, State, examine, examine_conversatio
 from ugpt.rpc.holders import holders_of
 from ugpt.rpc.link import Link
 from ugpt.rpc.messages import FlashMode
+from ugpt.rpc.schema import Call
+from ugpt.rpc.stats import LinkStats
 from ugpt.rpc.transport import open_serial
 
 
@@ -152,6 +155,24 @@ async def test_repeats_at_a_rate_are_told(peer: Peer) -> None:
     assert found["115,200 baud"].state is State.WARN
     assert "with 1 repeat" in found["115,200 baud"].text
     assert found["230,400 baud"].state is State.OK
+
+
+async def test_a_line_that_is_always_busy_is_used_to_the_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten bits for each byte."""
+    now_s = 0.0
+
+    async def echo(call: Call[bytes]) -> bytes:
+        nonlocal now_s
+        (payload,) = call.params
+        now_s += 10 * len(payload) / 115_200
+        return bytes(payload)
+
+    monkeypatch.setattr(checkup, "time", SimpleNamespace(perf_counter=lambda: now_s))
+    link: Any = SimpleNamespace(hello=HELLO, stats=LinkStats(baud=115_200, window=1), call=echo)
+    found = await checkup._measure_rate(link, "115,200 baud", 115_200)
+    assert found.text.endswith("each way, 100% of the line")
 
 
 async def test_rate_beyond_the_firmware(peer: Peer) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from ugpt.cli.commands.write import _Page, _StopTexts
+from ugpt.device.stories import TextWish
+from ugpt.rpc.messages import TextEnd
 from ugpt.runs.smoothing import trailing_mean
 from ugpt.training.events import (
     Evaluated,
@@ -145,3 +151,33 @@ def test_one_is_singular() -> None:
         "2 steps",
         "2,000 steps",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stops", "pieces", "shown"),
+    [
+        (["ab"], ["xa", "by"], "x"),
+        (["zz", "b"], ["abzz"], "a"),
+        (["b", "zz"], ["azzb"], "a"),
+        (["abab"], ["xab", "ac"], "xabac"),
+        (["ab", "a"], ["x", "a"], "x"),
+        (["ab"], ["xa"], "xa"),
+        ([], ["x", "y"], "xy"),
+    ],
+)
+async def test_a_story_ends_before_the_first_stop_text(
+    stops: list[str], pieces: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def follow() -> AsyncIterator[str]:
+        for piece in pieces:
+            yield piece
+
+    text: Any = Mock(
+        pieces=follow, ended=TextEnd.CONTEXT_FULL, tokens_per_s=1.0, story=Mock(sha256=b"")
+    )
+    page = _Page(TextWish("Once "), _StopTexts(stops), shown=True)
+    await page.fill(text)
+    page.close(text, json=False, remark="")
+    assert capsys.readouterr().out == page.text == f"Once {shown}"
+    is_whole = shown == "".join(pieces)
+    assert page._described(text)["ended"] == ("context_full" if is_whole else "stop_text")

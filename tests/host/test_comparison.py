@@ -100,6 +100,16 @@ def test_tables_and_json(ugpt: Program) -> None:
     assert told["differences"]["recipe.total_steps"] == ["100", "50"]
 
 
+@pytest.mark.parametrize("losses", [{1: math.nan, 2: 2.5, 3: 2.75}, {1: 2.5, 2: math.inf}])
+def test_the_best_validation_loss_is_a_number(tmp_path: Path, losses: dict[int, float]) -> None:
+    run = made(tmp_path / "R", [])
+    for step, loss in losses.items():
+        run.metrics.record(step, [3.0], [5])
+        run.metrics.record_validation(loss)
+    (compared,) = open_compared([run.path])
+    assert compared.best_val_loss == 2.5
+
+
 def test_what_cannot_be_compared(ugpt: Program) -> None:
     made(Path("runs/first"), [2.0])
     assert "two runs or more" in ugpt("compare", "first", status=2).err

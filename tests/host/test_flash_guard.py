@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from ugpt.cli import overwriting
 from ugpt.device.target import Target
 from ugpt.rpc.errors import DeviceRestarted, FlashFailed, LinkClosed, NoAnswer, NoRoom
 from ugpt.rpc.messages import ErrorCode, Source
+from ugpt.training.guard import WouldOverwrite, keep_over_restart
 
 INTERRUPT, OVERWRITE = "Interrupt it?", "Overwrite it?"
 LINK_ERRORS = [NoAnswer("It did not answer."), LinkClosed(), DeviceRestarted(1, 2)]
@@ -140,3 +142,16 @@ def test_ctrl_c_and_the_end_of_the_input_are_a_no(
     monkeypatch.setattr("typer.confirm", confirm)
     assert flashing(status=status).endswith("\n\nNothing was changed.\n")
     assert not flashing.has_written
+
+
+@pytest.mark.parametrize(
+    ("saved_step", "said"), [(0, "nothing of it"), (90, "only step 90"), (100, "")]
+)
+async def test_steps_that_are_saved_nowhere_are_not_lost_by_a_restart(
+    saved_step: int, said: str
+) -> None:
+    board = AsyncMock(spec=Device, option=())
+    board.status.return_value = replace(IDLE, unsaved=True, saved_step=saved_step)
+    await keep_over_restart(board, may_overwrite=True, again="")
+    with pytest.raises(WouldOverwrite, match=said) if said else contextlib.nullcontext():
+        await keep_over_restart(board, may_overwrite=False, again="")

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import Mock
 
+import esptool
 import pytest
 
 from tests.support.firmware import (
@@ -72,6 +74,21 @@ def test_build_folder(tmp_path: Path, chip_id: int, offset: int) -> None:
     assert read_image(folder / "firmware.bin").parts == expected
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_an_application_fills_its_partition_at_most(tmp_path: Path, beyond: int) -> None:
+    folder = write_build(tmp_path / "build", ESP32)
+    room = next(size for *_, offset, size in PARTITIONS if offset == APPLICATION_OFFSET)
+    empty = len(executable(ESP32, [b""]))
+    firmware = executable(ESP32, [bytes(room - empty + 16 * beyond)])
+    assert len(firmware) == room + 16 * beyond
+    (folder / "firmware.bin").write_bytes(firmware)
+    if not beyond:
+        assert read_image(folder).parts[-1].end == APPLICATION_OFFSET + room
+        return
+    with pytest.raises(ImageError, match=r"has 1,048,592 bytes, its partition 1,048,576"):
+        read_image(folder)
+
+
 def test_whole_flash_is_cut_to_what_it_holds(tmp_path: Path, image: Path) -> None:
     padded = tmp_path / "flash.bin"
     padded.write_bytes(image.read_bytes().ljust(4 * 2**20, b"\xff"))
@@ -80,6 +97,13 @@ def test_whole_flash_is_cut_to_what_it_holds(tmp_path: Path, image: Path) -> Non
     dumped[OWN_OFFSET] = 1
     padded.write_bytes(dumped)
     assert read_image(padded).overwrites
+
+
+def exchange(content: bytearray) -> None:
+    """Two bytes of the application, which leaves its checksum right."""
+    first, second = APPLICATION_OFFSET + 1000, APPLICATION_OFFSET + 1001
+    assert content[first] != content[second]
+    content[first], content[second] = content[second], content[first]
 
 
 def damaged(change: Callable[[bytearray], object]) -> bytes:
@@ -103,6 +127,7 @@ def damaged(change: Callable[[bytearray], object]) -> bytes:
             damaged(lambda c: c.__setitem__(APPLICATION_OFFSET + 1000, 0xAA)),
             "application .* damaged",
         ),
+        (damaged(exchange), "application in .* is damaged"),
         (damaged(lambda c: c.__setitem__(0x1000 + 100, 0xAA)), "bootloader in .* damaged"),
         (damaged(lambda c: c.__setitem__(0x1000, 0xFF)), "no bootloader"),
         (damaged(lambda c: c.__setitem__(0x8004, 0xAA)), "partition table in .* damaged"),
@@ -135,6 +160,17 @@ def test_image_that_ends_where_a_board_keeps_its_own(tmp_path: Path, image: Path
     assert not found.overwrites
     full.write_bytes(image.read_bytes().ljust(OWN_OFFSET + 1, b"\0"))
     assert read_image(full).overwrites
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
+def test_what_is_far_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.truncate(2**28 + 1)
+    with pytest.raises(ImageError, match=r"large\.bin cannot be read: file too large"):
+        read_image(tmp_path / "large.bin")
+    monkeypatch.setattr("ugpt.firmware.content._MOST_BYTES", 1000)
+    with pytest.raises(ImageError, match="/dev/zero cannot be read: file too large"):
+        read_image(Path("/dev/zero"))
 
 
 def test_incomplete_builds(tmp_path: Path) -> None:
@@ -238,6 +274,25 @@ async def with_loader(rom: RomLoader, work: Callable[[Loader], T]) -> T:
             return work(loader)
 
     return await asyncio.to_thread(talk)
+
+
+@pytest.mark.parametrize("step", ["attach_flash", "detect_flash_size"])
+def test_the_port_of_a_chip_that_stops_answering_is_closed(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fall_silent(chip: object) -> None:
+        raise esptool.FatalError("Timed out waiting for packet header")
+
+    chip = Mock()
+    monkeypatch.setattr(esptool, "detect_chip", lambda *args, **options: chip)
+    monkeypatch.setattr(esptool, "attach_flash", lambda chip: None)
+    monkeypatch.setattr(esptool, step, fall_silent)
+    with (
+        pytest.raises(PortError, match="stopped answering: Timed out"),
+        open_loader(Target("socket://127.0.0.1:1")),
+    ):
+        pass
+    chip._port.close.assert_called_once_with()
 
 
 async def test_esptool_finds_the_chip() -> None:

@@ -71,6 +71,16 @@ def test_other_constants(tmp_path: Path) -> None:
     assert_same(read_model(folder, None), model)
 
 
+def test_what_a_config_does_not_say_is_as_transformers_has_it(tmp_path: Path) -> None:
+    model = replace(SMALL, rope_theta=10000.0, norm_epsilon=1e-6)
+
+    def silent(content: dict[str, Any]) -> None:
+        for name in ("rms_norm_eps", "rope_theta", "bos_token_id", "eos_token_id"):
+            content.pop(name, None)
+
+    assert_same(read_model(write_folder(tmp_path / "m", model, config=silent), None), model)
+
+
 def test_a_metaspace_does_as_well(tmp_path: Path) -> None:
     metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False}
     folder = write_folder(

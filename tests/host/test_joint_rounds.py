@@ -3,17 +3,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import itertools
 import json
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import AsyncMock, Mock
 
 import msgpack
 import pytest
 
 import ugpt
+from tests.host.test_runs import SHAPE, checkpoint
 from tests.support.crew import VIRTUAL, LocalCrew, local_crew
 from tests.support.devices import listening_device
 from tests.support.disk import Disk
@@ -24,15 +27,18 @@ from ugpt.data.dataset import Dataset
 from ugpt.device.client import Device
 from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import NoBoards
+from ugpt.joint import board as joint_board
 from ugpt.joint.board import Done
 from ugpt.joint.errors import JointError
 from ugpt.joint.events import JointStarted, PartDone, RoundDone
 from ugpt.joint.rounds import JointTraining
-from ugpt.joint.tasks import Evaluate, Task, TrainPart, WriteTexts
+from ugpt.joint.tasks import Evaluate, Model, Task, Trained, TrainPart, WriteTexts
+from ugpt.joint.verification import digest as digest_of
 from ugpt.joint.verification import is_chosen, parse_share
-from ugpt.rpc.errors import NotFinite
+from ugpt.rpc.errors import NotFinite, PortLost
 from ugpt.rpc.frames import Frame, FrameDecoder, encode_frame
 from ugpt.rpc.messages import ErrorCode
+from ugpt.runs import rounds_log
 from ugpt.runs.config import Joint
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
@@ -299,6 +305,22 @@ async def test_what_there_was_no_room_for_is_written_at_the_end(
     assert Run.open(joined.folder / "run").saved_step == len(joined.losses) == 20
 
 
+async def test_what_the_last_round_has_cost_is_written_once_there_is_room(
+    joined: Joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, turns = rounds_log.append_whole, itertools.count(1)
+
+    def append(path: Path, content: bytes) -> None:
+        if next(turns) == 3:
+            raise DiskFull("The disk is full.")
+        plain(path, content)
+
+    monkeypatch.setattr(rounds_log, "append_whole", append)
+    await joined.on(2)
+    lines = (joined.folder / "run" / "rounds.jsonl").read_text().splitlines()
+    assert [json.loads(line)["round"] for line in lines] == [1, 2, 3]
+
+
 async def test_rounds_tell_where_their_time_went(joined: Joined) -> None:
     await joined.on(2)
     lines = (joined.folder / "run" / "rounds.jsonl").read_text().splitlines()
@@ -489,6 +511,55 @@ def test_which_work_is_done_twice_is_a_function_of_the_run(dataset: Dataset) -> 
     assert chosen != [is_chosen(0.1, 43, part) for part in parts]
     assert not any(is_chosen(0.0, 42, part) for part in parts)
     assert all(is_chosen(1.0, 42, part) for part in parts)
+
+
+@pytest.mark.parametrize("part", ["weights", "first_moment", "second_moment", "losses"])
+def test_boards_agree_only_if_every_number_is_the_same(part: str) -> None:
+    one, other = (Trained(checkpoint(30), [2.0, 3.0], 1.0, 1.0) for _ in range(2))
+    assert digest_of(one) == digest_of(replace(other, compute_s=2.0, wire_s=2.0))
+    if part == "losses":
+        other = replace(other, losses=[2.0, 3.5])
+    else:
+        list(getattr(other.checkpoint, part).values())[-1][-1, -1] += 1
+    assert digest_of(one) != digest_of(other)
+
+
+def test_a_vocabulary_is_planned_with_its_bytes() -> None:
+    model = Model(7, SHAPE, RecipeOptions().recipe(), "aé名")
+    assert model.vocabulary_bytes == 6
+
+
+async def test_a_board_that_was_lost_for_a_moment_is_opened_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[int] = []
+    closed: list[int] = []
+
+    class Followed:
+        def __init__(self, target: Target) -> None:
+            pass
+
+        @contextlib.asynccontextmanager
+        async def connect(self) -> AsyncIterator[Any]:
+            opened.append(len(opened))
+            device = AsyncMock(spec=Device)
+            device.until_restart = Mock(return_value=len(opened))
+            yield device
+            closed.append(len(closed))
+
+    class Unlucky:
+        async def on(self, device: Any) -> str:
+            if device == 1:
+                raise PortLost("board", "the device is gone")
+            return "done"
+
+    monkeypatch.setattr(joint_board, "FollowedTarget", Followed)
+    monkeypatch.setattr(joint_board, "_RETRY_DELAYS_S", (0.0,))
+    board = joint_board.Board("board-a", VIRTUAL)
+    assert await board.attempt(Unlucky()) == Done("board-a", "done")
+    assert (opened, closed) == ([0, 1], [0])
+    await board.close()
+    assert closed == [0, 1]
 
 
 def test_shares() -> None:

@@ -13,7 +13,12 @@ from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import tensor_shapes
 from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
-from ugpt.runs.kept_checkpoints import best_step, kept_checkpoints
+from ugpt.runs.kept_checkpoints import (
+    best_step,
+    drop_after,
+    kept_checkpoints,
+    older_checkpoints,
+)
 from ugpt.runs.save_period import SavePeriod
 
 
@@ -99,6 +104,13 @@ def test_links_are_no_checkpoints(tmp_path: Path) -> None:
     saved(run, 10)
     (run.path / "checkpoint-5.safetensors").symlink_to(run.path / "checkpoint.safetensors")
     assert list(kept_checkpoints(run.path)) == [10]
+
+
+def test_those_of_later_steps_go_and_that_of_the_step_stays(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", 9)
+    saved(run, 10, 20, 30, 40)
+    drop_after(run.path, 20)
+    assert sorted(older_checkpoints(run.path)) == [10, 20]
 
 
 @pytest.mark.parametrize(

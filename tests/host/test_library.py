@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> ugpt.Run:
     folder = tmp_path_factory.mktemp("library")
     target = ugpt.Target("virtual", flash=folder / "flash")
     return ugpt.train(
-        NAMES, target, path=str(folder / "run"), steps=40, holdout="30", eval_every=20
+        NAMES, target, path=str(folder / "run"), seed=3, steps=40, holdout="30", eval_every=20
     )
 
 
@@ -142,6 +142,11 @@ def test_a_run_writes_what_its_board_wrote(run: ugpt.Run) -> None:
     assert run.sample() == texts
     assert run.sample(3, first=4) == texts[4:7]
     assert run.sample(2, seed=1, temperature=1.0, prompt="ka") != texts[:2]
+    assert all(text.startswith("ka") for text in run.sample(2, prompt="ka"))
+    likeliest = run.sample(3, temperature=0.0)
+    assert run.sample(3, temperature=3.0) != likeliest
+    assert run.sample(3, temperature=3.0, top_p=0.0) == likeliest
+    assert run.sample(3, temperature=3.0, top_k=1) == likeliest
 
 
 async def test_sampling_in_a_loop(run: ugpt.Run) -> None:

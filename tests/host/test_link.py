@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -30,6 +31,7 @@ from ugpt.rpc.errors import (
 )
 from ugpt.rpc.link import Link, LinkState
 from ugpt.rpc.messages import FIRST_BAUD, ErrorCode, LogLevel
+from ugpt.rpc.pending import PROBE_ID
 from ugpt.rpc.receiver import LogLine
 
 UART_HELLO = replace(HELLO, baud_max=2_000_000)
@@ -693,6 +695,18 @@ async def test_a_request_too_long_for_the_device_is_not_sent() -> None:
         with pytest.raises(InvalidValue, match="1280"):
             await ping(link, bytes(1280))
         assert len(peer.requests) == sent
+
+
+@leaping
+async def test_no_request_has_the_number_of_another_or_of_a_probe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peer = Peer()
+    async with linked(peer) as link:
+        numbers = iter([PROBE_ID, 7, 7, PROBE_ID, 8])
+        monkeypatch.setattr(secrets, "randbits", lambda bits: next(numbers))
+        assert await asyncio.gather(ping(link, b"a"), ping(link, b"b")) == [b"a", b"b"]
+    assert [number for number, _ in peer.requests[-2:]] == [7, 8]
 
 
 @leaping

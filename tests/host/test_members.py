@@ -6,6 +6,7 @@ import os
 import pty
 import re
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -13,11 +14,14 @@ from tests.support.devices import listening_device
 from tests.support.in_process import Program
 from ugpt.device import ports as device_ports
 from ugpt.device.ports import PortInfo
+from ugpt.device.target import Target
 from ugpt.fleet import asking, members, places
+from ugpt.fleet.asking import ask_each
 from ugpt.fleet.errors import NoBoards
 from ugpt.fleet.members import find_members, name_order, named_apart
 from ugpt.fleet.places import Place
 from ugpt.rpc import link
+from ugpt.rpc.errors import PortNotFound
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +109,21 @@ async def test_the_others_go_on_without_one_that_is_not_there(tmp_path: Path) ->
     assert len(found.members) == 2
     assert [left_out.where for left_out in found.left_out] == ["/dev/no-such-port"]
     assert "/dev/no-such-port cannot be opened" in found.left_out[0].reason
+
+
+async def test_no_board_is_restarted_by_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Target] = []
+
+    def connect(target: Target) -> object:
+        opened.append(target)
+        raise PortNotFound("/dev/ttyUSB0", "no device is behind it", "")
+
+    monkeypatch.setattr(Target, "connect", connect)
+    for at_first_rate in (True, False):
+        await ask_each(
+            [Place("a board", Target("/dev/ttyUSB0"))], AsyncMock(), at_first_rate=at_first_rate
+        )
+    assert [(target.no_reset, target.baud) for target in opened] == [(True, 115_200), (True, None)]
 
 
 async def test_nobody_waits_for_a_silent_board(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 import struct
 from collections.abc import Callable
@@ -12,11 +14,13 @@ import numpy as np
 import pytest
 
 from ugpt.models.errors import ModelFileError
+from ugpt.models.huggingface import read_json
 from ugpt.models.image import read_image, write_image
 from ugpt.models.layouts import TensorFormat
 from ugpt.models.llama2c import read_llama2c
-from ugpt.models.reading import write_image_file
+from ugpt.models.reading import read_image_file, write_image_file
 from ugpt.models.rope import rope_steps
+from ugpt.models.sentencepiece import read_tokenizer_json
 
 SIZES = (8, 12, 2, 4, 2, 300, 64)
 """Width, hidden, layers, heads, kv heads, vocabulary, context."""
@@ -160,6 +164,63 @@ def test_files_far_too_large(tmp_path: Path) -> None:
     for names in (("large", "t.bin"), ("m.bin", "large")):
         with pytest.raises(ModelFileError, match="far too many for a board"):
             read_llama2c(*(tmp_path / name for name in names))
+    with pytest.raises(ModelFileError, match="far too many for a board"):
+        read_image_file(tmp_path / "large")
+    for read in (read_json, lambda file: read_tokenizer_json(file, 1, 2)):
+        with pytest.raises(ModelFileError, match="far too many for a board"):
+            read(tmp_path / "large")
+
+
+def test_a_device_without_end_is_no_file_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ugpt.models.content._MOST_BYTES", 1000)
+    with pytest.raises(ModelFileError, match="/dev/zero has over 1,000 bytes"):
+        read_image_file(Path("/dev/zero"))
+
+
+def test_an_image_has_its_name_only_when_all_of_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    image = write_image(read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin"), TensorFormat.F32, "m")
+    synced: list[tuple[int, bool]] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.append((os.fstat(file).st_size, named.exists()))
+    )
+    named = tmp_path / "m.ugpt"
+    write_image_file(image, named)
+    assert synced == [(len(image.content), False)]
+
+
+def test_a_full_disk_leaves_the_image_before_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
+    before = write_image(model, TensorFormat.F32, "before")
+    write_image_file(before, tmp_path / "m.ugpt")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelFileError, match=r"Cannot write .*m\.ugpt: No space left.* Make room"):
+        write_image_file(write_image(model, TensorFormat.F32, "after"), tmp_path / "m.ugpt")
+    assert (tmp_path / "m.ugpt").read_bytes() == before.content
+    assert {path.name for path in tmp_path.iterdir()} == {"m.bin", "t.bin", "m.ugpt"}
+
+
+@pytest.mark.parametrize(("what", "most"), [("name", 63), ("licence", 255)])
+def test_texts_of_an_image_end_with_a_zero(tmp_path: Path, what: str, most: int) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
+    texts = {"name": "m", what: "x" * most}
+    assert getattr(write_image(model, TensorFormat.F32, **texts), what) == "x" * most
+    for wrong in ("x" * (most + 1), "é" * (most // 2 + 1), "two\nlines"):
+        with pytest.raises(ModelFileError, match=f"The {what} .* at most {most} bytes"):
+            write_image(model, TensorFormat.F32, **{**texts, what: wrong})
 
 
 def test_weights_that_are_no_numbers(read: Callable[..., object]) -> None:

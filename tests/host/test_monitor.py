@@ -49,6 +49,7 @@ class Watched:
         """How often the port is still missing when it is opened."""
         self.ports: list[PortInfo] = []
         self.opened: list[str | None] = []
+        self.monitor: monitor.Monitor
 
     @property
     def methods(self) -> list[str]:
@@ -84,6 +85,7 @@ async def watched(
     watching = monitor.Monitor(
         TARGET, board.lines.append, board.remarks.append, listen_only=listen_only
     )
+    board.monitor = watching
     running = asyncio.create_task(watching.run())
     await asyncio.sleep(1.0)
     assert board.remarks.pop(0) == "listening to /dev/ttyUSB0"
@@ -105,6 +107,16 @@ async def test_a_board_that_restarts_is_greeted_again(monkeypatch: pytest.Monkey
             board.peer.restart(silently=False)
             await asyncio.sleep(1.0)
         assert board.lines.count(FELL) == 3
+
+
+@leaping
+async def test_what_is_typed_begins_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(monkeypatch) as board:
+        arrived: list[bytes] = []
+        board.peer.from_host = lambda data: arrived.append(data) or [data]  # type: ignore[func-returns-value]
+        for typed in ("O\0n", "\0", "", "ç\n"):
+            await board.monitor.send(typed)
+        assert arrived == [b"On", "ç\n".encode()]
 
 
 @leaping

@@ -86,6 +86,10 @@ def test_build_is_recognised(elf: Path) -> None:
 def test_files_that_are_no_elf(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="cannot be read"):
         Symbols(tmp_path / "absent.elf")
+    with (tmp_path / "large.elf").open("wb") as file:
+        file.truncate(2**28 + 1)
+    with pytest.raises(ToolError, match="file too large"):
+        Symbols(tmp_path / "large.elf")
     (tmp_path / "text").write_text("anna")
     with pytest.raises(ToolError, match="no ELF file"):
         Symbols(tmp_path / "text")

@@ -14,7 +14,8 @@ from tests.host.test_monitor import IDLE
 from tests.host.test_runs import CONFIG, SHAPE, checkpoint
 from ugpt import Device, DeviceState, ModelInfo, TensorKind
 from ugpt.data.dataset import Dataset
-from ugpt.device.results import Losses
+from ugpt.device.results import Losses, WeightsDigest
+from ugpt.rpc.errors import ProtocolError
 from ugpt.runs.checkpoint import weights_digest
 from ugpt.runs.config import Extension, Init
 from ugpt.runs.errors import RunError
@@ -23,8 +24,10 @@ from ugpt.training.events import Event, Notice, Saved
 from ugpt.training.extension import extend
 from ugpt.training.guard import WouldOverwrite
 from ugpt.training.lifecycle import save_run
+from ugpt.training.load import load
 from ugpt.training.restore import ResumePoint, place
 from ugpt.training.session import Session
+from ugpt.training.stored_model import StoredModel
 
 DOCUMENTS = ("abc", "de", "cab")
 with TemporaryDirectory() as folder:
@@ -202,6 +205,18 @@ async def test_a_device_that_trains_is_paused_first(session: Session, state: Dev
     await place(board, session)
     names = [name for name, *_ in board.mock_calls]
     assert names[:3] == ["status", "pause", "status"]
+
+
+async def test_a_model_that_arrives_with_other_weights_is_not_kept(
+    tmp_path: Path, events: list[Event]
+) -> None:
+    model = StoredModel(5, SHAPE, CONFIG.recipe, "abcde", checkpoint(30), tmp_path)
+    board = device()
+    board.weights_digest.return_value = WeightsDigest(30, weights_digest(checkpoint(29).weights))
+    with pytest.raises(ProtocolError, match="other weights than those that were sent"):
+        await load(board, model, events.append)
+    board.weights_saved.assert_awaited_once()
+    board.save.assert_not_awaited()
 
 
 @pytest.mark.parametrize(("saved", "on_device"), [(30, True), (29, False), (0, False)])

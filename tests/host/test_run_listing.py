@@ -133,6 +133,8 @@ def test_losses_of_a_long_run_are_read_in_places(
         assert val_loss_at(file, at) == (at - 1) / 1000
     assert val_loss_at(file, 7001) is None
     assert read < 300_000 < file.stat().st_size
+    evaluated = range(7000, steps, 7000)
+    assert [val_loss_at(file, at) for at in evaluated] == [(at - 1) / 1000 for at in evaluated]
 
 
 def test_losses_of_a_short_run_are_exact(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event, Notice
+from ugpt.training.retry import Connect
+from ugpt.training.session import Session
+from ugpt.training.trainer import Training
 from ugpt.wording import install_command
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
@@ -141,6 +144,14 @@ def test_a_text_that_is_another_by_now_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_plan_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "sweep.toml").write_text(content)
     with pytest.raises(RunError, match="damaged"):
+        SweepPlan.read(tmp_path)
+
+
+def test_a_plan_of_a_later_format_is_not_called_damaged(tmp_path: Path) -> None:
+    plan().write(tmp_path)
+    file = tmp_path / "sweep.toml"
+    file.write_text(file.read_text().replace("format = 1\n", "format = 2\n"))
+    with pytest.raises(RunError, match=r"of a later version of ugpt\. Update"):
         SweepPlan.read(tmp_path)
 
 
@@ -349,6 +360,7 @@ async def conducted(
     react: Callable[[Conductor, Event], None] = lambda conductor, event: None,
     *,
     resume: bool = False,
+    may_overwrite: bool = False,
 ) -> list[Trial]:
     async with Target("virtual", flash=IN_MEMORY).connect() as device:
         hello = device.hello
@@ -358,10 +370,34 @@ async def conducted(
     ]
     study = (SweepStudy.open if resume else SweepStudy.create)(folder, made)
     conductor = Conductor(
-        folder, made, study, Dataset.load(NAMES), members, lambda event: react(conductor, event)
+        folder,
+        made,
+        study,
+        Dataset.load(NAMES),
+        members,
+        lambda event: react(conductor, event),
+        may_overwrite=may_overwrite,
     )
     await conductor.run()
     return study.trials()
+
+
+@pytest.mark.parametrize("may_overwrite", [False, True])
+async def test_what_was_chosen_for_all_trials_reaches_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_overwrite: bool
+) -> None:
+    sessions: list[Session] = []
+
+    def training(connect: Connect, session: Session) -> Training:
+        sessions.append(session)
+        return Training(connect, session)
+
+    Boards(monkeypatch)
+    monkeypatch.setattr(conducting, "Training", training)
+    made = plan(2, settings=Settings(steps=2, seed=7))
+    await conducted(tmp_path, made, 1, may_overwrite=may_overwrite)
+    assert [session.may_overwrite for session in sessions] == [may_overwrite] * 2
+    assert [Run.open(trial_folder(tmp_path, n)).config.seed for n in (0, 1)] == [7, 7]
 
 
 async def test_a_trial_of_a_lost_board_goes_on_elsewhere(

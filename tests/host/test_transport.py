@@ -157,6 +157,30 @@ async def test_lines_can_be_kept_at_close(terminal: tuple[int, str]) -> None:
 # Ports that cannot be opened
 
 
+@pytest.mark.parametrize("stage", ["lines", "timeouts"])
+async def test_a_port_that_vanishes_while_it_is_opened_is_given_back(
+    stage: str, terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[serial.Serial] = []
+
+    class Vanishing(serial.Serial):  # type: ignore[misc]
+        def fileno(self) -> int:
+            opened.append(self)
+            return nothing if stage == "lines" else int(super().fileno())
+
+        def _reconfigure_port(self, force_update: bool = False) -> None:
+            if opened:
+                raise serial.SerialException(errno.EIO, "Could not configure port")
+            super()._reconfigure_port(force_update)
+
+    nothing = os.open(os.devnull, os.O_RDWR)  # a descriptor without the calls of a port
+    monkeypatch.setattr(serial, "Serial", Vanishing)
+    with pytest.raises(PortNotFound):
+        await open_serial(terminal[1], keep_lines=True)
+    assert not opened[0].is_open
+    os.close(nothing)
+
+
 async def test_an_absent_port_is_named() -> None:
     with pytest.raises(PortNotFound, match=r"/dev/ttyNONE .*no such port.*ugpt ports"):
         await open_serial("/dev/ttyNONE")

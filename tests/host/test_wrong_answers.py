@@ -10,13 +10,14 @@ import pytest
 from tests.support.peer import HELLO, Peer, device_of
 from tests.support.virtual_time import leaping
 from ugpt import Recipe, Shape
+from ugpt.device.stories import TextWish
 from ugpt.device.tensors import encode_floats
 from ugpt.errors import InvalidValue
 from ugpt.rpc.codec import encode_record
 from ugpt.rpc.errors import ProtocolError, UnknownMethod
 from ugpt.rpc.frames import decode_frame
 from ugpt.rpc.line_quality import LineQuality
-from ugpt.rpc.messages import ModelInfo, TextPlan
+from ugpt.rpc.messages import ModelInfo, Story, TextEnd, TextPlan
 
 SHAPE = Shape(1, 4, 2, 8, 27)
 MODEL = ModelInfo(7, SHAPE, Recipe(0.01, 0.85, 0.99, 1e-8, 100), 26, 0)
@@ -56,6 +57,19 @@ async def test_losses_of_another_number_of_tokens(count: int) -> None:
     async with device_of(board) as device:
         with pytest.raises(ProtocolError, match=f"sent {count} losses of tokens"):
             await device.evaluate_tokens([b"\x01"] * 3)
+
+
+@pytest.mark.parametrize("size", [6, 12, 13])
+@pytest.mark.parametrize("method", ["losses", "curve"])
+@leaping
+async def test_losses_that_are_more_or_less_than_two(method: str, size: int) -> None:
+    board = peer()
+    board.handlers["losses"] = lambda params: [5, bytes(size)]
+    board.handlers["curve"] = lambda params: [bytes(size), 5, 1]
+    async with device_of(board) as device:
+        ask = device.losses if method == "losses" else device.loss_history
+        with pytest.raises(ProtocolError, match=f"sent {size} bytes as 2 losses"):
+            await ask(5, 2)
 
 
 @leaping
@@ -140,6 +154,19 @@ async def test_older_firmware_draws_texts_but_none_in_a_new_way() -> None:
             with pytest.raises(UnknownMethod, match=f"does not know {what}"):
                 await device.sample(1, 0, **limits)  # type: ignore[arg-type]
         assert len(board.requests) == asked
+
+
+@leaping
+async def test_a_text_that_ends_within_a_character_shows_it() -> None:
+    board = peer()
+    board.handlers["text_begin"] = lambda params: [
+        encode_record(Story("tiny", bytes(32), 64, 1000, 0, 0, 0)), 2,
+    ]  # fmt: skip
+    answers = iter([[3, b"a\xc3", 0, 2, 10], [4, b"\xa9b\xc3", TextEnd.CONTEXT_FULL, 3, 20]])
+    board.handlers["text_read"] = lambda params: next(answers)
+    async with device_of(board) as device:
+        text = await device.begin_text(TextWish())
+        assert [piece async for piece in text.pieces()] == ["a", "\xe9b\ufffd"]
 
 
 PLAN = TextPlan(

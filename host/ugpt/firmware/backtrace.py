@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import reason_of
+from .content import read_content
 from .errors import ToolError
 
 _BACKTRACE = re.compile(r"Backtrace:((?:\s*0x[0-9a-fA-F]{8}:0x[0-9a-fA-F]{8})+)")
@@ -59,7 +60,7 @@ class Symbols:
         """Raises ToolError if the file is none or nothing can read it."""
         self.elf = elf
         try:
-            content = elf.read_bytes()
+            content = read_content(elf)
         except (OSError, ValueError) as error:
             raise ToolError(
                 f"{elf} cannot be read: {reason_of(error).lower()}.",

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import reason_of
+from .content import read_content
 from .errors import ImageError
 
 CHIPS = {
@@ -187,7 +188,7 @@ def _describe(
 
 def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_content(path)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path} cannot be read: {reason_of(error).lower()}.", _ADVICE) from None
     if not content:

@@ -79,7 +79,7 @@ def read_folder(folder: Path) -> LanguageModel:
 def read_json(file: Path) -> dict[str, Any]:
     """An object in a file. Raises ModelFileError."""
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_content(file))
     except OSError as error:
         raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.") from None
     except (ValueError, RecursionError):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from pathlib import Path
 
 from ..errors import reason_of
 from ..wording import command
+from .content import read_content
 from .errors import ModelFileError
 from .huggingface import CONFIG, read_folder
 from .image import MAGIC, ModelImage, read_image
@@ -15,7 +17,6 @@ from .llama2c import read_llama2c
 from .model import LanguageModel
 
 _OF_A_RUN = ("config.toml", "checkpoint.safetensors")
-_MOST_IMAGE_BYTES = 2**32
 _NAME_MAX = 50
 
 
@@ -31,9 +32,7 @@ def is_image(path: Path) -> bool:
 def read_image_file(path: Path) -> ModelImage:
     """Raises ModelFileError."""
     try:
-        if path.stat().st_size >= _MOST_IMAGE_BYTES:
-            raise ModelFileError(f"{path} is too large for an image of a model.")
-        content = path.read_bytes()
+        content = read_content(path)
     except OSError as error:
         raise ModelFileError(f"Cannot read {path}: {reason_of(error)}.") from None
     try:
@@ -43,7 +42,8 @@ def read_image_file(path: Path) -> ModelImage:
 
 
 def write_image_file(image: ModelImage, path: Path) -> None:
-    """Writes an image, whole or not at all; of files that exist only images are replaced.
+    """Writes an image, whole or not at all, also when the power fails; of files that exist only
+    images are replaced.
 
     Raises ModelFileError.
     """
@@ -53,6 +53,8 @@ def write_image_file(image: ModelImage, path: Path) -> None:
     try:
         with part.open("xb") as file:  # follows no link
             file.write(image.content)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

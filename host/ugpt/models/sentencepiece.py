@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import reason_of
+from .content import read_content
 from .errors import ModelFileError
 from .model import TokenPieces
 
@@ -26,7 +27,7 @@ _UNREACHABLE = "\n{}\n"
 def read_tokenizer_json(file: Path, bos: int, eos: int) -> TokenPieces:
     """Reads the vocabulary. Raises ModelFileError if a board would encode texts differently."""
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_content(file))
         pieces = _pieces(file, content)
         first_byte = _first_byte(file, pieces)
         for piece in pieces:

@@ -201,16 +201,17 @@ async def open_serial(path: str, *, keep_lines: bool = False) -> SerialTransport
     port = serial.Serial(baudrate=FIRST_BAUD, exclusive=True)
     port.port = path
     port.dtr = port.rts = True
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
     try:
         port.open()
         if keep_lines:
             _keep_lines_at_close(port.fileno())
+        stream = _QuietSerialTransport(loop, protocol, port)
     except (OSError, ValueError) as error:
+        port.close()  # it may have vanished after it was opened
         raise open_error(path, error) from error
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    stream = _QuietSerialTransport(loop, protocol, port)
     return SerialTransport(path, reader, asyncio.StreamWriter(stream, protocol, reader, loop), port)
 
 
@@ -375,14 +376,17 @@ def _has_modem_lines(port: serial.Serial) -> bool:
 
 
 def _keep_lines_at_close(descriptor: int) -> None:
-    """Clears HUPCL, on systems that have it."""
+    """Clears HUPCL, on systems that have it. Raises OSError."""
     if sys.platform == "win32":
         return
     import termios
 
-    settings: list[Any] = termios.tcgetattr(descriptor)
-    settings[2] &= ~termios.HUPCL
-    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+    try:
+        settings: list[Any] = termios.tcgetattr(descriptor)
+        settings[2] &= ~termios.HUPCL
+        termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+    except termios.error as error:  # which is no OSError
+        raise OSError(*error.args) from None
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -47,7 +48,7 @@ class Compared:
 
     @property
     def best_val_loss(self) -> float | None:
-        return min(self.run.metrics.val_losses.values(), default=None)
+        return min(filter(math.isfinite, self.run.metrics.val_losses.values()), default=None)
 
     def loss_after(self, step: int) -> float | None:
         if not 0 < step <= len(self.means) or np.isnan(self.means[step - 1]):

@@ -70,7 +70,7 @@ def val_loss_at(path: Path, step: int) -> float | None:
                     low = middle
                 else:
                     high = middle
-            for entry in _ENTRY.finditer(file.read(max(low - _PROBE_BYTES, 0), 4 * _PROBE_BYTES)):
+            for entry in _ENTRY.finditer(file.read(low, 3 * _PROBE_BYTES)):
                 if int(entry[1]) == step and entry[3]:
                     return _finite(_number(entry[3]))
     except FileNotFoundError:
