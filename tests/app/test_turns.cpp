@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "app/bench.h"
 #include "app/images.h"
@@ -19,16 +20,10 @@ namespace {
 
 constexpr std::uint32_t kHeaderBytes = store::ModelStore::kHeaderBytes;
 
-std::shared_ptr<MemoryFlash> flash_with_story(std::uint32_t region_bytes = 64 * 1024) {
+std::shared_ptr<MemoryFlash> flash_with_story(std::uint32_t region_bytes = 64 * 1024,
+                                              float weight = 0.25f) {
     auto flash = std::make_shared<MemoryFlash>(region_bytes);
-    const auto image = test::make_image("test", 0.25f);
-    const std::span<const std::byte> bytes(image);
-    store::ModelStore models(*flash);
-    bool resumed = false;
-    std::uint32_t missing_bytes = 0;
-    CHECK(models.begin(bytes.first(kHeaderBytes), resumed, missing_bytes) == store::Result::ok);
-    CHECK(models.write(kHeaderBytes, bytes.subspan(kHeaderBytes)) == store::Result::ok);
-    CHECK(models.commit().result == store::Result::ok);
+    test::put_image(*flash, test::make_image("test", weight));
     return flash;
 }
 
@@ -100,4 +95,46 @@ TEST(a_text_is_gone_once_the_run_has_the_memory_again) {
     CHECK(bench.call(rpc::SampleParams{.temperature = 1.0f}) == ErrorCode::none);
     CHECK(bench.call(rpc::TextReadParams{5, 1}) == ErrorCode::bad_params);
     write_story(bench, 5);  // begins anew
+}
+
+// All tokens of this model are equally likely, so that the random numbers alone choose.
+TEST(the_random_numbers_of_a_seed_begin_behind_the_prompt) {
+    Bench bench(flash_with_story(64 * 1024, 0.0f));
+    bench.handshake();
+    std::uint32_t id = 0;
+    const auto drawn = [&](std::uint64_t seed, std::span<const std::uint8_t> prompt) {
+        rpc::TextBeginResult begun;
+        rpc::TextReadResult read;
+        CHECK(bench.call(rpc::TextBeginParams{.text_id = ++id,
+                                              .prompt = prompt,
+                                              .seed = seed,
+                                              .temperature = 1.0f,
+                                              .top_p = 1.0f,
+                                              .max_tokens = 3},
+                         begun) == ErrorCode::none);
+        CHECK(bench.reach([](const auto& s) { return !s.writing; }));
+        CHECK(bench.call(rpc::TextReadParams{id, begun.prompt_tokens}, read) == ErrorCode::none);
+        CHECK(read.ended == rpc::TextEnd::max_tokens);
+        return std::vector<std::uint8_t>(read.text.begin(), read.text.end());
+    };
+    const std::array<std::uint8_t, 2> prompt{'a', 'b'};
+    const auto text = drawn(1, {});
+    CHECK(drawn(1, prompt) == text);
+    CHECK(drawn(1, std::span(prompt).first(1)) == text);
+    CHECK(drawn(2, {}) != text);
+}
+
+TEST(a_run_that_cannot_be_read_back_is_not_given_up) {
+    const auto flash = flash_with_story();
+    Bench bench(flash);
+    bench.handshake();
+    bench.create();
+    const auto digest = bench.weights_digest();
+    for (std::uint64_t reads = 0; reads < 3; ++reads) {
+        write_story(bench, 5);
+        flash->reads_until_failure = reads;
+        CHECK(bench.call(rpc::SampleParams{.temperature = 1.0f}) == ErrorCode::flash_failed);
+        CHECK(bench.status().loaded == rpc::Loaded::nothing && bench.status().run_id == 1);
+        CHECK(bench.weights_digest() == digest);
+    }
 }
