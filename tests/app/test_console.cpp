@@ -6,6 +6,7 @@
 
 #include "app/bench.h"
 #include "app/console.h"
+#include "app/handlers.h"
 #include "app/images.h"
 #include "app/trainer.h"
 #include "store/settings.h"
@@ -262,4 +263,14 @@ TEST(the_story_of_a_host_is_not_stopped_with_that_of_the_console) {
     writing.shared->handshake_done = true;
     CHECK(writing.passed_on(after).empty());
     CHECK(writing.trainer->writer().writing());
+}
+
+TEST(only_the_text_that_is_named_is_stopped) {
+    Writing writing(0.25f);
+    rpc::TextStopResult result;
+    CHECK(!writing.trainer->begin_text(7, {}).refused());
+    (void)app::handle(*writing.trainer, rpc::TextStopParams{8}, result);
+    CHECK(writing.trainer->writer().writing());
+    (void)app::handle(*writing.trainer, rpc::TextStopParams{7}, result);
+    CHECK(!writing.trainer->writer().writing());
 }

@@ -235,6 +235,7 @@ TEST(repeated_documents_are_passed_over_and_gaps_refused) {
     CHECK(bench.write_documents(2, 4, documents) == rpc::ErrorCode::none && documents.next == 6);
     CHECK(bench.write_documents(0, 4, documents) == rpc::ErrorCode::none && documents.next == 6);
     CHECK(bench.write_documents(8, 1, documents) == rpc::ErrorCode::gap);
+    CHECK(bench.write_documents(7, 1, documents) == rpc::ErrorCode::gap);
     CHECK(bench.write_documents(6, 1, documents, 4) == rpc::ErrorCode::bad_token);  // BOS
 }
 

@@ -44,6 +44,7 @@ TEST(a_loss_that_is_not_finite_stops_the_run) {
         // A sound model trains on from there, and the error is gone.
         set_weight(bench, 0.25f);
         CHECK(bench.call(rpc::SeekParams{0}) == ErrorCode::none);
+        CHECK(bench.status().error == 0);
         CHECK(bench.write_documents(0, 20, documents) == ErrorCode::none);
         CHECK(bench.call(rpc::TrainParams{20, 0}) == ErrorCode::none);
         CHECK(bench.reach([](const auto& s) { return s.step == 20; }));

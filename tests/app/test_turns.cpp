@@ -1,5 +1,6 @@
 // A run and a pretrained model take turns: one of them has the memory, the other lies in flash.
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <span>
@@ -73,6 +74,16 @@ TEST(a_model_in_memory_is_gone_once_another_one_is_on_its_way) {
     CHECK(bench.call(rpc::ImageBeginParams{header}) == ErrorCode::none);
     CHECK(bench.status().loaded == rpc::Loaded::nothing);
     CHECK(bench.call(text(6)) == ErrorCode::no_story);
+    CHECK(bench.call(rpc::ImageCommitParams{}) == ErrorCode::bad_story);  // its content is missing
+}
+
+TEST(a_model_in_memory_is_gone_once_it_is_erased) {
+    Bench bench(flash_with_story());
+    bench.handshake();
+    write_story(bench);
+    CHECK(bench.call(rpc::ImageEraseParams{}) == ErrorCode::none);
+    CHECK(bench.status().loaded == rpc::Loaded::nothing);
+    CHECK(bench.call(text(6)) == ErrorCode::no_story);
 }
 
 TEST(a_new_run_after_a_story_is_not_looked_for_in_flash) {
@@ -137,4 +148,78 @@ TEST(a_run_that_cannot_be_read_back_is_not_given_up) {
         CHECK(bench.status().loaded == rpc::Loaded::nothing && bench.status().run_id == 1);
         CHECK(bench.weights_digest() == digest);
     }
+}
+
+TEST(a_run_goes_on_behind_a_story_with_the_same_bits) {
+    const auto digest_after = [](bool told) {
+        Bench bench(flash_with_story());
+        bench.handshake();
+        bench.create();
+        bench.train_to(3);
+        if (told) write_story(bench);
+        bench.train_to(6);
+        return bench.weights_digest();
+    };
+    CHECK(digest_after(true) == digest_after(false));
+}
+
+TEST(no_story_is_begun_while_a_run_is_trained) {
+    Bench bench(flash_with_story());
+    bench.handshake();
+    bench.create();
+    CHECK(bench.call(rpc::TrainParams{10, 0}) == ErrorCode::none);
+    CHECK(bench.call(text(5)) == ErrorCode::busy);
+    CHECK(bench.status().loaded == rpc::Loaded::run);
+}
+
+TEST(a_vocabulary_written_after_the_checkpoint_outlives_a_story) {
+    Bench bench(flash_with_story());
+    bench.handshake();
+    bench.create();
+    CHECK(bench.call(rpc::SaveParams{}) == ErrorCode::none);
+    const std::array<std::uint8_t, 4> vocabulary{'a', 'b', 'c', 'd'};
+    CHECK(bench.call(rpc::VocabularyWriteParams{0, vocabulary}) == ErrorCode::none);
+    write_story(bench);
+    rpc::VocabularyReadResult read;
+    CHECK(bench.call(rpc::VocabularyReadParams{0, 4}, read) == ErrorCode::none);
+    CHECK(std::ranges::equal(read.data, vocabulary));
+}
+
+TEST(a_profile_tells_the_time_of_tokens) {
+    Bench bench(flash_with_story());
+    bench.handshake();
+    write_story(bench);  // the model is there before the profile is switched on
+    CHECK(bench.call(rpc::ProfileParams{true}) == ErrorCode::none);
+    write_story(bench, 6);
+    rpc::ProfileResult result;
+    CHECK(bench.call(rpc::ProfileParams{true}, result) == ErrorCode::none);
+    CHECK(result.profile.tokens > 0 && result.profile.attention > 0 && result.profile.choice > 0);
+}
+
+TEST(a_text_that_the_device_has_is_not_begun_again) {
+    Bench bench(flash_with_story());
+    bench.handshake();
+    write_story(bench, 5);
+    rpc::TextBeginParams longer = text(5);
+    longer.max_tokens = 4;
+    CHECK(bench.call(longer) == ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return !s.writing; }));
+    rpc::TextReadResult read;
+    CHECK(bench.call(rpc::TextReadParams{5, 1}, read) == ErrorCode::none);
+    CHECK(read.next == 3 && read.ended == rpc::TextEnd::max_tokens);
+}
+
+TEST(a_text_has_ended_only_for_whoever_has_read_all_of_it) {
+    constexpr std::uint16_t kContext = 300;
+    const auto flash = std::make_shared<MemoryFlash>(64 * 1024);
+    test::put_image(*flash, test::make_image("test", 0.25f, kContext));
+    Bench bench(flash);
+    bench.handshake();
+    CHECK(bench.call(rpc::TextBeginParams{.text_id = 5, .context = kContext}) == ErrorCode::none);
+    CHECK(bench.reach([](const auto& s) { return !s.writing; }));
+    rpc::TextReadResult read;
+    CHECK(bench.call(rpc::TextReadParams{5, 1}, read) == ErrorCode::none);
+    CHECK(read.next < kContext && read.ended == rpc::TextEnd::none);
+    CHECK(bench.call(rpc::TextReadParams{5, read.next}, read) == ErrorCode::none);
+    CHECK(read.next == kContext && read.ended == rpc::TextEnd::context_full);
 }
