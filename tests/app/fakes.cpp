@@ -65,7 +65,7 @@ bool MemoryFlash::read(port::Region region, std::uint32_t offset, std::span<std:
     const std::span<const std::byte> bytes = bytes_of(region);
     if (offset > bytes.size() || out.size() > bytes.size() - offset) return false;
     std::copy_n(bytes.begin() + offset, out.size(), out.begin());
-    return true;
+    return reads_until_failure-- != 0;
 }
 
 bool MemoryFlash::write(port::Region region, std::uint32_t offset, std::span<const std::byte> in) {

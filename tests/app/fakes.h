@@ -34,7 +34,8 @@ class MemoryFlash : public port::Flash {
     // The power is cut for the flash alone: what is written beyond so many bytes is lost, while the
     // device believes that all is well. An erased sector counts as one byte.
     std::atomic<std::uint64_t> freeze_after = UINT64_MAX;
-    std::atomic<std::uint64_t> written = 0;  // bytes, and erased sectors
+    std::atomic<std::uint64_t> written = 0;                       // bytes, and erased sectors
+    std::atomic<std::uint64_t> reads_until_failure = UINT64_MAX;  // one read fails after so many
 
     // Holds up the task that uses the flash next, or that region of it, until the gate is opened.
     void close_gate(std::optional<port::Region> region = {});
@@ -168,7 +169,10 @@ class FakePlatform : public port::Platform {
     [[nodiscard]] std::uint32_t ticks() override { return ticks_ += 10; }
     [[nodiscard]] std::uint32_t entropy() override { return 77; }
     [[nodiscard]] bool paced() const override { return true; }
-    void spend(std::uint64_t cycles, std::uint64_t) override { spent_cycles += cycles; }
+    void spend(std::uint64_t cycles, std::uint64_t) override {
+        spent_cycles += cycles;
+        if (on_spend) on_spend();
+    }
     void restart() override {
         if (on_restart) on_restart();
         ++restarts;
@@ -177,6 +181,7 @@ class FakePlatform : public port::Platform {
     std::atomic<int> restarts = 0;
     std::atomic<std::uint64_t> spent_cycles = 0;  // what the trainer said that its work takes
     std::function<void()> on_restart;
+    std::function<void()> on_spend;
 
   private:
     struct alignas(64) Line {

@@ -9,10 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "app/fakes.h"
 #include "base/bytes.h"
 #include "base/crc32.h"
+#include "check.h"
 #include "engine/engine.h"
 #include "store/image_header.h"
+#include "store/model_store.h"
 
 namespace ugpt::test {
 
@@ -64,7 +67,8 @@ inline ImageBytes image_vocabulary() {
 }
 
 // A model whose weights are multiples of `weight`.
-inline std::vector<std::byte> make_image(std::string_view name, float weight) {
+inline std::vector<std::byte> make_image(std::string_view name, float weight,
+                                         std::uint32_t context = kImageShape.context) {
     using engine::infer::Format;
     const std::uint32_t tensors = kImageShape.tensor_count();
     constexpr std::size_t kRowBytes = 24;
@@ -97,7 +101,7 @@ inline std::vector<std::byte> make_image(std::string_view name, float weight) {
     header.u32(static_cast<std::uint32_t>(content.size()));
     for (const std::uint32_t part :
          {kImageShape.n_layer, kImageShape.n_embd, kImageShape.n_head, kImageShape.n_kv_head,
-          kImageShape.n_hidden, kImageShape.vocab_size, kImageShape.context})
+          kImageShape.n_hidden, kImageShape.vocab_size, context})
         header.u32(part);
     header.u32(1);  // a tied classifier
     header.f32(1e-5f);
@@ -118,6 +122,16 @@ inline std::vector<std::byte> make_image(std::string_view name, float weight) {
     for (const std::uint8_t byte : digest) header.u8(byte);
     std::ranges::copy(header.bytes(), content.bytes().begin());
     return content.bytes();
+}
+
+inline void put_image(MemoryFlash& flash, std::span<const std::byte> image) {
+    constexpr std::uint32_t kHeaderBytes = store::ModelStore::kHeaderBytes;
+    store::ModelStore models(flash);
+    bool resumed = false;
+    std::uint32_t missing_bytes = 0;
+    CHECK(models.begin(image.first(kHeaderBytes), resumed, missing_bytes) == store::Result::ok);
+    CHECK(models.write(kHeaderBytes, image.subspan(kHeaderBytes)) == store::Result::ok);
+    CHECK(models.commit().result == store::Result::ok);
 }
 
 }  // namespace ugpt::test

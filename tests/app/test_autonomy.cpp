@@ -147,6 +147,16 @@ TEST(a_data_set_that_is_not_whole_is_refused) {
     CHECK(store.commit() == store::Result::not_whole);
     CHECK(store.write(size - 1, content) == store::Result::out_of_range);  // beyond the end
     CHECK(!store::DataSetStore(flash).find());
+    CHECK(store.write(0, content) == store::Result::ok);
+    flash.broken = true;
+    CHECK(store.commit() == store::Result::flash_failed);  // the header was not kept
+    flash.broken = false;
+    CHECK(store.commit() == store::Result::ok);
+    std::array<engine::Token, 16> out{};
+    std::size_t length = 0;
+    CHECK(store.read(0, out, length));
+    CHECK(store.begin({100, size, 1, base::crc32(content)}, missing) == store::Result::ok);
+    CHECK(store.commit() == store::Result::not_whole);  // what was read before is erased
     CHECK(store.begin({100, 65 * 1024, 1, 0}, missing) == store::Result::no_room);
     CHECK(missing == 65 * 1024 - (64 * 1024 - port::Flash::kSectorBytes));
 }
@@ -374,4 +384,22 @@ TEST(texts_without_a_host_differ) {
 TEST(texts_without_a_host_are_drawn_at_the_temperature_that_was_set) {
     const auto texts = long_texts(0.001f, 1.0f);
     CHECK(std::set(texts.begin(), texts.end()).size() == 1);
+}
+
+// Such a host takes what it gets for the losses of consecutive steps.
+TEST(a_host_that_knows_no_strides_gets_no_thinned_out_losses) {
+    Bench bench(std::make_shared<MemoryFlash>(4 * port::Flash::kSectorBytes));
+    bench.handshake();
+    rpc::Recipe recipe = test::kRecipe;
+    recipe.total_steps = 2100;
+    CHECK(bench.call(rpc::CreateParams{9, test::kShape, recipe, 4}) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
+    bench.push_data(make_content(23, 1), 23);
+    CHECK(bench.call(rpc::TrainParams{2100, 0, rpc::Source::flash}) == rpc::ErrorCode::none);
+    CHECK(bench.reach(idle));
+    rpc::CurveResult curve;
+    CHECK(bench.call(rpc::CurveParams{1, 256, true}, curve) == rpc::ErrorCode::none);
+    CHECK(curve.stride == 2 && !curve.values.empty());
+    CHECK(bench.call(rpc::CurveParams{1, 256, false}, curve) == rpc::ErrorCode::none);
+    CHECK(curve.values.empty());
 }

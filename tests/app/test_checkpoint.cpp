@@ -123,6 +123,19 @@ std::uint32_t reload(MemoryFlash& flash, const Subject& expected) {
     return same_tensors(loaded.model, expected.model) ? found->step : 0;
 }
 
+// Calls `act` again and again: each time a later read fails, and the last time none.
+template <typename Act, typename Check>
+void with_each_read_failing(MemoryFlash& flash, Act&& act, Check&& check) {
+    bool failed = true;
+    for (std::uint64_t reads = 0; failed; ++reads) {
+        flash.reads_until_failure = reads;
+        const auto result = act();
+        failed = flash.reads_until_failure > reads;
+        flash.reads_until_failure = UINT64_MAX;
+        check(result, failed);
+    }
+}
+
 }  // namespace
 
 TEST(an_empty_flash_has_no_checkpoint) {
@@ -288,4 +301,44 @@ TEST(a_payload_that_the_flash_did_not_keep_is_noticed_before_the_older_one_is_gi
     CHECK(CheckpointStore(flash).find_newest() == info_at(1));
     CHECK(store.save(info_at(3), subject.model, kVocabulary) == Result::ok);
     CHECK(CheckpointStore(flash).find_newest() == info_at(3));
+}
+
+TEST(a_header_that_the_flash_did_not_keep_is_noticed) {
+    MemoryFlash flash(kRegionBytes);
+    const Subject subject(1);
+    CheckpointStore store(flash);
+    CHECK(store.save(info_at(1), subject.model, kVocabulary) == Result::ok);
+    flash.freeze_after = 2 * flash.written - 1;  // all but the last byte of the next one
+    CHECK(store.save(info_at(2), subject.model, kVocabulary) == Result::flash_failed);
+    flash.freeze_after = UINT64_MAX;
+    CHECK(store.find_newest() == info_at(1));
+}
+
+TEST(a_read_that_fails_is_an_error) {
+    for (const engine::Recipe& recipe : {engine::Recipe{}, kQ8}) {
+        MemoryFlash flash(kRegionBytes);
+        const Subject subject(5, recipe);
+        Subject loaded(1, recipe);
+        std::array<std::byte, kVocabulary.size()> vocabulary{};
+        CheckpointStore store(flash);
+        CHECK(store.save(info_at(1, recipe), subject.model, kVocabulary) == Result::ok);
+        with_each_read_failing(
+            flash, [&] { return store.load(loaded.model, vocabulary); },
+            [](bool whole, bool failed) { CHECK(whole != failed); });
+        CHECK(same_tensors(loaded.model, subject.model));
+        with_each_read_failing(
+            flash, [&] { return store.save(info_at(2, recipe), subject.model, kVocabulary); },
+            [](Result result, bool failed) {
+                CHECK(result == (failed ? Result::flash_failed : Result::ok));
+            });
+        CHECK(store.save(info_at(3, recipe), subject.model, kVocabulary) == Result::ok);
+        with_each_read_failing(
+            flash, [&] { return store.find_newest(); },
+            [](const auto& found, bool failed) {
+                CHECK(found && (found->step == 3 || (failed && found->step == 2)));
+            });
+        CHECK(flash.erase(port::Region::checkpoint_b, 0, port::Flash::kSectorBytes));
+        flash.reads_until_failure = 0;  // of the only header
+        CHECK(!CheckpointStore(flash).find_newest());
+    }
 }

@@ -1,9 +1,14 @@
 // A person at a serial terminal: what is typed, what is shown, and who has the line.
 
+#include <algorithm>
+#include <memory>
 #include <string>
 
 #include "app/bench.h"
 #include "app/console.h"
+#include "app/handlers.h"
+#include "app/images.h"
+#include "app/trainer.h"
 #include "store/settings.h"
 
 using namespace ugpt;
@@ -55,6 +60,58 @@ std::string shown(Bench& bench) {
 bool holds(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
+
+// The trainer's side of a console alone: a test says when a token is computed, and when what has
+// been written is passed on.
+class Writing {
+  public:
+    explicit Writing(float weight, float temperature = 0.001f) {
+        test::put_image(flash_, test::make_image("test", weight, kContext));
+        CHECK(store::SettingsStore(flash_).save(
+            {.autorun = true, .temperature = temperature, .console = true}));
+        trainer->boot();
+    }
+
+    void begin(std::string_view prompt) {
+        shared->typed = {};
+        for (const char c : prompt) shared->typed.text[shared->typed.size++] = c;
+        shared->typed_ready = true;
+        CHECK(console.advance());
+        while (shared->texts.pop()) {
+        }
+    }
+    void write_all() {
+        while (trainer->advance()) {
+        }
+    }
+    // What can be passed on now; `after` is what stands behind the last of it.
+    std::string passed_on(TextLine::After& after) {
+        std::string text;
+        while (console.advance()) {
+            const auto line = shared->texts.pop();
+            if (!line) continue;
+            text += line->view();
+            after = line->after;
+        }
+        return text;
+    }
+
+    static constexpr std::uint32_t kContext = 256;
+
+  private:
+    test::ManualClock clock_;
+    test::FakePlatform platform_{clock_, {64 * 1024, 32 * 1024}};
+    MemoryFlash flash_{64 * 1024};
+    test::FakeLog log_;
+    test::QueueSerial serial_{clock_};
+    std::unique_ptr<app::QueueMemory> queues_ = std::make_unique<app::QueueMemory>();
+
+  public:
+    std::unique_ptr<app::Shared> shared = std::make_unique<app::Shared>(*queues_);
+    std::unique_ptr<app::Trainer> trainer =
+        std::make_unique<app::Trainer>(platform_, flash_, log_, *shared);
+    app::ConsoleWriter console{*trainer, *shared, serial_};
+};
 
 }  // namespace
 
@@ -143,4 +200,77 @@ TEST(without_a_console_nothing_is_shown) {
     Bench bench;
     press(bench, "Once\r");
     CHECK(shown(bench).empty());
+}
+
+// Every token of this model begins with a byte that would act on a terminal.
+TEST(a_story_shows_no_control_characters) {
+    Writing writing(0.0f, 1.0f);
+    std::string all;
+    for (int story = 0; story < 20; ++story) {
+        TextLine::After after{};
+        writing.begin("x");
+        writing.write_all();
+        all += writing.passed_on(after);
+        CHECK(after == TextLine::After::prompt);
+    }
+    CHECK(all.size() > 1000 && holds(all, "\r\n") && holds(all, "\t"));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto byte = static_cast<std::uint8_t>(all[i]);
+        CHECK(byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t');
+        if (byte == '\n') CHECK(i > 0 && all[i - 1] == '\r');
+    }
+}
+
+// However full the line is that ends it.
+TEST(the_remark_behind_a_story_is_whole) {
+    constexpr std::string_view kRemark = "\r\n(The context is full.)";
+    Writing writing(0.25f);
+    for (std::size_t typed = 1; typed < 80; ++typed) {
+        TextLine::After after{};
+        writing.begin(std::string(typed, 'x'));
+        writing.write_all();
+        const std::string text = writing.passed_on(after);
+        CHECK(text.ends_with(kRemark) && after == TextLine::After::prompt);
+    }
+}
+
+TEST(a_model_that_gives_no_numbers_says_so) {
+    Writing writing(1e30f);
+    TextLine::After after{};
+    writing.begin("x");
+    writing.write_all();
+    CHECK(writing.passed_on(after) == "\r\n(The model gave something that is no number.)");
+}
+
+TEST(whoever_wants_no_more_of_a_story_stops_it) {
+    for (const bool by_key : {true, false}) {
+        Writing writing(0.25f);
+        TextLine::After after{};
+        writing.begin("x");
+        CHECK(writing.trainer->advance() && writing.trainer->writer().writing());
+        (by_key ? writing.shared->interrupted : writing.shared->handshake_done) = true;
+        (void)writing.passed_on(after);
+        CHECK(!writing.trainer->writer().writing() && !writing.trainer->advance());
+        CHECK((after == TextLine::After::prompt) == by_key);
+    }
+}
+
+TEST(the_story_of_a_host_is_not_stopped_with_that_of_the_console) {
+    Writing writing(0.25f);
+    TextLine::After after{};
+    writing.begin("x");
+    CHECK(!writing.trainer->begin_text(7, {}).refused());
+    writing.shared->handshake_done = true;
+    CHECK(writing.passed_on(after).empty());
+    CHECK(writing.trainer->writer().writing());
+}
+
+TEST(only_the_text_that_is_named_is_stopped) {
+    Writing writing(0.25f);
+    rpc::TextStopResult result;
+    CHECK(!writing.trainer->begin_text(7, {}).refused());
+    (void)app::handle(*writing.trainer, rpc::TextStopParams{8}, result);
+    CHECK(writing.trainer->writer().writing());
+    (void)app::handle(*writing.trainer, rpc::TextStopParams{7}, result);
+    CHECK(!writing.trainer->writer().writing());
 }

@@ -235,6 +235,7 @@ TEST(repeated_documents_are_passed_over_and_gaps_refused) {
     CHECK(bench.write_documents(2, 4, documents) == rpc::ErrorCode::none && documents.next == 6);
     CHECK(bench.write_documents(0, 4, documents) == rpc::ErrorCode::none && documents.next == 6);
     CHECK(bench.write_documents(8, 1, documents) == rpc::ErrorCode::gap);
+    CHECK(bench.write_documents(7, 1, documents) == rpc::ErrorCode::gap);
     CHECK(bench.write_documents(6, 1, documents, 4) == rpc::ErrorCode::bad_token);  // BOS
 }
 
@@ -265,6 +266,30 @@ TEST(a_pause_stops_at_a_boundary_and_training_goes_on_from_there) {
     CHECK(bench.status().step == pause.step && pause.step <= 60);
     CHECK(bench.call(rpc::TrainParams{60, 0}) == rpc::ErrorCode::none);
     CHECK(bench.reach([](const auto& s) { return s.step == 60; }));
+}
+
+TEST(the_time_of_a_step_is_that_of_all_its_documents) {
+    Bench bench;
+    std::uint64_t document_ms = 2;
+    bench.platform.on_spend = [&] { bench.clock.advance_ms(document_ms); };
+    bench.handshake();
+    rpc::Recipe recipe = kRecipe;
+    recipe.batch = 3;
+    CHECK(bench.call(rpc::CreateParams{1, kShape, recipe, 4}) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::InitWeightsParams{3, 0.08f}) == rpc::ErrorCode::none);
+    CHECK(bench.call(rpc::TrainParams{9, 0}) == rpc::ErrorCode::none);
+    const auto step_us_after = [&](std::uint32_t first, std::size_t count) {
+        rpc::DocumentsWriteResult documents;
+        bench.pass_time(50);  // waiting for documents is no part of it
+        CHECK(bench.write_documents(first, count, documents) == rpc::ErrorCode::none);
+        bench.settle();
+        return bench.status().step_us;
+    };
+    CHECK(step_us_after(0, 2) == 0);
+    CHECK(step_us_after(2, 1) == 6000);
+    document_ms = 3;
+    CHECK(step_us_after(3, 2) == 6000);  // still the last step
+    CHECK(step_us_after(5, 1) == 9000);
 }
 
 TEST(a_seek_in_the_middle_of_a_batch_begins_the_batch_again) {

@@ -44,6 +44,7 @@ TEST(a_loss_that_is_not_finite_stops_the_run) {
         // A sound model trains on from there, and the error is gone.
         set_weight(bench, 0.25f);
         CHECK(bench.call(rpc::SeekParams{0}) == ErrorCode::none);
+        CHECK(bench.status().error == 0);
         CHECK(bench.write_documents(0, 20, documents) == ErrorCode::none);
         CHECK(bench.call(rpc::TrainParams{20, 0}) == ErrorCode::none);
         CHECK(bench.reach([](const auto& s) { return s.step == 20; }));
@@ -112,4 +113,30 @@ TEST(a_run_from_flash_does_not_begin_without_its_loss_history) {
     flash->failing = false;
     CHECK(bench.call(rpc::TrainParams{10, 0, rpc::Source::flash}) == ErrorCode::none);
     CHECK(bench.reach([](const auto& s) { return s.step == 10; }));
+}
+
+TEST(a_start_that_cannot_read_the_checkpoint_leaves_it) {
+    const auto flash = std::make_shared<MemoryFlash>(256 * 1024);
+    std::array<std::uint8_t, 32> digest{};
+    {
+        Bench bench(flash);
+        bench.handshake();
+        bench.create();
+        digest = bench.weights_digest();
+        CHECK(bench.call(rpc::SaveParams{}) == ErrorCode::none);
+    }
+    std::size_t without = 0;
+    for (std::uint64_t reads = 0; flash->reads_until_failure >= reads; ++reads) {
+        flash->reads_until_failure = reads;
+        Bench bench(flash);
+        bench.handshake();
+        if (bench.status().run_id == 1) {
+            CHECK(bench.weights_digest() == digest);
+            continue;
+        }
+        ++without;
+        CHECK(bench.status().state == rpc::DeviceState::empty);
+        CHECK(bench.call(rpc::SampleParams{.temperature = 1.0f}) == ErrorCode::no_model);
+    }
+    CHECK(without > 3);
 }

@@ -1,6 +1,7 @@
 // One host at a time has a virtual device on a socket; others hear which.
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "check.h"
 #include "port/posix/serial.h"
@@ -52,6 +55,7 @@ class Host {
         }
         return heard;
     }
+    [[nodiscard]] int descriptor() const { return fd_; }
     [[nodiscard]] std::string name() const {
         sockaddr_in own{};
         socklen_t size = sizeof own;
@@ -79,6 +83,23 @@ std::string hear(StreamSerial& device) {
             return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count)};
     }
     return {};
+}
+
+// Whether a host gets all of what is more than the system takes at once.
+bool comes_whole(StreamSerial& device, int host, std::size_t size) {
+    std::vector<std::uint8_t> sent(size);
+    for (std::size_t i = 0; i < size; ++i) sent[i] = static_cast<std::uint8_t>(i * 31 >> 3);
+    std::thread writer([&] { device.write(sent); });
+    std::vector<std::uint8_t> received(size);
+    std::size_t count = 0;
+    pollfd ready{host, POLLIN, 0};
+    while (count < size && poll(&ready, 1, 5000) > 0) {
+        const ssize_t some = read(host, received.data() + count, size - count);
+        if (some <= 0) break;
+        count += static_cast<std::size_t>(some);
+    }
+    writer.join();
+    return count == size && received == sent;
 }
 
 }  // namespace
@@ -134,4 +155,17 @@ TEST(a_host_that_has_closed_is_dropped_for_another) {
     std::string heard = hear(*device);
     if (heard == "the last words") heard = hear(*device);
     CHECK(heard == "next");
+}
+
+TEST(what_the_system_takes_in_parts_arrives_whole) {
+    const auto device = listen(1h);
+    Host host(*device);
+    device->wait(kPatienceMs);
+    CHECK(comes_whole(*device, host.descriptor(), 16 << 20));
+    std::string error;
+    const auto terminal = StreamSerial::pseudo_terminal(error);
+    if (!CHECK(terminal != nullptr)) return;
+    const int fd = open(terminal->address().c_str(), O_RDWR | O_NOCTTY);
+    CHECK(comes_whole(*terminal, fd, 1 << 20));
+    close(fd);
 }

@@ -220,3 +220,30 @@ TEST(the_losses_of_another_run_are_not_shown) {
     CHECK(history.read(1, 1, 3, 9, out).count == 0);
     CHECK(history.read(2, 1, 3, 9, out).count == 0);
 }
+
+TEST(a_read_that_fails_while_losses_are_merged_loses_none) {
+    constexpr std::uint32_t kSteps = 2 * kPerSector;
+    for (std::uint64_t reads = 0, failed = 1; failed != 0; reads += 7) {
+        MemoryFlash flash(4 * kSector);
+        LossHistory history(flash);
+        CHECK(write_steps(history, 1, kSteps));
+        flash.reads_until_failure = reads;
+        const bool written = write_steps(history, kSteps + 1, kSteps + 1);
+        failed = flash.reads_until_failure > reads ? 1 : 0;
+        flash.reads_until_failure = UINT64_MAX;
+        CHECK(written == (failed == 0));
+        CHECK(write_steps(history, kSteps + 1, kSteps + 1));
+        CHECK(kept_steps(history, kSteps + 1, UINT32_MAX) == every(2, kSteps + 1));
+    }
+}
+
+TEST(another_run_begins_without_the_strides_of_the_one_before) {
+    MemoryFlash flash(4 * kSector);
+    LossHistory history(flash);
+    CHECK(write_steps(history, 1, 5000));
+    CHECK(history.begin(kRun + 1) && history.begin(kRun));
+    CHECK(write_steps(history, 1, 3000));
+    CHECK(kept_steps(history, 3000, UINT32_MAX) == every(2, 3000));
+    LossHistory restarted(flash);
+    CHECK(kept_steps(restarted, 3000, UINT32_MAX) == every(2, 3000));
+}

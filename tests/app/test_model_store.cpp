@@ -151,3 +151,10 @@ TEST(a_text_takes_the_memory_that_there_is_and_not_a_byte_more) {
     CHECK(!writer.begin(1, request).refused());
     CHECK(writer.advance());
 }
+
+TEST(a_model_with_another_digest_than_its_header_names_is_not_kept) {
+    MemoryFlash flash(kRegionBytes);
+    auto image = test::make_image("test", 0.25f);
+    image[ModelStore::kHeaderBytes - 1] ^= std::byte{1};
+    CHECK(!push(flash, image) && held(flash).empty());
+}

@@ -160,6 +160,28 @@ TEST(a_sample_needs_a_uniform_for_every_token) {
     CHECK(sample(0, full) == ErrorCode::bad_token);
 }
 
+TEST(uniforms_outside_their_range_draw_the_first_or_the_last_token) {
+    WithModel bench;
+    const auto sample = [&](float uniform, rpc::SampleResult& result) {
+        std::array<float, 8> uniforms;
+        uniforms.fill(uniform);
+        std::array<std::uint8_t, sizeof uniforms> bytes;
+        std::memcpy(bytes.data(), uniforms.data(), bytes.size());
+        CHECK(bench.call(rpc::SampleParams{.temperature = 1.0f, .uniforms = bytes}, result) ==
+              ErrorCode::none);
+    };
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    rpc::SampleResult result;
+    for (const float uniform : {1.0f, 2.0f, kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+        sample(uniform, result);
+        CHECK(result.ended && result.tokens.empty());
+    }
+    for (const float uniform : {-1.0f, -kInfinity}) {
+        sample(uniform, result);
+        CHECK(!result.ended && result.tokens.size() == 8 && result.tokens[0] == 0);
+    }
+}
+
 TEST(documents_of_an_evaluation_are_checked) {
     WithModel bench;
     std::array<std::uint8_t, 64> encoded;

@@ -50,6 +50,15 @@ TEST(documents_come_out_by_index_and_generation) {
     CHECK(length == 2 && out[1] == 5);
 }
 
+TEST(documents_of_an_earlier_generation_are_passed_over_whatever_their_index) {
+    WithMemory<DocumentQueue> ring;
+    const std::array<engine::Token, 1> old{1}, wanted{2};
+    CHECK(ring.push({9, 1}, old) && ring.push({0, 2}, wanted));
+    std::array<engine::Token, 4> out{};
+    std::size_t length = 0;
+    CHECK(ring.take({0, 2}, out, length) && length == 1 && out[0] == 2);
+}
+
 TEST(documents_are_refused_when_there_is_no_room) {
     WithMemory<DocumentQueue> ring;
     const std::array<engine::Token, 16> document{};
@@ -116,6 +125,7 @@ TEST(the_oldest_losses_go_first) {
     std::uint32_t from = 1;
     CHECK(ring.read(from, out) == 4);
     CHECK(from == ring.first() && kSteps - from < app::LossBuffer::kCapacity);
+    CHECK(from == kSteps - app::LossBuffer::kCapacity + 2);  // the next push may be writing one
     CHECK(out[0] == static_cast<float>(from));
 }
 

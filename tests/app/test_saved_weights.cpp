@@ -156,3 +156,23 @@ TEST(saved_weights_of_another_start_of_the_run_count_for_nothing) {
     bench.handshake();
     CHECK(bench.status().step == 3 && bench.status().unsaved);
 }
+
+// A restart brings back the older checkpoint, and what a host has of that is not forgotten.
+TEST(weights_that_are_not_in_flash_do_not_take_the_place_of_those_that_are) {
+    const auto flash = std::make_shared<MemoryFlash>(256 * 1024);
+    {
+        Bench bench(flash);
+        bench.handshake();
+        bench.create();
+        bench.train_to(3);
+        CHECK(tell_saved(bench, 3, bench.weights_digest()) == rpc::ErrorCode::none);
+        rpc::DocumentsWriteResult taken;
+        CHECK(bench.write_documents(3, 2, taken) == rpc::ErrorCode::none);
+        CHECK(bench.call(rpc::TrainParams{10, 0}) == rpc::ErrorCode::none);
+        CHECK(bench.reach([](const auto& s) { return s.step == 5; }));
+        CHECK(tell_saved(bench, 5, bench.weights_digest()) == rpc::ErrorCode::none);
+    }
+    Bench bench(flash);
+    bench.handshake();
+    CHECK(bench.status().step == 3 && !bench.status().unsaved);
+}

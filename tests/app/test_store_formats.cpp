@@ -160,6 +160,20 @@ TEST(settings_of_0_1_0_are_read) {
     CHECK((store::SettingsStore(flash).load() == store::Settings{true, 0.5f}));
 }
 
+TEST(settings_that_the_flash_did_not_keep_are_not_taken_for_kept) {
+    MemoryFlash flash(kRegionBytes);
+    store::SettingsStore store(flash);
+    const store::Settings kept{true, 0.75f};
+    CHECK(store.save({true, 0.25f}) && store.save(kept));
+    flash.freeze_after = flash.written.load();  // an older header stays where the new one belongs
+    CHECK(!store.save({}));
+    flash.freeze_after = UINT64_MAX;
+    CHECK(store.load() == kept);
+    flash.broken = true;  // nothing is there
+    CHECK(!store.save({}));
+    CHECK(store.load() == kept);
+}
+
 TEST(weights_noted_as_saved_are_found_and_leave_the_settings_as_they_were) {
     MemoryFlash flash(kRegionBytes);
     const store::Settings settings{true, 0.75f};

@@ -20,8 +20,10 @@ import pytest
 import ugpt
 from tests.support.commands import CommandLine, events_until_step
 from tests.support.processes import left_running, running
-from tests.support.waiting import happens
+from tests.support.waiting import happens, until
+from ugpt import Recipe, Shape
 from ugpt.device import virtual
+from ugpt.rpc.messages import Source
 
 pytestmark = pytest.mark.own_process
 
@@ -71,6 +73,43 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> No
     with device(tmp_path / "flash") as (process, _):
         process.send_signal(number)
         assert process.wait(TIMEOUT_S) == 0
+
+
+async def begin_without_host(port: str) -> None:
+    async with ugpt.connect(port) as device:
+        shape = Shape(n_layer=1, n_embd=8, n_head=2, block_size=8, vocab_size=3)
+        await device.create(9, shape, Recipe(0.01, 0.85, 0.99, 1e-8, 16_000_000), "ab")
+        await device.init_weights(1)
+        await device.data_store([b"\x00\x01"], 3)
+        await device.train(16_000_000, source=Source.FLASH)
+
+
+async def step_from(port: str, least: int) -> int:
+    """The step of the device once that is at least `least`."""
+    async with ugpt.connect(port) as device:
+
+        async def reached() -> int | None:
+            step = (await device.status()).step
+            return step if step >= least else None
+
+        return await until(reached)
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+def test_however_it_is_asked_to_end_it_keeps_a_run_that_needs_no_host(
+    tmp_path: Path, by_signal: bool
+) -> None:
+    with device(tmp_path / "flash", "--end-with-stdin") as (process, port):
+        asyncio.run(begin_without_host(port))
+        told = asyncio.run(step_from(port, 100))
+        if by_signal:
+            process.terminate()
+        else:
+            assert process.stdin is not None
+            process.stdin.close()
+        assert process.wait(TIMEOUT_S) == 0
+    with device(tmp_path / "flash") as (_, port):
+        assert asyncio.run(step_from(port, 0)) >= told
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -364,7 +364,7 @@ bool Trainer::run_step() {
             engine::step_cycles(run_.shape, run_.recipe, positions, last, platform_.chip().cores),
             started);
     const auto elapsed_us = static_cast<std::uint32_t>(platform_.now_us() - started);
-    step_us_ = accumulated_ == 0 ? elapsed_us : step_us_ + elapsed_us;
+    batch_us_ = accumulated_ == 0 ? elapsed_us : batch_us_ + elapsed_us;
     positions_ += positions;
     accumulated_ = last ? 0 : accumulated_ + 1;
     if (!last) return true;
@@ -378,6 +378,7 @@ bool Trainer::run_step() {
 
 void Trainer::complete_step(float loss) {
     loss_ = loss;
+    step_us_ = batch_us_;
     if (const auto norm = model_.gradient_norm()) gradient_norm_ = norm;
     ++run_.step;
     weights_changed();

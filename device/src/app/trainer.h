@@ -160,7 +160,8 @@ class Trainer {
     float loss_ = 0.0f;
     engine::StepOptions step_options_;
     std::optional<float> gradient_norm_;  // of the last step that measured it
-    std::uint32_t step_us_ = 0;
+    std::uint32_t step_us_ = 0;           // of the last step,
+    std::uint32_t batch_us_ = 0;          // and of the documents so far of the next
     std::uint32_t missing_bytes_ = 0;
     rpc::ErrorCode error_ = rpc::ErrorCode::none;
     ResultBuffers results_{};

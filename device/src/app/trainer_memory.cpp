@@ -11,6 +11,7 @@ rpc::ErrorCode Trainer::need_run() {
         model_ = {};
         arena_.clear();
         log_.write(port::LogLevel::error, "the checkpoint in flash cannot be read back");
+        publish(resting_state());
         return rpc::ErrorCode::flash_failed;
     }
     model_.set_step(run_.step);
