@@ -137,16 +137,6 @@ async def test_noise_reaches_neither_the_board_nor_its_host(offered: Served) -> 
         await works(device)
 
 
-@pytest.mark.parametrize(("noise_bytes", "is_heard"), [(60_000, True), (70_000, False)])
-async def test_who_sends_much_noise_is_not_listened_to_any_more(
-    noise_bytes: int, is_heard: bool
-) -> None:
-    reader, writer = asyncio.StreamReader(), Mock()
-    writer.get_extra_info.return_value = ("127.0.0.1", 1)
-    reader.feed_data(b"x" * noise_bytes + PING)
-    assert (await Guest(reader, writer).next_body() is not None) is is_heard
-
-
 async def test_two_hundred_connections_at_once(offered: Served) -> None:
     said: list[bytes] = []
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.devices import listening_device
 from tests.support.in_process import Program
 from ugpt import Target
 from ugpt.data.dataset import Dataset
@@ -21,7 +22,7 @@ from ugpt.device.virtual import IN_MEMORY
 from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import FleetError
 from ugpt.fleet.members import Member
-from ugpt.rpc.errors import BadParams, Busy, DeviceError, FlashFailed, PortLost
+from ugpt.rpc.errors import BadParams, Busy, DeviceError, FlashFailed, NotFinite, PortLost
 from ugpt.rpc.messages import ErrorCode
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
@@ -361,11 +362,14 @@ async def conducted(
     *,
     resume: bool = False,
     may_overwrite: bool = False,
+    port: str | None = None,
 ) -> list[Trial]:
     async with Target("virtual", flash=IN_MEMORY).connect() as device:
         hello = device.hello
     members = [
-        Member(name, Target("virtual", flash=IN_MEMORY, board=name), hello)
+        Member(
+            name, Target(port) if port else Target("virtual", flash=IN_MEMORY, board=name), hello
+        )
         for name in (f"board-{n}" for n in range(boards))
     ]
     study = (SweepStudy.open if resume else SweepStudy.create)(folder, made)
@@ -498,7 +502,26 @@ async def test_a_trial_whose_folder_is_damaged_or_gone(
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
 
 
-async def test_what_a_trial_notes_is_told_with_its_number(
+async def test_a_trial_that_diverges_leaves_its_board_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board keeps steps that are in no folder, but they are those of this very sweep."""
+
+    def react(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, TrialProgress) and event.number < 2 and event.step > 0:
+            if event.number == 1:
+                conductor.request_stop()
+            raise NotFinite(ErrorCode.NOT_FINITE, "The loss is no number.")
+
+    monkeypatch.setattr(retry, "RETRY_DELAYS_S", (0.0,))
+    async with listening_device("socket", tmp_path / "flash") as port:
+        trials = await conducted(tmp_path, plan(3), 1, react, port=port)
+        assert [trial.loss for trial in trials] == [math.inf] * 2
+        trials = await conducted(tmp_path, plan(3), 1, react, resume=True, port=port)
+        assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
+
+
+async def test_what_a_trial_notes_is_told_once_with_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(card: object) -> bytes:
@@ -509,8 +532,7 @@ async def test_what_a_trial_notes_is_told_with_its_number(
     events: list[Event] = []
     await conducted(tmp_path, plan(2), 1, lambda conductor, event: events.append(event))
     assert [event for event in events if isinstance(event, Notice)] == [
-        Notice(f"Trial {number} on board-0: loss.png could not be drawn: no ink")
-        for number in range(2)
+        Notice("Trial 0 on board-0: loss.png could not be drawn: no ink")
     ]
 
 

@@ -21,7 +21,14 @@ from tests.support.virtual_time import push, pushed, settle
 from ugpt.device import virtual
 from ugpt.device.target import Target
 from ugpt.errors import InvalidValue
-from ugpt.rpc.errors import DeviceProgramError, PortBusy, PortLost, PortNotFound, PortPermission
+from ugpt.rpc.errors import (
+    DeviceProgramError,
+    PortBusy,
+    PortError,
+    PortLost,
+    PortNotFound,
+    PortPermission,
+)
 from ugpt.rpc.holders import Holder
 from ugpt.rpc.refusal import MARK, REFUSAL_MAX_BYTES, no_board
 from ugpt.rpc.transport import (
@@ -157,13 +164,18 @@ async def test_lines_can_be_kept_at_close(terminal: tuple[int, str]) -> None:
 # Ports that cannot be opened
 
 
-@pytest.mark.parametrize("stage", ["lines", "timeouts"])
+@pytest.mark.parametrize("stage", ["input", "lines", "timeouts"])
 async def test_a_port_that_vanishes_while_it_is_opened_is_given_back(
     stage: str, terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[serial.Serial] = []
 
     class Vanishing(serial.Serial):  # type: ignore[misc]
+        def _reset_input_buffer(self) -> None:
+            if stage == "input":
+                opened.append(self)
+                raise termios.error(errno.EIO, "Input/output error")
+
         def fileno(self) -> int:
             opened.append(self)
             return nothing if stage == "lines" else int(super().fileno())
@@ -179,6 +191,21 @@ async def test_a_port_that_vanishes_while_it_is_opened_is_given_back(
         await open_serial(terminal[1], keep_lines=True)
     assert not opened[0].is_open
     os.close(nothing)
+
+
+async def test_a_terminal_that_hangs_up_is_closed_all_the_same(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(port: serial.Serial) -> None:
+        raise termios.error(errno.EIO, "Input/output error")
+
+    transport = await open_serial(terminal[1])
+    monkeypatch.setattr(serial.Serial, "reset_output_buffer", fail)
+    monkeypatch.setattr(serial.Serial, "_reconfigure_port", fail)
+    with pytest.raises(PortError, match="cannot run at 230400 baud"):
+        await transport.set_baud(230_400)
+    await transport.close()
+    assert not transport._port.is_open
 
 
 async def test_an_absent_port_is_named() -> None:

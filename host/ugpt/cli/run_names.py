@@ -16,7 +16,7 @@ _UNQUOTED = re.compile(r"[\w.][\w.+=@%,-]*")
 
 
 def names_for_shell(incomplete: str) -> list[str]:
-    """The names that begin so, but for those that act in a shell."""
+    """The names that begin so, except those that a shell would interpret."""
     names = known_names()
     return [name for name in names if name.startswith(incomplete) and _UNQUOTED.fullmatch(name)]
 

@@ -10,6 +10,7 @@ from ..rpc.address import scheme_of
 from ..rpc.errors import LinkError, NoAnswer
 from ..rpc.messages import Hello, Status
 from ..rpc.rfc2217 import open_rfc2217
+from ..rpc.transport import termios_errors_as_os_errors
 from ..training.guard import keep_over_restart, unknown_steps
 from ..wording import command
 
@@ -58,9 +59,10 @@ async def _pulse_reset(path: str) -> bool:
     line.dtr = False
     line.rts = True
     try:
-        line.open()
-        await asyncio.sleep(_RESET_S)
-        line.rts = False
+        with termios_errors_as_os_errors():
+            line.open()
+            await asyncio.sleep(_RESET_S)
+            line.rts = False
     except OSError:
         return False
     finally:

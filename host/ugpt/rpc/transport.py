@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -179,13 +179,14 @@ class SerialTransport(StreamTransport):
 
     async def set_baud(self, baud: int) -> None:
         try:
-            self._port.baudrate = baud
+            with termios_errors_as_os_errors():
+                self._port.baudrate = baud
         except (OSError, ValueError) as error:
             raise PortError(f"Port {self.name} cannot run at {baud} baud.") from error
 
     async def close(self) -> None:
         # Closing waits for unsent bytes; a board that hangs must not make this program hang.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), termios_errors_as_os_errors():
             if self._port.is_open:
                 self._port.reset_output_buffer()
         await super().close()
@@ -205,10 +206,11 @@ async def open_serial(path: str, *, keep_lines: bool = False) -> SerialTransport
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
     try:
-        port.open()
-        if keep_lines:
-            _keep_lines_at_close(port.fileno())
-        stream = _QuietSerialTransport(loop, protocol, port)
+        with termios_errors_as_os_errors():
+            port.open()
+            if keep_lines:
+                _keep_lines_at_close(port.fileno())
+            stream = _QuietSerialTransport(loop, protocol, port)
     except (OSError, ValueError) as error:
         port.close()  # it may have vanished after it was opened
         raise open_error(path, error) from error
@@ -376,16 +378,27 @@ def _has_modem_lines(port: serial.Serial) -> bool:
 
 
 def _keep_lines_at_close(descriptor: int) -> None:
-    """Clears HUPCL, on systems that have it. Raises OSError."""
+    """Clears HUPCL, on systems that have it."""
     if sys.platform == "win32":
         return
     import termios
 
+    settings: list[Any] = termios.tcgetattr(descriptor)
+    settings[2] &= ~termios.HUPCL
+    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+
+
+@contextlib.contextmanager
+def termios_errors_as_os_errors() -> Iterator[None]:
+    """termios has an error of its own, which pyserial lets through."""
+    if sys.platform == "win32":
+        yield
+        return
+    import termios
+
     try:
-        settings: list[Any] = termios.tcgetattr(descriptor)
-        settings[2] &= ~termios.HUPCL
-        termios.tcsetattr(descriptor, termios.TCSANOW, settings)
-    except termios.error as error:  # which is no OSError
+        yield
+    except termios.error as error:
         raise OSError(*error.args) from None
 
 

@@ -90,6 +90,9 @@ class Conductor:
         self._refused: dict[int, set[str]] = {}
         """By trial, the boards whose memory its model does not fit."""
         self._usable = {member.name for member in members}
+        self._run_ids: set[int] = set()
+        """Of trials that boards may hold; nobody wants their steps back."""
+        self._noted: set[tuple[str, str]] = set()
         self._running: dict[str, Training] = {}
         self._changed = asyncio.Event()
         self._stopping = False
@@ -100,17 +103,19 @@ class Conductor:
 
     def request_stop(self) -> None:
         """Ends every run at its next step boundary and saves it."""
-        if not self._stopping:
-            self._emit(Notice("Stopping after the current steps, and saving."))
-        self._stopping = True
+        stops_already, self._stopping = self._stopping, True
         for training in self._running.values():
             training.request_stop()
         self._changed.set()
+        if not stops_already:
+            self._emit(Notice("Stopping after the current steps, and saving."))
 
     async def run(self) -> None:
         """Raises UgptError if the sweep cannot go on: then it can be resumed."""
         self._waiting.extend(self._study.unfinished())
-        done = [trial for trial in self._study.trials() if trial.state is not TrialState.RUNNING]
+        trials = self._study.trials()
+        done = [trial for trial in trials if trial.state is not TrialState.RUNNING]
+        self._run_ids |= self._run_ids_of(trials)
         names = tuple(member.name for member in self._members)
         self._emit(SweepStarted(str(self._folder), self._plan.trials, names, tuple(done)))
         await run_together(*(self._serve(member) for member in self._members))
@@ -206,6 +211,19 @@ class Conductor:
             self._end(trial, TrialState.FAILED, reason="It fits no board that is left.")
         self._waiting.clear()
 
+    def _run_ids_of(self, trials: Sequence[Trial]) -> set[int]:
+        """Of those whose last steps a board may have and no folder."""
+        left = [
+            trial_folder(self._folder, trial.number)
+            for trial in trials
+            if trial.state is TrialState.RUNNING or trial.loss == math.inf
+        ]
+        found = set()
+        for folder in left:
+            with contextlib.suppress(RunError):
+                found.add(Run.open(folder).config.run_id)
+        return found
+
     def _run_of(self, trial: Trial) -> Run:
         """Its folder, made when a board has taken the model. Raises InvalidValue, RunError."""
         path = trial_folder(self._folder, trial.number)
@@ -232,8 +250,14 @@ class Conductor:
     ) -> tuple[TrialState | None, float | None]:
         """How the trial ended, and its loss; no state if it was stopped and will go on."""
         watch = _Watch(self, member.name, trial, run)
+        self._run_ids.add(run.config.run_id)
         session = Session(
-            run, self._dataset, watch.hear, may_move=True, may_overwrite=self._may_overwrite
+            run,
+            self._dataset,
+            watch.hear,
+            may_move=True,
+            may_overwrite=self._may_overwrite,
+            expendable=self._run_ids,
         )
         training = Training(self._targets[member.name].connect, session)
         watch.training = self._running[member.name] = training
@@ -258,6 +282,12 @@ class Conductor:
 
     def tell(self, event: Event) -> None:
         self._emit(event)
+
+    def note(self, board: str, number: int, text: str) -> None:
+        """What one should know of a trial; what is true of its board is told once."""
+        if (board, text) not in self._noted:
+            self._noted.add((board, text))
+            self._emit(Notice(f"Trial {number} on {board}: {text}"))
 
     def _end(
         self, trial: Trial, state: TrialState, loss: float | None = None, reason: str = ""
@@ -295,9 +325,10 @@ class _Watch:
             case Progress():
                 self._tell_progress(event)
             case Interrupted():
-                self._tell(f"{event.reason} Trying again.")
+                text = f"Trial {self._trial.number} on {self._board}: {event.reason} Trying again."
+                self._conductor.tell(Notice(text))
             case Notice():
-                self._tell(event.text)
+                self._conductor.note(self._board, self._trial.number, event.text)
         while not self.pruned and self._reported < min(
             self._parts(self._run.metrics.step), REPORTS - 1
         ):
@@ -315,9 +346,6 @@ class _Watch:
                 event.steps_per_s,
             )
         )
-
-    def _tell(self, text: str) -> None:
-        self._conductor.tell(Notice(f"Trial {self._trial.number} on {self._board}: {text}"))
 
     def _parts(self, step: int) -> int:
         """How many twentieths of the run are done."""

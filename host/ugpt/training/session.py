@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +32,8 @@ class Session:
     """Whether the run may go on on another device than it was trained on."""
     may_overwrite: bool = False
     """Whether what a device holds may be lost, though it is nowhere else."""
+    expendable: Collection[int] = ()
+    """Numbers of other runs whose steps on a device nobody wants back."""
     extend_to: int | None = None
     """How many steps the run shall have, if others than it was planned with."""
 

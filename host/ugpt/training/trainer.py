@@ -145,7 +145,8 @@ class Training:
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        await require_free(device, may_overwrite=session.may_overwrite, run_ids=config.run_ids)
+        own = {*config.run_ids, *session.expendable}
+        await require_free(device, may_overwrite=session.may_overwrite, run_ids=own)
         record_device(device, session)
         if (await device.status()).loaded is Loaded.STORY:
             self._emit(Notice("The pretrained model leaves the memory to this run."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Group
-from rich.live import Live
 from rich.text import Text
 
 from ..joint.events import (
@@ -17,6 +16,7 @@ from ..joint.events import (
 from ..training.events import Evaluated, Event, Finished, Notice
 from ..wording import counted, data_name
 from .cleaning import printable
+from .live_lines import LiveLines
 from .output import Output, console
 from .plain import Quiet, print_texts
 from .style import ACCENT, QUIET, WARNING, bar, duration
@@ -77,17 +77,17 @@ class JointLiveDisplay(JointPlainDisplay):
 
     def __init__(self) -> None:
         super().__init__()
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._lines = LiveLines(self._console)
         self._started: JointStarted | None = None
         self._boards: dict[str, None] = {}
         self._round: RoundDone | None = None
         self._parts: set[int] = set()
 
     def begin(self) -> None:
-        self._live.start()
+        self._lines.begin()
 
     def end(self) -> None:
-        self._live.stop()
+        self._lines.end()
 
     def show(self, event: Event) -> None:
         match event:
@@ -102,13 +102,16 @@ class JointLiveDisplay(JointPlainDisplay):
             case RoundDone():
                 self._round, self._parts = event, set()
             case Finished():
-                self._live.update(Text(), refresh=True)
+                self._lines.draw(Text())
                 if self._round is not None:
                     super()._show_round(self._round)
                 self._started = None
         super().show(event)
         if self._started is not None:
-            self._live.update(self._frame(self._started), refresh=True)
+            self._lines.draw(self._frame(self._started))
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._lines.tell(text, style)
 
     def _show_round(self, event: RoundDone) -> None:
         """It is in the frame."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Group
-from rich.live import Live
 from rich.text import Text
 
 from ..sweep.events import (
@@ -23,8 +22,8 @@ from ..sweep.ranking import best, ranked, value_text, values_text
 from ..sweep.study import Trial, TrialState
 from ..training.events import Event, Notice
 from ..wording import counted
-from .capability import in_foreground
 from .cleaning import printable
+from .live_lines import LiveLines
 from .output import Output, console, say
 from .plain import Quiet
 from .style import ACCENT, GOOD, QUIET, WARNING, bar, rate
@@ -135,29 +134,23 @@ class LiveSweep(Quiet):
 
     def __init__(self) -> None:
         self._state = SweepState()
-        self._console = Output(file=sys.stdout)
-        self._live = Live(
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            vertical_overflow="crop",
-        )
+        self._lines = LiveLines(Output(file=sys.stdout))
         self._drawn_s = 0.0
 
     def show(self, event: Event) -> None:
         self._state.apply(event)
         if isinstance(event, Notice):
-            self._console.tell((event.text, WARNING))
+            self._lines.tell(event.text, WARNING)
         now_s = time.monotonic()
         if now_s - self._drawn_s >= _FRAME_S or not isinstance(event, TrialProgress):
             self._drawn_s = now_s
-            self._live.update(Group(*self._state.lines()), refresh=in_foreground())
+            self._lines.draw(Group(*self._state.lines()))
 
     def begin(self) -> None:
-        self._live.start()
+        self._lines.begin()
 
     def end(self) -> None:
-        self._live.stop()
+        self._lines.end()
 
 
 class PlainSweep(Quiet):
