@@ -35,3 +35,5 @@ def test_nothing_is_drawn_in_the_background(monkeypatch: pytest.MonkeyPatch) -> 
     lines.tell("the last word")
     lines.end()
     assert screen.getvalue().count("the last word") == 1
+    lines.tell("done")
+    assert screen.getvalue().count("done") == 1

@@ -91,8 +91,8 @@ class Conductor:
         """By trial, the boards whose memory its model does not fit."""
         self._usable = {member.name for member in members}
         self._run_ids: set[int] = set()
-        """Of trials that boards may hold; nobody wants their steps back."""
-        self._noted: set[tuple[str, str]] = set()
+        """Of trials that boards may hold, whose steps nobody wants back."""
+        self._said: set[tuple[str, str]] = set()
         self._running: dict[str, Training] = {}
         self._changed = asyncio.Event()
         self._stopping = False
@@ -115,7 +115,7 @@ class Conductor:
         self._waiting.extend(self._study.unfinished())
         trials = self._study.trials()
         done = [trial for trial in trials if trial.state is not TrialState.RUNNING]
-        self._run_ids |= self._run_ids_of(trials)
+        self._run_ids = self._run_ids_of(trials)
         names = tuple(member.name for member in self._members)
         self._emit(SweepStarted(str(self._folder), self._plan.trials, names, tuple(done)))
         await run_together(*(self._serve(member) for member in self._members))
@@ -283,11 +283,11 @@ class Conductor:
     def tell(self, event: Event) -> None:
         self._emit(event)
 
-    def note(self, board: str, number: int, text: str) -> None:
-        """What one should know of a trial; what is true of its board is told once."""
-        if (board, text) not in self._noted:
-            self._noted.add((board, text))
-            self._emit(Notice(f"Trial {number} on {board}: {text}"))
+    def is_news(self, board: str, text: str) -> bool:
+        """Whether no trial on this board has said so yet."""
+        said = (board, text) in self._said
+        self._said.add((board, text))
+        return not said
 
     def _end(
         self, trial: Trial, state: TrialState, loss: float | None = None, reason: str = ""
@@ -325,15 +325,17 @@ class _Watch:
             case Progress():
                 self._tell_progress(event)
             case Interrupted():
-                text = f"Trial {self._trial.number} on {self._board}: {event.reason} Trying again."
-                self._conductor.tell(Notice(text))
-            case Notice():
-                self._conductor.note(self._board, self._trial.number, event.text)
+                self._note(f"{event.reason} Trying again.")
+            case Notice() if self._conductor.is_news(self._board, event.text):
+                self._note(event.text)
         while not self.pruned and self._reported < min(
             self._parts(self._run.metrics.step), REPORTS - 1
         ):
             self._reported += 1
             self._report(self._reported)
+
+    def _note(self, text: str) -> None:
+        self._conductor.tell(Notice(f"Trial {self._trial.number} on {self._board}: {text}"))
 
     def _tell_progress(self, event: Progress) -> None:
         self._conductor.tell(

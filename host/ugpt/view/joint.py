@@ -102,7 +102,7 @@ class JointLiveDisplay(JointPlainDisplay):
             case RoundDone():
                 self._round, self._parts = event, set()
             case Finished():
-                self._lines.draw(Text())
+                self._lines.end()
                 if self._round is not None:
                     super()._show_round(self._round)
                 self._started = None

@@ -10,7 +10,8 @@ from .output import Output
 
 
 class LiveLines:
-    """In the background of its terminal nothing is drawn; what was told waits."""
+    """From `begin` to `end`. In the background of its terminal nothing is drawn meanwhile; what was
+    told waits."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -36,7 +37,7 @@ class LiveLines:
     def tell(self, text: str, style: str = "") -> None:
         """One line above them."""
         self._waiting.append((text, style))
-        if in_foreground():
+        if in_foreground() or not self._live.is_started:
             self._tell_waiting()
 
     def _tell_waiting(self) -> None:
