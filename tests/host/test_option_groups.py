@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import ugpt
 from ugpt.cli import group
-from ugpt.cli.option_groups import OptionGroup, takes_groups
+from ugpt.cli.option_groups import CONNECTION, OptionGroup, takes_groups
 from ugpt.rpc.messages import RECIPE, MomentFormat, Schedule
 from ugpt.sweep.axes import NAMES
 from ugpt.sweep.settings import Settings
@@ -41,6 +41,13 @@ def test_a_plan_takes_what_it_depends_on() -> None:
     assert set(options_of(ModelOptions)) <= set(taken)
     for name, (_, option) in options_of(RecipeOptions).items():
         assert (name in taken) == option.planned
+
+
+@pytest.mark.parametrize("path", [("train",), ("sample",), ("write",), ("bench",), ("attach",)])
+def test_options_of_the_connection_come_last(path: tuple[str, ...]) -> None:
+    panels = [getattr(each, "rich_help_panel", None) for each in parameters(*path).values()]
+    assert CONNECTION in panels
+    assert panels == sorted(panels, key=lambda panel: panel == CONNECTION)
 
 
 def test_python_has_the_options_of_the_command_line() -> None:

@@ -44,7 +44,7 @@ void Trainer::boot() {
     if (found && !resume(*found)) {
         log_.write(port::LogLevel::error,
                    "the checkpoint in flash does not fit into memory: it is kept, create a model");
-        model_ = {};
+        model_.forget();
         arena_.clear();
     }
     publish(resting_state());
@@ -75,7 +75,7 @@ bool Trainer::resume(const store::CheckpointInfo& run) {
 
 bool Trainer::allocate(const store::CheckpointInfo& run) {
     arena_.clear();
-    model_ = {};
+    model_.forget();
     vocabulary_ = arena_.take_array<std::byte>(run.vocabulary_bytes);
     const bool fits = vocabulary_.size() == run.vocabulary_bytes &&
                       model_.create(run.shape, run.recipe, arena_, &team_.team());

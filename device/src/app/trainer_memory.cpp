@@ -8,7 +8,7 @@ rpc::ErrorCode Trainer::need_run() {
     if (!parked_) return model_.empty() ? rpc::ErrorCode::no_model : rpc::ErrorCode::none;
     writer_.unload();
     if (!allocate(run_) || !checkpoints_.load(model_, vocabulary_)) {
-        model_ = {};
+        model_.forget();
         arena_.clear();
         log_.write(port::LogLevel::error, "the checkpoint in flash cannot be read back");
         publish(resting_state());
@@ -31,7 +31,7 @@ CallError Trainer::park() {
         if (error != rpc::ErrorCode::none) return error;
     }
     if (accumulated_ > 0) begin_step_again();
-    model_ = {};
+    model_.forget();
     vocabulary_ = {};
     parked_ = true;
     return {};

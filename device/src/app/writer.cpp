@@ -201,7 +201,7 @@ CallError Writer::load(const TextRequest& request, engine::Arena& arena) {
 }
 
 void Writer::unload() {
-    model_ = {};
+    model_.forget();
     parts_ = {};
     text_id_.reset();
     end_ = rpc::TextEnd::stopped;

@@ -137,6 +137,8 @@ class LanguageModel {
     // the arena is cleared. The team, if any, outlives the model.
     bool create(const Weights& weights, std::uint32_t context, Arena& arena, Team* team = nullptr);
     [[nodiscard]] bool empty() const { return state_ == nullptr; }
+    // Makes the handle empty; the arena stays as it is.
+    void forget() { state_ = nullptr; }
 
     [[nodiscard]] const Shape& shape() const;
     [[nodiscard]] std::uint32_t context() const;
@@ -159,6 +161,7 @@ class LanguageModel {
 
   private:
     State* state_ = nullptr;
+    Team alone_;  // for a model that is given no team
 };
 
 }  // namespace ugpt::engine::infer

@@ -22,8 +22,6 @@ std::uint32_t end_of(std::uint32_t unclaimed) {
 
 }  // namespace
 
-constinit Team lone_core;
-
 Team::Team(Helper* helper, std::uint32_t cores) : helper_(helper), cores_(cores) {
     if (helper_ == nullptr) {
         return;

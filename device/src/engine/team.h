@@ -88,7 +88,4 @@ class Team {
     static constexpr std::uint32_t kOneLast = 0x10000;
 };
 
-// A team of one for whoever has no other.
-extern constinit Team lone_core;
-
 }  // namespace ugpt::engine

@@ -81,6 +81,8 @@ class Model {
     // depend on it.
     bool create(const Shape& shape, const Recipe& recipe, Arena& arena, Team* team = nullptr);
     [[nodiscard]] bool empty() const { return state_ == nullptr; }
+    // Makes the handle empty; the arena stays as it is.
+    void forget() { state_ = nullptr; }
 
     [[nodiscard]] const Shape& shape() const;
     [[nodiscard]] const Recipe& recipe() const;
@@ -154,6 +156,7 @@ class Model {
     [[nodiscard]] const ModelState& state() const;
 
     ModelState* state_ = nullptr;
+    Team alone_;  // for a model that is given no team
 };
 
 // Tests the arithmetic of every instruction set that this processor has.

@@ -3,7 +3,8 @@
     def command(*, port: Port = None, recipe: RecipeGroup, model: ModelGroup) -> None: ...
 
 Typer sees one parameter for each field, in the place of the group. A field that the command also
-has as a parameter of its own stays in that place, and the group gets the same value.
+has as a parameter of its own stays in that place, and the group gets the same value. Options of the
+connection come last, in the help too: few need them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from typer.models import OptionInfo
 
 from ..training.options import Option, from_words, options_of
 from .numbers import protocol_number
+
+CONNECTION = "Connection"
+"""The panel of the help that comes last."""
 
 
 class OptionGroup(NamedTuple):
@@ -47,6 +51,7 @@ def takes_groups(command: Callable[..., object]) -> Callable[..., object]:
         for flat in (groups[name][1] if name in groups else [each])
         if flat is each or flat.name in groups or flat.name not in own
     ]
+    shown.sort(key=lambda each: _panel(each) == CONNECTION)
 
     @wraps(command)
     def call(**given: Any) -> object:
@@ -67,6 +72,13 @@ def option(group: type, name: str, panel: str | None = None) -> Any:
     names = [f"--{each.replace('_', '-')}" for each in (name, meaning.short) if each]
     bounds = protocol_number(meaning.field) if kind in (int, float) else {}
     return typer.Option(*names, help=meaning.help, rich_help_panel=panel, **bounds)
+
+
+def _panel(parameter: Parameter) -> str | None:
+    for told in get_args(parameter.annotation):
+        if isinstance(told, OptionInfo):
+            return told.rich_help_panel
+    return None
 
 
 def _marked(annotation: Any) -> list[tuple[type, OptionGroup]]:

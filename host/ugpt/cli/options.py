@@ -17,13 +17,11 @@ from ..device.virtual import IN_MEMORY
 from ..rpc.messages import METHODS
 from .ending import Status, ending
 from .numbers import protocol_number, whole_number
-from .option_groups import OptionGroup
+from .option_groups import CONNECTION, OptionGroup
 from .paths import path, port
 from .signals import cancelled_by_signals
 
 T = TypeVar("T")
-
-_CONNECTION = "Connection"
 
 Port = Annotated[
     str | None,
@@ -41,7 +39,7 @@ Baud = Annotated[
     int | None,
     typer.Option(
         help="Highest baud rate to use. Default: the highest that works.",
-        rich_help_panel=_CONNECTION,
+        rich_help_panel=CONNECTION,
         **protocol_number(METHODS["set_baud"].param("baud")),
     ),
 ]
@@ -51,7 +49,7 @@ NoReset = Annotated[
         "--no-reset",
         help="Leave the control lines of the port alone when it is closed, so that the next "
         "connection does not restart the board.",
-        rich_help_panel=_CONNECTION,
+        rich_help_panel=CONNECTION,
     ),
 ]
 StoryContext = Annotated[
@@ -71,7 +69,7 @@ Pace = Annotated[
     typer.Option(
         "--pace",
         help="Slow the virtual device down to the estimated speed of the board.",
-        rich_help_panel=_CONNECTION,
+        rich_help_panel=CONNECTION,
     ),
 ]
 
@@ -80,7 +78,7 @@ Threads = Annotated[
     typer.Option(
         "--threads",
         help="Let the virtual device compute in this many threads. The results are the same.",
-        rich_help_panel=_CONNECTION,
+        rich_help_panel=CONNECTION,
         **whole_number(1, 64),
     ),
 ]

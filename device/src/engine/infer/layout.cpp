@@ -165,7 +165,7 @@ bool LanguageModel::create(const Weights& weights, std::uint32_t context, Arena&
     state->weights = weights;
     state->context = context;
     state->kernels = available_kernels().sets[0];
-    state->team = team == nullptr ? &lone_core : team;
+    state->team = team == nullptr ? &alone_ : team;
     state->score_scale = inverse_root<ScalarLanes>(static_cast<float>(weights.shape.head_dim()));
     state_ = state;
     return true;

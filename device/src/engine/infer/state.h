@@ -18,7 +18,7 @@ struct State {
     std::uint32_t context = 0;
     std::size_t stride = 0;  // of positions: context, padded
     const Kernels* kernels = nullptr;
-    Team* team = &lone_core;
+    Team* team = nullptr;
     PhaseObserver* observer = nullptr;
     float score_scale = 0.0f;
     LayerCache* caches = nullptr;  // [n_layer]

@@ -153,7 +153,7 @@ Plan Model::plan(const Shape& shape, const Recipe& recipe, Arena arena, std::uin
 }
 
 bool Model::create(const Shape& shape, const Recipe& recipe, Arena& arena, Team* team) {
-    Team& used = team == nullptr ? lone_core : *team;
+    Team& used = team == nullptr ? alone_ : *team;
     state_ = shape.valid() ? lay_out(shape, recipe, arena, used.cores()).state : nullptr;
     if (empty()) {
         return false;

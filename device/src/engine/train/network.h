@@ -87,7 +87,7 @@ struct Network {
     Matrix lm_head;  // [V x C]
     std::span<Layer> layers;
     PhaseObserver* observer = nullptr;
-    Team* team = &lone_core;
+    Team* team = nullptr;
     std::uint32_t cores = 1;  // for so many there is memory of their own
 
     float* embedded = nullptr;        // rmsnorm of the embeddings [C x S]
