@@ -228,7 +228,7 @@ def test_question_in_a_terminal(cli: CommandLine, text: Path, tmp_path: Path, po
     command = ("train", text, "--steps", "5", "--run", "R", "--plain", "--port", port)
     status, said = in_terminal(cli, command, "n\n")
     assert "trains by itself" in said
-    assert "Nothing was changed." in said
+    assert "The device is left as it is." in said
     assert status == 1
     assert not (tmp_path / "R").exists()
     status, said = in_terminal(cli, command, "y\n")

@@ -122,7 +122,7 @@ def test_nobody_to_ask(flashing: Flashing, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_question_names_what_to_do_instead(flashing: Flashing) -> None:
     said = " ".join(flashing(status=1).split())
-    assert re.search(r"To follow it: \S*ugpt attach --port board\. Nothing was changed\.", said)
+    assert re.search(r"To follow it: \S*ugpt attach --port board\. The device is left", said)
     assert "--overwrite" not in said
 
 
@@ -140,7 +140,7 @@ def test_ctrl_c_and_the_end_of_the_input_are_a_no(
             raise typer.Abort from None
 
     monkeypatch.setattr("typer.confirm", confirm)
-    assert flashing(status=status).endswith("\n\nNothing was changed.\n")
+    assert flashing(status=status).endswith("\n\nThe device is left as it is.\n")
     assert not flashing.has_written
 
 

@@ -199,12 +199,18 @@ async def test_a_damaged_checkpoint_of_a_run_that_nothing_else_holds(session: Se
     assert (await place(device(), session)).source == "the start"
 
 
-@pytest.mark.parametrize("state", [DeviceState.TRAINING, DeviceState.WAITING])
+@pytest.mark.parametrize("state", [DeviceState.TRAINING, DeviceState.WAITING, DeviceState.SAVING])
 async def test_a_device_that_trains_is_paused_first(session: Session, state: DeviceState) -> None:
-    board = device(state=state)
+    board = device(state=state, target_step=30)
     await place(board, session)
     names = [name for name, *_ in board.mock_calls]
     assert names[:3] == ["status", "pause", "status"]
+
+
+async def test_a_device_that_has_nothing_to_do_is_not_paused(session: Session) -> None:
+    board = device(step=30, target_step=30)
+    await place(board, session)
+    assert not board.pause.mock_calls
 
 
 async def test_a_model_that_arrives_with_other_weights_is_not_kept(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from tests.support.sessions import NAMES, once
 from ugpt import Schedule, Shape, tensor_shapes
 from ugpt.data.dataset import Dataset
 from ugpt.data.vocabulary import Vocabulary
+from ugpt.device.activity import is_detached, is_training, stand_still
+from ugpt.device.client import Device
 from ugpt.errors import InvalidValue
 from ugpt.rpc.errors import PortLost
-from ugpt.rpc.messages import MomentFormat
+from ugpt.rpc.messages import DeviceState, MomentFormat
 from ugpt.runs.config import Extension
 from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
@@ -35,6 +38,7 @@ from ugpt.training.fine_tune import (
     require_same_shape,
 )
 from ugpt.training.guard import WouldOverwrite
+from ugpt.training.load import load
 from ugpt.training.new_run import new_run
 from ugpt.training.options import RecipeOptions
 from ugpt.training.recipe import EvaluationPlan
@@ -100,6 +104,14 @@ class Bench:
                 stopping(event)
 
         return await training.run()
+
+    async def detached(self, name: str, may_overwrite: bool = False) -> Run:
+        """A run that the board does by itself from now on. It saves most of the time."""
+        run = self.begin(name, 10_000_000, save_every=SavePeriod(steps=1))
+        async with self.target().connect() as device:
+            hear = self.events.append
+            await detach(device, Session(run, DATASET, hear, may_overwrite=may_overwrite))
+        return run
 
     def reopen(self, name: str) -> Run:
         return Run.open(self.folder / name)
@@ -317,24 +329,62 @@ async def test_a_run_moves_to_the_board_that_is_named_and_to_no_other(bench: Ben
         assert (await device.status()).run_id == 0
 
 
+@pytest.mark.parametrize("may_overwrite", [False, True])
 async def test_a_detached_run_behind_the_port_is_not_ended_after_the_line_was_lost(
-    bench: Bench,
+    bench: Bench, may_overwrite: bool
 ) -> None:
     def lose() -> None:
         bench.flash = "other"
         raise PortLost("port", "it is unplugged")
 
-    other = bench.begin("b", 10_000_000, save_every=SavePeriod(steps=100))
-    session = Session(bench.begin("a", 2000), DATASET, once(30, lose))
+    run = bench.begin("a", 2000)
+    session = Session(run, DATASET, once(30, lose), may_overwrite=may_overwrite)
     bench.flash = "other"
-    async with bench.target().connect() as device:
-        await detach(device, Session(other, DATASET, bench.events.append))
+    other = await bench.detached("b")
     bench.flash = "flash"
     with pytest.raises(WouldOverwrite, match="trains by itself"):
         await Training(lambda: bench.target().connect(), session).run()
     bench.flash = "other"
     async with bench.target().connect() as device:
         assert (await device.status()).run_id == other.config.run_id
+
+
+async def test_a_board_is_taken_from_a_run_that_it_saves_at_the_moment(bench: Bench) -> None:
+    await bench.detached("a")
+    session = Session(bench.begin("b", 200), DATASET, bench.events.append, may_overwrite=True)
+    assert await Training(bench.target().connect, session).run() is Outcome.FINISHED
+    await bench.detached("c")
+    async with bench.target().connect() as device:
+        await load(device, stored_model(bench.reopen("b"), 200), print, may_overwrite=True)
+        assert (await device.status()).run_id == bench.reopen("b").config.run_id
+    await bench.detached("d")
+    await bench.detached("e", may_overwrite=True)
+    async with bench.target().connect() as device:
+        assert is_detached(await device.status())
+        status = await stand_still(device)
+        assert not is_training(status)
+        assert status.state is DeviceState.IDLE
+        assert status.run_id == bench.reopen("e").config.run_id
+
+
+async def test_what_may_be_overwritten_may_be_so_after_a_restart(bench: Bench) -> None:
+    """The flash still holds it: nothing of this run has been saved."""
+
+    def restart() -> None:
+        raise PortLost("port", "it is unplugged")  # the virtual device ends with its connection
+
+    other = await bench.detached("b")
+    found: list[int] = []
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Device]:
+        async with bench.target().connect() as device:
+            found.append((await device.status()).run_id)
+            yield device
+
+    session = Session(bench.begin("a", 2000), DATASET, once(30, restart), may_overwrite=True)
+    assert await Training(connect, session).run() is Outcome.FINISHED
+    assert found == [other.config.run_id] * 2
 
 
 async def test_kept_checkpoints_of_a_plan_that_was_given_up_are_dropped(bench: Bench) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from ugpt.errors import InvalidValue
 from ugpt.fleet.errors import FleetError
 from ugpt.fleet.members import Member
 from ugpt.rpc.errors import BadParams, Busy, DeviceError, FlashFailed, NotFinite, PortLost
-from ugpt.rpc.messages import ErrorCode
+from ugpt.rpc.messages import ErrorCode, Shape
 from ugpt.runs.errors import DiskFull, RunError
 from ugpt.runs.folder import Run
 from ugpt.sweep import conductor as conducting
@@ -37,9 +38,9 @@ from ugpt.sweep.settings import Settings
 from ugpt.sweep.study import SweepStudy, Trial, TrialState
 from ugpt.training import retry
 from ugpt.training.events import Event, Notice
-from ugpt.training.retry import Connect
-from ugpt.training.session import Session
-from ugpt.training.trainer import Training
+from ugpt.training.guard import WouldOverwrite
+from ugpt.training.options import RecipeOptions
+from ugpt.training.trainer import Outcome, Training
 from ugpt.wording import install_command
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("undrawn")]
@@ -386,22 +387,51 @@ async def conducted(
     return study.trials()
 
 
-@pytest.mark.parametrize("may_overwrite", [False, True])
 async def test_what_was_chosen_for_all_trials_reaches_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_overwrite: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions: list[Session] = []
-
-    def training(connect: Connect, session: Session) -> Training:
-        sessions.append(session)
-        return Training(connect, session)
-
     Boards(monkeypatch)
-    monkeypatch.setattr(conducting, "Training", training)
-    made = plan(2, settings=Settings(steps=2, seed=7))
-    await conducted(tmp_path, made, 1, may_overwrite=may_overwrite)
-    assert [session.may_overwrite for session in sessions] == [may_overwrite] * 2
+    await conducted(tmp_path, plan(2, settings=Settings(steps=2, seed=7)), 1)
     assert [Run.open(trial_folder(tmp_path, n)).config.seed for n in (0, 1)] == [7, 7]
+
+
+async def train_by_hand(port: str, run_id: int) -> None:
+    """Leaves a model on the board that is in no run folder."""
+    async with Target(port).connect() as device:
+        recipe = RecipeOptions(steps=9).recipe()
+        await device.create(run_id, Shape(1, 8, 2, 8, 27), recipe, ascii_lowercase)
+        await device.init_weights(1)
+        await device.documents_write(0, [bytes(4)])
+        await device.train(1)
+        while (await device.status()).step < 1:
+            pass
+
+
+async def test_what_comes_onto_a_board_after_the_first_trial_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--overwrite is for what is there when the sweep begins."""
+    ran: list[bool] = []
+
+    class Disturbed(Training):
+        async def run(self) -> Outcome:
+            ran.append(self.placed)
+            outcome = await super().run()
+            await train_by_hand(port, 6)
+            return outcome
+
+    monkeypatch.setattr(conducting, "Training", Disturbed)
+    async with listening_device("socket", tmp_path / "flash") as port:
+        await train_by_hand(port, 5)
+        for sweep in ("a", "b"):
+            (tmp_path / sweep).mkdir()
+        with pytest.raises(WouldOverwrite, match=r"run 00000005"):
+            await conducted(tmp_path / "a", plan(2), 1, port=port)
+        with pytest.raises(WouldOverwrite, match=r"run 00000006"):
+            await conducted(tmp_path / "b", plan(2), 1, port=port, may_overwrite=True)
+        async with Target(port).connect() as device:
+            assert (await device.status()).run_id == 6
+    assert len(ran) == 3
 
 
 async def test_a_trial_of_a_lost_board_goes_on_elsewhere(

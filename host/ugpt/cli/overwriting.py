@@ -70,7 +70,7 @@ def run_granting(
             say(f"{error.message} {error.keep}".rstrip())
             asked = error
         if not _agrees(asked.question):
-            say("Nothing was changed.")
+            say("The device is left as it is.")
             raise typer.Exit(Status.FAILED)
         granted |= {type(asked)}
 
@@ -83,7 +83,7 @@ def _agrees(question: str) -> bool:
         say("")
         if isinstance(end.__context__, EOFError):
             return False
-        say("Nothing was changed.")
+        say("The device is left as it is.")
         raise typer.Exit(Status.INTERRUPTED) from None
 
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from ..device.activity import stand_still
 from ..device.client import Device
-from ..rpc.messages import DeviceState, Recipe, Shape
+from ..rpc.messages import Recipe, Shape
 from ..runs.checkpoint import Checkpoint, weights_digest
 from ..training.feeder import DocumentFeeder, Feed
 from ..training.fit import require_fit
@@ -49,8 +50,7 @@ class Model:
     async def clear(self, device: Device) -> None:
         """Makes a board ready for the model. Raises UgptError if something there is in the way."""
         await require_free(device, may_overwrite=self.may_overwrite, run_ids=(self.run_id,))
-        if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
-            await device.pause()
+        await stand_still(device)
 
     async def put(self, device: Device, checkpoint: Checkpoint) -> None:
         """Gives a board the model with these numbers."""

@@ -92,6 +92,8 @@ class Conductor:
         self._usable = {member.name for member in members}
         self._run_ids: set[int] = set()
         """Of trials that boards may hold, whose steps nobody wants back."""
+        self._begun: set[str] = set()
+        """Boards that have had a trial: what is on them now came after `may_overwrite` was said."""
         self._said: set[tuple[str, str]] = set()
         self._running: dict[str, Training] = {}
         self._changed = asyncio.Event()
@@ -256,7 +258,7 @@ class Conductor:
             self._dataset,
             watch.hear,
             may_move=True,
-            may_overwrite=self._may_overwrite,
+            may_overwrite=self._may_overwrite and member.name not in self._begun,
             expendable=self._run_ids,
         )
         training = Training(self._targets[member.name].connect, session)
@@ -269,6 +271,8 @@ class Conductor:
             outcome = await training.run()
         finally:
             del self._running[member.name]
+            if training.placed:
+                self._begun.add(member.name)
             self._wake()
         if watch.pruned:
             return TrialState.PRUNED, None

@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..device.activity import stand_still
 from ..device.client import Device
 from ..device.compatibility import table_blamed
 from ..rpc.errors import NoRoom
-from ..rpc.messages import DeviceState, ErrorCode, Plan, Source, Status
+from ..rpc.messages import ErrorCode, Plan, Source, Status
 from ..runs.registry import remember
 from ..wording import counted
 from .belonging import record_device, require_own_device
@@ -59,8 +60,7 @@ async def _detach(device: Device, session: Session) -> Detached:
     plan = await require_fit(device, config.shape, config.recipe, session.vocabulary_bytes)
     _require_checkpoint_room(device, plan)
     await require_free(device, may_overwrite=session.may_overwrite, run_ids=config.run_ids)
-    if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
-        await device.pause()
+    await stand_still(device)
     async with transfer_told(session.emit, Purpose.PUSH) as progress:
         await push_data(
             device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from ..device.activity import is_detached
 from ..device.client import Device
 from ..errors import UgptError
 from ..rpc.errors import FlashFailed, LinkError, NoRoom
@@ -30,11 +31,6 @@ class WouldInterrupt(WouldOverwrite):
     """A run that a board does by itself would stand still for a while."""
 
     question = "Interrupt it?"
-
-
-def is_detached(status: Status) -> bool:
-    """Whether a run goes on that needs no host; firmware of 0.1.0 does not say so itself."""
-    return status.source is Source.FLASH and status.step < status.target_step
 
 
 async def require_free(

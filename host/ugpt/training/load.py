@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+from ..device.activity import stand_still
 from ..device.client import Device
 from ..rpc.errors import FlashFailed, NoModel, NoRoom, ProtocolError, UnknownMethod
 from ..rpc.messages import DeviceState, Shape
@@ -46,8 +47,7 @@ async def load(
     if not was_there:
         await require_fit(device, model.shape, model.recipe, len(model.vocabulary.encode()))
         await require_free(device, may_overwrite=may_overwrite)
-        if (await device.status()).state in (DeviceState.TRAINING, DeviceState.WAITING):
-            await device.pause()
+        await stand_still(device)
         async with transfer_told(emit, Purpose.RESTORE) as progress:
             await put_model(
                 device,

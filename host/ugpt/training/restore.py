@@ -8,11 +8,12 @@ import numpy as np
 
 from ..data.microgpt_random import INIT_STD as INIT_STD
 from ..data.microgpt_random import MicrogptRandom
+from ..device.activity import stand_still
 from ..device.bulk import Progress
 from ..device.client import Device
 from ..device.tensors import VALUE_BYTES, tensor_shapes
 from ..rpc.errors import ProtocolError
-from ..rpc.messages import DeviceState, Recipe, Shape, Source, TensorKind
+from ..rpc.messages import Recipe, Shape, Source, TensorKind
 from ..runs.checkpoint import Checkpoint, Tensors, weights_digest
 from ..runs.config import Init
 from ..runs.errors import DamagedCheckpoint, RunError
@@ -48,10 +49,7 @@ async def place(device: Device, session: Session) -> ResumePoint:
     with.
     """
     run, config = session.run, session.run.config
-    status = await device.status()
-    if status.state in (DeviceState.TRAINING, DeviceState.WAITING):
-        await device.pause()
-        status = await device.status()
+    status = await stand_still(device)
     held = await held_step(device, session)
     if held:
         require_step(status, session.total_steps)

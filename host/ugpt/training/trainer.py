@@ -145,8 +145,7 @@ class Training:
         plan = await require_fit(
             device, config.shape, config.recipe, self._session.vocabulary_bytes
         )
-        own = {*config.run_ids, *session.expendable}
-        await require_free(device, may_overwrite=session.may_overwrite, run_ids=own)
+        await self._require_free(device)
         record_device(device, session)
         if (await device.status()).loaded is Loaded.STORY:
             self._emit(Notice("The pretrained model leaves the memory to this run."))
@@ -165,6 +164,18 @@ class Training:
             self._emit(Notice(f"{missing} {OWN_TABLE}"))
         elif plan.checkpoint_bytes > device.hello.checkpoint_bytes:
             self._emit(Notice("The model is too large for the flash of the device to keep."))
+
+    async def _require_free(self, device: Device) -> None:
+        """Permission to overwrite is for what is there when the run begins: what is found after a
+        lost line has come since, or is on another device."""
+        session, first = self._session, not self.placed
+        if session.may_overwrite and first:
+            session.expendable.add((await device.status()).run_id)
+        await require_free(
+            device,
+            may_overwrite=session.may_overwrite and first,
+            run_ids={*self._run.config.run_ids, *session.expendable},
+        )
 
     async def _conduct(self, device: Device) -> Outcome:
         """Trains a placed run, in parts that end where an evaluation or a checkpoint is due."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...device.activity import is_detached
 from ...fleet.members import no_boards
 from ...fleet.survey import Contents, Surveyed, survey
 from ...rpc.messages import DeviceState
 from ...runs.registry import find_run
-from ...training.guard import is_detached
 from ...view.output import print_json, say
 from ...view.style import ACCENT, QUIET, WARNING, byte_count
 from ...view.table import Cell, print_table

@@ -10,11 +10,12 @@ import typer
 
 from ...data.dataset import Dataset, split_documents
 from ...data.report import Examination, percent, remarks
+from ...device.activity import is_detached
 from ...device.target import Target
 from ...rpc.messages import BLOCK_SIZE_MAX, METHODS, DataSet
 from ...training.check import Prospects, prospects
 from ...training.dataset_upload import push_data
-from ...training.guard import is_detached, require_no_detached_run
+from ...training.guard import require_no_detached_run
 from ...training.options import RecipeOptions
 from ...view.output import console, print_fields, print_json, say
 from ...view.progress import byte_progress

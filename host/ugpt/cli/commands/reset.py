@@ -6,6 +6,7 @@ has.
 
 from __future__ import annotations
 
+from ...device.activity import is_training
 from ...device.chip_facts import hello_json
 from ...device.target import Target
 from ...diagnostics.reset import restart
@@ -33,5 +34,5 @@ def command(
     if status.state is DeviceState.EMPTY:
         console().tell("it holds no model")
     else:
-        going = "trains on" if status.state is DeviceState.TRAINING else "holds the model"
+        going = "trains on" if is_training(status) else "holds the model"
         console().tell(f"it {going} from step {status.step:,}, as saved in its flash")

@@ -6,16 +6,14 @@ and the model is saved in the flash of the board.
 
 from __future__ import annotations
 
+from ...device.activity import is_training
 from ...device.target import Target
-from ...rpc.messages import DeviceState
 from ...runs.registry import find_run, note_stopped
 from ...view.output import console, print_json, say
 from ...wording import command as command_line
 from ..options import Json, TargetGroup, run
 
 EXAMPLES = ["ugpt stop", "ugpt stop --port /dev/ttyUSB0"]
-
-_RUNNING = (DeviceState.TRAINING, DeviceState.WAITING, DeviceState.SAVING)
 
 
 def command(*, target: TargetGroup, json: Json = False) -> None:
@@ -30,10 +28,11 @@ async def _stop(target: Target, json: bool) -> None:
         if run_stopped is not None:
             note_stopped(run_stopped.config.run_id)
         if json:
-            was_training = before.state in _RUNNING
-            print_json({"device": device.description, "step": step, "was_training": was_training})
+            print_json(
+                {"device": device.description, "step": step, "was_training": is_training(before)}
+            )
             return
-        what = "stopped" if before.state in _RUNNING else "no run was being trained; saved"
+        what = "stopped" if is_training(before) else "no run was being trained; saved"
         planned = (await device.model_info()).recipe.total_steps
         console().tell(f"{device.description}: {what} at step {step:,} of {planned:,}")
         if run_stopped is not None and (run_stopped.saved_step or 0) < step:
