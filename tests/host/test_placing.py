@@ -201,7 +201,7 @@ async def test_a_damaged_checkpoint_of_a_run_that_nothing_else_holds(session: Se
 
 @pytest.mark.parametrize("state", [DeviceState.TRAINING, DeviceState.WAITING, DeviceState.SAVING])
 async def test_a_device_that_trains_is_paused_first(session: Session, state: DeviceState) -> None:
-    board = device(state=state, target_step=30)
+    board = device(state=state, step=10, target_step=30)
     await place(board, session)
     names = [name for name, *_ in board.mock_calls]
     assert names[:3] == ["status", "pause", "status"]
