@@ -67,8 +67,6 @@ async def place(device: Device, session: Session) -> ResumePoint:
 
     require_known_steps(status, session, saved)
     _leave_gaps(session, saved + 1)
-    vocabulary = session.vocabulary.characters
-    matrices = tensor_shapes(config.shape)
     if checkpoint:
         async with transfer_told(session.emit, Purpose.RESTORE) as progress:
             await put_model(
@@ -76,18 +74,26 @@ async def place(device: Device, session: Session) -> ResumePoint:
                 config.run_id,
                 config.shape,
                 config.recipe,
-                vocabulary,
+                session.vocabulary.characters,
                 checkpoint,
                 progress,
             )
         return ResumePoint(checkpoint.step, "the checkpoint in the run folder")
+    return await _begin(device, session)
+
+
+async def _begin(device: Device, session: Session) -> ResumePoint:
+    """Gives the device the model of a new run, with weights drawn or taken from another run."""
+    run, config = session.run, session.run.config
     taken = run.read_parent(tensor_shapes(config.parent.shape)) if config.parent else None
+    vocabulary = session.vocabulary.characters
     await device.create(config.run_id, config.shape, config.recipe, vocabulary)
     await device.init_weights(config.seed, INIT_STD)
     if config.init is Init.MICROGPT:
         generator = MicrogptRandom(config.seed)
         generator.shuffle(session.dataset.documents)
-        await device.write_tensors(_to_bytes(generator.weights(matrices)), TensorKind.WEIGHTS)
+        weights = generator.weights(tensor_shapes(config.shape))
+        await device.write_tensors(_to_bytes(weights), TensorKind.WEIGHTS)
     if taken is not None:
         await _take_over(device, session, taken)
         return ResumePoint(0, "the weights of another run")
