@@ -23,10 +23,10 @@ endef
 
 .PHONY: train test campaign fuzz check lint format clean
 
-# A person sees a board at work, for a quarter of a minute; a pipe gets the result.
+# A person sees a board at work, for some 20 seconds; a pipe gets the result.
 train: $(VENV)/installed
 	@if [ -t 1 ]; then \
-		echo 'Training 20,000 steps at the estimated pace of an ESP32: a quarter of a minute.'; \
+		echo 'Training 20,000 steps at the estimated pace of an ESP32: some 20 seconds.'; \
 		echo '1,000 steps at full speed: $(BIN)/ugpt train names'; \
 		$(BIN)/ugpt train names --pace --steps 20000; \
 	else \

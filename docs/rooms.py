@@ -48,6 +48,10 @@ class Arrow:
     target_room: str
 
 
+class RoomCycle(Exception):
+    """Rooms that use each other, one after the other."""
+
+
 def read_rooms(side: str, table: Path = TABLE) -> dict[str, Room]:
     """The rooms of `host` or `device`, in the order of the table."""
     rows = tomllib.loads(table.read_text("utf-8"))[side]
@@ -229,12 +233,17 @@ def room_arrows(arrows: list[Arrow], rooms: Mapping[str, Room]) -> set[tuple[str
 
 
 def floors(rooms: Mapping[str, Room], pairs: set[tuple[str, str]]) -> list[list[str]]:
-    """Rooms by floor, from the top: each stands above all that it uses, those for all lowest."""
+    """Rooms by floor, from the top: each stands above all that it uses, those for all lowest.
+
+    Raises RoomCycle if rooms use each other.
+    """
     level: dict[str, int] = {}
 
-    def height(name: str) -> int:
+    def height(name: str, above: tuple[str, ...] = ()) -> int:
+        if name in above:
+            raise RoomCycle(" -> ".join([*above[above.index(name) :], name]))
         if name not in level:
-            below = [height(target) for source, target in pairs if source == name]
+            below = [height(target, (*above, name)) for source, target in pairs if source == name]
             level[name] = 1 + max(below, default=-1)
         return level[name]
 
@@ -316,6 +325,15 @@ def table(rooms: Mapping[str, Room], arrows: list[Arrow]) -> str:
 
 
 def main() -> int:
+    try:
+        return update()
+    except RoomCycle as cycle:
+        print(f"rooms that use each other: {cycle}")
+        return 1
+
+
+def update() -> int:
+    """Writes what is stale, or says so. Returns the exit status."""
     host, device = read_rooms("host"), read_rooms("device")
     sides = {
         "host/ugpt": (host, host_arrows(ROOT / "host" / "ugpt")),

@@ -10,6 +10,9 @@ import pytest
 from tests.support.cpp_cases import CaseFailed, check_listing, read_cases, run_case
 from tests.support.tools import ROOT, run
 
+QUOTED = re.compile(r"pytest (?P<file>tests/\S+) -k (?P<word>\w+)`")
+"""How a page shows to run one test."""
+
 CASES = """
 #include <cstdlib>
 #include <cstring>
@@ -134,3 +137,12 @@ def test_every_source_is_collected(request: pytest.FixtureRequest) -> None:
     }
     assert using
     assert all(path.name.startswith("test_") for path in using)
+
+
+def test_contributing_shows_tests_that_there_are() -> None:
+    shown = QUOTED.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert len(shown) == 2
+    for file, word in shown:
+        source = (ROOT / file).read_text("utf-8")
+        names = re.findall(r"^(?:async def |def |TEST\()(\w+)", source, re.MULTILINE)
+        assert any(word in name for name in names), f"{file} has no test of {word}"

@@ -38,7 +38,22 @@ def test_allowed_arrows_run_one_way() -> None:
     for table in (HOST, DEVICE):
         pairs = {(name, used) for name, room in table.items() for used in room.uses}
         assert all(used in table for _, used in pairs)
-        rooms.floors(table, pairs)  # does not end if there is a cycle
+        rooms.floors(table, pairs)  # raises if there is a cycle
+
+
+def test_rooms_that_use_each_other_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = {name: rooms.Room(name, "", frozenset()) for name in "abc"}
+    with pytest.raises(rooms.RoomCycle, match=r"^b -> c -> b$"):
+        rooms.floors(table, {("a", "b"), ("b", "c"), ("c", "b")})
+
+    def cycle() -> int:
+        raise rooms.RoomCycle("b -> c -> b")
+
+    monkeypatch.setattr(rooms, "update", cycle)
+    assert rooms.main() == 1
+    assert capsys.readouterr().out == "rooms that use each other: b -> c -> b\n"
 
 
 def test_every_allowed_arrow_is_used() -> None:

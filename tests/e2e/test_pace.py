@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import CommandLine, digest
+from tests.support.commands import CommandLine, digest, losses
 from tests.support.devices import listening_device
 from ugpt.device.target import Target
 from ugpt.rpc.messages import Recipe, Shape
@@ -77,7 +77,16 @@ def test_sim_says_that_it_is_paced(cli: CommandLine, tmp_path: Path, names: Path
         assert process.wait(10) == 143
 
 
-@pytest.mark.parametrize("command", [("train", "FILE", "--run", "R"), ("sample",)])
+def test_a_run_that_goes_on_by_itself_is_watched_at_the_same_pace(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    said = cli("train", names, "--pace", "--steps", "300", "--run", "R", "--detach")
+    assert "ugpt attach --pace\n" in said
+    assert ESP32 in cli("attach", "--pace", "--plain")
+    assert len(losses(tmp_path / "R")) == 300
+
+
+@pytest.mark.parametrize("command", [("train", "FILE", "--run", "R"), ("sample",), ("attach",)])
 def test_a_board_keeps_its_own_pace(
     cli: CommandLine, tmp_path: Path, names: Path, command: tuple[str, ...]
 ) -> None:

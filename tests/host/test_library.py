@@ -173,7 +173,7 @@ def test_a_notebook_shows_the_curve(run: ugpt.Run) -> None:
 def test_export(run: ugpt.Run, tmp_path: Path) -> None:
     out = tmp_path / "gpt.npz"
     assert run.export("npz", str(out)) == [out]
-    with pytest.raises(ugpt.UgptError, match="exists already"):
+    with pytest.raises(ugpt.UgptError, match=r"exists already.*\(out\), .* it: overwrite=True$"):
         run.export(ugpt.Format.NPZ, out)
     assert run.export(ugpt.Format.NPZ, out, overwrite=True) == [out]
     with pytest.raises(ugpt.UgptError, match="to is 'onnx'; it must be 'npz', "):

@@ -672,7 +672,7 @@ async def test_a_refusal_becomes_its_exception() -> None:
     peer = Peer()
     peer.handlers["save"] = refuse
     async with linked(peer) as link:
-        said = r"^The trainer is training\. Wait until it ends, or stop it: ugpt stop$"
+        said = r"^The trainer is training\. Follow .* end: ugpt attach\. Or stop it: ugpt stop$"
         with pytest.raises(Busy, match=said):
             await link.call(messages.save())
         assert await ping(link) == b"abc"

@@ -74,11 +74,11 @@ def test_every_command_with_these_options_is_tried(ugpt: Program) -> None:
     pages = {name: ugpt(*name.split(), "--help").out for name in commands}
     with_baud = {name for name, page in pages.items() if "--baud" in page}
     with_no_reset = {name for name, page in pages.items() if "--no-reset" in page}
-    assert with_baud - NEED_MORE == {*WITH_BAUD, *WITHOUT_NO_RESET, "flash"} - {"detach", "resume"}
-    assert with_no_reset - NEED_MORE == {*WITH_BAUD, *WITHOUT_BAUD, "flash", "monitor"} - {
-        "detach",
-        "resume",
-    }
+    baud_tried = {*WITH_BAUD, *WITHOUT_NO_RESET, "flash"} - {"detach", "resume"}
+    no_reset_tried = {*WITH_BAUD, *WITHOUT_BAUD, "flash", "monitor"} - {"detach", "resume"}
+    add = "add each command to WITH_BAUD, WITHOUT_BAUD, WITHOUT_NO_RESET or NEED_MORE, above"
+    assert with_baud - NEED_MORE == baud_tried, add
+    assert with_no_reset - NEED_MORE == no_reset_tried, add
 
 
 @pytest.mark.parametrize("name", [*WITH_BAUD, *WITHOUT_NO_RESET])

@@ -353,6 +353,29 @@ async def test_a_process_that_will_not_end_is_ended() -> None:
     assert transport._process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOENT, "Install ugpt again."),
+        (errno.EACCES, "Install ugpt again."),
+        (errno.ENOEXEC, "Install ugpt again."),
+        (errno.EMFILE, "Close other programs, or raise the limit."),
+        (errno.EAGAIN, "Close other programs, or raise the limit."),
+        (errno.ENOMEM, "Close other programs, or raise the limit."),
+    ],
+)
+async def test_a_program_that_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+) -> None:
+    async def refuse(*command: str, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    with pytest.raises(DeviceProgramError, match="cannot be started from a-program: ") as error:
+        await spawn("virtual device", ["a-program"])
+    assert error.value.advice == advice
+
+
 async def test_the_terminals_interrupt_does_not_reach_a_process() -> None:
     transport = await spawn("echo", echoing(ECHO))
     assert os.getsid(transport._process.pid) != os.getsid(0)

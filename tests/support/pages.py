@@ -15,7 +15,7 @@ from tests.support.commands import TIMEOUT_S
 ROOT = Path(__file__).parents[2]
 
 ELSEWHERE = {
-    "make train": "tests/test_make.py",
+    "make train": "tests/e2e/test_make.py",
     "make test": "it is what runs here",
     "uv tool install .": "tests/test_wheel.py installs what this installs",
 }

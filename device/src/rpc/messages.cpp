@@ -50,7 +50,7 @@ std::string_view error_text(ErrorCode code) {
         case ErrorCode::other_run:
             return "The device holds another run than the one named.";
         case ErrorCode::bad_data:
-            return "The data set in flash is absent, incomplete or does not match its checksum.";
+            return "The device holds no data set that is whole.";
         case ErrorCode::no_story:
             return "There is no pretrained model in the flash.";
         case ErrorCode::bad_story:

@@ -12,6 +12,7 @@ from ..training.retry import Connect
 from ..training.saving import SAVING_LIMIT_S
 from ..training.session import Session
 from ..training.trainer import Training
+from .values import in_keywords
 
 
 async def train_to_end(
@@ -41,9 +42,8 @@ async def train_to_end(
     except asyncio.CancelledError:
         await _end(task, training)
         raise
-    except WouldOverwrite as error:  # its advice is an option of the command line
-        error.advice = error.advice.replace("--overwrite", "overwrite=True")
-        raise
+    except WouldOverwrite as error:
+        raise in_keywords(error) from None
     if failures:
         raise failures[0]
 

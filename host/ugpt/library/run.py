@@ -17,6 +17,7 @@ from ..device.client import Device
 from ..device.target import Target
 from ..device.virtual import IN_MEMORY
 from ..errors import InvalidValue
+from ..export.errors import ExportError
 from ..export.formats import Format, export
 from ..export.model import TrainedModel
 from ..runs import folder
@@ -26,7 +27,7 @@ from ..training.sampling import TEMPERATURE, sample_texts
 from ..wording import counted
 from . import curve
 from .blocking import blocking
-from .values import choice, whole
+from .values import choice, in_keywords, whole
 
 
 class Run:
@@ -132,7 +133,10 @@ class Run:
         all else.
         """
         place = None if out is None else Path(out)
-        return export(self._folder, choice(Format, "to", to), place, overwrite=overwrite)
+        try:
+            return export(self._folder, choice(Format, "to", to), place, overwrite=overwrite)
+        except ExportError as error:
+            raise in_keywords(error) from None
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self._summary()})"

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..data.dataset import Dataset
-from ..errors import InvalidValue
+from ..errors import InvalidValue, UgptError
 from ..training.options import options_of
 
 EnumT = TypeVar("EnumT", bound=Enum)
+ErrorT = TypeVar("ErrorT", bound=UgptError)
 
 
 def whole(name: str, value: Any) -> int:
@@ -44,6 +45,12 @@ def choice(kind: type[EnumT], name: str, value: Any) -> EnumT:
             return each
     words = [repr(each.name.lower()) for each in kind]
     raise InvalidValue(f"{name} is {value!r}; it must be {', '.join(words[:-1])} or {words[-1]}.")
+
+
+def in_keywords(error: ErrorT) -> ErrorT:
+    """The error, whose advice names keywords instead of options of the command line."""
+    error.advice = error.advice.replace("--overwrite", "overwrite=True").replace("--out", "out")
+    return error
 
 
 def options(group: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -212,7 +212,7 @@ ERRORS: dict[int, ErrorText] = {
     ),
     ErrorCode.BUSY: ErrorText(
         "The command needs an idle trainer, and one is training.",
-        "Wait until it ends, or stop it: ugpt stop",
+        "Follow it to its end: ugpt attach. Or stop it: ugpt stop",
     ),
     ErrorCode.NO_MODEL: ErrorText(
         "The device holds no model.",
@@ -257,7 +257,7 @@ ERRORS: dict[int, ErrorText] = {
         "Resume the run that is on the board, or start a new one.",
     ),
     ErrorCode.BAD_DATA: ErrorText(
-        "The data set in flash is absent, incomplete or does not match its checksum.",
+        "The device holds no data set that is whole.",
         "Send it again: ugpt data push FILE.",
     ),
     ErrorCode.NO_STORY: ErrorText(

@@ -38,6 +38,7 @@ from .refusal import MARK, REFUSAL_MAX_BYTES, refusal
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
+_DAMAGED = {errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR}  # of a program that cannot be started
 _WRONG_OPTION_STATUS = 2  # of the program of the virtual device
 
 
@@ -315,9 +316,10 @@ async def spawn(
             start_new_session=True,
         )
     except OSError as error:
+        damaged = isinstance(error, FileNotFoundError | PermissionError) or error.errno in _DAMAGED
         raise DeviceProgramError(
             f"The {name} cannot be started from {command[0]}: {_reason(error)}.",
-            "Install ugpt again.",
+            "Install ugpt again." if damaged else "Close other programs, or raise the limit.",
         ) from error
     assert process.stdin is not None
     assert process.stdout is not None

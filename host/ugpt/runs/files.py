@@ -203,9 +203,11 @@ def read_error(path: Path, error: OSError) -> RunError:
 def write_error(path: Path, error: OSError) -> RunError:
     """What to tell of a file that cannot be written."""
     if error.errno in _FULL:
-        return DiskFull(
-            f"{path} cannot be written: the disk is full.", "Make room, then try again."
-        )
+        if error.errno == errno.EFBIG:
+            why, advice = "it is larger than files may be", "Raise the limit (ulimit -f)"
+        else:
+            why, advice = "the disk is full", "Make room"
+        return DiskFull(f"{path} cannot be written: {why}.", f"{advice}, then try again.")
     reason = reason_of(error)
     with contextlib.suppress(OSError):
         for file in filter(Path.is_file, path.parents):

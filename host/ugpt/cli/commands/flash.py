@@ -189,10 +189,9 @@ def _target(target: Target) -> Target:
     """The board to flash, with its port named."""
     choice = target.choose()
     if choice.is_virtual:
-        why = f" ({choice.reason})" if choice.reason else ""
+        why = choice.reason or "the virtual device needs no flashing"
         raise PortError(
-            f"There is no board to flash{why}; the virtual device is built with ugpt.",
-            "Plug a board in, or name its port with --port.",
+            f"There is no board to flash: {why}.", "Plug one in, or name its port with --port."
         )
     if choice.reason:
         say(f"{choice.port}: {choice.reason}")

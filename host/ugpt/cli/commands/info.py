@@ -12,6 +12,7 @@ from ...device.compatibility import OWN_TABLE, compare_firmware, missing_regions
 from ...device.target import Target
 from ...rpc.errors import NoModel
 from ...rpc.messages import DeviceState, Hello, Loaded, ModelInfo
+from ...runs.registry import find_run
 from ...view.output import print_fields, print_json
 from ...view.style import byte_count, byte_counts
 from ...wording import counted
@@ -89,7 +90,8 @@ def _device_fields(device: Device) -> dict[str, str]:
     clock = f", {hello.clock_hz / 1e6:.0f} MHz" if hello.clock_hz else ""
     simulated = " (simulated)" if hello.virtual_device else ""
     rate = f"{stats.baud:,} baud{simulated}, " if stats.baud else ""
-    number = f", number {hello.device_id:012x}" if hello.device_id else ""
+    kind = "number" if hello.virtual_device else "MAC"
+    number = f", {kind} {hello.device_id:012x}" if hello.device_id else ""
     version = f" {revision(hello)}" if revision(hello) else ""
     return {
         "device": device.introduction(),
@@ -111,11 +113,13 @@ async def _model_fields(
     status = await device.status()
     shape = model.shape
     saved = f"saved at step {status.saved_step:,}" if status.saved_step else "not saved yet"
+    run_known = find_run(model.run_id)
+    where = f"{run_known.path} ({model.run_id:08x})" if run_known else f"{model.run_id:08x}"
     return {
         "model": f"n_layer {shape.n_layer}, n_embd {shape.n_embd}, n_head {shape.n_head}, "
         f"block_size {shape.block_size}",
         "vocabulary": f"{counted(vocabulary.bos, 'character')}: {vocabulary.excerpt()}",
-        "run": f"{model.run_id:08x}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
+        "run": f"{where}, step {status.step:,} of {model.recipe.total_steps:,}, {saved}",
         "state": DeviceState(status.state).name.lower(),
     }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from ...device.activity import is_training
 from ...device.target import Target
+from ...rpc.errors import NoModel
+from ...runs.errors import NoRun
 from ...runs.registry import find_run, note_stopped
 from ...view.output import console, print_json, say
 from ...wording import command as command_line
@@ -23,7 +25,10 @@ def command(*, target: TargetGroup, json: Json = False) -> None:
 async def _stop(target: Target, json: bool) -> None:
     async with target.connect() as device:
         before = await device.status()
-        step = await device.stop()
+        try:
+            step = await device.stop()
+        except NoModel as error:
+            raise NoRun("There is no run to stop: the device holds no model.") from error
         run_stopped = find_run(before.run_id)
         if run_stopped is not None:
             note_stopped(run_stopped.config.run_id)
