@@ -35,7 +35,8 @@ class DiskRoom:
             yield
         except DiskFull as error:
             if not self._missing:
-                text = f"{error.message} The run goes on in {self._memory}; make room."
+                remedy = error.advice.partition(",")[0]
+                text = f"{error.message} The run goes on in {self._memory}. {remedy}."
                 self._emit(Notice(text))
             self._missing.add(part)
         else:
