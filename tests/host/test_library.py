@@ -170,12 +170,17 @@ def test_a_notebook_shows_the_curve(run: ugpt.Run) -> None:
     assert base64.b64decode(found[1]).startswith(b"\x89PNG")
 
 
-def test_export(run: ugpt.Run, tmp_path: Path) -> None:
+def test_export(run: ugpt.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "gpt.npz"
     assert run.export("npz", str(out)) == [out]
     with pytest.raises(ugpt.UgptError, match=r"exists already.*\(out\), .* it: overwrite=True$"):
         run.export(ugpt.Format.NPZ, out)
     assert run.export(ugpt.Format.NPZ, out, overwrite=True) == [out]
+    inside = run.path / "below"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    (made,) = ugpt.Run.open("..").export("npz")
+    assert made.name == f"{run.path.name}.npz"
     with pytest.raises(ugpt.UgptError, match="to is 'onnx'; it must be 'npz', "):
         run.export("onnx")
 
@@ -191,6 +196,10 @@ def test_export(run: ugpt.Run, tmp_path: Path) -> None:
         ({"save_every": -5}, "save_every: "),
         ({"steps": "10"}, "steps must be a whole number, not '10'"),
         ({"seed": 1.5}, "seed must be a whole number"),
+        ({"seed": -1}, "seed is not a whole number from 0 to"),
+        ({"seed": 2**64}, "seed is not a whole number from 0 to"),
+        ({"learning_rate": 10**60}, "learning_rate is 1e+60; it must be from 0 to 10"),
+        ({"learning_rate": 10**400}, "learning_rate is too large for a number"),
         ({"n_embd": "16"}, "n_embd must be a whole number"),
         ({"learning_rate": "fast"}, "learning_rate must be a number"),
         ({"schedule": "square"}, "schedule is 'square'; it must be 'linear', "),
@@ -335,7 +344,7 @@ def test_checkpoints_are_kept(target: ugpt.Target, tmp_path: Path) -> None:
     kept = {file.name for file in run.path.glob("checkpoint*.safetensors")}
     older = {f"checkpoint-{step}.safetensors" for step in (20, 30)}
     assert kept == older | {"checkpoint.safetensors"}
-    with pytest.raises(ugpt.UgptError, match="keep is 0; it must be from 1 to 1,000"):
+    with pytest.raises(ugpt.UgptError, match="keep is not a whole number from 1 to 1,000"):
         ugpt.train(NAMES, target, path=tmp_path / "none", keep=0)
     assert not (tmp_path / "none").exists()
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ugpt.cli.model_list import images_in
 from ugpt.models.errors import ModelFileError
 from ugpt.models.huggingface import read_json
 from ugpt.models.image import read_image, write_image
 from ugpt.models.layouts import TensorFormat
 from ugpt.models.llama2c import read_llama2c
-from ugpt.models.reading import read_image_file, write_image_file
+from ugpt.models.reading import is_image, read_image_file, read_model, write_image_file
 from ugpt.models.rope import rope_steps
 from ugpt.models.sentencepiece import read_tokenizer_json
 
@@ -171,10 +172,40 @@ def test_files_far_too_large(tmp_path: Path) -> None:
             read(tmp_path / "large")
 
 
-def test_a_device_without_end_is_no_file_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ugpt.models.content._MOST_BYTES", 1000)
-    with pytest.raises(ModelFileError, match="/dev/zero has over 1,000 bytes"):
-        read_image_file(Path("/dev/zero"))
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no pipes and devices")
+def test_a_pipe_or_a_device_is_no_file_of_a_model(tmp_path: Path) -> None:
+    """Opening the one waits for a writer, reading the other never ends."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "config.json").symlink_to(pipe)
+    for place in (pipe, Path("/dev/zero")):
+        assert not is_image(place)
+        for read in (
+            read_image_file,
+            lambda path: read_model(path, tmp_path / "m.bin"),
+            lambda path: read_model(tmp_path / "m.bin", path),
+        ):
+            with pytest.raises(ModelFileError, match=f"{place}: it is not a plain file"):
+                read(place)
+    with pytest.raises(ModelFileError, match=r"config\.json: it is not a plain file"):
+        read_model(tmp_path, None)
+    assert images_in(tmp_path) == {}
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
+    image = write_image(model, TensorFormat.F32, "m")
+    with pytest.raises(ModelFileError, match="pipe exists and is no image"):
+        write_image_file(image, pipe)
+
+
+@pytest.mark.parametrize("what", ["name", "licence"])
+def test_what_is_no_text_is_no_name_of_an_image(tmp_path: Path, what: str) -> None:
+    (tmp_path / "m.bin").write_bytes(legacy_file(True))
+    (tmp_path / "t.bin").write_bytes(tokenizer_file())
+    model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
+    given = {"name": "a", "licence": "b"} | {what: "half a pair: \udcff"}
+    with pytest.raises(ModelFileError, match=f"The {what} of the model must be one line"):
+        write_image(model, TensorFormat.F32, given["name"], given["licence"])
 
 
 def test_an_image_has_its_name_only_when_all_of_it_is_on_the_disk(

@@ -415,6 +415,14 @@ async def test_a_run_without_checkpoint_is_planned_anew(bench: Bench) -> None:
     assert bench.metrics("a") == bench.metrics("planned")
 
 
+async def test_a_parent_whose_path_is_no_text_is_refused(bench: Bench) -> None:
+    await bench.train(bench.begin("a", 10))
+    odd = bench.folder / "odd \udcff"
+    (bench.folder / "a").rename(odd)
+    with pytest.raises(RunError, match="is not UTF-8 text"):
+        bench.begin("b", 10, parent=stored_model(Run.open(odd)))
+
+
 async def test_fewer_steps_than_done(bench: Bench) -> None:
     await bench.train(bench.begin("a", 100))
     before = (bench.folder / "a" / "config.toml").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
+import optuna
 import pytest
+import sqlalchemy
 
 from tests.support.devices import listening_device
 from tests.support.in_process import Program
@@ -31,11 +34,11 @@ from ugpt.sweep import conductor as conducting
 from ugpt.sweep.axes import Choices, Interval, combinations, parse_axes, parse_axis
 from ugpt.sweep.conductor import Conductor, trial_folder
 from ugpt.sweep.events import BoardBack, BoardLost, TrialEnded, TrialProgress, TrialStarted
-from ugpt.sweep.folder import load_again
+from ugpt.sweep.folder import load_again, make_sweep_folder
 from ugpt.sweep.plan import Sampler, SweepPlan
 from ugpt.sweep.ranking import best, ranked, sweep_png
 from ugpt.sweep.settings import Settings
-from ugpt.sweep.study import SweepStudy, Trial, TrialState
+from ugpt.sweep.study import SweepStudy, Trial, TrialState, _stored
 from ugpt.training import retry
 from ugpt.training.events import Event, Notice
 from ugpt.training.guard import WouldOverwrite
@@ -125,7 +128,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
         plan(prune=True, holdout="10%", sampler=Sampler.RANDOM),
         plan(reading=reading),
     ):
-        made.write(tmp_path)
+        (tmp_path / "sweep.toml").write_text(made.to_toml())
         assert SweepPlan.read(tmp_path) == made
 
 
@@ -149,10 +152,48 @@ def test_a_damaged_plan_is_one_sentence(tmp_path: Path, content: str) -> None:
         SweepPlan.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "set = [5]", f"set = [{'[' * 3000}{']' * 3000}]", "set = []", "trials = inf", "trials = -3",
+        "trials = 0", "trials = true", "files = []", "files = [5]", "column = 5", "window = 'a'",
+        "window = -1", "lower = 1", "prune = 'no'", "data_sha256 = 5", "sampler = 'best'",
+        "learning_rate = 1e400", "learning_rate = 1" + 400 * "0", "n_embd = 'wide'", "steps = -1",
+    ],
+)  # fmt: skip
+def test_a_value_that_no_plan_has_is_one_sentence(tmp_path: Path, line: str) -> None:
+    name = line.partition(" ")[0]
+    whole = plan(reading=Reading(window=2), prune=True).to_toml()
+    changed, count = re.subn(rf"^{name} = (\[\n[^\]]*\]|.*)", lambda _: line, whole, flags=re.M)
+    assert count == 1
+    (tmp_path / "sweep.toml").write_text(changed)
+    with pytest.raises(RunError, match="damaged"):
+        SweepPlan.read(tmp_path)
+
+
+def test_a_folder_of_a_sweep_is_made_with_its_plan_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise DiskFull(f"{path} cannot be written: the disk is full.", "Make room.")
+
+    with monkeypatch.context() as fault:
+        fault.setattr("ugpt.runs.folder.write_atomically", full)
+        with pytest.raises(DiskFull):
+            make_sweep_folder(tmp_path / "sweep", plan())
+    for odd in ({"folder": tmp_path / "a\udcff"}, {"plan": plan(files=(Path("a\udcff.csv"),))}):
+        with pytest.raises(RunError, match="is not UTF-8 text"):
+            make_sweep_folder(**{"folder": tmp_path / "sweep", "plan": plan(), **odd})  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+    make_sweep_folder(tmp_path / "sweep", plan())
+    assert SweepPlan.read(tmp_path / "sweep") == plan()
+    with pytest.raises(RunError, match=r"exists already.*go on with .* sweep --resume \S*sweep"):
+        make_sweep_folder(tmp_path / "sweep", plan())
+
+
 def test_a_plan_of_a_later_format_is_not_called_damaged(tmp_path: Path) -> None:
-    plan().write(tmp_path)
-    file = tmp_path / "sweep.toml"
-    file.write_text(file.read_text().replace("format = 1\n", "format = 2\n"))
+    later = plan().to_toml().replace("format = 1\n", "format = 2\n")
+    (tmp_path / "sweep.toml").write_text(later)
     with pytest.raises(RunError, match=r"of a later version of ugpt\. Update"):
         SweepPlan.read(tmp_path)
 
@@ -254,6 +295,14 @@ def test_a_full_disk_is_no_damaged_study(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(DiskFull, match=r"study\.db cannot .* full\. Make room, then resume"):
             SweepStudy.create(tmp_path, plan())
     assert SweepStudy.open(tmp_path, plan()).ask() is not None
+
+
+def test_a_full_disk_under_all_that_optuna_wraps_is_none_either(tmp_path: Path) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorname = "SQLITE_FULL"
+    wrapped = sqlalchemy.exc.OperationalError("INSERT", None, full)
+    with pytest.raises(DiskFull, match=r"disk is full\. Make room, then resume"), _stored(tmp_path):
+        raise optuna.exceptions.StorageInternalError("it failed") from wrapped
 
 
 def test_the_study_of_another_sweep_is_refused(tmp_path: Path) -> None:
@@ -530,6 +579,41 @@ async def test_a_trial_whose_folder_is_damaged_or_gone(
     shutil.rmtree(folder)
     trials = await conducted(tmp_path, plan(2), 1, resume=True)
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
+
+
+@pytest.mark.parametrize("change", [{"steps": 20}, {"learning_rate": 0.5}, {"seed": 5}, {}])
+async def test_another_run_in_the_place_of_a_trial_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    Boards(monkeypatch)
+
+    def stop(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, TrialProgress):
+            conductor.request_stop()
+
+    def leave(conductor: Conductor, event: Event) -> None:
+        pass
+
+    settings = Settings(steps=4000)
+    await conducted(tmp_path, plan(2, settings=settings), 1, stop)
+    place = trial_folder(tmp_path, 0)
+    run = Run.open(place)
+    other = run.config
+    if change:
+        names = {"steps": "total_steps"}
+        recipe = {names.get(name, name): value for name, value in change.items() if name != "seed"}
+        seed = change.get("seed", other.seed)
+        other = dataclasses.replace(
+            other, seed=seed, recipe=dataclasses.replace(other.recipe, **recipe)
+        )
+    (place / "config.toml").write_text(other.to_toml())
+    (place / "checkpoint.safetensors").unlink(missing_ok=True)
+    again = conducted(tmp_path, plan(2, settings=settings), 1, leave, resume=True)
+    if not change:
+        assert [trial.state for trial in await again] == [TrialState.COMPLETE] * 2
+        return
+    with pytest.raises(RunError, match=r"is not the run of trial 0: another (recipe|seed)\. "):
+        await again
 
 
 async def test_a_trial_that_diverges_leaves_its_board_to_the_next(

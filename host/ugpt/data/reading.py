@@ -36,6 +36,16 @@ class Reading:
     keep_marks: bool = False
     """Take byte order marks inside the text for characters, as version 0.1.0 did."""
 
+    def require_types(self) -> None:
+        """Raises TypeError or ValueError for a value that no option gives, as damaged files may."""
+        if not isinstance(self.column, str):
+            raise TypeError("column is no text")
+        if self.window is not None and (type(self.window) is not int or self.window < 0):
+            raise ValueError("window is not a whole number from 0 on")
+        for name in ("text", "lower", "dedupe", "keep_marks"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} is neither true nor false")
+
     @property
     def overlap(self) -> int | None:
         """Characters that a window shares with the next; None if nothing is cut into windows."""

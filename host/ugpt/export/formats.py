@@ -62,7 +62,7 @@ def export(run: Run, to: Format, out: Path | None = None, *, overwrite: bool = F
     """
     writer = _WRITERS[to]
     if out is None:
-        out = Path(run.path.absolute().name + writer.ending)
+        out = Path(run.path.resolve().name + writer.ending)
     files = writer.files(run, out)
     if not overwrite:
         for file in files:

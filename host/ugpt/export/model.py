@@ -45,7 +45,7 @@ class TrainedModel:
                 f"Go on with it: {command('train', '--resume', run.path)}",
             )
         run.require_own_vocabulary(checkpoint)
-        name = run.path.absolute().name
+        name = run.path.resolve().name.encode(errors="replace").decode()
         return cls(name, config.shape, config.recipe, config.seed, checkpoint)
 
     @property

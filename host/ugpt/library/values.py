@@ -35,7 +35,10 @@ def real(name: str, value: Any) -> float:
     """Raises InvalidValue for what is no number."""
     if not isinstance(value, Real):
         raise InvalidValue(f"{name} must be a number, not {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidValue(f"{name} is too large for a number.") from None
 
 
 def choice(kind: type[EnumT], name: str, value: Any) -> EnumT:

@@ -219,8 +219,8 @@ def _unpack_vocabulary(
 
 
 def _pack_text(text: str, size: int, what: str) -> bytes:
-    line = text.encode()
-    if len(line) >= size or not text.isprintable():
+    # Halves of surrogate pairs, which no encoding takes, are not printable either.
+    if not text.isprintable() or len(line := text.encode()) >= size:
         raise ModelFileError(
             f"The {what} of the model must be one line of at most {size - 1} bytes.",
             f"Not: {text!r}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import reason_of
 from ..wording import command
-from .content import read_content
+from .content import open_plain, read_content
 from .errors import ModelFileError
 from .huggingface import CONFIG, read_folder
 from .image import MAGIC, ModelImage, read_image
@@ -23,7 +23,7 @@ _NAME_MAX = 50
 def is_image(path: Path) -> bool:
     """Whether a file begins like an image. False if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False

@@ -39,7 +39,9 @@ def read_tokenizer_json(file: Path, bos: int, eos: int) -> TokenPieces:
             f"Cannot read {file}: {reason_of(error)}.",
             "A tokenizer.model alone is not enough; save the tokenizer with transformers first.",
         ) from None
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+    except (
+        AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
+    ):  # fmt: skip
         raise ModelFileError(f"{file} is no tokenizer of Hugging Face.") from None
     if not 0 <= bos < len(pieces) or not 0 <= eos < len(pieces):
         raise ModelFileError(

@@ -221,7 +221,7 @@ def _round_to_f32(value: float) -> float:
     """The nearest float32; infinite if the value is beyond its range."""
     try:
         rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
-    except OverflowError:
+    except (OverflowError, struct.error):  # the latter for an integer
         return float("inf") if value > 0 else float("-inf")
     return rounded
 

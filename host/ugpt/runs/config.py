@@ -210,17 +210,22 @@ class RunConfig:
                 "joint": _joint(values.get("joint")),
             }
         )
-        config._require_sense()
+        config.require_sense()
         return config
 
-    def _require_sense(self) -> None:
-        """Raises ValueError for a model or a training that the device would refuse."""
+    def require_sense(self) -> None:
+        """Raises TypeError or ValueError for what cannot be written down and read again, and for a
+        model or a training that the device would refuse.
+        """
+        for name, (least, most) in _NUMBERS.items():
+            value = getattr(self, "validation_documents" if name == _VALIDATION_KEY else name)
+            _require_number(name, value, least, most)
         for path in (self.data, *(file.path for file in self.files)):
             if "\0" in str(path):
                 raise ValueError("the path of a text has a zero byte")
         if not all(isinstance(text, str) for text in self.changes):
             raise TypeError("changes are no texts")
-        _require_kinds(self.reading)
+        self.reading.require_types()
         if not all(isinstance(file.sha256, str) for file in self.files):
             raise TypeError("sha256 is no text")
         for change in self.extensions:
@@ -274,9 +279,6 @@ def _require_types(values: dict[str, Any]) -> None:
     for name in _TEXTS:
         if not isinstance(values[name], str):
             raise TypeError(f"{name} is no text")
-    for name, (least, most) in _NUMBERS.items():
-        if name in values:
-            _require_number(name, values[name], least, most)
 
 
 def _require_number(name: str, value: object, least: int, most: int) -> None:
@@ -296,17 +298,6 @@ def _reading(values: object) -> Reading:
     if not isinstance(values, dict):
         raise TypeError("reading is no table")
     return Reading(**values)
-
-
-def _require_kinds(reading: Reading) -> None:
-    """Raises TypeError or ValueError for a value that no reading is made with."""
-    if not isinstance(reading.column, str):
-        raise TypeError("column is no text")
-    if reading.window is not None and (type(reading.window) is not int or reading.window < 0):
-        raise ValueError("window is not a whole number from 0 on")
-    for name in ("text", "lower", "dedupe", "keep_marks"):
-        if not isinstance(getattr(reading, name), bool):
-            raise TypeError(f"{name} is neither true nor false")
 
 
 def _save_period(value: object) -> SavePeriod:

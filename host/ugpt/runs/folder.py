@@ -103,9 +103,11 @@ class Run:
         checkpoint of the parent. With `numbered`, a path that is taken by then gets a number;
         otherwise RunError is raised. So it is if a path is none that can be written down.
         """
-        _require_utf8(path)
+        require_utf8(path)
         for file in (config.data, *(read.path for read in config.files)):
-            _require_utf8(file)
+            require_utf8(file)
+        if config.parent is not None:
+            require_utf8(Path(config.parent.path))
         if not numbered:
             require_absent(path)
         metrics = Metrics(path / "metrics.jsonl", array("f"), {})
@@ -180,7 +182,7 @@ class Run:
     def _make_folder(self, contents: Mapping[str, bytes]) -> None:
         """Raises RunError if something is in the way that a number does not avoid."""
         base, number = self.path, 1
-        while exists(self.path) or not _make_folder(self.path, contents):
+        while exists(self.path) or not make_folder(self.path, contents):
             if not self._numbered:
                 require_absent(self.path)
             number += 1
@@ -334,7 +336,7 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}..."
 
 
-def _make_folder(path: Path, contents: Mapping[str, bytes]) -> bool:
+def make_folder(path: Path, contents: Mapping[str, bytes]) -> bool:
     """Makes a folder with these files, or none: a kill never leaves one without them.
 
     False if something else has taken the path meanwhile.
@@ -380,6 +382,9 @@ def require_absent(path: Path) -> None:
         words = ("fleet", "train") if _is_joint(path) else ("train",)
         resume = command(*words, "--resume", path)
         advice = f"Name another folder, or go on with that run: {resume}"
+    elif os.path.lexists(path / "sweep.toml"):
+        resume = command("sweep", "--resume", path)
+        advice = f"Name another folder, or go on with that sweep: {resume}"
     raise RunError(f"{path} exists already.", advice)
 
 
@@ -390,7 +395,7 @@ def _is_joint(path: Path) -> bool:
         return False
 
 
-def _require_utf8(path: Path) -> None:
+def require_utf8(path: Path) -> None:
     """The files of a run name it and its data set as text."""
     try:
         str(path).encode()

@@ -30,11 +30,12 @@ from ..rpc.errors import (
     NotFinite,
     PortError,
 )
+from ..runs.config import RunConfig
 from ..runs.errors import OtherDevice, RunError
 from ..runs.folder import Run
 from ..training.events import Event, Interrupted, Notice, OnEvent, Progress
 from ..training.guard import WouldOverwrite
-from ..training.new_run import new_run
+from ..training.new_run import new_config
 from ..training.recipe import evaluation
 from ..training.session import Session
 from ..training.trainer import Outcome, Training
@@ -56,6 +57,13 @@ _AGAIN_S = 5.0
 """Between two looks at a board that is lost."""
 _BOARD_ERRORS = (PortError, LinkError, OtherDevice, Busy, FlashFailed)
 """After which a board may come back."""
+
+
+_DECISIVE = (
+    "data_sha256", "reading", "shape", "recipe", "seed", "init", "extensions", "parent", "joint",
+    "validation_documents", "eval_every", "eval_documents",
+)  # fmt: skip
+"""What makes a run that of a trial; files may be found elsewhere by now."""
 
 
 def trial_folder(folder: Path, number: int) -> Path:
@@ -215,36 +223,46 @@ class Conductor:
 
     def _run_ids_of(self, trials: Sequence[Trial]) -> set[int]:
         """Of those whose last steps a board may have and no folder."""
-        left = [
-            trial_folder(self._folder, trial.number)
-            for trial in trials
-            if trial.state is TrialState.RUNNING or trial.loss == math.inf
-        ]
         found = set()
-        for folder in left:
-            with contextlib.suppress(RunError):
-                found.add(Run.open(folder).config.run_id)
+        for trial in trials:
+            if trial.state is TrialState.RUNNING or trial.loss == math.inf:
+                with contextlib.suppress(UgptError):
+                    found.add(self._run_again(trial).config.run_id)
         return found
 
     def _run_of(self, trial: Trial) -> Run:
         """Its folder, made when a board has taken the model. Raises InvalidValue, RunError."""
         path = trial_folder(self._folder, trial.number)
         if path.exists():
-            try:
-                return Run.open(path)
-            except RunError as error:
-                advice = "Restore it, or remove the folder: then the trial is done again."
-                raise RunError(error.message, advice) from None
+            return self._run_again(trial)
+        return Run.new(path, self._config_of(trial))
+
+    def _run_again(self, trial: Trial) -> Run:
+        """That of its folder. Raises InvalidValue, or RunError if the folder holds another."""
+        path = trial_folder(self._folder, trial.number)
+        try:
+            run = Run.open(path)
+            wanted = self._config_of(trial)
+            if differing := [
+                name for name in _DECISIVE if getattr(run.config, name) != getattr(wanted, name)
+            ]:
+                what = ", ".join(differing)
+                raise RunError(f"{path} is not the run of trial {trial.number}: another {what}.")
+        except RunError as error:
+            advice = "Restore it, or remove the folder: then the trial is done again."
+            raise RunError(error.message, advice) from None
+        return run
+
+    def _config_of(self, trial: Trial) -> RunConfig:
+        """Raises InvalidValue for values that do not go together."""
         settings, dataset = self._plan.settings.varied(trial.values), self._dataset
-        return new_run(
+        holdout, documents = self._plan.holdout, len(dataset.documents)
+        return new_config(
             dataset,
             settings.shape(dataset.vocabulary.size),
             settings.recipe(),
-            path=path,
             seed=settings.seed,
-            evaluation=evaluation(
-                self._plan.holdout, None, None, len(dataset.documents), settings.steps
-            ),
+            evaluation=evaluation(holdout, None, None, documents, settings.steps),
         )
 
     async def _train(

@@ -17,10 +17,9 @@ from pathlib import Path
 from ..data.dataset import Dataset
 from ..data.sources import Sources, recorded_source
 from ..runs.errors import RunError
-from ..runs.files import write_error
-from ..runs.folder import default_path, require_absent
+from ..runs.folder import default_path, make_folder, require_absent, require_utf8
 from ..runs.lock import FolderLock
-from .plan import SweepPlan
+from .plan import FILE, SweepPlan
 
 HOME = Path("sweeps")
 """Where new sweeps go."""
@@ -32,14 +31,15 @@ def new_folder(stem: str) -> Path:
     return HOME / default_path(stem, datetime.datetime.now()).name
 
 
-def make_folder(folder: Path, plan: SweepPlan) -> None:
-    """Raises RunError if something is there already, or it cannot be made."""
+def make_sweep_folder(folder: Path, plan: SweepPlan) -> None:
+    """Makes it with its plan, or not at all. Raises RunError if something is there already, or it
+    cannot be made.
+    """
+    for path in (folder, *plan.files):
+        require_utf8(path)
     require_absent(folder)
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise write_error(folder, error) from None
-    plan.write(folder)
+    if not make_folder(folder, {FILE: plan.to_toml().encode()}):
+        require_absent(folder)
 
 
 @contextmanager

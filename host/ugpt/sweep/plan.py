@@ -10,8 +10,9 @@ from typing import Self
 
 from ..data.reading import Reading
 from ..errors import InvalidValue
+from ..rpc.codec import encode_record
 from ..runs.errors import NoRun, RunError
-from ..runs.files import read_file, write_atomically
+from ..runs.files import read_file
 from ..training.options import to_words
 from .axes import Axis, count_combinations, parse_axes
 from .settings import Settings
@@ -19,6 +20,11 @@ from .settings import Settings
 FILE = "sweep.toml"
 FORMAT = 1
 _MAX_BYTES = 2**20
+
+_NO_PLAN = (
+    AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, InvalidValue,
+)  # fmt: skip
+"""What reading a file that is no plan ends with."""
 
 TRIALS = 20
 """If it is not said how many."""
@@ -64,7 +70,8 @@ class SweepPlan:
                 "Leave block_size out of --set.",
             )
 
-    def write(self, folder: Path) -> None:
+    def to_toml(self) -> str:
+        """What `read` reads."""
         import tomli_w  # only whoever writes needs it
 
         reading = {key: value for key, value in asdict(self.reading).items() if value is not None}
@@ -80,7 +87,7 @@ class SweepPlan:
             "settings": to_words(self.settings),
             "reading": reading,
         }
-        write_atomically(folder / FILE, tomli_w.dumps(values).encode())
+        return tomli_w.dumps(values)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -97,19 +104,33 @@ class SweepPlan:
                 raise RunError(
                     f"{folder / FILE} is of a later version of ugpt.", "Update this ugpt."
                 )
-            return cls(
+            plan = cls(
                 tuple(Path(file) for file in values["files"]),
                 values["data_sha256"],
                 parse_axes(values["set"]),
-                int(values["trials"]),
+                values["trials"],
                 Settings().varied(values["settings"]),
                 Reading(**values["reading"]),
                 Sampler(values["sampler"]),
-                bool(values["prune"]),
+                values["prune"],
                 values.get("holdout"),
             )
-        except (KeyError, TypeError, ValueError, InvalidValue):
+            plan._require_sense()
+            return plan
+        except _NO_PLAN:
             raise RunError(
                 f"{folder / FILE} is damaged: it does not say what the sweep was asked to do.",
                 "Restore the file, or begin a new sweep.",
             ) from None
+
+    def _require_sense(self) -> None:
+        """Raises TypeError, ValueError or InvalidValue for what no sweep writes."""
+        of_types = [(self.data_sha256, str), (self.trials, int), (self.prune, bool)]
+        of_types += [(self.holdout or "", str)]
+        if any(type(value) is not kind for value, kind in of_types):
+            raise TypeError("a value is of another type")
+        if not self.files or self.trials < 1:
+            raise ValueError("there is nothing to do")
+        self.reading.require_types()
+        encode_record(self.settings.recipe())
+        encode_record(self.settings.shape(vocab_size=2))

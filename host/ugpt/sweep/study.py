@@ -271,7 +271,8 @@ def _stored(folder: Path) -> Iterator[None]:
         if not packages and not isinstance(error, AssertionError | LookupError | ValueError):
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
-        said = str(getattr(cause, "orig", cause)) or "it holds values that are none"
+        cause = getattr(cause, "orig", None) or cause  # Optuna wraps what SQLAlchemy has wrapped
+        said = str(cause) or "it holds values that are none"
         reason = said.splitlines()[0].rstrip(".")
         message = f"{folder / FILE} cannot be used: {reason}."
         match getattr(cause, "sqlite_errorname", "").split("_")[:2]:

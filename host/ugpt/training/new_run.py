@@ -11,7 +11,7 @@ from pathlib import Path
 from ..data.dataset import Dataset
 from ..errors import InvalidValue
 from ..rpc.messages import Recipe, Shape
-from ..runs.config import KEEP_MAX, Init, Joint, RunConfig
+from ..runs.config import Init, Joint, RunConfig
 from ..runs.folder import Run, default_path
 from ..runs.save_period import EVERY_MINUTE, SavePeriod
 from .fine_tune import parent_of
@@ -40,9 +40,35 @@ def new_run(
     With `parent` it begins with those weights, which `shape` must fit: see `child_shape`. Raises
     InvalidValue for values that cannot be, RunError if something is at `path` already.
     """
+    config = new_config(
+        dataset, shape, recipe, seed=seed, init=init, save_every=save_every, evaluation=evaluation,
+        keep=keep, parent=parent, joint=joint,
+    )  # fmt: skip
+    folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
+    return Run.new(
+        folder,
+        config,
+        dataset.standard_input,
+        parent=replace(parent.checkpoint, vocabulary=parent.vocabulary) if parent else None,
+        numbered=path is None,
+    )
+
+
+def new_config(
+    dataset: Dataset,
+    shape: Shape,
+    recipe: Recipe,
+    *,
+    seed: int,
+    init: Init = Init.DEVICE,
+    save_every: SavePeriod = EVERY_MINUTE,
+    evaluation: EvaluationPlan = NO_EVALUATION,
+    keep: int = 1,
+    parent: StoredModel | None = None,
+    joint: Joint | None = None,
+) -> RunConfig:
+    """What the folder of such a run says. Raises InvalidValue for values that cannot be."""
     check_shape(shape)
-    if not 1 <= keep <= KEEP_MAX:
-        raise InvalidValue(f"keep is {keep:,}; it must be from 1 to {KEEP_MAX:,}.")
     if parent and init is not Init.DEVICE:
         raise InvalidValue(
             f"The weights come from {parent.origin.name}, so init={init} cannot go with it.",
@@ -69,11 +95,8 @@ def new_run(
         parent=parent_of(parent) if parent else None,
         joint=joint,
     )
-    folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
-    return Run.new(
-        folder,
-        config,
-        dataset.standard_input,
-        parent=replace(parent.checkpoint, vocabulary=parent.vocabulary) if parent else None,
-        numbered=path is None,
-    )
+    try:
+        config.require_sense()
+    except ValueError as error:
+        raise InvalidValue(f"{error}.") from None
+    return config

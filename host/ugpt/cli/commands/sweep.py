@@ -23,7 +23,7 @@ from ...runs.folder import require_absent
 from ...runs.naming import holds_run
 from ...sweep.axes import NAMES, count_combinations, parse_axes
 from ...sweep.conductor import Conductor, trial_folder
-from ...sweep.folder import PICTURE, alone_in, load_again, make_folder, new_folder
+from ...sweep.folder import PICTURE, alone_in, load_again, make_sweep_folder, new_folder
 from ...sweep.plan import TRIALS, Sampler, SweepPlan
 from ...sweep.ranking import best, sweep_png
 from ...sweep.settings import Settings
@@ -161,7 +161,7 @@ async def _sweep(
     for each in membership.left_out:
         say(f"Left out: {each.reason}")
     if not resumes:
-        make_folder(folder, plan)
+        make_sweep_folder(folder, plan)
     with alone_in(folder):
         study = (SweepStudy.open if resumes else SweepStudy.create)(folder, plan)
         display = make_display(mode, LiveSweep, PlainSweep)
