@@ -214,7 +214,7 @@ def test_damaged_configuration(run: Run, content: str) -> None:
         ({"recipe": [{}]}, "recipe is no table"),
         ({"recipe": "linear"}, "recipe is no table"),
         ({"recipe": {**asdict(CONFIG.recipe), "total_steps": 0}}, "total_steps is 0"),
-        ({"recipe": {**asdict(CONFIG.recipe), "learning_rate": 10**60}}, "learning_rate is 1e"),
+        ({"recipe": {**asdict(CONFIG.recipe), "learning_rate": 10**60}}, "learning_rate is 1,000"),
         ({"shape": {**asdict(SHAPE), "n_embd": 16.5}}, "n_embd must be an integer"),
         ({"shape": "small"}, "must be a mapping"),
         ({"init": "random"}, "not a valid Init"),
