@@ -160,6 +160,17 @@ def test_small_figures(value: float, shown: str) -> None:
     assert small(value) == shown
 
 
+def test_the_dot_of_a_link_counts_what_the_line_has_lost() -> None:
+    state = state_of(SCENES["training"])
+    assert state.progress is not None
+    state.progress = replace(state.progress, repeats=5)  # to a board that was busy
+    assert link(state).plain == "link ●"
+    assert WARNING not in {str(span.style) for span in link(state).spans}
+    state.progress = replace(state.progress, lost=2)
+    assert link(state).plain == "link ● 2 lost"
+    assert WARNING in {str(span.style) for span in link(state).spans}
+
+
 @pytest.mark.parametrize("scene", ["silent", "lost"])
 def test_the_dot_of_a_link_without_answers_is_no_good_one(scene: str) -> None:
     styles = {

@@ -132,7 +132,7 @@ class PlainDisplay(Quiet):
         known = self._state.mean_loss
         mean = f"mean {known:.4f}  " if known is not None else ""
         left = f"  left {duration(event.left_s)}" if event.left_s else ""
-        link = f"  {counted(event.repeats, 'repeat')}" if event.repeats else ""
+        link = f"  {event.lost:,} lost" if event.lost else ""
         self._print(
             f"step {event.step:,} of {event.total_steps:,}  loss {event.loss:.4f}  "
             f"{mean}{rate(event.steps_per_s)} steps/s  "

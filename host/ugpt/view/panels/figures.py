@@ -6,7 +6,6 @@ import math
 
 from rich.text import Text
 
-from ...wording import counted
 from ..state import Condition, DashboardState
 from ..style import GOOD, MEMORY, QUIET, WARNING, byte_count, gauge, rate, short_count
 from .frame import joined
@@ -68,12 +67,12 @@ def all_figures(state: DashboardState) -> dict[str, Text]:
 
 
 def link(state: DashboardState) -> Text:
-    """A dot, until requests had to be repeated; no good one while nobody answers."""
-    repeats = state.progress.repeats if state.progress else 0
+    """A dot, until the line has lost something; no good one while nobody answers."""
+    lost = state.progress.lost if state.progress else 0
     troubled = state.condition in (Condition.SILENT, Condition.LOST)
-    if not repeats:
+    if not lost:
         return Text.assemble(("link ", QUIET), ("●", WARNING if troubled else GOOD))
-    return Text.assemble(("link ", QUIET), (f"● {counted(repeats, 'repeat')}", WARNING))
+    return Text.assemble(("link ", QUIET), (f"● {lost:,} lost", WARNING))
 
 
 def small(value: float) -> str:
