@@ -49,7 +49,7 @@ def all_figures(state: DashboardState) -> dict[str, Text]:
         if progress.learning_rate:
             figures["learning rate"] = _named("lr", small(progress.learning_rate))
         if progress.gradient_norm is not None:
-            figures["gradient"] = _named("|g|", small(progress.gradient_norm))
+            figures["gradient"] = _named("|g|", norm(progress.gradient_norm))
     if started and started.memory_available_bytes:
         share = started.memory_bytes / started.memory_available_bytes
         figures["memory"] = Text.assemble(
@@ -82,11 +82,16 @@ def small(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 1:
-        return f"{value:.3g}"
+        return f"{value:.2f}"
     if value < 1e-5:
         return f"{value:.1e}" if value else "0"
     decimals = 1 - math.floor(math.log10(value))
     return f"{value:.{max(decimals, 2)}f}".removeprefix("0")
+
+
+def norm(value: float) -> str:
+    """A figure that changes with every step: of the same width in most, so that nothing jumps."""
+    return f"{value:.2f}" if 0.01 <= value < 1000 else small(value)
 
 
 def _named(name: str, value: str) -> Text:
