@@ -167,8 +167,8 @@ def test_keys_say_what_they_do_here() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0062, ".0062"), (0.812, ".81"), (1.2345, "1.23"), (2.0, "2.00"), (1234.5, "1,234"), (0.01, ".010"),
-     (1e-7, "1.0e-07"), (0.0, "0"), (math.inf, "inf")],
+    [(0.0062, ".0062"), (0.812, ".81"), (1.2345, "1.23"), (2.0, "2.00"), (1234.5, "1,234"),
+     (0.01, ".010"), (1e-7, "1.0e-07"), (0.0, "0"), (math.inf, "inf")],
 )  # fmt: skip
 def test_small_figures(value: float, shown: str) -> None:
     assert small(value) == shown
