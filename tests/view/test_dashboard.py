@@ -23,7 +23,7 @@ from ugpt.view.chart import MARK
 from ugpt.view.dashboard import help_pages, render
 from ugpt.view.panels.diary import chosen
 from ugpt.view.panels.figures import link, norm, small
-from ugpt.view.state import Condition, DashboardState, Page
+from ugpt.view.state import Condition, DashboardState, Page, goes_on
 from ugpt.view.style import GOOD, WARNING
 
 SIZES = [(1, 1), (2, 1), (1, 60), (3, 4), (7, 7), (10, 2), (20, 5), (59, 16), (60, 15), (60, 16)]
@@ -79,6 +79,16 @@ def test_goes_back_with_the_device() -> None:
     assert DashboardState().mean_loss is None
     smoothed = state.curve.smoothed(STARTED.total_steps, logarithmic=True)
     assert list(smoothed.losses) == pytest.approx([3.0, 2.95, (3.0 + 2.9 + 2.6) / 3])
+
+
+def test_only_a_run_that_is_not_complete_goes_on() -> None:
+    point, total = Restored(STARTED.total_steps, "the board"), STARTED.total_steps
+    assert goes_on(point, total) == "the run is complete and is being read from the board"
+    assert goes_on(point, total + 1) == f"goes on after step {total:,} from the board"
+    state = DashboardState()
+    for event in (STARTED, point):
+        state.apply(event)
+    assert state.remark.text == goes_on(point, total)
 
 
 def test_silent_device_is_named_and_stands_still() -> None:

@@ -119,7 +119,7 @@ class PlainDisplay(Quiet):
             f"{byte_count(event.memory_available_bytes)}"
         )
         if event.step or event.resumed:
-            self._print(goes_on(event))
+            self._print(goes_on(event, event.total_steps))
         self._printed_step = event.step
 
     def _print_progress(self, event: Progress) -> None:
