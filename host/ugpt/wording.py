@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from pathlib import Path
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Such as `1 document`, `2,000 documents` or, with its plural, `3 dairies`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """Such as `age, name or state`."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def data_name(data: Path) -> str:

@@ -93,7 +93,9 @@ async def test_detached_and_attached(
         assert not list(notes.iterdir())
         assert (await wait_for(port, STEPS)).saved_step == STEPS
         # Nothing is left to do, and attaching again does it again.
-        cli("attach", "--port", port, "--run", "R")
+        said = cli("attach", "--port", port, "--run", "R", "--plain")
+        assert "the run is complete and is being read from the board\n" in said
+        assert "goes on" not in said
     check(tmp_path / "R", straight)
 
 

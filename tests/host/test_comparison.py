@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,23 @@ def test_tables_and_json(ugpt: Program) -> None:
     assert [run["samples"] for run in told["runs"]] == [["anna", "bella"], []]
     assert told["runs"][0]["losses"] == pytest.approx({"10": 3.0, "100": 2.2})
     assert told["differences"]["recipe.total_steps"] == ["100", "50"]
+
+
+def test_a_pace_makes_no_other_device(ugpt: Program) -> None:
+    virtual = "virtual device (board esp32)"
+    paced = f"{virtual} at the pace of an ESP32 (estimated)"
+    configs = [replace(CONFIG, device=each) for each in (virtual, paced)]
+    assert differences(configs) == {}
+    board = replace(CONFIG, device="esp32 (board esp32dev) on /dev/ttyUSB0")
+    full = [virtual, paced, board.device]
+    assert differences([*configs, board]) == {"device": full}
+    for name, config in zip(("a", "b", "c"), [*configs, board], strict=True):
+        Run.new(Path("runs") / name, config).begin(config.device)
+    line = next(line for line in ugpt("compare", "a", "b", "c").out.splitlines() if "ttyU" in line)
+    assert re.split("  +", line) == [
+        "device", "virtual esp32", "virtual esp32, paced", "esp32 on /dev/ttyUSB0"
+    ]  # fmt: skip
+    assert json.loads(ugpt("compare", "a", "b", "c", "--json").out)["differences"]["device"] == full
 
 
 @pytest.mark.parametrize("losses", [{1: math.nan, 2: 2.5, 3: 2.75}, {1: 2.5, 2: math.inf}])

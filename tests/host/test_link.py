@@ -313,7 +313,7 @@ async def test_a_damaged_answer_is_asked_for_again_at_once() -> None:
         started_s = loop.time()
         assert await ping(link) == b"abc"
         assert loop.time() - started_s == pytest.approx(0.03)
-        assert link.stats.repeats == link.stats.bad_frames == 2
+        assert link.stats.repeats == link.stats.lost == link.stats.bad_frames == 2
 
 
 @leaping
@@ -364,6 +364,7 @@ async def test_a_busy_trainer_is_waited_for_while_the_link_is_alive() -> None:
         assert await link.call(messages.save(), timeout_s=0.8) == 77
         assert link.stats.repeats > 0
         assert link.stats.late_replies == 0  # those to probes are not missed by anybody
+        assert link.stats.lost == 0  # the line is good
         peer.deaf = True
         with pytest.raises(NoAnswer, match="did not answer save"):
             await link.call(messages.save(), timeout_s=0.8)

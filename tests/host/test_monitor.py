@@ -186,6 +186,18 @@ async def test_whoever_only_listens_greets_nobody(monkeypatch: pytest.MonkeyPatc
 
 
 @leaping
+async def test_only_a_port_that_opens_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Watched(IDLE, None)
+    board.absent_times = 1
+    monkeypatch.setattr(Target, "open_transport", lambda target: board.open_transport(target))
+    watching = monitor.Monitor(TARGET, board.lines.append, board.remarks.append)
+    with pytest.raises(PortNotFound):
+        await watching.run()
+    assert board.opened == ["/dev/ttyUSB0"]
+    assert board.remarks == []
+
+
+@leaping
 async def test_a_port_that_vanishes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async with watched(monkeypatch) as board:
         board.absent_times = 5

@@ -226,12 +226,13 @@ def test_table_and_json(ugpt: Program) -> None:
     assert junk.split()[:2] == ["junk", "empty"]
     assert "done" in named
     assert "100/100" in named
-    assert "virtual device (board esp32)" in named
+    assert " virtual esp32 " in named
     assert "nothing in it" in shown.err
     first, second = map(json.loads, ugpt("runs", "--sort", "name", "--json").out.splitlines())
     assert (first["state"], first["loss"]) == ("empty", None)
     assert (second["name"], second["step"], second["total_steps"]) == ("names-1", 100, 100)
     assert second["loss"] == pytest.approx(2.505)
+    assert second["device"] == "virtual device (board esp32)"
 
 
 def test_no_runs_and_no_folder(ugpt: Program) -> None:

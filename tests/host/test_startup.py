@@ -13,6 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from tests.support.in_process import Program
 from ugpt.cli import group
+from ugpt.export.formats import Format
+from ugpt.runs.listing import SortKey
 
 HEAVY = ("asyncio", "matplotlib", "msgpack", "numpy", "platformdirs", "safetensors", "serial")
 
@@ -130,6 +132,20 @@ def test_help_reads_well(ugpt: Program, monkeypatch: pytest.MonkeyPatch, name: s
     for odd in ("<bool>", "<list", "<=x<=", "x>=", "x<=", "Whether it shall"):
         assert odd not in shown
     assert "Examples:" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "choices"),
+    [("runs", "--sort", [*SortKey]), ("export", "--to", [*Format])],
+)
+def test_choices_are_whole_words_in_help_and_in_a_refusal(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch, name: str, option: str, choices: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = re.compile(r"[\w-]+")
+    assert {option, *choices} <= {*words.findall(ugpt(name, "--help").out)}
+    refused = ugpt(name, "first", option, "nonsense", status=2)
+    assert {"nonsense", *choices} <= {*words.findall(refused.err)}
 
 
 def test_the_help_of_flash_offers_no_virtual_device() -> None:

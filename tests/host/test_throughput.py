@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def device() -> Any:
-    stats = SimpleNamespace(bytes_sent=0, bytes_received=0, baud=0, repeats=0)
+    stats = SimpleNamespace(bytes_sent=0, bytes_received=0, baud=0, repeats=0, lost=0)
     return SimpleNamespace(stats=stats)
 
 

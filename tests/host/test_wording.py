@@ -14,7 +14,7 @@ import pytest
 from tests.support.in_process import Program
 from ugpt.view.cleaning import printable
 from ugpt.view.style import byte_count
-from ugpt.wording import argument, command, counted, size_in_bytes
+from ugpt.wording import alternatives, argument, command, counted, size_in_bytes
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ from ugpt.wording import argument, command, counted, size_in_bytes
 )
 def test_a_number_and_its_noun(number: int, words: str) -> None:
     assert counted(number, "step") == words
+
+
+def test_alternatives() -> None:
+    texts = [alternatives(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])]
+    assert texts == ["a", "a or b", "a, b or c"]
 
 
 def test_another_plural() -> None:

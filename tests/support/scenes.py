@@ -142,7 +142,8 @@ def resumed() -> Iterator[tuple[float, Event]]:
             heap_free_bytes=None,
             heap_least_free_bytes=None,
             baud=0,
-            repeats=12,
+            repeats=15,
+            lost=12,
         ),
     )
     yield 99.0, Restored(30_000, "the checkpoint in the run folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
 import pytest
@@ -19,10 +20,10 @@ from ugpt.training.events import (
     StepLosses,
 )
 from ugpt.view.chart import MARK
-from ugpt.view.dashboard import render
+from ugpt.view.dashboard import help_pages, render
 from ugpt.view.panels.diary import chosen
-from ugpt.view.panels.figures import link, small
-from ugpt.view.state import Condition, DashboardState, Page
+from ugpt.view.panels.figures import link, norm, small
+from ugpt.view.state import Condition, DashboardState, Page, goes_on
 from ugpt.view.style import GOOD, WARNING
 
 SIZES = [(1, 1), (2, 1), (1, 60), (3, 4), (7, 7), (10, 2), (20, 5), (59, 16), (60, 15), (60, 16)]
@@ -78,6 +79,16 @@ def test_goes_back_with_the_device() -> None:
     assert DashboardState().mean_loss is None
     smoothed = state.curve.smoothed(STARTED.total_steps, logarithmic=True)
     assert list(smoothed.losses) == pytest.approx([3.0, 2.95, (3.0 + 2.9 + 2.6) / 3])
+
+
+def test_only_a_run_that_is_not_complete_goes_on() -> None:
+    point, total = Restored(STARTED.total_steps, "the board"), STARTED.total_steps
+    assert goes_on(point, total) == "the run is complete and is being read from the board"
+    assert goes_on(point, total + 1) == f"goes on after step {total:,} from the board"
+    state = DashboardState()
+    for event in (STARTED, point):
+        state.apply(event)
+    assert state.remark.text == goes_on(point, total)
 
 
 def test_silent_device_is_named_and_stands_still() -> None:
@@ -143,6 +154,19 @@ def test_names_of_devices_are_whole_at_80_columns(name: str) -> None:
     assert header.endswith("30 s left")
 
 
+def test_the_help_explains_in_one_page_what_the_screen_shows() -> None:
+    state = state_of(SCENES["training"], help_page=0)
+    assert help_pages(state, 80, 24) == 1
+    lines = [line.plain for line in render(state, 80, 24, NOW_S)]
+    explained = {line[2:17].strip() for line in lines if line.startswith("│")}
+    named = {"loss", "guesses among", "░", "◆", "random", "letter counts", "letter pairs"}
+    assert explained >= {*named, "lr, |g|, mem", "q", "?"}
+    if sys.platform != "win32":
+        assert explained >= {"Ctrl-Z", "Ctrl-\\"}
+    screen = "\n".join(line.plain for line in render(state_of(SCENES["training"]), 80, 24, NOW_S))
+    assert all(name in screen for name in named)
+
+
 def test_keys_say_what_they_do_here() -> None:
     state = state_of(SCENES["training"])
     state.say("", 0.0)
@@ -153,11 +177,31 @@ def test_keys_say_what_they_do_here() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0062, ".0062"), (0.812, ".81"), (1.2345, "1.23"), (1234.5, "1,234"), (0.01, ".010"),
-     (1e-7, "1.0e-07"), (0.0, "0"), (math.inf, "inf")],
+    [(0.0062, ".0062"), (0.812, ".81"), (1.2345, "1.23"), (2.0, "2.00"), (1234.5, "1,234"),
+     (0.01, ".010"), (1e-7, "1.0e-07"), (0.0, "0"), (math.inf, "inf")],
 )  # fmt: skip
 def test_small_figures(value: float, shown: str) -> None:
     assert small(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(2.0, "2.00"), (1.6, "1.60"), (2.62, "2.62"), (0.812, "0.81"), (0.05, "0.05"),
+     (123.4, "123.40"), (1234.5, "1,234"), (0.0062, ".0062"), (math.inf, "inf")],
+)  # fmt: skip
+def test_norms_have_the_same_number_of_decimals(value: float, shown: str) -> None:
+    assert norm(value) == shown
+
+
+def test_the_dot_of_a_link_counts_what_the_line_has_lost() -> None:
+    state = state_of(SCENES["training"])
+    assert state.progress is not None
+    state.progress = replace(state.progress, repeats=5)  # to a board that was busy
+    assert link(state).plain == "link ●"
+    assert WARNING not in {str(span.style) for span in link(state).spans}
+    state.progress = replace(state.progress, lost=2)
+    assert link(state).plain == "link ● 2 lost"
+    assert WARNING in {str(span.style) for span in link(state).spans}
 
 
 @pytest.mark.parametrize("scene", ["silent", "lost"])

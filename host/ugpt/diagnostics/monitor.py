@@ -61,8 +61,8 @@ class Monitor:
     async def run(self) -> None:
         """Does not return. Raises PortError if the port cannot be opened at first."""
         target, choice = self._followed.find(), self._followed.choice
-        self._on_remark(f"listening to {choice.port}{choice.reason and f': {choice.reason}'}")
         link = await self._open(target)
+        self._on_remark(f"listening to {choice.port}{choice.reason and f': {choice.reason}'}")
         while True:
             try:
                 await self._listen(link)

@@ -268,6 +268,7 @@ class Link:
             lost = pending.is_lost()
             if lost or not by_trainer:
                 quality.damaged()
+                self.stats.presumed_lost += 1
             if by_trainer and (not lost or pending.lost_tries > REPEATED_AT_ONCE):
                 # Waiting long would leave few repeats for a line that loses many.
                 wait_s = min(1.25 * wait_s, _REPEAT_WAIT_S if lost else _BUSY_WAIT_S)

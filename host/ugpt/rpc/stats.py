@@ -28,6 +28,8 @@ class LinkStats:
     """Requests sent again because no answer came in time."""
     late_replies: int = 0
     """Answers nobody waits for any more: mostly to repeats that were not needed."""
+    presumed_lost: int = 0
+    """Repeats that no busy trainer explains: the line seems to have lost the try before."""
     bad_frames: int = 0
     """Frames that did not survive the way here."""
     bytes_sent: int = 0
@@ -41,6 +43,12 @@ class LinkStats:
     quality: LineQuality = field(default_factory=LineQuality, repr=False)
     round_trips_s: deque[float] = field(default_factory=lambda: deque(maxlen=64), repr=False)
     """Of the latest requests that were answered at once."""
+
+    @property
+    def lost(self) -> int:
+        """Requests that the line lost or damaged, or their answers, as far as is known."""
+        # Every late answer shows that one of the repeats was not needed.
+        return max(0, min(self.presumed_lost, self.repeats - self.late_replies))
 
     @property
     def round_trip_median_s(self) -> float:

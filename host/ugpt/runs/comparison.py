@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .config import RunConfig
+from .device_name import without_pace
 from .folder import Run
 from .glance import MEAN_STEPS, lowest_mean
 from .naming import address_of
@@ -66,7 +67,10 @@ def differences(configs: Sequence[RunConfig]) -> dict[str, list[str]]:
     flat = [_flat(config) for config in configs]
     names = dict.fromkeys(name for values in flat for name in values)
     rows = {name: [values.get(name, "-") for values in flat] for name in names}
-    return {name: values for name, values in rows.items() if len(set(values)) > 1}
+    differing = {name: values for name, values in rows.items() if len(set(values)) > 1}
+    if len(set(map(without_pace, rows.get("device", [])))) <= 1:
+        differing.pop("device", None)
+    return differing
 
 
 def steps_to_show(runs: Sequence[Compared]) -> list[int]:

@@ -109,6 +109,9 @@ class Progress(Event):
     sent_bytes_per_s: float
     received_bytes_per_s: float
     repeats: int
+    """Requests that were sent again, to a device that was only busy, too."""
+    lost: int = 0
+    """Of these, what the line has lost, as far as is known."""
     learning_rate: float = 0.0
     """Of the next step."""
     gradient_norm: float | None = None

@@ -182,7 +182,8 @@ class _Follower:
 
     async def _show(self, device: Device, status: Status) -> None:
         """Tells what is already known when a board is taken up, or taken up again."""
-        point = ResumePoint(status.step, "its own flash")
+        is_complete = status.step == self._total_steps
+        point = ResumePoint(status.step, "the board" if is_complete else "its own flash")
         if self._shown:
             self.emit(Restored(status.step, point.source))
             return

@@ -85,6 +85,7 @@ class Throughput:
             sent_bytes_per_s=(now.sent_bytes - first.sent_bytes) / span_s,
             received_bytes_per_s=(now.received_bytes - first.received_bytes) / span_s,
             repeats=stats.repeats,
+            lost=stats.lost,
             learning_rate=learning_rate,
             gradient_norm=status.gradient_norm,
             saved_step=status.saved_step,

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ..runs.comparison import Compared, steps_to_show
+from ..runs.device_name import in_short
 from .output import console
 from .runs_table import loss_text
 from .table import print_table
@@ -16,7 +17,7 @@ def print_comparison(runs: Sequence[Compared], differing: Mapping[str, Sequence[
     """The settings that differ, then the losses."""
     names = [run.name for run in runs]
     if differing:
-        print_table(("setting", *names), [(name, *values) for name, values in differing.items()])
+        print_table(("setting", *names), [_setting(*each) for each in differing.items()])
     else:
         console().tell("All settings are the same.")
     console().tell("")
@@ -31,6 +32,10 @@ def print_comparison(runs: Sequence[Compared], differing: Mapping[str, Sequence[
         rows.append(("validation loss", *(loss_text(run.val_loss) for run in runs)))
         rows.append(("best validation loss", *(loss_text(run.best_val_loss) for run in runs)))
     print_table(("", *names), rows, names)
+
+
+def _setting(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    return (name, *(map(in_short, values) if name == "device" else values))
 
 
 def print_samples(names: Sequence[str], samples: Sequence[Sequence[str]]) -> None:

@@ -119,7 +119,7 @@ class PlainDisplay(Quiet):
             f"{byte_count(event.memory_available_bytes)}"
         )
         if event.step or event.resumed:
-            self._print(goes_on(event))
+            self._print(goes_on(event, event.total_steps))
         self._printed_step = event.step
 
     def _print_progress(self, event: Progress) -> None:
@@ -132,7 +132,7 @@ class PlainDisplay(Quiet):
         known = self._state.mean_loss
         mean = f"mean {known:.4f}  " if known is not None else ""
         left = f"  left {duration(event.left_s)}" if event.left_s else ""
-        link = f"  {counted(event.repeats, 'repeat')}" if event.repeats else ""
+        link = f"  {event.lost:,} lost" if event.lost else ""
         self._print(
             f"step {event.step:,} of {event.total_steps:,}  loss {event.loss:.4f}  "
             f"{mean}{rate(event.steps_per_s)} steps/s  "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..runs.config import RunConfig
+from ..runs.device_name import in_short
 from ..runs.listing import Listed, RunState
 from ..wording import data_name
 from .style import ACCENT, GOOD, QUIET, WARNING, age
@@ -77,6 +78,6 @@ def _row(run: Listed) -> list[Cell]:
         loss_text(run.losses.loss),
         loss_text(run.losses.best_loss),
         loss_text(run.val_loss),
-        config.place or "-",
+        in_short(config.place) or "-",
         age(run.age_s),
     ]

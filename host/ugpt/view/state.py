@@ -151,7 +151,7 @@ class DashboardState:
             case Started():
                 self.started = event
                 self._enter(Condition.TRAINING, now_s)
-                self.say(goes_on(event) if event.resumed else "", now_s)
+                self.say(goes_on(event, event.total_steps) if event.resumed else "", now_s)
             case History():
                 self._put(1, event.losses)
                 self.val_losses.update(event.val_losses)
@@ -194,7 +194,7 @@ class DashboardState:
                 self.val_losses = {
                     at: loss for at, loss in self.val_losses.items() if at <= event.step
                 }
-                self.say(goes_on(event), now_s)
+                self.say(goes_on(event, self.total_steps), now_s)
             case Notice():
                 self.say(event.text, now_s, WARNING)
             case Stopped():
@@ -268,8 +268,10 @@ class DashboardState:
             del self.diary[len(self.diary) // 2]
 
 
-def goes_on(event: Started | Restored) -> str:
+def goes_on(event: Started | Restored, total_steps: int) -> str:
     """From where a run goes on that had been begun before."""
+    if event.step and event.step == total_steps:
+        return f"the run is complete and is being read from {event.source}"
     if event.step:
         return f"goes on after step {event.step:,} from {event.source}"
     return "begins again with step 1: no checkpoint of it had been saved"

@@ -15,6 +15,7 @@ from ...export.formats import Format, export
 from ...runs.folder import Run
 from ...runs.naming import find_folder
 from ...view.output import console, print_json
+from ...wording import alternatives
 from ..options import Json
 from ..paths import output_path
 from ..run_names import RunArgument
@@ -29,7 +30,10 @@ EXAMPLES = [
 
 def command(
     named: RunArgument,
-    to: Annotated[Format, typer.Option("--to", help="What to write.")],
+    to: Annotated[
+        Format,
+        typer.Option("--to", help=f"What to write: {alternatives(Format)}.", metavar="FORMAT"),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

@@ -14,6 +14,7 @@ import typer
 from ...runs.listing import SortKey, list_runs, sorted_runs
 from ...view.output import print_json, say
 from ...view.runs_table import print_runs, run_json
+from ...wording import alternatives
 from ..options import Json
 from ..paths import path
 
@@ -34,7 +35,10 @@ def command(
             parser=path,
         ),
     ] = None,
-    sort: Annotated[SortKey, typer.Option(help="Column to sort by.")] = SortKey.AGE,
+    sort: Annotated[
+        SortKey,
+        typer.Option(help=f"Column to sort by: {alternatives(SortKey)}.", metavar="COLUMN"),
+    ] = SortKey.AGE,
     json: Json = False,
 ) -> None:
     runs = sorted_runs(list_runs(folder), sort)

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -20,6 +20,7 @@ from ...device.stories import StoryText, TextWish
 from ...device.target import Target
 from ...rpc.errors import BadStory
 from ...rpc.messages import METHODS, ErrorCode, Loaded, Status, TextEnd
+from ...view.growing_line import GrowingText
 from ...view.output import console, print_json, say
 from ...view.style import byte_count
 from ...wording import counted
@@ -111,22 +112,30 @@ async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -
         say(device.introduction(model, f"seed {wish.seed}"))
         page = _Page(wish, _StopTexts(stops), shown=not json)
         try:
-            await page.fill(text)
-        except asyncio.CancelledError:
-            # Ctrl-C: what the board has written by then is kept.
-            await text.stop()
-            await page.fill(text)
-            page.close(text, json, await _remark(device, text))
-            raise
-        if page.stopped:
-            await text.stop()
-        page.close(text, json, "" if page.stopped else await _remark(device, text))
+            await _fill(page, text, device, json)
+        finally:
+            page.leave()
         if text.ended is TextEnd.NOT_FINITE and not page.stopped:
             raise BadStory(
                 ErrorCode.BAD_STORY,
                 "The model gave something that is no number, so the text ends here",
                 advice="Its weights are too large, or the file is damaged: push another model.",
             )
+
+
+async def _fill(page: _Page, text: StoryText, device: Device, json: bool) -> None:
+    try:
+        await page.fill(text)
+    except asyncio.CancelledError:
+        # Ctrl-C: what the board has written by then is kept.
+        page.interrupt()
+        await text.stop()
+        await page.fill(text)
+        page.close(text, json, await _remark(device, text))
+        raise
+    if page.stopped:
+        await text.stop()
+    page.close(text, json, "" if page.stopped else await _remark(device, text))
 
 
 async def _remark(device: Device, text: StoryText) -> str:
@@ -188,6 +197,7 @@ class _Page:
     stop_texts: _StopTexts
     shown: bool
     text: str = ""
+    growing: GrowingText = field(default_factory=lambda: GrowingText(console()))
 
     def __post_init__(self) -> None:
         prompt = self.wish.prompt.encode("utf-8", "surrogateescape")
@@ -203,12 +213,19 @@ class _Page:
             if self.stopped:
                 return
 
+    def interrupt(self) -> None:
+        """Somebody has pressed Ctrl-C."""
+        self.growing.interrupt()
+
+    def leave(self) -> None:
+        """Nothing is held back any more, and what follows stands in a line of its own."""
+        self.growing.end()
+
     def close(self, text: StoryText, json: bool, remark: str) -> None:
         self._put(self.stop_texts.rest())
         if json:
             print_json(self._described(text))
-        elif sys.stdout.isatty():
-            console().piece("\n")
+        self.leave()
         if remark:
             say(remark)
         if sys.stdout.isatty() and not json:
@@ -217,7 +234,7 @@ class _Page:
     def _put(self, piece: str) -> None:
         self.text += piece
         if self.shown and piece:
-            console().piece(piece)
+            self.growing.put(piece)
 
     def _described(self, text: StoryText) -> dict[str, object]:
         story = text.story

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from ..state import DashboardState
 from ..style import ACCENT, MEMORY, QUIET, byte_count, duration, gauge, rate, sparkline
-from .figures import link, small
+from .figures import link, norm, small
 from .frame import Lines, framed
 
 _LABEL_COLUMNS = 10
@@ -52,7 +52,7 @@ def _rows(state: DashboardState, now_s: float) -> Lines:
             rows.append(
                 _row(
                     "gradient",
-                    Text.assemble(f"{small(progress.gradient_norm):<6}", (trend, ACCENT)),
+                    Text.assemble(f"{norm(progress.gradient_norm):<6}", (trend, ACCENT)),
                 )
             )
         rows.append(_row("line", _line(state)))

@@ -6,7 +6,6 @@ import math
 
 from rich.text import Text
 
-from ...wording import counted
 from ..state import Condition, DashboardState
 from ..style import GOOD, MEMORY, QUIET, WARNING, byte_count, gauge, rate, short_count
 from .frame import joined
@@ -50,7 +49,7 @@ def all_figures(state: DashboardState) -> dict[str, Text]:
         if progress.learning_rate:
             figures["learning rate"] = _named("lr", small(progress.learning_rate))
         if progress.gradient_norm is not None:
-            figures["gradient"] = _named("|g|", small(progress.gradient_norm))
+            figures["gradient"] = _named("|g|", norm(progress.gradient_norm))
     if started and started.memory_available_bytes:
         share = started.memory_bytes / started.memory_available_bytes
         figures["memory"] = Text.assemble(
@@ -68,12 +67,12 @@ def all_figures(state: DashboardState) -> dict[str, Text]:
 
 
 def link(state: DashboardState) -> Text:
-    """A dot, until requests had to be repeated; no good one while nobody answers."""
-    repeats = state.progress.repeats if state.progress else 0
+    """A dot, until the line has lost something; no good one while nobody answers."""
+    lost = state.progress.lost if state.progress else 0
     troubled = state.condition in (Condition.SILENT, Condition.LOST)
-    if not repeats:
+    if not lost:
         return Text.assemble(("link ", QUIET), ("●", WARNING if troubled else GOOD))
-    return Text.assemble(("link ", QUIET), (f"● {counted(repeats, 'repeat')}", WARNING))
+    return Text.assemble(("link ", QUIET), (f"● {lost:,} lost", WARNING))
 
 
 def small(value: float) -> str:
@@ -83,11 +82,16 @@ def small(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     if value >= 1:
-        return f"{value:.3g}"
+        return f"{value:.2f}"
     if value < 1e-5:
         return f"{value:.1e}" if value else "0"
     decimals = 1 - math.floor(math.log10(value))
     return f"{value:.{max(decimals, 2)}f}".removeprefix("0")
+
+
+def norm(value: float) -> str:
+    """A figure that changes with every step: of the same width in most, so that nothing jumps."""
+    return f"{value:.2f}" if 0.01 <= value < 1000 else small(value)
 
 
 def _named(name: str, value: str) -> Text:

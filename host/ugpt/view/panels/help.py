@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -13,7 +14,7 @@ from .frame import Lines, framed
 from .keys import ACTIONS
 
 _WIDE = 60  # from here on the first column is wide
-_LABEL_COLUMNS, _LABEL_COLUMNS_NARROW = 12, 8
+_LABEL_COLUMNS, _LABEL_COLUMNS_NARROW = 15, 9
 _FRAME = 2  # lines of a frame, and half its columns
 
 
@@ -53,31 +54,40 @@ def _entries(state: DashboardState) -> list[tuple[str, str]]:
     if stop := state.labels.get(Action.STOP):
         entries.append(("q", f"{stop}; Ctrl-C does the same"))
     if sys.platform != "win32":
-        entries.append(("Ctrl-Z", "leave for the shell; fg comes back"))
+        entries.append(("Ctrl-\\", "leave at once; what was not saved is lost"))
+        entries.append(("Ctrl-Z", "back to the shell; fg comes back"))
     return [
         *entries,
         ("?", "the next page, or back to the curve; Esc closes"),
-        ("loss", "how surprised it is by the next letter; the mean of the last steps"),
-        ("random", "what guessing any letter would cost"),
-        ("counts", "what knowing how often each letter occurs would cost"),
-        ("pairs", "what knowing how often each letter follows another would cost"),
+        ("loss", "its surprise at the next letter; the mean of the last steps"),
+        ("guesses among", "the loss as a number of equally likely tokens"),
+        ("░", "where about half of the losses of single steps lie"),
         ("◆", "the loss of documents that it is never trained on"),
+        ("random", "what guessing any letter would cost"),
+        ("letter counts", "what knowing how often each letter occurs would cost"),
+        ("letter pairs", "what knowing how often each letter follows another would cost"),
         ("dimmed", "a text that stands in the data set"),
+        ("lr, |g|, mem", "learning rate, norm of the gradient, memory the model takes"),
     ]
 
 
 def _entry(label: str, text: str, width: int, *, narrow: bool) -> Lines:
     """The label in a column of its own, and the text in lines beside it."""
     columns = _LABEL_COLUMNS_NARROW if narrow else _LABEL_COLUMNS
+    labels, lines = _broken(label, columns - 1), _broken(text, width - columns)
+    return [
+        Text.assemble((f"{name:<{columns}}", f"bold {ACCENT}"), line, no_wrap=True)
+        for name, line in zip_longest(labels, lines, fillvalue="")
+    ]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Whole words, as many in a line as find room."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and cell_len(longer) > width - columns:
+        if lines[-1] and cell_len(longer) > width:
             lines.append(word)
         else:
             lines[-1] = longer
-    labels = [label] + [""] * (len(lines) - 1)
-    return [
-        Text.assemble((f"{name:<{columns}}", f"bold {ACCENT}"), line, no_wrap=True)
-        for name, line in zip(labels, lines, strict=True)
-    ]
+    return lines
