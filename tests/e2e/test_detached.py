@@ -382,7 +382,7 @@ def test_text_that_does_not_fit(cli: CommandLine, tmp_path: Path) -> None:
 
 
 def test_data_commands(cli: CommandLine, names: Path) -> None:
-    assert "absent" in cli.refused("data", "info")
+    assert "holds no data set" in cli.refused("data", "info")
     said = cli("data", "push", names)
     assert "is on the board now" in said
     assert "already" in cli("data", "push", names)
