@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -236,7 +237,9 @@ def test_a_file_that_is_no_model_changes_nothing(
     file.write_bytes(file.read_bytes()[:-1])
     assert "R.safetensors holds no model to load" in cli.refused("load", file, "--port", port)
     assert "There is no file" in cli.refused("load", "absent.npz", "--port", port)
-    assert "it is a file" in cli.refused("load", text, "--port", port)
+    os.mkfifo(tmp_path / "pipe")
+    for other in (text, tmp_path / "pipe"):
+        assert "it is not a folder" in cli.refused("load", other, "--port", port)
     said = cli.finished("load", file, "--step", "5", "--port", port, code=2).stderr
     assert "a file holds one model" in said
     assert on_board(cli, port) == before

@@ -231,10 +231,10 @@ def exists(path: Path) -> bool:
     return True
 
 
-def is_file(path: Path) -> bool:
-    """Whether a file is at `path`; False if nobody can tell."""
+def is_no_folder(path: Path) -> bool:
+    """Whether something else is at `path`, such as a file or a pipe; False if nobody can tell."""
     try:
-        return path.is_file()
+        return path.exists() and not path.is_dir()
     except (OSError, ValueError):
         return False
 

@@ -43,7 +43,7 @@ from .checkpoint import (
 )
 from .config import NewerFormat, RunConfig
 from .errors import DamagedCheckpoint, NewerRun, NoRun, RunError
-from .files import exists, is_file, read_file, write_atomically, write_error
+from .files import exists, is_no_folder, read_file, write_atomically, write_error
 from .identity import Identity
 from .kept_checkpoints import NEWEST, checkpoint_file, drop_after, drop_older, keep_newest
 from .lock import FolderLock
@@ -310,9 +310,9 @@ class Run:
 def read_config(path: Path) -> RunConfig:
     """Of the run in a folder. Raises NoRun, NewerRun or RunError if it cannot be had."""
     file = path / CONFIG_FILE
-    content = None if is_file(path) else read_file(file, _CONFIG_MAX_BYTES)
+    content = None if is_no_folder(path) else read_file(file, _CONFIG_MAX_BYTES)
     if content is None:
-        reason = "it is a file" if is_file(path) else f"there is no {file.name} in it"
+        reason = "it is not a folder" if is_no_folder(path) else f"there is no {file.name} in it"
         raise NoRun(
             f"{path} is not a run folder: {reason}.", "Give the folder that `ugpt train` made."
         )
