@@ -52,12 +52,12 @@ from ..signals import on_end_signals
 from ..texts import OptionalFiles, TextGroup, require_files, say_all
 
 EXAMPLES = [
-    "ugpt fleet train names.txt     # on every board that is plugged in",
-    "ugpt fleet train names.txt --workers 4 --sync 1000 --steps 10000 --boards school.toml",
-    "ugpt fleet train names.txt --virtual 3 --sync 100 --steps 300     # without a board",
-    "ugpt fleet train names.txt --verify 10%     # finds a board that computes wrongly",
+    "ugpt fleet train names     # on every board that is plugged in",
+    "ugpt fleet train names --workers 4 --sync 1000 --steps 10000 --boards school.toml",
+    "ugpt fleet train names --virtual 3 --sync 100 --steps 300     # without a board",
+    "ugpt fleet train names --verify 10%     # finds a board that computes wrongly",
     "ugpt fleet train --resume names-20260101-120000",
-    "ugpt fleet train names.txt --scheduler tls://lab:8786     # boards of other computers too",
+    "ugpt fleet train names --scheduler tls://lab:8786     # boards of other computers too",
     "ugpt fleet join tls://lab:8786     # on each of those computers",
 ]
 
