@@ -57,8 +57,8 @@ EXAMPLES = [
     "ugpt fleet train names --virtual 3 --sync 100 --steps 300     # without a board",
     "ugpt fleet train names --verify 10%     # finds a board that computes wrongly",
     "ugpt fleet train --resume names-20260101-120000",
-    "ugpt fleet train names --scheduler tls://lab:8786     # boards of other computers too",
-    "ugpt fleet join tls://lab:8786     # on each of those computers",
+    "ugpt fleet join tls://lab:8786     # on each computer that has boards",
+    "ugpt fleet train names --scheduler tls://lab:8786     # on the boards of all of them",
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(
@@ -135,16 +135,16 @@ def train(
     run_folder: RunFolder = None,
     resume: ResumeAsPlanned = None,
     verify: Verify = "0%",
+    scheduler: SchedulerAddress = None,
     keep: Keep = 1,
     overwrite: Overwrite = False,
     seed: Seed = 42,
     output: OutputGroup,
-    boards: BoardGroup,
-    scheduler: SchedulerAddress = None,
     recipe: RecipeGroup,
     model: ModelGroup,
     evaluation: EvaluationGroup,
     texts: TextGroup,
+    boards: BoardGroup,
 ) -> None:
     """Train one model on many boards.
 

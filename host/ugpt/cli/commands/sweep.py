@@ -109,14 +109,14 @@ def command(
             help="End trials early whose loss is above the median of the others at that step.",
         ),
     ] = False,
-    holdout: Holdout = None,
-    boards: BoardGroup,
     overwrite: Overwrite = False,
-    output: OutputGroup,
     seed: Seed = 42,
+    output: OutputGroup,
     recipe: RecipeGroup,
     model: ModelGroup,
+    holdout: Holdout = None,
     texts: TextGroup,
+    boards: BoardGroup,
 ) -> None:
     require_extra("optuna", "ugpt sweep")
     if resume:
