@@ -109,7 +109,7 @@ SchedulerAddress = Annotated[
     typer.Option(
         "--scheduler",
         metavar="ADDRESS",
-        help="Use this scheduler of Dask, such as tls://HOST:8786, with all boards that it knows. "
+        help="Use this Dask scheduler, such as tls://HOST:8786, with all boards that it knows. "
         "Default: one for this run, which nobody else can reach.",
         show_default=False,
         rich_help_panel=_PANEL,
@@ -192,7 +192,7 @@ def join(
         str,
         typer.Argument(
             metavar="ADDRESS",
-            help="Scheduler of Dask, such as tls://HOST:8786.",
+            help="Dask scheduler, such as tls://HOST:8786.",
             show_default=False,
         ),
     ],

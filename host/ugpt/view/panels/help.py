@@ -53,7 +53,7 @@ def _entries(state: DashboardState) -> list[tuple[str, str]]:
     if stop := state.labels.get(Action.STOP):
         entries.append(("q", f"{stop}; Ctrl-C does the same"))
     if sys.platform != "win32":
-        entries.append(("Ctrl-Z", "leave for the shell; fg comes back"))
+        entries.append(("Ctrl-Z", "suspend; `fg` resumes"))
     return [
         *entries,
         ("?", "the next page, or back to the curve; Esc closes"),
@@ -62,7 +62,7 @@ def _entries(state: DashboardState) -> list[tuple[str, str]]:
         ("counts", "what knowing how often each letter occurs would cost"),
         ("pairs", "what knowing how often each letter follows another would cost"),
         ("◆", "the loss of documents that it is never trained on"),
-        ("dimmed", "a text that stands in the data set"),
+        ("dimmed", "a text that is in the data set"),
     ]
 
 
