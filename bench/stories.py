@@ -5,7 +5,7 @@
     python bench/stories.py MODEL TOKENIZER --count --draw 1 0.9    # with a temperature and top-p
     python bench/stories.py MODEL TOKENIZER -- ./run {model} -z {tokenizer} -t 0 -n {tokens}
 
-MODEL and TOKENIZER are files of llama2.c, such as stories260K.bin and tok512.bin. With a command,
+MODEL and TOKENIZER are llama2.c files, such as stories260K.bin and tok512.bin. With a command,
 that program (llama2.c's run.c, built by whoever asks) and the engine run in turn, one thread each.
 Without --draw the likeliest token is written. Seconds are those of the processor; for the other
 program the difference between a text of 256 tokens and one of a single token.

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 import ugpt
 from ugpt import events
 
-NAMES = Path(__file__).parents[1] / "data" / "names.txt"
+NAMES = "names"  # the built-in list, or the path of a text of yours
 STEPS_A_BAR = 50
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import ugpt
 
-NAMES = Path(__file__).parents[1] / "data" / "names.txt"
+NAMES = "names"  # the built-in list, or the path of a text of yours
 AT_ONCE = 2
 LAST = 100
 """A loss is of one name; the mean of so many says more."""

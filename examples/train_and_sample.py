@@ -9,11 +9,10 @@ The folder of the run, with all losses and a checkpoint, is made in runs/.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import ugpt
 
-NAMES = Path(__file__).parents[1] / "data" / "names.txt"
+NAMES = "names"  # the built-in list, or the path of a text of yours
 
 
 def main(port: str | None) -> None:

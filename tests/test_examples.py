@@ -20,7 +20,6 @@ from tests.support.commands import CommandLine
 from tests.support.devices import listening_device
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-NAMES = EXAMPLES.parent / "data" / "names.txt"
 TIMEOUT_S = 60.0
 
 
@@ -90,7 +89,7 @@ async def test_seeds_train_two_at_once(
 
     trained = SimpleNamespace(losses=np.full(100, 2.0))
 
-    async def train(data: Path, device: ugpt.Target, **options: object) -> SimpleNamespace:
+    async def train(data: str, device: ugpt.Target, **options: object) -> SimpleNamespace:
         assert device.flash is not None
         assert device.flash not in training
         training.add(device.flash)
@@ -106,11 +105,9 @@ async def test_seeds_train_two_at_once(
 
 
 def test_curve(folder: Path) -> None:
-    """The notebook is run where Jupyter runs it: beside itself, in a clone of the project."""
-    data, examples = folder / "data", folder / "examples"
-    data.mkdir()
+    """The notebook is run where Jupyter runs it: beside itself."""
+    examples = folder / "examples"
     examples.mkdir()
-    shutil.copy(NAMES, data)
     look = (
         "axes.figure.savefig('curve.png'); "
         "print(len(run.losses), len(run.val_losses), len(axes.lines))"
@@ -157,7 +154,7 @@ async def test_talk_in_c(form: str, talk: Path, tmp_path: Path) -> None:
         assert "on esp32, board esp32, protocol 1." in greeting
         assert status == "empty, step 0 of 0, loss 0.0000"
 
-        train = ["train", NAMES, "--port", port, "--steps", "50", "--run", "run", "--plain"]
+        train = ["train", "names", "--port", port, "--steps", "50", "--run", "run", "--plain"]
         await asyncio.to_thread(cli, *train)
         _, status, *samples = (await output(talk, port)).splitlines()
         assert status.startswith("idle, step 50 of 50, loss ")

@@ -1,6 +1,6 @@
 """ugpt: an ESP32 trains a GPT from scratch, and this program conducts it.
 
-run = ugpt.train("names.txt", steps=500)
+run = ugpt.train("names", steps=500)
 print(run.losses[-1], run.sample(10))
 
 docs/library.md and the folder examples/ of the project have more.

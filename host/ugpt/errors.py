@@ -33,7 +33,7 @@ UgptError
 |   `-- OtherDevice         it belongs to another device than the one that answers
 |-- ExportError             a run as a file for other programs
 |-- WouldOverwrite          something on a board that is nowhere else
-|   `-- WouldInterrupt      a run that the board does by itself
+|   `-- WouldInterrupt      a detached run
 |-- ModelFileError          a pretrained model
 |   `-- NewerImage          of a later version
 |-- ImageError              a firmware image
@@ -44,7 +44,7 @@ UgptError
 |   `-- JointError          one model trained by many boards
 |       |-- BoardLost       its task goes to another board
 |       |-- NoOtherBoard    and there is none
-|       `-- BadScheduler    of Dask
+|       `-- BadScheduler    a Dask scheduler
 |-- OutputLost              standard output takes no more
 `-- ToolError               another program that is needed
 

@@ -70,7 +70,7 @@ async def switch_on(
     put_model(flash, model, layout)
     async with listening_device("tcp", flash) as port:
         said = cli("autorun", "on", "--console", *options, "--port", port)
-        assert "takes stories" in said
+        assert "will offer a story prompt after the next restart" in said
 
 
 async def test_a_story_from_power_up(cli: CommandLine, tmp_path: Path) -> None:
@@ -146,4 +146,4 @@ async def test_a_reset_brings_the_prompt_back(cli: CommandLine, tmp_path: Path) 
 
             assert "Type the beginning of a story" in await asyncio.to_thread(greeted)
     async with listening_device("tcp", flash) as port:
-        assert "no longer" in cli("autorun", "off", "--port", port)
+        assert "no longer writes on its own" in cli("autorun", "off", "--port", port)

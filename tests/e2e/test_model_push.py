@@ -285,7 +285,7 @@ def test_bad_files_leave_the_model_on_the_board(tmp_path: Path, ugpt: Program) -
         for arguments, said in (
             (("absent.bin", "--tokenizer", "t.bin"), "there is no such file"),
             (("empty.bin", "--tokenizer", "t.bin"), "it has 0 bytes"),
-            (("text.bin", "--tokenizer", "t.bin"), "is no model of llama2.c"),
+            (("text.bin", "--tokenizer", "t.bin"), "is not a llama2.c model"),
             (("short.bin", "--tokenizer", "t.bin"), "a model of its shape has"),
             (("quantised.bin", "--tokenizer", "t.bin"), "(version 2)"),
             (("good.bin", "--tokenizer", "other.bin"), "has 299 tokens, the model 300"),

@@ -77,7 +77,9 @@ async def test_texts_from_power_up(
 
 
 def test_autorun_without_a_model(cli: CommandLine) -> None:
-    assert "no model yet" in cli.finished("autorun", "on").stderr
+    switched = cli.finished("autorun", "on")
+    assert "will write on its own after the next restart" in switched.stdout
+    assert "no model yet" in switched.stderr
     cli("autorun", "on", "--temperature", "0", code=2)
     cli("autorun", "maybe", code=2)
 

@@ -53,6 +53,10 @@ EXAMPLES = [
 ]
 
 
+def test_examples_train_on_names_that_everybody_has() -> None:
+    assert not [example for example in EXAMPLES if "names.txt" in example]
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_of_the_help_is_understood(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -67,7 +67,7 @@ def test_a_device_of_the_moment(
     assert cli(*shlex.split(advised[1]), env=unusable)
     alone = ("--steps", "16000000", "--run", "alone", "--detach")
     left = cli.finished("train", names, *alone, env=unusable).stderr
-    assert "ends with this command, and the run with it" in left
+    assert "stops when this command exits, and the run is lost" in left
     assert "cable can be pulled" not in left
 
 

@@ -90,7 +90,7 @@ def _forward(
 def loss_and_gradients(
     parameters: Parameters, n_layer: int, n_head: int, tokens: list[int]
 ) -> tuple[float, Parameters]:
-    """Mean loss of predicting tokens[1:] from tokens[:-1], and its gradient by every parameter."""
+    """Mean loss of predicting tokens[1:] from tokens[:-1], and its gradients."""
     p = parameters
     head_dim = p["wte"].shape[1] // n_head
     inputs, targets = tokens[:-1], tokens[1:]

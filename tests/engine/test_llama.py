@@ -126,7 +126,7 @@ def draw_story(model: LanguageModel, seed: int) -> list[int]:
 
 @pytest.mark.parametrize("build", NATIVE, ids=lambda build: build.name)
 def test_what_quantisation_costs(builds: Workshop, tmp_path: Path, build: Build) -> None:
-    """Over 50 stories: at most 0.001 nats of KL on average, and 0.5 % of perplexity."""
+    """Over 50 stories: at most 0.001 nats of KL on average, and 0.5% of perplexity."""
     model = stories()
     driver = driver_of(builds, build)
     images = [ImageFile.make(tmp_path, model, layout) for layout in FORMATS]

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.long
 
 LONG = "".join(f"{'anna bea carla dora ' * 40}{i}\n" for i in range(50))
 WARNING = (
-    "50 of 50 documents are longer than 16 characters; 98 % of the text is not used; "
+    "50 of 50 documents are longer than 16 characters; 98% of the text is not used; "
     "try --block-size 64, or --text"
 )
 QUICK = ("--steps", "5", "--run", "R")
@@ -53,7 +53,7 @@ def test_nothing_is_cut_in_silence(ugpt: Program) -> None:
     notice = json.loads(ugpt("train", "long.txt", "--steps", "5", "--json").out.splitlines()[0])
     assert notice == {"event": "notice", "text": WARNING}
     assert WARNING in ugpt("plan", "long.txt", "--board", "esp32").err
-    assert "than 256 characters; 68 % of" in ugpt("data", "push", "long.txt").err
+    assert "than 256 characters; 68% of" in ugpt("data", "push", "long.txt").err
     assert "not used" not in ugpt("train", "--resume", "R").err
     for option in (["--text"], ["--window", "0"]):
         assert "not used" not in ugpt("train", "long.txt", "--steps", "5", *option).err
@@ -82,14 +82,14 @@ def test_a_better_context(
 
 def test_shares() -> None:
     said = [percent(share) for share in (0, 0.001, 0.014, 0.5, 0.999, 1)]
-    assert said == ["0 %", "less than 1 %", "1 %", "50 %", "99 %", "100 %"]
+    assert said == ["0%", "less than 1%", "1%", "50%", "99%", "100%"]
 
 
 def test_a_share_that_is_almost_all_is_not_all(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("a" * 3_000_000)
     found = Examination.of(Dataset.load(tmp_path / "t"), 1)
-    assert percent(found.unused_share) == "99 %"
-    assert "99 % of the text" in found.remarks[-1]
+    assert percent(found.unused_share) == "99%"
+    assert "99% of the text" in found.remarks[-1]
 
 
 def test_how_a_text_was_read_is_recorded(ugpt: Program) -> None:

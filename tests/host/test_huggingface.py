@@ -1,4 +1,4 @@
-"""Folders of Hugging Face: the same image as from the files of llama2.c, or a clear refusal."""
+"""Hugging Face folders: the same image as from llama2.c files, or a clear refusal."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ TOKENIZERS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda t: t["model"]["merges"].append("q z"), "merges pieces that it does not have"),
     (lambda t: t["model"]["vocab"].pop("<0x41>"), "not numbered from 0 on"),
     (lambda t: t["added_tokens"].append({"id": 300, "content": "<pad>"}), "has 301 tokens"),
-    (lambda t: t["model"]["vocab"].update({"\ud800": 300}), "no tokenizer of Hugging Face"),
-    (lambda t: t.pop("model"), "no tokenizer of Hugging Face"),
+    (lambda t: t["model"]["vocab"].update({"\ud800": 300}), "not a Hugging Face tokenizer"),
+    (lambda t: t.pop("model"), "not a Hugging Face tokenizer"),
 ]
 
 
@@ -187,7 +187,7 @@ def test_files_that_are_missing_or_damaged(tmp_path: Path) -> None:
         (None, "is damaged, or no file of safetensors"),
         ("model.safetensors", "Cannot read"),
         ("tokenizer.json", "Cannot read"),
-        ("config.json", "is no model of Hugging Face"),
+        ("config.json", "is not a Hugging Face model"),
     ):
         if broken is not None:
             (folder / broken).unlink()

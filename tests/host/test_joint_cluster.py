@@ -1,4 +1,4 @@
-"""The boards of a scheduler of Dask, without Dask's scheduler."""
+"""The boards of a Dask scheduler, without Dask's scheduler."""
 
 from __future__ import annotations
 

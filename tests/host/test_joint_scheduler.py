@@ -1,4 +1,4 @@
-"""The connection to a scheduler of Dask that goes and comes again."""
+"""The connection to a Dask scheduler that goes and comes again."""
 
 from __future__ import annotations
 

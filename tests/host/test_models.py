@@ -1,4 +1,4 @@
-"""Files of llama2.c, as they become images; and what is refused in words."""
+"""llama2.c files, as they become images; and what is refused in words."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ def test_both_versions(tmp_path: Path, file: Callable[[bool], bytes], tied: bool
     ("model", "said"),
     [
         (b"", "it has 0 bytes"),
-        (b"What a story." * 100, "is no model of llama2.c"),
+        (b"What a story." * 100, "is not a llama2.c model"),
         (legacy_file(True)[:-4], "a model of its shape has"),
         (legacy_file(True) + b"1234", "a model of its shape has"),
         (version_1_file(True)[:-1], "a model of its shape has"),
-        (version_1_file(True, version=2), "quantised model of llama2.c (version 2)"),
+        (version_1_file(True, version=2), "quantised llama2.c model (version 2)"),
         (version_1_file(True, version=7), "unknown version 7"),
     ],
 )
@@ -127,8 +127,8 @@ def test_files_that_are_refused(read: Callable[..., object], model: bytes, said:
     ("tokenizer", "said"),
     [
         (tokenizer_file(299), "has 299 tokens, the model 300"),
-        (tokenizer_file()[:-3], "is no tokenizer"),
-        (tokenizer_file()[:-12], "is no tokenizer"),
+        (tokenizer_file()[:-3], "is not a llama2.c tokenizer"),
+        (tokenizer_file()[:-12], "is not a llama2.c tokenizer"),
         (tokenizer_file().replace(b"piece 14", b"piece 13"), "twice"),
     ],
 )

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 import ugpt
 from ugpt.cli import group
-from ugpt.cli.option_groups import CONNECTION, OptionGroup, takes_groups
+from ugpt.cli.commands.bench import STORIES
+from ugpt.cli.option_groups import CONNECTION, OptionGroup, panel_order, takes_groups
 from ugpt.rpc.messages import RECIPE, MomentFormat, Schedule
 from ugpt.sweep.axes import NAMES
 from ugpt.sweep.settings import Settings
@@ -43,11 +44,53 @@ def test_a_plan_takes_what_it_depends_on() -> None:
         assert (name in taken) == option.planned
 
 
-@pytest.mark.parametrize("path", [("train",), ("sample",), ("write",), ("bench",), ("attach",)])
-def test_options_of_the_connection_come_last(path: tuple[str, ...]) -> None:
-    panels = [getattr(each, "rich_help_panel", None) for each in parameters(*path).values()]
-    assert CONNECTION in panels
-    assert panels == sorted(panels, key=lambda panel: panel == CONNECTION)
+def commands() -> list[tuple[str, ...]]:
+    """The words of every command, also of one within another."""
+    found: list[tuple[str, ...]] = []
+    for name in group.command_names():
+        within = getattr(group.load_command(name), "commands", None)
+        found += [(name, each) for each in within] if within else [(name,)]
+    return found
+
+
+def panels(path: tuple[str, ...]) -> list[str | None]:
+    return [getattr(each, "rich_help_panel", None) for each in parameters(*path).values()]
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_help_has_its_panels_in_one_order(path: tuple[str, ...]) -> None:
+    assert panels(path) == sorted(panels(path), key=panel_order)
+
+
+def test_commands_that_train_have_the_same_panels_in_one_order() -> None:
+    first = [None, "Training", "Model", "Validation"]
+    assert list(dict.fromkeys(panels(("train",)))) == [*first, "Reading the text", CONNECTION]
+    last = ["Reading the text", "Boards"]
+    assert list(dict.fromkeys(panels(("sweep",)))) == [*first, *last]
+    assert list(dict.fromkeys(panels(("fleet", "train")))) == [*first, "Joint training", *last]
+
+
+def test_options_of_the_connection_come_last() -> None:
+    for name in ("train", "sample", "write", "bench", "attach"):
+        assert panels((name,))[-1] == CONNECTION
+
+
+def test_both_options_of_a_pretrained_model_are_in_one_panel() -> None:
+    taken = parameters("bench")
+    together = [each.opts[0] for each in taken.values() if each.rich_help_panel == STORIES]
+    assert together == ["--model", "--context"]
+
+
+def test_the_seed_of_a_sweep_stands_ahead_of_how_it_is_shown() -> None:
+    names = [name for name in parameters("sweep") if name in ("seed", "plain", "json")]
+    assert names == ["seed", "plain", "json"]
+
+
+@pytest.mark.parametrize("path", [path for path in commands() if len(path) > 1], ids=" ".join)
+def test_the_first_example_of_a_command_within_another_is_its_own(path: tuple[str, ...]) -> None:
+    command = group.load_command(path[0]).commands[path[1]]
+    first = command.epilog.split("\n\n")[1]
+    assert first.startswith(f"ugpt {' '.join(path)}")
 
 
 def test_python_has_the_options_of_the_command_line() -> None:

@@ -159,7 +159,8 @@ def test_the_front_page_says_what_help_of_typer_says(
     monkeypatch.setenv("COLUMNS", str(width))
     drawn = ugpt("--help").out
     summaries = {
-        name: TyperCommand(name, help=group.summary(name)) for name in group.command_names()
+        name: TyperCommand(name, help=group.summary(name), rich_help_panel=group.panel_of(name))
+        for name in group.command_names()
     }
     monkeypatch.setattr(group.CommandGroup, "get_command", lambda _, ctx, name: summaries[name])
     monkeypatch.setattr(group.CommandGroup, "format_help", TyperGroup.format_help)
@@ -167,9 +168,44 @@ def test_the_front_page_says_what_help_of_typer_says(
     assert words.findall(drawn) == words.findall(ugpt("--help").out)
 
 
-def test_help_lists_every_command_and_the_most_used_first() -> None:
+def test_help_lists_every_command_in_its_panel() -> None:
     shown, _ = run("--help")
-    listed = [line.split()[1] for line in shown.splitlines() if line.startswith("│ ")]
-    listed = [word for word in listed if not word.startswith("--")]
-    assert [name for name in listed if name in group.command_names()] == group.command_names()
-    assert group.command_names()[0] == "train"
+    panels: dict[str, list[str]] = {}
+    for line in shown.splitlines():
+        if title := re.match(r"╭─ (.+?) ─", line):
+            commands = panels[title[1]] = []
+        elif line.startswith("│ ") and line[2] not in " -":
+            commands.append(line.split()[1])
+    assert not panels.pop("Options")
+    assert {title: tuple(names) for title, names in panels.items()} == group.PANELS
+
+
+def test_every_command_has_a_panel_and_every_entry_a_command() -> None:
+    listed = [name for names in group.PANELS.values() for name in names]
+    place = "PANELS of host/ugpt/cli/group.py"
+    for name in group.command_names():
+        assert listed.count(name) == 1, f"Name `{name}` once in {place}, where people look for it."
+    for name in listed:
+        assert name in group.command_names(), (
+            f"There is no command `{name}`: take it out of {place}."
+        )
+
+
+def test_a_command_without_a_panel_is_listed_all_the_same(
+    ugpt: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(group.PANELS, "Runs")
+    group.command_names.cache_clear()
+    try:
+        _, others = ugpt("--help").out.split("─ Other ─")
+    finally:
+        group.command_names.cache_clear()
+    assert all(f"│ {name} " in others for name in ("compare", "export", "load", "runs"))
+    assert group.panel_of("runs") == "Other"
+
+
+def test_the_front_page_tells_owners_of_a_board_to_flash_it_first() -> None:
+    _, start = run("--help")[0].split("Start with:")
+    flash, train, *_ = [line.strip() for line in start.splitlines() if line.strip()]
+    assert flash.startswith("ugpt flash     # if you have a board")
+    assert train == "ugpt train names"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_process import Program
+from tests.support.pages import ROOT
 from ugpt.view.cleaning import printable
 from ugpt.view.style import byte_count
 from ugpt.wording import alternatives, argument, command, counted, size_in_bytes
@@ -97,3 +98,26 @@ def test_more_texts_than_a_seed_has(ugpt: Program) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
 def test_a_file_that_is_no_port(ugpt: Program) -> None:
     assert "this is no serial port" in ugpt("info", "--port", "/dev/null", status=1).err
+
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("host/ugpt/**/*.py")]
+PAGES = [page for page in PAGES if page.name != "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize(
+    "once",
+    [
+        r"\d %(?=[\s.,;:)|]*$| [a-z]{2,}\b)",  # a percentage is written 63%
+        r"(scheduler|schedulers) of Dask",
+        r"(model|file|tokenizer)s? of llama2\.c",
+        r"(model|folder|file|tokenizer)s? of Hugging Face",
+    ],
+)
+def test_one_way_to_write_what_people_read(once: str) -> None:
+    found = [
+        f"{page.relative_to(ROOT)}:{number}: {line.strip()}"
+        for page in PAGES
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        if re.search(once, line)
+    ]
+    assert not found

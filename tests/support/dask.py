@@ -1,4 +1,4 @@
-"""A scheduler of Dask that nobody of ugpt's has started."""
+"""A Dask scheduler that nobody of ugpt's has started."""
 
 from __future__ import annotations
 

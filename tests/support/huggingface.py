@@ -1,4 +1,4 @@
-"""Folders of Hugging Face, made of models that came from somewhere else."""
+"""Hugging Face folders, made of models that came from somewhere else."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint32_t kReflectedPolynomial = 0xEDB88320;
 
 // Half a byte at a time: 64 bytes of table, which stay in the cache beside the rest of the
-// firmware, and about a dozen cycles a byte. At 921,600 baud that is 0.5 % of a 240 MHz core; a
+// firmware, and about a dozen cycles a byte. At 921,600 baud that is 0.5% of a 240 MHz core; a
 // table of 1 KiB would save half of it.
 constexpr std::array<std::uint32_t, 16> make_table() {
     std::array<std::uint32_t, 16> table{};

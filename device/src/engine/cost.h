@@ -3,8 +3,8 @@
 //
 // The terms of a step are a fit to the instructions that were counted for the chip's LX6
 // (docs/performance.md, which says how): each is a count that grows with the work that it names,
-// its factor chosen so that the largest relative difference is smallest. That is 3 % over all
-// rows of the page and 1 % for the standard run; tests/engine/test_cost.cpp holds it there.
+// its factor chosen so that the largest relative difference is smallest. That is 3% over all
+// rows of the page and 1% for the standard run; tests/engine/test_cost.cpp holds it there.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ namespace ugpt::engine {
                                         std::size_t tokens);
 
 // Of so many instructions of a document's part in a step, those on the critical path when `cores`
-// divide the work. A fit to the counts for two cores, f32 moments: within 1 % of them. With packed
-// moments and a width of 16 it is 8 % too short, because few matrices can be divided then.
+// divide the work. A fit to the counts for two cores, f32 moments: within 1% of them. With packed
+// moments and a width of 16 it is 8% too short, because few matrices can be divided then.
 [[nodiscard]] float critical_instructions(const Shape& shape, float instructions,
                                           std::size_t positions, std::uint32_t cores);
 

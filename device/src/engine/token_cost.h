@@ -2,7 +2,7 @@
 // device that keeps a chip's pace. No text depends on it.
 //
 // The terms are a fit to instructions that were counted on the LX6, with its fastest kernels
-// (docs/performance.md says how). The fit is within 1 % of all counts;
+// (docs/performance.md says how). The fit is within 1% of all counts;
 // tests/engine/test_token_cost.cpp holds it there.
 #pragma once
 

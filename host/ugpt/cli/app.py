@@ -15,7 +15,14 @@ from .group import CommandGroup, command_names
 from .messages import show_ended, show_error, show_failure, show_usage, version
 from .program import program_name
 
-_START = "\n\n".join(["Start with:", "ugpt train names", "ugpt sample -n 20"])
+_START = "\n\n".join(
+    [
+        "Start with:",
+        "ugpt flash     # if you have a board; without one a virtual board trains",
+        "ugpt train names",
+        "ugpt sample -n 20",
+    ]
+)
 
 app = typer.Typer(
     name="ugpt",

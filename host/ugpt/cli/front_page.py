@@ -6,7 +6,7 @@ tracebacks, which takes longer than all the rest of this page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -29,8 +29,10 @@ class _Options(RegexHighlighter):
     )
 
 
-def show_front_page(group: Any, context: Any, commands: Sequence[tuple[str, str]]) -> None:
-    """Prints usage, options, `commands` by name with their summaries, and the group's epilog."""
+def show_front_page(
+    group: Any, context: Any, panels: Mapping[str, Sequence[tuple[str, str]]]
+) -> None:
+    """Prints usage, options, `panels` of commands with their summaries, and the group's epilog."""
     console = Console(theme=_THEME, highlighter=_Options())
     console.print(Padding(_highlit(group.get_usage(context)), 1), style="bold")
     console.print(Padding(_highlit(group.help), (0, 1, 1, 1)))
@@ -40,9 +42,10 @@ def show_front_page(group: Any, context: Any, commands: Sequence[tuple[str, str]
         for option in group.get_params(context)
     ]
     console.print(_panel("Options", options))
-    width = max(len(name) for name, _ in commands)
-    names = Column(style="bold cyan", no_wrap=True, width=width)
-    console.print(_panel("Commands", commands, names, Column()))
+    width = max(len(name) for commands in panels.values() for name, _ in commands)
+    for title, commands in panels.items():
+        names = Column(style="bold cyan", no_wrap=True, width=width)
+        console.print(_panel(title, commands, names, Column()))
     console.print(Padding(_highlit(group.epilog), 1))
 
 

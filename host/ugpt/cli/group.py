@@ -23,15 +23,31 @@ from ..view.output import pasteable
 from .completion import ListingGroup, completed, indexed
 
 FOLDER = Path(__file__).parent / "commands"
-FIRST = ("train", "sample", "attach", "plan", "info", "flash", "doctor")
-"""What people use most; the others follow in alphabetical order."""
+PANELS = {
+    "Train": ("train", "sample", "plan", "data"),
+    "Runs": ("runs", "compare", "load", "export"),
+    "Board": ("flash", "info", "doctor", "ports", "monitor", "reset", "bench", "sim"),
+    "A board on its own": ("attach", "stop", "autorun"),
+    "Stories": ("model", "write"),
+    "Many boards": ("sweep", "fleet", "boards", "serve"),
+}
+"""The commands in the order in which people need them: `ugpt --help` lists them like this."""
+
+_OTHERS = "Other"
+"""The panel of what is in none, until a test says so."""
 
 
 @cache
 def command_names() -> list[str]:
     """Every command, in the order in which help lists them."""
-    names = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
-    return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    found = {path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_")}
+    listed = [name for names in PANELS.values() for name in names if name in found]
+    return [*listed, *sorted(found.difference(listed))]
+
+
+def panel_of(name: str) -> str:
+    """In which panel of the help a command is."""
+    return next((title for title, names in PANELS.items() if name in names), _OTHERS)
 
 
 def summary(name: str) -> str:
@@ -162,7 +178,10 @@ class CommandGroup(PlainGroup, ListingGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from .front_page import show_front_page  # most commands draw nothing of this kind
 
-        show_front_page(self, ctx, [(name, summary(name)) for name in command_names()])
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in command_names():
+            panels.setdefault(panel_of(name), []).append((name, summary(name)))
+        show_front_page(self, ctx, panels)
 
 
 def load_command(name: str) -> Any:

@@ -31,8 +31,7 @@ class MatrixFormat(Enum):
 Source = Annotated[
     Path,
     typer.Argument(
-        help="Image of a model, model of llama2.c, or folder of Hugging Face with a "
-        "LlamaForCausalLM.",
+        help="Image of a model, llama2.c model, or Hugging Face folder with a LlamaForCausalLM.",
         metavar="FILE",
         parser=path,
     ),
@@ -45,7 +44,7 @@ class ImageOptions:
 
     tokenizer: Annotated[
         Path | None,
-        typer.Option(help="tokenizer.bin of a model of llama2.c.", metavar="FILE", parser=path),
+        typer.Option(help="tokenizer.bin of a llama2.c model.", metavar="FILE", parser=path),
     ] = None
     format: Annotated[
         MatrixFormat | None,

@@ -3,8 +3,8 @@
     def command(*, port: Port = None, recipe: RecipeGroup, model: ModelGroup) -> None: ...
 
 Typer sees one parameter for each field, in the place of the group. A field that the command also
-has as a parameter of its own stays in that place, and the group gets the same value. Options of the
-connection come last, in the help too: few need them.
+has as a parameter of its own stays in that place, and the group gets the same value. The panels of
+the help have one order in all commands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from ..training.options import Option, from_words, options_of
 from .numbers import protocol_number
 
 CONNECTION = "Connection"
-"""The panel of the help that comes last."""
+"""The panel of the help that comes last: few need it."""
+
+_FIRST_PANELS = (None, "Training", "Model", "Validation")
+_LAST_PANELS = ("Reading the text", "Boards", CONNECTION)
 
 
 class OptionGroup(NamedTuple):
@@ -51,7 +54,7 @@ def takes_groups(command: Callable[..., object]) -> Callable[..., object]:
         for flat in (groups[name][1] if name in groups else [each])
         if flat is each or flat.name in groups or flat.name not in own
     ]
-    shown.sort(key=lambda each: _panel(each) == CONNECTION)
+    shown.sort(key=lambda each: panel_order(_panel(each)))
 
     @wraps(command)
     def call(**given: Any) -> object:
@@ -72,6 +75,14 @@ def option(group: type, name: str, panel: str | None = None) -> Any:
     names = [f"--{each.replace('_', '-')}" for each in (name, meaning.short) if each]
     bounds = protocol_number(meaning.field) if kind in (int, float) else {}
     return typer.Option(*names, help=meaning.help, rich_help_panel=panel, **bounds)
+
+
+def panel_order(panel: str | None) -> int:
+    """The place of a panel in the help; those of a single command are in the middle."""
+    if panel in _FIRST_PANELS:
+        return _FIRST_PANELS.index(panel)
+    last = _LAST_PANELS.index(panel) + 1 if panel in _LAST_PANELS else 0
+    return len(_FIRST_PANELS) + last
 
 
 def _panel(parameter: Parameter) -> str | None:

@@ -52,16 +52,21 @@ NoReset = Annotated[
         rich_help_panel=CONNECTION,
     ),
 ]
-StoryContext = Annotated[
-    int | None,
-    typer.Option(
+
+
+def story_context(panel: str | None = None) -> Any:
+    """An option in this panel of the help."""
+    return typer.Option(
         "--context",
         help="Tokens that a story has room for, with its prompt. A smaller number leaves more "
         "memory for the weights. Default: 256, or what the model was trained for if that is less.",
         show_default=False,
+        rich_help_panel=panel,
         **whole_number(2, METHODS["text_begin"].param("context").range[1]),
-    ),
-]
+    )
+
+
+StoryContext = Annotated[int | None, story_context()]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 Pace = Annotated[

@@ -40,9 +40,9 @@ SaveEvery = Annotated[
     SavePeriod,
     typer.Option(
         help="Save a checkpoint in the run folder and in the flash of the board this often: a "
-        "time, a number of steps, or `never` (also 0) for the end only. A kill or a power "
-        "cut costs what came after it. With --detach the time is converted to steps at the speed "
-        "measured when the run begins.",
+        "time, a number of steps, or `never` (also 0) for the end only. After a kill or a power "
+        "cut, the run goes on from the last checkpoint. With --detach the time is converted to "
+        "steps at the speed measured when the run begins.",
         parser=_save_period,
         metavar="30s|2m|5000|never",
     ),

@@ -61,7 +61,8 @@ RunFolder = Annotated[
 Resume = Annotated[
     Path | None,
     run_option(
-        "--resume", help="Continue this run, by name or folder; with --steps up to another step."
+        "--resume",
+        help="Continue this run, by name or folder; add --steps to change where it ends.",
     ),
 ]
 ResumeAsPlanned = Annotated[

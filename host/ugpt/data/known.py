@@ -1,4 +1,4 @@
-"""Whether a text stands in a data set."""
+"""Whether a text is in a data set."""
 
 from __future__ import annotations
 

@@ -55,10 +55,10 @@ class Unused:
 
 
 def percent(share: float) -> str:
-    """Such as `98 %`; 0 % and 100 % only if it is that exactly."""
+    """Such as `98%`; 0% and 100% only if it is that exactly."""
     if 0 < share < 0.01:
-        return "less than 1 %"
-    return f"{min(round(100 * share), 99) if share < 1 else 100} %"
+        return "less than 1%"
+    return f"{min(round(100 * share), 99) if share < 1 else 100}%"
 
 
 def remarks(dataset: Dataset, block_size: int) -> list[str]:

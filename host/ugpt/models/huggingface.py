@@ -1,4 +1,4 @@
-"""Folders of Hugging Face: a LlamaForCausalLM with its weights and its tokenizer."""
+"""Hugging Face folders: a LlamaForCausalLM with its weights and its tokenizer."""
 
 from __future__ import annotations
 

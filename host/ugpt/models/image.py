@@ -127,7 +127,7 @@ def read_image(content: bytes) -> ModelImage:
     if len(content) < HEADER_BYTES or not content.startswith(MAGIC):
         raise ModelFileError(
             "This is no image of a model.",
-            "`ugpt model convert` makes one of a file of llama2.c or of a folder of Hugging Face.",
+            "`ugpt model convert` makes one of a llama2.c model or a Hugging Face folder.",
         )
     (version,) = struct.unpack_from("<I", content, len(MAGIC))
     (crc,) = struct.unpack_from("<I", content, CRC_OFFSET)

@@ -1,4 +1,4 @@
-"""Files of llama2.c: models of the legacy version and version 1, and tokenizer.bin."""
+"""llama2.c files: models of the legacy version and version 1, and tokenizer.bin."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def read_tokenizer(file: Path, vocab_size: int) -> TokenPieces:
             score, length = struct.unpack_from("<fi", content, offset)
             offset += 8
             if not 0 <= length <= min(_LONGEST_PIECE, len(content) - offset):
-                raise ModelFileError(f"{file} is no tokenizer of llama2.c, or it is damaged.")
+                raise ModelFileError(f"{file} is not a llama2.c tokenizer, or it is damaged.")
             scores.append(score)
             pieces.append(content[offset : offset + length])
             offset += length
     except struct.error:
-        raise ModelFileError(f"{file} is no tokenizer of llama2.c, or it ends early.") from None
+        raise ModelFileError(f"{file} is not a llama2.c tokenizer, or it ends early.") from None
     if len(pieces) != vocab_size:
         raise ModelFileError(
             f"{file} has {len(pieces)} tokens, the model {vocab_size}.",
@@ -73,7 +73,7 @@ def _content(file: Path) -> bytes:
 
 def _layout(file: Path, content: bytes) -> _Layout:
     if len(content) < _HEADER.size + 8:
-        raise ModelFileError(f"{file} is no model of llama2.c: it has {len(content)} bytes.")
+        raise ModelFileError(f"{file} is not a llama2.c model: it has {len(content)} bytes.")
     magic, version = struct.unpack_from("<Ii", content)
     norms, matrices = ("attention_norm", "mlp_norm"), LAYER_TENSORS[1:5] + LAYER_TENSORS[6:]
     if magic != _MAGIC:
@@ -83,11 +83,11 @@ def _layout(file: Path, content: bytes) -> _Layout:
         return _Layout(shape, _HEADER.size, kinds, rope_tables=True)
     if version == 2:
         raise ModelFileError(
-            f"{file} is a quantised model of llama2.c (version 2).",
+            f"{file} is a quantised llama2.c model (version 2).",
             "Export it as version 0 or 1: --format q8 quantises it for the board.",
         )
     if version != 1 or len(content) < _VERSION_1_BYTES:
-        raise ModelFileError(f"{file} is a model of llama2.c of the unknown version {version}.")
+        raise ModelFileError(f"{file} is a llama2.c model of the unknown version {version}.")
     shape = _shape(file, list(_HEADER.unpack_from(content, 8)), content[8 + _HEADER.size] != 0)
     kinds = (*norms, "final_norm", "embedding", *matrices)
     return _Layout(shape, _VERSION_1_BYTES, kinds, rope_tables=False)
@@ -99,7 +99,7 @@ def _shape(file: Path, sizes: list[int], tied: bool) -> LlamaShape:
     try:
         shape.check()
     except ModelFileError as error:
-        raise ModelFileError(f"{file} is no model of llama2.c: {error}") from None
+        raise ModelFileError(f"{file} is not a llama2.c model: {error}") from None
     return shape
 
 
@@ -118,7 +118,7 @@ def _tensors(file: Path, content: bytes, layout: _Layout) -> dict[str, Floats]:
     if len(content) != needed:
         raise ModelFileError(
             f"{file} has {len(content):,} bytes; a model of its shape has {needed:,}.",
-            "It is damaged, or no model of llama2.c.",
+            "It is damaged, or not a llama2.c model.",
         )
     ends = np.cumsum(counts)
     values = np.frombuffer(content, "<f4", offset=layout.begin).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Whatever holds a pretrained model: an image, a file of llama2.c, a folder of Hugging Face."""
+"""Whatever holds a pretrained model: an image, a llama2.c model, a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
     if path.is_dir():
         if not (path / CONFIG).exists():
             raise ModelFileError(
-                f"{path} holds no {CONFIG}, so it is no model of Hugging Face.",
+                f"{path} holds no {CONFIG}, so it is not a Hugging Face model.",
                 "Name a folder with config.json, tokenizer.json and safetensors, or a file.",
             )
         if tokenizer is not None:
@@ -97,7 +97,7 @@ def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
         )
     if tokenizer is None:
         raise ModelFileError(
-            f"A model of llama2.c, as {path} may be, needs its tokenizer.",
+            f"A llama2.c model, as {path} may be, needs its tokenizer.",
             "Name it: --tokenizer tokenizer.bin",
         )
     try:

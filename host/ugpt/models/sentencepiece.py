@@ -1,4 +1,4 @@
-"""tokenizer.json of Hugging Face, if it is what SentencePiece calls BPE with byte fall-back.
+"""A Hugging Face tokenizer.json, if it is what SentencePiece calls BPE with byte fall-back.
 
 It says in which order pieces are merged, where a board has a score for each piece. Both lead to
 the same tokens if any two pieces that make a third one may be merged, and none of them before
@@ -42,7 +42,7 @@ def read_tokenizer_json(file: Path, bos: int, eos: int) -> TokenPieces:
     except (
         AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
     ):  # fmt: skip
-        raise ModelFileError(f"{file} is no tokenizer of Hugging Face.") from None
+        raise ModelFileError(f"{file} is not a Hugging Face tokenizer.") from None
     if not 0 <= bos < len(pieces) or not 0 <= eos < len(pieces):
         raise ModelFileError(
             f"{file} has {len(pieces)} tokens, and the marks of a text are {bos} and {eos}."

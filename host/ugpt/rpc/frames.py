@@ -56,7 +56,7 @@ def encode_frame(body: bytes) -> bytes:
 
 
 def cobs_encode(data: bytes) -> bytes:
-    """Consistent overhead byte stuffing (Cheshire and Baker, 1999): no zeros, 0.4 % more."""
+    """Consistent overhead byte stuffing (Cheshire and Baker, 1999): no zeros, 0.4% more."""
     parts: list[bytes] = []
     runs = data.split(b"\0")
     last = len(runs) - 1

@@ -14,9 +14,9 @@ import numpy as np
 from .config import RunConfig
 from .device_name import without_pace
 from .folder import Run
-from .glance import MEAN_STEPS, lowest_mean
+from .glance import lowest_mean, mean_losses
 from .naming import address_of
-from .smoothing import Floats, trailing_mean
+from .smoothing import Floats
 
 _NO_SETTINGS = {"run_id", "identity", "ugpt", "save_every", "keep", "changes", "files"}
 """What decides no weight. Of several files, data_sha256 tells whether they are the same."""
@@ -80,9 +80,7 @@ def steps_to_show(runs: Sequence[Compared]) -> list[int]:
 
 
 def _compared(run: Run) -> Compared:
-    losses = np.asarray(run.metrics.losses, dtype=np.float64)
-    losses = np.where(np.isfinite(losses), losses, np.nan)
-    return Compared(address_of(run.path), run, trailing_mean(losses, MEAN_STEPS))
+    return Compared(address_of(run.path), run, mean_losses(run.metrics.losses))
 
 
 def _flat(config: RunConfig) -> dict[str, str]:

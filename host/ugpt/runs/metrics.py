@@ -60,15 +60,15 @@ class Metrics:
         content = read_file(path, _MOST_BYTES) or b""
         losses = array("f")
         val_losses: dict[int, float] = {}
-        entries = 0
-        for entry in _entries(content):
+        known = 0
+        for entry in entries(content):
             _skip(losses, entry.step - 1)
             losses.append(entry.loss)
             if entry.val_loss is not None:
                 val_losses[entry.step] = entry.val_loss
-            entries += 1
+            known += 1
         metrics = cls(path, losses, val_losses, may_write)
-        metrics.damaged = content[-1:] not in (b"", b"\n") or entries != content.count(b"\n")
+        metrics.damaged = content[-1:] not in (b"", b"\n") or known != content.count(b"\n")
         return metrics
 
     @property
@@ -213,11 +213,11 @@ class Metrics:
 
     def _rewrite(self, last_step: int) -> None:
         content = read_file(self._path, _MOST_BYTES) or b""
-        kept = [entry.line for entry in _entries(content) if entry.step <= last_step]
+        kept = [entry.line for entry in entries(content) if entry.step <= last_step]
         write_atomically(self._path, b"".join(kept))
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """A line of the file."""
 
     step: int
@@ -226,7 +226,7 @@ class _Entry(NamedTuple):
     line: bytes
 
 
-def _entries(content: bytes) -> Iterator[_Entry]:
+def entries(content: bytes) -> Iterator[Entry]:
     """The entries in ascending order of their steps.
 
     One whose step is beyond that of the next is damaged: it would hide all that follow.
@@ -244,7 +244,7 @@ def _entries(content: bytes) -> Iterator[_Entry]:
         yield ahead
 
 
-def _parse(line: bytes) -> _Entry | None:
+def _parse(line: bytes) -> Entry | None:
     """None for a line that is no entry, or is torn."""
     if len(line) > _LINE_BYTES or not line.endswith(b"\n"):
         return None
@@ -254,7 +254,7 @@ def _parse(line: bytes) -> _Entry | None:
         if type(step) is not int or not 0 < step <= STEPS_MAX:
             return None
         (loss,) = array("f", [loss])
-        return _Entry(step, loss, None if val_loss is None else float(val_loss), line)
+        return Entry(step, loss, None if val_loss is None else float(val_loss), line)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 

@@ -143,7 +143,7 @@ class Preview(Event):
     step: int
     texts: Sequence[str]
     known: Sequence[bool] = ()
-    """Of each text, whether it stands in the data set; none if that was not looked up."""
+    """Of each text, whether it is in the data set; none if that was not looked up."""
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def print_texts(out: Output, event: Finished) -> None:
     out.tell(f"{counted(len(event.samples), 'sample')}:")
     for text in event.samples:
         out.result(text)
-    out.tell((pasteable(f"all of it is in {event.run}; for more: {event.more}"), QUIET))
+    out.tell((pasteable(f"All of it is in {event.run}; for more: {event.more}"), QUIET))
 
 
 def shape_summary(started: Started) -> str:

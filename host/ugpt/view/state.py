@@ -96,7 +96,7 @@ class Page:
     step: int
     texts: tuple[str, ...]
     known: tuple[bool, ...]
-    """Of each text, whether it stands in the data set; empty if that was not looked up."""
+    """Of each text, whether it is in the data set; empty if that was not looked up."""
 
     def stands_in_data(self, number: int) -> bool:
         return number < len(self.known) and self.known[number]

@@ -25,8 +25,8 @@ struct Example {
     }
 };
 
-// The mean loss of n positions and its gradient by the logits. logits [T x V], targets [n],
-// logit_grad [n x V]
+// The mean loss of n positions and its gradient with respect to the logits. logits [T x V],
+// targets [n], logit_grad [n x V]
 float cross_entropy(const Matrix& logits, std::span<const Token> targets, Matrix& logit_grad) {
     const std::size_t vocab_size = logits.cols;
     const float inverse_count = reciprocal(static_cast<float>(targets.size()));
@@ -82,9 +82,9 @@ void rmsnorm_backward(const Matrix& y, const std::vector<float>& scale, const Ma
     }
 }
 
-// The gradient by queries, keys and values [n x 3C] from that by the mixed values [n x C]. A query
-// meets all keys up to the end of its block, as in the forward pass; so a key meets the queries
-// from the beginning of its block on.
+// The gradient with respect to queries, keys and values [n x 3C] from that with respect to the
+// mixed values [n x C]. A query meets all keys up to the end of its block, as in the forward pass;
+// so a key meets the queries from the beginning of its block on.
 Matrix attention_backward(const Shape& shape, const LayerActivations& act,
                           const Matrix& attn_out_grad) {
     const std::size_t n = attn_out_grad.rows;
@@ -123,7 +123,8 @@ Matrix attention_backward(const Shape& shape, const LayerActivations& act,
     return qkv_grad;
 }
 
-// The gradients of the loss by all weights, from that by the logits [n x V], of tokens [n].
+// The gradients of the loss with respect to all weights, from that with respect to the logits
+// [n x V], of tokens [n].
 Parameters backward(const Shape& shape, const Parameters& weights, const Activations& act,
                     std::span<const Token> tokens, const Matrix& logit_grad) {
     Parameters grad(shape);

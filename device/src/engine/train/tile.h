@@ -105,7 +105,7 @@ class Tile {
         // The pointers stay at the last k added: behind it the operand may end.
         std::size_t left = p.depth - 1;
         if constexpr (kSingle) {
-            // A single column has so few products for each k that advancing pairs would cost 10 %.
+            // A single column has so few products for each k that advancing pairs would cost 10%.
             constexpr std::size_t kBlock = 4;
             for (std::size_t blocks = left / kBlock; blocks > 0; --blocks) {
                 UGPT_UNROLL for (std::size_t k = 1; k <= kBlock; ++k) {

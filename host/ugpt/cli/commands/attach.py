@@ -43,13 +43,13 @@ EXAMPLES = [
 ]
 
 VIRTUAL_REMARK = (
-    "The virtual device saves the run, ends with this command, and goes on from there when it is "
-    "used again; for one that outlives it: ugpt sim"
+    "The virtual device stops when this command exits; the run is saved and continues the next "
+    "time ugpt uses it. To keep one running: `ugpt sim`."
 )
 
 FORGETFUL_REMARK = (
-    "The virtual device ends with this command, and the run with it, for its flash is not kept; "
-    "for one that outlives it: ugpt sim --flash FILE"
+    "The virtual device stops when this command exits, and the run is lost, because its flash is "
+    "not kept. To keep one running: `ugpt sim --flash FILE`."
 )
 
 

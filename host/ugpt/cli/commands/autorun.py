@@ -55,7 +55,7 @@ def command(
         bool,
         typer.Option(
             "--console",
-            help="Rather than write by itself, write the stories that somebody begins at a serial "
+            help="Rather than write on its own, write the stories that somebody begins at a serial "
             "terminal, with the pretrained model.",
         ),
     ] = False,
@@ -69,13 +69,13 @@ async def _autorun(
     async with target.connect() as device:
         await device.autorun(switch is Switch.ON, temperature, console=console_wanted)
         if switch is Switch.OFF:
-            console().tell(f"{device.description} no longer writes by itself")
+            console().tell(f"{device.description} no longer writes on its own")
             return
         if console_wanted:
-            console().tell(f"{device.description} takes stories from its next start on")
+            console().tell(f"{device.description} will offer a story prompt after the next restart")
             say(f"Type the beginning of one: {command_line('monitor', *target.option)}")
             return
-        console().tell(f"{device.description} writes by itself from its next start on")
+        console().tell(f"{device.description} will write on its own after the next restart")
         if (await device.status()).state is DeviceState.EMPTY:
             say("It holds no model yet, so it stays silent; train one first: ugpt train FILE")
         else:

@@ -34,10 +34,10 @@ from ..options import (
     Baud,
     Json,
     Port,
-    StoryContext,
     given_options,
     refuse_given,
     run,
+    story_context,
 )
 from ..overwriting import Overwrite, run_asking
 from ..paths import output_path
@@ -53,7 +53,7 @@ EXAMPLES = [
 
 _SHAPE = set(options_of(ModelOptions))
 _OF_TRAINING = _SHAPE | {"receipt_file", "overwrite"}
-_STORIES = "Pretrained model"
+STORIES = "Pretrained model"
 _NANOSECONDS_HZ = 1_000_000_000
 _BAR_WIDTH = 24
 _PART_NAMES = {
@@ -94,16 +94,16 @@ def command(
     model: Annotated[
         bool,
         typer.Option(
-            "--model", help="Measure the pretrained model on the board.", rich_help_panel=_STORIES
+            "--model", help="Measure the pretrained model on the board.", rich_help_panel=STORIES
         ),
     ] = False,
-    story_context: StoryContext = None,
+    context_wanted: Annotated[int | None, story_context(STORIES)] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     _refuse_mixed(context, model)
     if model:
-        stories = run(_bench_stories(Target(port, baud), story_context or 0, seconds, json))
+        stories = run(_bench_stories(Target(port, baud), context_wanted or 0, seconds, json))
         if json:
             print_json(stories.to_json())
         else:
@@ -169,11 +169,11 @@ def _refuse_mixed(context: typer.Context, model: bool) -> None:
         refused, why = _OF_TRAINING, "is not for --model"
     elif "receipt_file" in given:
         refused, why = (
-            _SHAPE | {"story_context"},
+            _SHAPE | {"context_wanted"},
             "a receipt is of the standard model; leave it out",
         )
     else:
-        refused, why = {"story_context"}, "is for --model only"
+        refused, why = {"context_wanted"}, "is for --model only"
     refuse_given(context, refused, why)
 
 

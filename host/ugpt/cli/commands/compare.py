@@ -1,6 +1,6 @@
 """Compare runs: their settings, losses and curves, without a board.
 
-Losses are means over 100 steps, as those of `ugpt runs`. All curves go into one picture.
+Losses are means over 100 steps, as in `ugpt runs`. All curves go into one picture.
 """
 
 from __future__ import annotations

@@ -52,13 +52,13 @@ from ..signals import on_end_signals
 from ..texts import OptionalFiles, TextGroup, require_files, say_all
 
 EXAMPLES = [
-    "ugpt fleet train names.txt     # on every board that is plugged in",
-    "ugpt fleet train names.txt --workers 4 --sync 1000 --steps 10000 --boards school.toml",
-    "ugpt fleet train names.txt --virtual 3 --sync 100 --steps 300     # without a board",
-    "ugpt fleet train names.txt --verify 10%     # finds a board that computes wrongly",
+    "ugpt fleet train names     # on every board that is plugged in",
+    "ugpt fleet train names --workers 4 --sync 1000 --steps 10000 --boards school.toml",
+    "ugpt fleet train names --virtual 3 --sync 100 --steps 300     # without a board",
+    "ugpt fleet train names --verify 10%     # finds a board that computes wrongly",
     "ugpt fleet train --resume names-20260101-120000",
-    "ugpt fleet train names.txt --scheduler tls://lab:8786     # boards of other computers too",
-    "ugpt fleet join tls://lab:8786     # on each of those computers",
+    "ugpt fleet join tls://lab:8786     # on each computer that has boards",
+    "ugpt fleet train names --scheduler tls://lab:8786     # on the boards of all of them",
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(
@@ -109,7 +109,7 @@ SchedulerAddress = Annotated[
     typer.Option(
         "--scheduler",
         metavar="ADDRESS",
-        help="Use this scheduler of Dask, such as tls://HOST:8786, with all boards that it knows. "
+        help="Use this Dask scheduler, such as tls://HOST:8786, with all boards that it knows. "
         "Default: one for this run, which nobody else can reach.",
         show_default=False,
         rich_help_panel=_PANEL,
@@ -135,16 +135,16 @@ def train(
     run_folder: RunFolder = None,
     resume: ResumeAsPlanned = None,
     verify: Verify = "0%",
+    scheduler: SchedulerAddress = None,
     keep: Keep = 1,
     overwrite: Overwrite = False,
     seed: Seed = 42,
     output: OutputGroup,
-    boards: BoardGroup,
-    scheduler: SchedulerAddress = None,
     recipe: RecipeGroup,
     model: ModelGroup,
     evaluation: EvaluationGroup,
     texts: TextGroup,
+    boards: BoardGroup,
 ) -> None:
     """Train one model on many boards.
 
@@ -192,7 +192,7 @@ def join(
         str,
         typer.Argument(
             metavar="ADDRESS",
-            help="Scheduler of Dask, such as tls://HOST:8786.",
+            help="Dask scheduler, such as tls://HOST:8786.",
             show_default=False,
         ),
     ],

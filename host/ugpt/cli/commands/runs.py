@@ -1,7 +1,8 @@
 """List the runs: what they are, how far they are, and how good.
 
-Losses are means over 100 steps. A run is named by its folder; that name is understood wherever a
-command takes a run.
+Losses are means over 100 steps; `best` is the lowest of them, which for a run of more than some
+130,000 steps only `ugpt compare` tells. A run is named by its folder; that name is understood
+wherever a command takes a run.
 """
 
 from __future__ import annotations

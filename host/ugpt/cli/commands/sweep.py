@@ -46,8 +46,8 @@ from ..texts import OptionalFiles, TextGroup, require_files, say_all
 
 EXAMPLES = [
     "ugpt sweep names --set n_embd=16,32,48 --set learning_rate=0.001:0.02:log --trials 40",
-    "ugpt sweep names.txt --set lr=0.005,0.01,0.02 --sampler grid --virtual 3",
-    "ugpt sweep names.txt --set warmup=0:200 --set clip=0,1 --holdout 10% --prune",
+    "ugpt sweep names --set lr=0.005,0.01,0.02 --sampler grid --virtual 3",
+    "ugpt sweep names --set warmup=0:200 --set clip=0,1 --holdout 10% --prune",
     "ugpt sweep --resume sweeps/names-20260101-120000",
 ]
 
@@ -109,14 +109,14 @@ def command(
             help="End trials early whose loss is above the median of the others at that step.",
         ),
     ] = False,
-    holdout: Holdout = None,
-    boards: BoardGroup,
     overwrite: Overwrite = False,
-    output: OutputGroup,
     seed: Seed = 42,
+    output: OutputGroup,
     recipe: RecipeGroup,
     model: ModelGroup,
+    holdout: Holdout = None,
     texts: TextGroup,
+    boards: BoardGroup,
 ) -> None:
     require_extra("optuna", "ugpt sweep")
     if resume:

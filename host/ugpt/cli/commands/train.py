@@ -67,15 +67,15 @@ EXAMPLES = [
     "ugpt train shakespeare.txt --text --block-size 64     # one running text",
     "ugpt train towns.csv --column name --lower --dedupe",
     "zcat poems.gz | ugpt train - --window 8",
-    "ugpt train names.txt --init microgpt     # Karpathy's program, number for number",
-    "ugpt train names.txt --holdout 10%     # a validation loss, from names never trained on",
-    "ugpt train names.txt --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
-    "ugpt train names.txt --n-embd 48 --moments q8 --recompute     # more model in the same memory",
+    "ugpt train names --init microgpt     # Karpathy's program, number for number",
+    "ugpt train names --holdout 10%     # a validation loss, from names never trained on",
+    "ugpt train names --batch 4 --schedule cosine --warmup 100 --weight-decay 0.1 --clip 1",
+    "ugpt train names --n-embd 48 --moments q8 --recompute     # more model in the same memory",
     "ugpt train --resume names-20260101-120000     # by its name; `ugpt runs` lists them",
     "ugpt train --resume runs/first --steps 5000     # more steps than it was planned with",
     "ugpt train towns.txt --from runs/first     # a new run with the weights of another",
-    "ugpt train names.txt --detach     # the board trains by itself; pull the cable",
-    "ugpt train names.txt --json > events.jsonl",
+    "ugpt train names --detach     # the board trains by itself; pull the cable",
+    "ugpt train names --json > events.jsonl",
 ]
 
 _ALLOWED_WITH_RESUME = frozenset(

@@ -55,7 +55,7 @@ def _entries(state: DashboardState) -> list[tuple[str, str]]:
         entries.append(("q", f"{stop}; Ctrl-C does the same"))
     if sys.platform != "win32":
         entries.append(("Ctrl-\\", "leave at once; what was not saved is lost"))
-        entries.append(("Ctrl-Z", "back to the shell; fg comes back"))
+        entries.append(("Ctrl-Z", "suspend; `fg` resumes"))
     return [
         *entries,
         ("?", "the next page, or back to the curve; Esc closes"),
@@ -66,7 +66,7 @@ def _entries(state: DashboardState) -> list[tuple[str, str]]:
         ("random", "what guessing any letter would cost"),
         ("letter counts", "what knowing how often each letter occurs would cost"),
         ("letter pairs", "what knowing how often each letter follows another would cost"),
-        ("dimmed", "a text that stands in the data set"),
+        ("dimmed", "a text that is in the data set"),
         ("lr, |g|, mem", "learning rate, norm of the gradient, memory the model takes"),
     ]
 
