@@ -15,7 +15,7 @@ from tests.support import cpp_cases, processes
 from tests.support.tools import forget_terminal, kept_environment
 
 _STATE = "XDG_STATE_HOME"
-"""Where the virtual device's flash and what else ugpt remembers lies."""
+"""Names the folder that holds the virtual device's flash and all that ugpt remembers."""
 
 
 def pytest_configure() -> None:
@@ -37,7 +37,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 @pytest.fixture(scope="session", autouse=True)
-def state_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def isolated_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What fixtures of several tests keep between calls; the user's own is left alone."""
     folder = tmp_path_factory.mktemp("state")
     os.environ[_STATE] = str(folder)
@@ -45,11 +45,11 @@ def state_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def environment_stays(state_of_nobody: Path) -> Iterator[None]:
+def environment_stays(isolated_state: Path) -> Iterator[None]:
     """Packages set variables as they are imported, which the commands of all later tests would
     have; those would then not be forked (`tests/support/warm`). Each test has its own state."""
     with kept_environment(os.environ):
-        os.environ[_STATE] = str(state_of_nobody / secrets.token_hex(8))
+        os.environ[_STATE] = str(isolated_state / secrets.token_hex(8))
         yield
 
 

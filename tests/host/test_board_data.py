@@ -91,5 +91,5 @@ def test_the_last_byte_of_the_room_is_used(tmp_path: Path, room_bytes: int, most
 
 async def test_absent_data(tmp_path: Path) -> None:
     async with ugpt.Target("virtual", flash=tmp_path / "flash").connect() as device:
-        with pytest.raises(BadData, match="no data set that is whole"):
+        with pytest.raises(BadData, match="no complete data set"):
             await device.data_info()

@@ -175,7 +175,7 @@ def test_a_pipe_or_a_device_is_no_image(tmp_path: Path) -> None:
     """Opening the one waits for a writer, reading the other never ends."""
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(ImageError, match=f"{place} cannot be read: it is not a plain file"):
+        with pytest.raises(ImageError, match=f"{place} cannot be read: it is not a regular file"):
             read_image(place)
 
 

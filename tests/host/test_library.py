@@ -196,6 +196,8 @@ def test_export(run: ugpt.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ({"save_every": -5}, "save_every: "),
         ({"steps": "10"}, "steps must be a whole number, not '10'"),
         ({"seed": 1.5}, "seed must be a whole number"),
+        ({"n_embd": 10**5000}, "n_embd has more than 256 bits"),
+        ({"warmup": 10**5000}, "warmup has more than 256 bits"),
         ({"seed": -1}, "seed is not a whole number from 0 to"),
         ({"seed": 2**64}, "seed is not a whole number from 0 to"),
         ({"learning_rate": 10**60}, "learning_rate is 1e+60; it must be from 0 to 10"),

@@ -186,9 +186,9 @@ def test_a_pipe_or_a_device_is_no_file_of_a_model(tmp_path: Path) -> None:
             lambda path: read_model(path, tmp_path / "m.bin"),
             lambda path: read_model(tmp_path / "m.bin", path),
         ):
-            with pytest.raises(ModelFileError, match=f"{place}: it is not a plain file"):
+            with pytest.raises(ModelFileError, match=f"{place}: it is not a regular file"):
                 read(place)
-    with pytest.raises(ModelFileError, match=r"config\.json: it is not a plain file"):
+    with pytest.raises(ModelFileError, match=r"config\.json: it is not a regular file"):
         read_model(tmp_path, None)
     assert images_in(tmp_path) == {}
     (tmp_path / "t.bin").write_bytes(tokenizer_file())

@@ -27,6 +27,7 @@ from ugpt.runs.errors import RunError
 from ugpt.runs.folder import Run
 from ugpt.runs.kept_checkpoints import best_step, kept_checkpoints
 from ugpt.runs.listing import RunState, look_at
+from ugpt.runs.registry import goes_on_alone
 from ugpt.runs.save_period import SavePeriod
 from ugpt.training.detach import detach
 from ugpt.training.events import Event, Finished, Notice, Saved, Started, StepLosses
@@ -352,7 +353,9 @@ async def test_a_detached_run_behind_the_port_is_not_ended_after_the_line_was_lo
 async def test_a_board_is_taken_from_a_run_that_it_saves_at_the_moment(bench: Bench) -> None:
     await bench.detached("a")
     session = Session(bench.begin("b", 200), DATASET, bench.events.append, may_overwrite=True)
+    assert goes_on_alone(bench.reopen("a").config.run_id, bench.folder / "a")
     assert await Training(bench.target().connect, session).run() is Outcome.FINISHED
+    assert not goes_on_alone(bench.reopen("a").config.run_id, bench.folder / "a")
     await bench.detached("c")
     async with bench.target().connect() as device:
         await load(device, stored_model(bench.reopen("b"), 200), print, may_overwrite=True)

@@ -427,7 +427,7 @@ async def conducted(
         folder,
         made,
         study,
-        Dataset.load(NAMES),
+        Dataset.load(NAMES, made.reading, made.settings.block_size),
         members,
         lambda event: react(conductor, event),
         may_overwrite=may_overwrite,
@@ -456,17 +456,18 @@ async def train_by_hand(port: str, run_id: int) -> None:
             pass
 
 
+@pytest.mark.parametrize("later", [5, 6])
 async def test_what_comes_onto_a_board_after_the_first_trial_is_not_overwritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
-    """--overwrite is for what is there when the sweep begins."""
+    """--overwrite is for what is there when the sweep begins; it does not matter which run."""
     ran: list[bool] = []
 
     class Disturbed(Training):
         async def run(self) -> Outcome:
             ran.append(self.placed)
             outcome = await super().run()
-            await train_by_hand(port, 6)
+            await train_by_hand(port, later)
             return outcome
 
     monkeypatch.setattr(conducting, "Training", Disturbed)
@@ -476,10 +477,10 @@ async def test_what_comes_onto_a_board_after_the_first_trial_is_not_overwritten(
             (tmp_path / sweep).mkdir()
         with pytest.raises(WouldOverwrite, match=r"run 00000005"):
             await conducted(tmp_path / "a", plan(2), 1, port=port)
-        with pytest.raises(WouldOverwrite, match=r"run 00000006"):
+        with pytest.raises(WouldOverwrite, match=f"run 0000000{later}"):
             await conducted(tmp_path / "b", plan(2), 1, port=port, may_overwrite=True)
         async with Target(port).connect() as device:
-            assert (await device.status()).run_id == 6
+            assert (await device.status()).run_id == later
     assert len(ran) == 3
 
 
@@ -614,6 +615,41 @@ async def test_another_run_in_the_place_of_a_trial_is_refused(
         return
     with pytest.raises(RunError, match=r"is not the run of trial 0: another (recipe|seed)\. "):
         await again
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "settings": Settings(steps=2000, warmup=1500),
+            "axes": ["steps=1600,2000", "lr=0.01:1"],
+        },
+        {"holdout": "10%", "axes": ["moments=q8", "clip=0.1:1"]},
+        {"reading": Reading(text=True, lower=True), "axes": ["batch=2", "weight_decay=0:0.3"]},
+        {"axes": [f"seed={2**64 - 1}", "n_embd=8:16"], "sampler": Sampler.RANDOM},
+    ],
+    ids=str,
+)
+async def test_trials_that_were_stopped_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """Their folders are what the plan, as it is read again, says of them."""
+    Boards(monkeypatch)
+
+    def stop(conductor: Conductor, event: Event) -> None:
+        if isinstance(event, TrialProgress):
+            conductor.request_stop()
+
+    changes["axes"] = parse_axes(changes["axes"])
+    made = plan(1, **{"settings": Settings(steps=2000), **changes})
+    folder = tmp_path / "sweep"
+    make_sweep_folder(folder, made)
+    (stopped,) = await conducted(folder, made, 1, stop)
+    assert stopped.state is TrialState.RUNNING
+    read = SweepPlan.read(folder)
+    assert read == made
+    (done,) = await conducted(folder, read, 1, resume=True)
+    assert done.state is TrialState.COMPLETE
 
 
 async def test_a_trial_that_diverges_leaves_its_board_to_the_next(

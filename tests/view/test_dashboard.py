@@ -83,7 +83,7 @@ def test_goes_back_with_the_device() -> None:
 
 def test_only_a_run_that_is_not_complete_goes_on() -> None:
     point, total = Restored(STARTED.total_steps, "the board"), STARTED.total_steps
-    assert goes_on(point, total) == "the run is complete and is being read from the board"
+    assert goes_on(point, total) == "the run is complete"
     assert goes_on(point, total + 1) == f"goes on after step {total:,} from the board"
     state = DashboardState()
     for event in (STARTED, point):

@@ -50,7 +50,7 @@ std::string_view error_text(ErrorCode code) {
         case ErrorCode::other_run:
             return "The device holds another run than the one named.";
         case ErrorCode::bad_data:
-            return "The device holds no data set that is whole.";
+            return "The device holds no complete data set.";
         case ErrorCode::no_story:
             return "There is no pretrained model in the flash.";
         case ErrorCode::bad_story:

@@ -201,7 +201,7 @@ enum class ErrorCode : std::uint8_t {
     not_finite = 14,
     // The device holds another run than the one named.
     other_run = 15,
-    // The device holds no data set that is whole.
+    // The device holds no complete data set.
     bad_data = 17,
     // There is no pretrained model in the flash.
     no_story = 18,

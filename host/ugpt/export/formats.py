@@ -15,6 +15,7 @@ from ..runs.errors import RunError
 from ..runs.files import exists, holds_plain_file, write_atomically, write_error
 from ..runs.folder import Run
 from .errors import ExportError
+from .naming import name_of
 
 
 class Format(StrEnum):
@@ -62,7 +63,7 @@ def export(run: Run, to: Format, out: Path | None = None, *, overwrite: bool = F
     """
     writer = _WRITERS[to]
     if out is None:
-        out = Path(run.path.resolve().name + writer.ending)
+        out = Path(name_of(run.path) + writer.ending)
     files = writer.files(run, out)
     if not overwrite:
         for file in files:

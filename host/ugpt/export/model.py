@@ -14,6 +14,7 @@ from ..runs.folder import Run
 from ..runs.lock import is_held
 from ..wording import command
 from .errors import ExportError
+from .naming import name_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class TrainedModel:
                 f"Go on with it: {command('train', '--resume', run.path)}",
             )
         run.require_own_vocabulary(checkpoint)
-        name = run.path.resolve().name.encode(errors="replace").decode()
+        name = name_of(run.path)
         return cls(name, config.shape, config.recipe, config.seed, checkpoint)
 
     @property

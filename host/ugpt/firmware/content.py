@@ -17,10 +17,11 @@ def read_content(file: Path) -> bytes:
     """All of it. Raises OSError, also if that is too much, and ValueError for what is no path."""
     # Opening a pipe or a device may take for ever, and reading it too.
     descriptor = os.open(file, os.O_RDONLY | _SAFE_FLAGS)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
     with os.fdopen(descriptor, "rb") as opened:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is not a plain file")
         if found.st_size > _MOST_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         return opened.read()

@@ -15,6 +15,8 @@ from ..data.dataset import Dataset
 from ..errors import InvalidValue, UgptError
 from ..training.options import options_of
 
+_MOST_BITS = 256
+
 EnumT = TypeVar("EnumT", bound=Enum)
 ErrorT = TypeVar("ErrorT", bound=UgptError)
 
@@ -22,9 +24,12 @@ ErrorT = TypeVar("ErrorT", bound=UgptError)
 def whole(name: str, value: Any) -> int:
     """Raises InvalidValue for what is not a whole number."""
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:
         raise InvalidValue(f"{name} must be a whole number, not {value!r}.") from None
+    if number.bit_length() > _MOST_BITS:  # Python does not even show the largest
+        raise InvalidValue(f"{name} has more than {_MOST_BITS} bits.")
+    return number
 
 
 def optional_whole(name: str, value: Any) -> int | None:

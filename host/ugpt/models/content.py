@@ -25,7 +25,7 @@ def open_plain(file: Path) -> BinaryIO:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
-    raise OSError(errno.EINVAL, "it is not a plain file")
+    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def read_content(file: Path) -> bytes:

@@ -257,7 +257,7 @@ ERRORS: dict[int, ErrorText] = {
         "Resume the run that is on the board, or start a new one.",
     ),
     ErrorCode.BAD_DATA: ErrorText(
-        "The device holds no data set that is whole.",
+        "The device holds no complete data set.",
         "Send it again: ugpt data push FILE.",
     ),
     ErrorCode.NO_STORY: ErrorText(

@@ -47,7 +47,7 @@ class LinkStats:
     @property
     def lost(self) -> int:
         """Requests that the line lost or damaged, or their answers, as far as is known."""
-        # Every late answer shows that one of the repeats was not needed.
+        # Each late answer shows that a repeat was not needed, of whichever request.
         return max(0, min(self.presumed_lost, self.repeats - self.late_replies))
 
     @property

@@ -38,7 +38,7 @@ from .refusal import MARK, REFUSAL_MAX_BYTES, refusal
 FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
-_DAMAGED = {errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR}  # of a program that cannot be started
+_SCARCE = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
 _WRONG_OPTION_STATUS = 2  # of the program of the virtual device
 
 
@@ -316,10 +316,10 @@ async def spawn(
             start_new_session=True,
         )
     except OSError as error:
-        damaged = isinstance(error, FileNotFoundError | PermissionError) or error.errno in _DAMAGED
+        scarce = error.errno in _SCARCE
         raise DeviceProgramError(
             f"The {name} cannot be started from {command[0]}: {_reason(error)}.",
-            "Install ugpt again." if damaged else "Close other programs, or raise the limit.",
+            "Close other programs, or raise the limit." if scarce else "Install ugpt again.",
         ) from error
     assert process.stdin is not None
     assert process.stdout is not None

@@ -85,6 +85,11 @@ def parse_axis(text: str) -> Axis:
     return Choices(name, _distinct(name, [_value(name, each) for each in values.split(",")]))
 
 
+def require_value(name: str, value: object) -> None:
+    """Raises InvalidValue for what `--set` would not take for this name."""
+    _value(name, str(value))
+
+
 def count_combinations(axes: Sequence[Axis]) -> int:
     """Raises InvalidValue if there is an interval among the axes."""
     return math.prod(len(values) for values in _lists(axes))

@@ -38,7 +38,7 @@ def make_sweep_folder(folder: Path, plan: SweepPlan) -> None:
     for path in (folder, *plan.files):
         require_utf8(path)
     require_absent(folder)
-    if not make_folder(folder, {FILE: plan.to_toml().encode()}):
+    while not make_folder(folder, {FILE: plan.to_toml().encode()}):
         require_absent(folder)
 
 

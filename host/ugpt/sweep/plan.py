@@ -10,11 +10,10 @@ from typing import Self
 
 from ..data.reading import Reading
 from ..errors import InvalidValue
-from ..rpc.codec import encode_record
 from ..runs.errors import NoRun, RunError
-from ..runs.files import read_file
+from ..runs.files import is_no_folder, read_file
 from ..training.options import to_words
-from .axes import Axis, count_combinations, parse_axes
+from .axes import NAMES, Axis, count_combinations, parse_axes, require_value
 from .settings import Settings
 
 FILE = "sweep.toml"
@@ -92,10 +91,12 @@ class SweepPlan:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Raises RunError if the folder holds no sweep, or what it holds is damaged."""
-        content = read_file(folder / FILE, _MAX_BYTES)
+        blocked = is_no_folder(folder)
+        content = None if blocked else read_file(folder / FILE, _MAX_BYTES)
         if content is None:
+            why = "it is not a folder" if blocked else f"there is no {FILE} in it"
             raise NoRun(
-                f"{folder} is not the folder of a sweep: there is no {FILE} in it.",
+                f"{folder} is not the folder of a sweep: {why}.",
                 "Name the folder that `ugpt sweep` has made, such as sweeps/20260101-120000.",
             )
         try:
@@ -132,5 +133,9 @@ class SweepPlan:
         if not self.files or self.trials < 1:
             raise ValueError("there is nothing to do")
         self.reading.require_types()
-        encode_record(self.settings.recipe())
-        encode_record(self.settings.shape(vocab_size=2))
+        # One by one: what they are together may be of no trial.
+        for name, value in to_words(self.settings).items():
+            if name in NAMES:
+                require_value(name, value)
+            elif type(value) is not bool:
+                raise TypeError(f"{name} is neither true nor false")

@@ -97,6 +97,6 @@ def new_config(
     )
     try:
         config.require_sense()
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InvalidValue(f"{error}.") from None
     return config

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
 
 from ..data.baselines import Baselines, baselines
@@ -31,9 +32,8 @@ class Session:
     """Whether the run may go on on another device than it was trained on."""
     may_overwrite: bool = False
     """Whether what the device holds when the run begins may be lost, though it is nowhere else."""
-    expendable: set[int] = field(default_factory=set)
-    """Numbers of other runs whose steps on a device nobody wants back. With `may_overwrite`, what
-    the run found at its beginning is one of them from then on."""
+    expendable: Collection[int] = ()
+    """Numbers of other runs whose steps on a device nobody wants back."""
     extend_to: int | None = None
     """How many steps the run shall have, if others than it was planned with."""
 

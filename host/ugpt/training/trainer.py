@@ -78,6 +78,9 @@ class Training:
         self.step = session.run.metrics.step
         """Steps completed, as far as is known: the folder may hold losses of later ones, which a
         run that had to go back trains again."""
+        self._given_up: set[int] | None = None
+        """Number of the run that may be lost on the device, where a restart brings it back until
+        this one is saved there; None before the first look."""
         self.detached: Detached | None = None
         """How the board goes on, if it was asked to go on by itself."""
         self._retry = Retry(
@@ -168,12 +171,13 @@ class Training:
     async def _require_free(self, device: Device) -> None:
         """Permission to overwrite is for what is there when the run begins: what is found after a
         lost line has come since, or is on another device."""
-        session, first = self._session, not self.placed
-        if session.may_overwrite and first:
-            session.expendable.add((await device.status()).run_id)
+        session = self._session
+        found = (await device.status()).run_id
+        if self._given_up is None:
+            self._given_up = {found} if session.may_overwrite else set()
         await require_free(
             device,
-            may_overwrite=session.may_overwrite and first,
+            may_overwrite=found in self._given_up,
             run_ids={*self._run.config.run_ids, *session.expendable},
         )
 
@@ -219,7 +223,7 @@ class Training:
                 return Outcome.DETACHED
             if self._saver.is_due_at(feeder.step):
                 with throughput.standing_still():
-                    await self._saver.save(device, feeder.step)
+                    await self._save(device, feeder.step)
         reporter.report(feeder.step, feeder.status)
         elapsed_s = time.monotonic() - self._started_s
         await finish_run(device, self._session, self._validation, elapsed_s)
@@ -254,7 +258,7 @@ class Training:
                     case Wish.SAVE:
                         await self._stand_still(device, feeder)
                         with throughput.standing_still():
-                            await self._saver.save(device, feeder.step)
+                            await self._save(device, feeder.step)
                     case Wish.PAUSE:
                         await self._stand_still(device, feeder)
                         if not paused and feeder.step < self._session.total_steps:
@@ -270,6 +274,11 @@ class Training:
             if paused:
                 self._wishes.ask(Wish.PAUSE)  # it holds on the next connection as well
             raise
+
+    async def _save(self, device: Device, step: int) -> None:
+        await self._saver.save(device, step)
+        if (await device.status()).saved_step:
+            self._given_up = set()
 
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:
         """Stops the device at a step boundary; the next `advance` lets it go on."""

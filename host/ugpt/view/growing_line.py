@@ -31,7 +31,7 @@ class GrowingLine:
 
     @property
     def is_begun(self) -> bool:
-        return bool(self._text)
+        return bool(self._text) or self._indent > 0
 
     def become(self, text: str, *, hold: bool = False) -> None:
         """Writes what `text` has more, and rubs out what it has no longer.
@@ -58,7 +58,7 @@ class GrowingLine:
 
     def end(self) -> None:
         """What follows stands in a line of its own."""
-        if self._text:
+        if self.is_begun:
             self._out.piece("\n")
         self._begin()
 
@@ -114,7 +114,7 @@ class GrowingText:
 
     def end(self) -> None:
         """Nothing follows: on a terminal, what does stands in a line of its own."""
-        if self._text:
+        if self._text or self._line.is_begun:
             self._end(self._text)
         self._text = ""
 

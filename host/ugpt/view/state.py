@@ -271,7 +271,7 @@ class DashboardState:
 def goes_on(event: Started | Restored, total_steps: int) -> str:
     """From where a run goes on that had been begun before."""
     if event.step and event.step == total_steps:
-        return f"the run is complete and is being read from {event.source}"
+        return "the run is complete"
     if event.step:
         return f"goes on after step {event.step:,} from {event.source}"
     return "begins again with step 1: no checkpoint of it had been saved"

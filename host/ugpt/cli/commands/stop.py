@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...device.activity import is_training
 from ...device.target import Target
 from ...rpc.errors import NoModel
+from ...rpc.messages import DeviceState
 from ...runs.errors import NoRun
 from ...runs.registry import find_run, note_stopped
 from ...view.output import console, print_json, say
@@ -25,6 +26,8 @@ def command(*, target: TargetGroup, json: Json = False) -> None:
 async def _stop(target: Target, json: bool) -> None:
     async with target.connect() as device:
         before = await device.status()
+        # The last checkpoint is written when all steps are done.
+        was_training = is_training(before) or before.state is DeviceState.SAVING
         try:
             step = await device.stop()
         except NoModel as error:
@@ -33,11 +36,9 @@ async def _stop(target: Target, json: bool) -> None:
         if run_stopped is not None:
             note_stopped(run_stopped.config.run_id)
         if json:
-            print_json(
-                {"device": device.description, "step": step, "was_training": is_training(before)}
-            )
+            print_json({"device": device.description, "step": step, "was_training": was_training})
             return
-        what = "stopped" if is_training(before) else "no run was being trained; saved"
+        what = "stopped" if was_training else "no run was being trained; saved"
         planned = (await device.model_info()).recipe.total_steps
         console().tell(f"{device.description}: {what} at step {step:,} of {planned:,}")
         if run_stopped is not None and (run_stopped.saved_step or 0) < step:
