@@ -184,6 +184,16 @@ def test_what_ctrl_c_shows_stays() -> None:
     assert screen.shown == ["Once upo^Cn a time there was a little", "girl", ""]
 
 
+@pytest.mark.parametrize("before", ["", "The end.\n"])
+def test_what_follows_ctrl_c_stands_in_a_line_of_its_own(before: str) -> None:
+    screen = Screen(40)
+    growing = written(screen, before)
+    screen.write("^C")
+    growing.interrupt()
+    growing.end()
+    assert screen.shown == [*before.splitlines(), "^C", ""]
+
+
 def test_what_was_held_back_is_shown_at_the_end() -> None:
     screen = Screen(20)
     growing = written(screen, "Once upon a ti")

@@ -110,7 +110,8 @@ class GrowingText:
 
     def interrupt(self) -> None:
         """The terminal has shown `^C` where the text was to go on."""
-        self._line.displace(len("^C"))
+        if self._out.file.isatty():
+            self._line.displace(len("^C"))
 
     def end(self) -> None:
         """Nothing follows: on a terminal, what does stands in a line of its own."""
