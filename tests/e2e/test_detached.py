@@ -259,7 +259,8 @@ async def test_taken_over_by_a_watched_run(
         cli("train", names, *LONG, "--detach", "--port", port)
         await wait_for(port, 1000)
         said = cli("train", "--resume", "R", "--plain", "--port", port)
-        assert "from the device" in said
+        # The board may have come to the end meanwhile.
+        assert re.search(r"goes on after step .* from the device|the run is complete", said)
     check(tmp_path / "R", straight)
 
 
