@@ -444,6 +444,12 @@ async def test_what_was_chosen_for_all_trials_reaches_each(
     assert [Run.open(trial_folder(tmp_path, n)).config.seed for n in (0, 1)] == [7, 7]
 
 
+def stop_on_the_way(conductor: Conductor, event: Event) -> None:
+    """At the first progress of a trial."""
+    if isinstance(event, TrialProgress):
+        conductor.request_stop()
+
+
 async def train_by_hand(port: str, run_id: int) -> None:
     """Leaves a model on the board that is in no run folder."""
     async with Target(port).connect() as device:
@@ -461,11 +467,12 @@ async def test_what_comes_onto_a_board_after_the_first_trial_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: int
 ) -> None:
     """--overwrite is for what is there when the sweep begins; it does not matter which run."""
-    ran: list[bool] = []
+    ran = 0
 
     class Disturbed(Training):
         async def run(self) -> Outcome:
-            ran.append(self.placed)
+            nonlocal ran
+            ran += 1
             outcome = await super().run()
             await train_by_hand(port, later)
             return outcome
@@ -481,7 +488,7 @@ async def test_what_comes_onto_a_board_after_the_first_trial_is_not_overwritten(
             await conducted(tmp_path / "b", plan(2), 1, port=port, may_overwrite=True)
         async with Target(port).connect() as device:
             assert (await device.status()).run_id == later
-    assert len(ran) == 3
+    assert ran == 3
 
 
 async def test_a_trial_of_a_lost_board_goes_on_elsewhere(
@@ -588,15 +595,8 @@ async def test_another_run_in_the_place_of_a_trial_is_refused(
 ) -> None:
     Boards(monkeypatch)
 
-    def stop(conductor: Conductor, event: Event) -> None:
-        if isinstance(event, TrialProgress):
-            conductor.request_stop()
-
-    def leave(conductor: Conductor, event: Event) -> None:
-        pass
-
     settings = Settings(steps=4000)
-    await conducted(tmp_path, plan(2, settings=settings), 1, stop)
+    await conducted(tmp_path, plan(2, settings=settings), 1, stop_on_the_way)
     place = trial_folder(tmp_path, 0)
     run = Run.open(place)
     other = run.config
@@ -609,7 +609,7 @@ async def test_another_run_in_the_place_of_a_trial_is_refused(
         )
     (place / "config.toml").write_text(other.to_toml())
     (place / "checkpoint.safetensors").unlink(missing_ok=True)
-    again = conducted(tmp_path, plan(2, settings=settings), 1, leave, resume=True)
+    again = conducted(tmp_path, plan(2, settings=settings), 1, resume=True)
     if not change:
         assert [trial.state for trial in await again] == [TrialState.COMPLETE] * 2
         return
@@ -636,15 +636,11 @@ async def test_trials_that_were_stopped_go_on(
     """Their folders are what the plan, as it is read again, says of them."""
     Boards(monkeypatch)
 
-    def stop(conductor: Conductor, event: Event) -> None:
-        if isinstance(event, TrialProgress):
-            conductor.request_stop()
-
     changes["axes"] = parse_axes(changes["axes"])
     made = plan(1, **{"settings": Settings(steps=2000), **changes})
     folder = tmp_path / "sweep"
     make_sweep_folder(folder, made)
-    (stopped,) = await conducted(folder, made, 1, stop)
+    (stopped,) = await conducted(folder, made, 1, stop_on_the_way)
     assert stopped.state is TrialState.RUNNING
     read = SweepPlan.read(folder)
     assert read == made

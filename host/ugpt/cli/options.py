@@ -111,6 +111,11 @@ Flash = Annotated[
 ]
 
 
+def paced(target: Target) -> tuple[str, ...]:
+    """The words of a command line that name the device and its pace."""
+    return (*target.option, "--pace") if target.pace else target.option
+
+
 def board_to_ask(target: Target, board: str | None) -> Target:
     """The device at `target`, or a virtual `board` with a flash of its own."""
     if board is None:

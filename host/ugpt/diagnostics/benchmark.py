@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..concurrency import run_together
+from ..device.activity import stand_still
 from ..device.client import Device
 from ..device.compatibility import missing_regions
 from ..device.tensors import encode_tokens
@@ -158,12 +159,9 @@ async def _lent(device: Device, may_overwrite: bool) -> AsyncIterator[None]:
 
 async def _keep(device: Device, may_overwrite: bool) -> None:
     """Has the device save what it has not saved yet. Raises UgptError if it cannot."""
-    status = await device.status()
-    if status.step < status.target_step:
-        if not may_overwrite:
-            require_no_detached_run(device, status)
-        await device.pause()
-        status = await device.status()
+    if not may_overwrite:
+        require_no_detached_run(device, await device.status())
+    status = await stand_still(device)
     if status.step <= status.saved_step:
         return
     try:

@@ -30,12 +30,11 @@ from ..rpc.errors import (
     NotFinite,
     PortError,
 )
-from ..runs.config import RunConfig
 from ..runs.errors import OtherDevice, RunError
 from ..runs.folder import Run
 from ..training.events import Event, Interrupted, Notice, OnEvent, Progress
 from ..training.guard import WouldOverwrite
-from ..training.new_run import new_config
+from ..training.new_run import new_run
 from ..training.recipe import evaluation
 from ..training.session import Session
 from ..training.trainer import Outcome, Training
@@ -235,14 +234,14 @@ class Conductor:
         path = trial_folder(self._folder, trial.number)
         if path.exists():
             return self._run_again(trial)
-        return Run.new(path, self._config_of(trial))
+        return self._new_run(trial, path)
 
     def _run_again(self, trial: Trial) -> Run:
         """That of its folder. Raises InvalidValue, or RunError if the folder holds another."""
         path = trial_folder(self._folder, trial.number)
         try:
             run = Run.open(path)
-            wanted = self._config_of(trial)
+            wanted = self._new_run(trial).config
             if differing := [
                 name for name in _DECISIVE if getattr(run.config, name) != getattr(wanted, name)
             ]:
@@ -253,14 +252,15 @@ class Conductor:
             raise RunError(error.message, advice) from None
         return run
 
-    def _config_of(self, trial: Trial) -> RunConfig:
+    def _new_run(self, trial: Trial, path: Path | None = None) -> Run:
         """Raises InvalidValue for values that do not go together."""
         settings, dataset = self._plan.settings.varied(trial.values), self._dataset
         holdout, documents = self._plan.holdout, len(dataset.documents)
-        return new_config(
+        return new_run(
             dataset,
             settings.shape(dataset.vocabulary.size),
             settings.recipe(),
+            path=path,
             seed=settings.seed,
             evaluation=evaluation(holdout, None, None, documents, settings.steps),
         )

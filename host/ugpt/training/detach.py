@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..device.activity import stand_still
+from ..device.activity import is_training, stand_still
 from ..device.client import Device
 from ..device.compatibility import table_blamed
 from ..rpc.errors import NoRoom
@@ -102,7 +102,7 @@ async def _see_it_go(device: Device, step: int, total_steps: int) -> Status:
     while True:
         status = await device.status()
         require_sound(status, total_steps)
-        if status.step > step or status.step >= status.target_step:
+        if status.step > step or not is_training(status):
             return status
         if asyncio.get_running_loop().time() > deadline:
             return status
@@ -116,7 +116,7 @@ async def measure_step_s(device: Device, first: Status, total_steps: int) -> flo
     """
     loop = asyncio.get_running_loop()
     begun_s, status = loop.time(), first
-    while loop.time() < begun_s + _MEASURED_S and status.step < status.target_step:
+    while loop.time() < begun_s + _MEASURED_S and is_training(status):
         await asyncio.sleep(_LOOK_S)
         status = await device.status()
         require_sound(status, total_steps)

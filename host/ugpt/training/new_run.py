@@ -40,34 +40,6 @@ def new_run(
     With `parent` it begins with those weights, which `shape` must fit: see `child_shape`. Raises
     InvalidValue for values that cannot be, RunError if something is at `path` already.
     """
-    config = new_config(
-        dataset, shape, recipe, seed=seed, init=init, save_every=save_every, evaluation=evaluation,
-        keep=keep, parent=parent, joint=joint,
-    )  # fmt: skip
-    folder = path or default_path(dataset.sources.stem, datetime.datetime.now())
-    return Run.new(
-        folder,
-        config,
-        dataset.standard_input,
-        parent=replace(parent.checkpoint, vocabulary=parent.vocabulary) if parent else None,
-        numbered=path is None,
-    )
-
-
-def new_config(
-    dataset: Dataset,
-    shape: Shape,
-    recipe: Recipe,
-    *,
-    seed: int,
-    init: Init = Init.DEVICE,
-    save_every: SavePeriod = EVERY_MINUTE,
-    evaluation: EvaluationPlan = NO_EVALUATION,
-    keep: int = 1,
-    parent: StoredModel | None = None,
-    joint: Joint | None = None,
-) -> RunConfig:
-    """What the folder of such a run says. Raises InvalidValue for values that cannot be."""
     check_shape(shape)
     if parent and init is not Init.DEVICE:
         raise InvalidValue(
@@ -99,4 +71,10 @@ def new_config(
         config.require_sense()
     except (TypeError, ValueError) as error:
         raise InvalidValue(f"{error}.") from None
-    return config
+    return Run.new(
+        path or default_path(dataset.sources.stem, datetime.datetime.now()),
+        config,
+        dataset.standard_input,
+        parent=replace(parent.checkpoint, vocabulary=parent.vocabulary) if parent else None,
+        numbered=path is None,
+    )

@@ -277,7 +277,7 @@ class Training:
 
     async def _save(self, device: Device, step: int) -> None:
         await self._saver.save(device, step)
-        if (await device.status()).saved_step:
+        if self._given_up and (await device.status()).saved_step:
             self._given_up = set()
 
     async def _stand_still(self, device: Device, feeder: DocumentFeeder) -> None:

@@ -32,7 +32,7 @@ from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ...wording import command as command_line
 from ..display import OutputGroup
-from ..options import Pace, TargetGroup, run
+from ..options import Pace, TargetGroup, paced, run
 from ..run_names import found, run_option
 from ..texts import MovedTexts
 
@@ -75,7 +75,7 @@ def command(
         ending = run(_attach(attachment, display))
     except typer.Exit:
         if attachment.run_followed:
-            again = command_line("attach", *_option(target))
+            again = command_line("attach", *paced(target))
             say(f"Left after step {attachment.step:,}; the board goes on. Again: {again}")
             _remark_on_virtual(target)
         raise
@@ -94,7 +94,7 @@ def say_detached(started: Detached, target: Target) -> None:
     out.tell(f"started on {started.device}")
     out.tell(f"it trains by itself now: step {started.step:,} of {started.total_steps:,}")
     folder = () if started.remembered else ("--run", started.run)
-    out.tell(pasteable(f"watch it: {command_line('attach', *_option(target), *folder)}"))
+    out.tell(pasteable(f"watch it: {command_line('attach', *paced(target), *folder)}"))
     if not _is_forgetful(target):
         say(
             "The cable can be pulled, and after a power cut the board goes on from its last "
@@ -130,11 +130,6 @@ def _open(
     require_single(run)
     dataset = load_dataset(run, data, "ugpt attach --data FILE")
     return Session(run, dataset, emit, may_move=may_move)
-
-
-def _option(target: Target) -> tuple[str, ...]:
-    """What names the device, and the pace at which it is watched."""
-    return (*target.option, *(["--pace"] if target.pace else []))
 
 
 def _remark_on_virtual(target: Target) -> None:

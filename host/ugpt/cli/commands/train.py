@@ -44,7 +44,7 @@ from ...wording import command as command_line
 from ..detaching import detach_shown
 from ..display import OutputGroup
 from ..ending import Status, ending
-from ..options import Pace, TargetGroup, Threads, given_options, refuse_others
+from ..options import Pace, TargetGroup, Threads, given_options, paced, refuse_others
 from ..overwriting import Overwrite, run_asking
 from ..recipe import (
     EvaluationGroup,
@@ -239,9 +239,8 @@ def _watch(
 
 
 def _say_kept(training: Training, run: Run, target: Target) -> None:
-    pace = ("--pace",) if target.pace else ()
     threads = ("--threads", str(target.threads)) if target.threads > 1 else ()
-    again = command_line("train", "--resume", run.path, *target.option, *pace, *threads)
+    again = command_line("train", "--resume", run.path, *paced(target), *threads)
     for line in describe_kept(run, training.step, again):
         say(line)
 
