@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import ESCAPE
 from tests.support.warm.client import Warm, WarmProcess
 
 if sys.platform == "win32":
     pytest.skip("needs pseudo-terminals", allow_module_level=True)
 
 TIMEOUT_S = 60.0
-ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|.)")
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 LONG = ("--steps", "2000000", "--pace", "--run", "R")
 

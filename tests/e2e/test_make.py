@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import CommandLine, losses
+from tests.support.commands import ESCAPE, CommandLine, losses
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120.0
@@ -22,7 +22,6 @@ if sys.platform == "win32" or shutil.which("make") is None:
     pytest.skip("needs make and pseudo-terminals", allow_module_level=True)
 
 
-ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|.)")
 DONE = re.compile(r"[1-9][0-9,]* / 20,000")
 VENV = sys.prefix
 MAKE = ["make", "-f", str(ROOT / "Makefile"), f"VENV={VENV}", "--old-file", f"{VENV}/installed"]

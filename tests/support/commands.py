@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typing import Any
 from tests.support.warm.client import Warm, WarmProcess
 
 TIMEOUT_S = 120.0
+ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|.)")
+"""What a terminal is sent and does not show."""
 
 
 Process = subprocess.Popen[str] | WarmProcess
