@@ -18,7 +18,7 @@ from tests.campaign.disks import fill, missing, small_disk
 from tests.support.commands import CommandLine, digest
 from tests.support.devices import listening_device
 from ugpt.device import virtual
-from ugpt.state_folder import state_folder
+from ugpt.storage.state_folder import state_folder
 
 SHORT = ("--steps", "100", "--run", "R")
 NO_SYSTEM_LOCKS = """

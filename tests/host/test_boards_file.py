@@ -72,7 +72,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_pipe_holds_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "lab.toml")
     for path in (tmp_path / "lab.toml", tmp_path):
-        with pytest.raises(BadBoardsFile, match="is no plain file"):
+        with pytest.raises(BadBoardsFile, match="cannot be read: it is not a regular file"):
             read_boards_file(path)
 
 

@@ -198,6 +198,14 @@ def test_boards_as_json_with_a_list_of_the_folder(ugpt: Program) -> None:
     assert '"state": "unreachable"' in rows[1]
 
 
+@pytest.mark.parametrize("what", ["a folder", "a link to nowhere"])
+def test_a_list_of_the_folder_that_cannot_be_read_is_told(ugpt: Program, what: str) -> None:
+    place = ugpt.folder / "boards.toml"
+    place.mkdir() if what == "a folder" else place.symlink_to("elsewhere.toml")
+    said = ugpt("boards", "--virtual", "1", status=1)
+    assert "The list of boards boards.toml cannot be read" in said.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

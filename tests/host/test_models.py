@@ -220,7 +220,9 @@ def test_an_image_has_its_name_only_when_all_of_it_is_on_the_disk(
     )
     named = tmp_path / "m.ugpt"
     write_image_file(image, named)
-    assert synced == [(len(image.content), False)]
+    file, folder = synced
+    assert file == (len(image.content), False)
+    assert folder[1]
 
 
 def test_a_full_disk_leaves_the_image_before_and_no_part(

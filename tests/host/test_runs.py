@@ -557,15 +557,30 @@ def test_a_pipe_or_a_folder_in_a_run_folder_is_told(run: Run, name: str) -> None
 def test_nothing_is_written_through_a_link(run: Run, tmp_path: Path, name: str) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    for link in (run.path / f".{name}.new", run.path / name):
-        link.unlink(missing_ok=True)
-        link.symlink_to(victim)
+    link = run.path / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(victim)
     with contextlib.suppress(RunError):
         run.metrics.record(1, [4.0], [1])
     run.write_checkpoint(checkpoint(30), "abcde")
     run.write_samples(["anna"])
     run.write_plot(b"picture")
     assert victim.read_text() == "precious"
+
+
+def test_two_programs_write_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "last-device.json"
+    sync = os.fsync
+
+    def sync_late(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", sync)
+        write_atomically(file, b"of the other program")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync_late)
+    write_atomically(file, b"of this program")
+    assert file.read_bytes() == b"of this program"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_files_that_are_too_large_are_told(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +65,9 @@ class Boards:
     @property
     def file(self) -> Path | None:
         """The list of boards: the file that is named, else boards.toml if there is one."""
-        return DEFAULT_FILE if self.boards is None and DEFAULT_FILE.is_file() else self.boards
+        if self.boards is None and os.path.lexists(DEFAULT_FILE):
+            return DEFAULT_FILE
+        return self.boards
 
     @property
     def any_named(self) -> bool:

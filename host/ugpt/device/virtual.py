@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,8 @@ from ..errors import reason_of
 from ..rpc.errors import DeviceProgramError
 from ..rpc.holders import VIRTUAL_PROGRAM
 from ..rpc.transport import ProcessTransport, spawn
-from ..state_folder import state_folder
+from ..storage.plain_file import open_plain
+from ..storage.state_folder import state_folder
 from ..wording import command as shell
 from ..wording import install_command
 
@@ -71,10 +71,8 @@ def kept_flash(board: str) -> tuple[Path, str]:
     try:
         file = default_flash(board)
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+        descriptor = open_plain(file, os.O_RDWR | os.O_CREAT)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return IN_MEMORY, f"its flash is not kept, as {file} is no plain file"
             if os.fstat(descriptor).st_size == 0:
                 _require_room(file.parent)
         finally:

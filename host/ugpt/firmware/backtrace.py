@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import reason_of
-from .content import read_content
+from ..storage.plain_file import read_plain
 from .errors import ToolError
 
 _BACKTRACE = re.compile(r"Backtrace:((?:\s*0x[0-9a-fA-F]{8}:0x[0-9a-fA-F]{8})+)")
@@ -20,6 +20,7 @@ _REGISTER = re.compile(r"\b(?:MEPC|RA)\s*:\s*(0x[0-9a-fA-F]{8})")
 _ABORT = re.compile(r"abort\(\) was called at PC (0x[0-9a-fA-F]{8})")
 _ELF_DIGEST = re.compile(r"ELF file SHA256:\s*([0-9a-f]{8,64})")
 
+_MOST_BYTES = 2**28
 _TIMEOUT_S = 30.0
 _ELF_MAGIC = b"\x7fELF"
 _MACHINE_OFFSET = 18  # of e_machine, in every ELF header
@@ -60,7 +61,7 @@ class Symbols:
         """Raises ToolError if the file is none or nothing can read it."""
         self.elf = elf
         try:
-            content = read_content(elf)
+            content = read_plain(elf, _MOST_BYTES)
         except (OSError, ValueError) as error:
             raise ToolError(
                 f"{elf} cannot be read: {reason_of(error).lower()}.",

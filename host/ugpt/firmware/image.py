@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import reason_of
-from .content import read_content
+from ..storage.plain_file import read_plain
 from .errors import ImageError
 
 CHIPS = {
@@ -31,6 +31,7 @@ CHIPS = {
 }
 """Names of the chips by their number in the header of an image."""
 
+_MOST_BYTES = 2**28
 _SECTOR_BYTES = 4096
 _TABLE_OFFSET = 0x8000
 _TABLE_BYTES = 0xC00
@@ -188,7 +189,7 @@ def _describe(
 
 def _read(path: Path) -> bytes:
     try:
-        content = read_content(path)
+        content = read_plain(path, _MOST_BYTES)
     except (OSError, ValueError) as error:
         raise ImageError(f"{path} cannot be read: {reason_of(error).lower()}.", _ADVICE) from None
     if not content:

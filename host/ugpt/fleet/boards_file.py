@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import reason_of
+from ..storage.plain_file import TooLarge, read_plain
 from .errors import BadBoardsFile
 
 DEFAULT_FILE = Path("boards.toml")
@@ -38,13 +39,9 @@ class ListedBoard:
 def read_boards_file(path: Path) -> tuple[ListedBoard, ...]:
     """The boards in a file. Raises BadBoardsFile, which names the entry that makes no sense."""
     try:
-        if path.exists() and not path.is_file():  # a pipe would hold the open
-            raise BadBoardsFile(f"The list of boards {path} is no plain file.", _ADVICE)
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise BadBoardsFile(f"{path} is too large for a list of boards.", _ADVICE)
-        values = tomllib.loads(content.decode())
+        values = tomllib.loads(read_plain(path, _MOST_BYTES).decode())
+    except TooLarge:
+        raise BadBoardsFile(f"{path} is too large for a list of boards.", _ADVICE) from None
     except (OSError, ValueError, RecursionError) as error:
         raise BadBoardsFile(
             f"The list of boards {path} cannot be read: {reason_of(error)}.", _ADVICE

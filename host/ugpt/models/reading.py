@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
 
 from ..errors import reason_of
+from ..storage.plain_file import open_plain, write_whole
 from ..wording import command
-from .content import open_plain, read_content
+from .content import read_content
 from .errors import ModelFileError
 from .huggingface import CONFIG, read_folder
 from .image import MAGIC, ModelImage, read_image
@@ -17,14 +16,16 @@ from .llama2c import read_llama2c
 from .model import LanguageModel
 
 _OF_A_RUN = ("config.toml", "checkpoint.safetensors")
-_NAME_MAX = 50
 
 
 def is_image(path: Path) -> bool:
     """Whether a file begins like an image. False if it cannot be read."""
     try:
-        with open_plain(path) as file:
-            return file.read(len(MAGIC)) == MAGIC
+        descriptor = open_plain(path)
+        try:
+            return os.read(descriptor, len(MAGIC)) == MAGIC
+        finally:
+            os.close(descriptor)
     except OSError:
         return False
 
@@ -49,16 +50,9 @@ def write_image_file(image: ModelImage, path: Path) -> None:
     """
     if path.exists() and not is_image(path):
         raise ModelFileError(f"{path} exists and is no image of a model.", "Choose another name.")
-    part = path.with_name(f".{path.name[:_NAME_MAX]}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:  # follows no link
-            file.write(image.content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_whole(path, image.content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ModelFileError(
             f"Cannot write {path}: {reason_of(error)}.",
             "Make room, or name a file in another folder.",

@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import reason_of
+from ..storage.plain_file import (
+    IS_LINK,
+    IS_NO_FILE,
+    TooLarge,
+    open_plain,
+    read_plain,
+    read_up_to,
+    write_all,
+    write_whole,
+)
 from .errors import DiskFull, RunError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# Absent on Windows, but for the last. O_NONBLOCK: a pipe without a writer must not hold an open.
-_SAFE_FLAGS = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
-_READ_BYTES = 2**20
 
 
 def read_file(path: Path, most_bytes: int) -> bytes | None:
@@ -33,27 +35,17 @@ def read_file(path: Path, most_bytes: int) -> bytes | None:
     A file of more than `most_bytes` is refused before it is read.
     """
     try:
-        descriptor = open_plain(path, os.O_RDONLY)
+        return read_plain(path, most_bytes, follow=False)
     except FileNotFoundError:
         return None
+    except TooLarge as error:
+        raise RunError(
+            f"{path} is too large: {error.size_bytes:,} bytes,"
+            f" and such a file has {most_bytes:,} at most.",
+            "Restore the file, or move it away.",
+        ) from None
     except OSError as error:
         raise read_error(path, error) from None
-    try:
-        size = os.fstat(descriptor).st_size
-        if size > most_bytes:
-            raise RunError(
-                f"{path} is too large: {size:,} bytes, and such a file has {most_bytes:,} at most.",
-                "Restore the file, or move it away.",
-            )
-        content = bytearray()
-        # One that grows meanwhile is read no further than it may reach.
-        while piece := os.read(descriptor, min(_READ_BYTES, most_bytes + 1 - len(content))):
-            content += piece
-        return bytes(content)
-    except OSError as error:
-        raise read_error(path, error) from None
-    finally:
-        os.close(descriptor)
 
 
 class PartialFile:
@@ -66,17 +58,14 @@ class PartialFile:
     def read(self, offset: int, most_bytes: int) -> bytes:
         """What is there, which is less at the end of the file. Raises OSError."""
         os.lseek(self._descriptor, offset, os.SEEK_SET)
-        content = bytearray()
-        while piece := os.read(self._descriptor, most_bytes - len(content)):
-            content += piece
-        return bytes(content)
+        return read_up_to(self._descriptor, most_bytes)
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[PartialFile]:
     """A file to read parts of. Raises FileNotFoundError, or RunError if it cannot be read."""
     try:
-        descriptor = open_plain(path, os.O_RDONLY)
+        descriptor = open_plain(path, follow=False)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -89,29 +78,6 @@ def opened(path: Path) -> Iterator[PartialFile]:
         os.close(descriptor)
 
 
-def open_plain(path: Path, flags: int) -> int:
-    """A descriptor of a plain file, never of what a link leads to. Raises OSError."""
-    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
-        raise OSError(errno.ELOOP, _LINK)
-    try:
-        descriptor = os.open(path, flags | _SAFE_FLAGS, 0o666)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, _LINK) from None
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, _NO_FILE)
-    return descriptor
-
-
-def write_all(descriptor: int, content: bytes) -> None:
-    """Writes all of `content`, in as many pieces as the system takes. Raises OSError."""
-    left = memoryview(content)
-    while left:
-        left = left[os.write(descriptor, left) :]
-
-
 def append_whole(path: Path, content: bytes, *, replaced_bytes: int = 0) -> None:
     """Appends all of `content`, or leaves the file as it was. Raises RunError.
 
@@ -119,7 +85,7 @@ def append_whole(path: Path, content: bytes, *, replaced_bytes: int = 0) -> None
     """
     try:
         how = os.O_RDWR if replaced_bytes else os.O_RDWR | os.O_APPEND | os.O_CREAT
-        descriptor = open_plain(path, how)
+        descriptor = open_plain(path, how, follow=False)
         try:
             start = os.lseek(descriptor, -replaced_bytes, os.SEEK_END)
             replaced = os.read(descriptor, replaced_bytes)
@@ -138,23 +104,11 @@ def append_whole(path: Path, content: bytes, *, replaced_bytes: int = 0) -> None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, also when the power fails."""
-    temporary = path.with_name(f".{path.name}.new")
+    """Writes a file whole or not at all, also when the power fails. Raises RunError."""
     try:
-        # One that is left of a crash, or that leads elsewhere.
-        temporary.unlink(missing_ok=True)
-        descriptor = open_plain(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        try:
-            write_all(descriptor, content)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise write_error(path, error) from None
-    _sync_folder(path.parent)
 
 
 def require_replaceable(path: Path, beginning: bytes) -> None:
@@ -178,19 +132,9 @@ def holds_plain_file(path: Path) -> bool:
         return False
     mode = path.lstat().st_mode
     if not stat.S_ISREG(mode):
-        reason = _LINK if stat.S_ISLNK(mode) else _NO_FILE
+        reason = IS_LINK if stat.S_ISLNK(mode) else IS_NO_FILE
         raise RunError(f"{path} cannot be written ({reason}).", "Name another file.")
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name outlive a power cut, on systems where a folder can be synced."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def read_error(path: Path, error: OSError) -> RunError:
@@ -237,7 +181,3 @@ def is_no_folder(path: Path) -> bool:
         return path.exists() and not path.is_dir()
     except (OSError, ValueError):
         return False
-
-
-_LINK = "it is a symbolic link"
-_NO_FILE = "it is no plain file"

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..state_folder import state_folder
+from ..storage.state_folder import state_folder
 from .errors import RunError
 from .files import read_file, write_atomically
 from .folder import Run, read_config
