@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import CommandLine, events_until_step, losses
+from tests.support.commands import CommandLine, Process, events_until_step, losses
 from tests.support.processes import running
 from tests.support.waiting import happens
 from ugpt.cli.ending import Status
@@ -28,8 +28,6 @@ from ugpt.runs.folder import Run
 
 if sys.platform != "linux":
     pytest.skip("looks into /proc", allow_module_level=True)
-
-pytestmark = pytest.mark.own_process
 
 TIMEOUT_S = 60.0
 LONG = ("--steps", "3000000", "--pace", "--run", "R")
@@ -57,14 +55,14 @@ def closing(*descriptors: int) -> Callable[[], None]:
     return close
 
 
-def catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+def catches(process: Process, number: signal.Signals) -> bool:
     """Whether a program has come so far that it can know of a signal."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     mask = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
 
 
-def device_of(process: subprocess.Popen[str]) -> int:
+def device_of(process: Process) -> int:
     """The virtual device that a program has started."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return next(
@@ -72,7 +70,7 @@ def device_of(process: subprocess.Popen[str]) -> int:
     )
 
 
-def waiting_bytes(process: subprocess.Popen[str]) -> int:
+def waiting_bytes(process: Process) -> int:
     """How much of the output of a program nobody has read yet."""
     assert process.stdout is not None
     answer = fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4))
@@ -94,7 +92,7 @@ def check_kept(folder: Path) -> int:
     return steps
 
 
-def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
+def rest(process: Process) -> tuple[str, str]:
     """What a program that ends has still written; `communicate` would pass over a part."""
     assert process.stdout is not None
     assert process.stderr is not None
@@ -112,6 +110,7 @@ def objects(lines: str) -> list[dict[str, Any]]:
 # Signals
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("seed", range(6))
 def test_a_signal_at_any_moment(cli: CommandLine, names: Path, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
