@@ -78,5 +78,5 @@ def uart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_flash: bytes) 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    monkeypatch.setattr("ugpt.runs.files.write_all", disk.write_all)
+    monkeypatch.setattr("ugpt.storage.plain_file.write_all", disk.write_all)
     return disk

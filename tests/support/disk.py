@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ugpt.runs import files
+from ugpt.storage import plain_file
 
 
 class Disk:
@@ -12,7 +12,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.full = 0
-        self._write_all = files.write_all
+        self._write_all = plain_file.write_all
 
     def write_all(self, descriptor: int, content: bytes) -> None:
         if self.full:

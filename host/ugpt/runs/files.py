@@ -18,10 +18,10 @@ from ..storage.plain_file import (
     IS_LINK,
     IS_NO_FILE,
     TooLarge,
+    extend,
     open_plain,
     read_plain,
     read_up_to,
-    write_all,
     write_whole,
 )
 from .errors import DiskFull, RunError
@@ -84,21 +84,7 @@ def append_whole(path: Path, content: bytes, *, replaced_bytes: int = 0) -> None
     The last `replaced_bytes` of the file make room for it; then it must exist.
     """
     try:
-        how = os.O_RDWR if replaced_bytes else os.O_RDWR | os.O_APPEND | os.O_CREAT
-        descriptor = open_plain(path, how, follow=False)
-        try:
-            start = os.lseek(descriptor, -replaced_bytes, os.SEEK_END)
-            replaced = os.read(descriptor, replaced_bytes)
-            os.lseek(descriptor, start, os.SEEK_SET)
-            try:
-                write_all(descriptor, content)
-            except OSError:
-                os.ftruncate(descriptor, start + replaced_bytes)
-                os.lseek(descriptor, start, os.SEEK_SET)
-                write_all(descriptor, replaced)
-                raise
-        finally:
-            os.close(descriptor)
+        extend(path, content, replaced_bytes)
     except OSError as error:
         raise write_error(path, error) from None
 

@@ -97,6 +97,27 @@ def write_whole(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def extend(path: Path, content: bytes, replaced_bytes: int) -> None:
+    """Appends all of `content` in the place of the last `replaced_bytes`, or leaves the file as it
+    was. Raises OSError, also for a symbolic link.
+    """
+    how = os.O_RDWR if replaced_bytes else os.O_RDWR | os.O_APPEND | os.O_CREAT
+    descriptor = open_plain(path, how, follow=False)
+    try:
+        start = os.lseek(descriptor, -replaced_bytes, os.SEEK_END)
+        replaced = os.read(descriptor, replaced_bytes)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        try:
+            write_all(descriptor, content)
+        except OSError:
+            os.ftruncate(descriptor, start + replaced_bytes)
+            os.lseek(descriptor, start, os.SEEK_SET)
+            write_all(descriptor, replaced)
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes the new name outlive a power cut, on systems where a folder can be synced."""
     with contextlib.suppress(OSError):
