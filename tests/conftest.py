@@ -20,7 +20,15 @@ _STATE = "XDG_STATE_HOME"
 
 def pytest_configure() -> None:
     forget_terminal(os.environ)
+    keep_compiled()
     hear_signals()
+
+
+def keep_compiled() -> None:
+    """Many machines, containers above all, are told to keep no compiled Python. Each process of
+    the tests would compile anew whatever it imports."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def hear_signals() -> None:
