@@ -39,7 +39,7 @@ from ...view.joint import JointLiveDisplay, JointPlainDisplay
 from ...view.output import say
 from ...wording import command as command_line
 from ..display import OutputGroup
-from ..ending import Status, ending
+from ..ending import Status
 from ..fleet_join import join_scheduler
 from ..fleet_options import BoardGroup, Boards
 from ..group import command_group, command_of
@@ -297,8 +297,6 @@ def _ending_on_request(training: JointTraining, display: Display) -> Iterator[No
 
     def end() -> None:
         nonlocal asked
-        if ending.is_repeated():
-            return
         if asked:
             task.cancel()
             return
@@ -306,5 +304,5 @@ def _ending_on_request(training: JointTraining, display: Display) -> Iterator[No
         training.request_stop()
         display.show(Notice("Stopping after this round; Ctrl-C again gives the round up."))
 
-    with on_end_signals(end):
+    with on_end_signals(end, distinct=True):
         yield
