@@ -155,6 +155,20 @@ def test_a_signal_to_the_process_group_reaches_no_board(
     assert process.returncode == 143
 
 
+def test_a_run_that_another_program_trains_is_not_called_stopped(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    with cli.running(*LONG, names, "--virtual", "1") as process:
+        events_until_round(process, 1)
+        process.send_signal(signal.SIGSTOP)
+        refused = cli.refused("fleet", "train", "--resume", "R", "--virtual", "1")
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert "R is in use by another ugpt" in refused
+    assert "Stopped" not in refused
+
+
 def test_a_scheduler_that_exists(
     cli: CommandLine, tmp_path: Path, names: Path, straight: str
 ) -> None:

@@ -251,7 +251,8 @@ def _watch(
     try:
         outcome = run(_train(shown, boards, display, verify_share, begun))
     except (UgptError, typer.Exit):
-        _say_kept(session.run, begun, boards)
+        if any(training.placed for training in begun):
+            _say_kept(session.run, begun, boards)
         raise
     if outcome is Outcome.STOPPED:
         _say_kept(session.run, begun, boards)
