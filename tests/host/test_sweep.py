@@ -667,6 +667,17 @@ async def test_a_trial_that_diverges_leaves_its_board_to_the_next(
         assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
 
 
+async def test_a_trial_whose_losses_are_lost_fails_and_the_sweep_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a disk that was full up to the end of the trial."""
+    Boards(monkeypatch)
+    monkeypatch.setattr(conducting, "objective", lambda run, step: None)
+    trials = await conducted(tmp_path, plan(2), 1)
+    assert [trial.state for trial in trials] == [TrialState.FAILED] * 2
+    assert "losses of its last steps" in trials[0].reason
+
+
 async def test_what_a_trial_notes_is_told_once_with_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
