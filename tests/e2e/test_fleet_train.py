@@ -123,19 +123,50 @@ def test_ctrl_c_keeps_what_was_averaged(
     assert digest(tmp_path / "R") == straight
 
 
-def test_ctrl_c_is_heard_by_no_process_of_a_board(
-    cli: CommandLine, tmp_path: Path, names: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_a_terminal_sends_is_heard_by_no_process_of_a_board(
+    cli: CommandLine, tmp_path: Path, names: Path, number: signal.Signals
 ) -> None:
-    """A terminal sends it to all of them, also while they start."""
+    """It sends Ctrl-C, and that it is closed, to all of them, also while they start."""
     mark = f"UGPT_TEST_FLEET={tmp_path.name}"
     environment = dict([mark.split("=")])
     train = (*LONG, names, "--virtual", "2")
     with cli.running(*train, env=environment, start_new_session=True) as process:
         assert happens(lambda: bool(children(WORKER, mark)), 60.0)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in err
+
+
+def test_a_signal_to_the_process_group_reaches_no_board(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    """As of `kill` in a shell, and of `timeout`: the round that it ends after needs the boards."""
+    mark = f"UGPT_TEST_FLEET={tmp_path.name}"
+    environment = dict([mark.split("=")])
+    with cli.running(*LONG, names, "--virtual", "2", env=environment) as process:
+        events_until_round(process, 1)
+        groups = {os.getpgid(pid) for kind in (WORKER, DEVICE) for pid in children(kind, mark)}
+        assert len(groups) == 4
+        assert os.getpgid(process.pid) not in groups
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+
+
+def test_a_run_that_another_program_trains_is_not_called_stopped(
+    cli: CommandLine, tmp_path: Path, names: Path
+) -> None:
+    with cli.running(*LONG, names, "--virtual", "1") as process:
+        events_until_round(process, 1)
+        process.send_signal(signal.SIGSTOP)
+        refused = cli.refused("fleet", "train", "--resume", "R", "--virtual", "1")
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert "R is in use by another ugpt" in refused
+    assert "Stopped" not in refused
 
 
 def test_a_scheduler_that_exists(

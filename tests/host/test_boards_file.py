@@ -28,6 +28,11 @@ def test_boards_with_and_without_names(tmp_path: Path) -> None:
     )
 
 
+def test_an_editor_may_put_a_byte_order_mark_in_front(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeff[[board]]\nport = 'COM3'\n")
+    assert read_boards_file(file) == (ListedBoard("COM3"),)
+
+
 def test_a_list_may_be_empty(tmp_path: Path) -> None:
     assert read_boards_file(written(tmp_path, "# none yet\n")) == ()
 

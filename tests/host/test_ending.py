@@ -14,6 +14,7 @@ import typer
 
 from ugpt.cli.ending import END_SIGNALS, Ending, ending
 from ugpt.cli.options import run, run_until_interrupted
+from ugpt.cli.signals import on_end_signals
 
 if sys.platform == "win32":
     pytest.skip("a program cannot send itself signals there", allow_module_level=True)
@@ -108,6 +109,22 @@ def test_a_command_that_does_not_listen_is_interrupted_by_the_second_press() -> 
     with pytest.raises(typer.Exit):
         run(work())
     assert reached == [1]
+
+
+@pytest.mark.parametrize(("between_s", "heard"), [(2.0, 2), (0.1, 1)])
+async def test_what_counts_is_when_a_press_came(
+    monkeypatch: pytest.MonkeyPatch, between_s: float, heard: int
+) -> None:
+    """A loop that was busy meanwhile hears of all of them at once."""
+    now_s = 100.0
+    monkeypatch.setattr("ugpt.cli.ending.monotonic", lambda: now_s)
+    acts: list[float] = []
+    with on_end_signals(lambda: acts.append(now_s), distinct=True):
+        press()
+        now_s += between_s
+        press()
+        await asyncio.sleep(0)
+    assert len(acts) == heard
 
 
 @pytest.mark.parametrize(("number", "good"), [(signal.SIGINT, True), (signal.SIGTERM, False)])

@@ -239,6 +239,20 @@ def test_a_grid_makes_each_combination_once(tmp_path: Path) -> None:
     assert asked == list(combinations(made.axes))
 
 
+def test_a_grid_begins_however_many_combinations_it_has(tmp_path: Path) -> None:
+    """Those that nobody has asked for yet are in no study: writing one down takes milliseconds."""
+    axes = parse_axes(["n_embd=8,16", "clip=0,1", "batch=1,2,3"])
+    made = plan(axes=axes, trials=99, sampler=Sampler.GRID)
+    first = SweepStudy.create(tmp_path, made).ask()
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        assert database.execute("select count(*) from trials").fetchone() == (1,)
+    again = SweepStudy.open(tmp_path, made)
+    second = again.ask()
+    assert first is not None
+    assert second is not None
+    assert [first.values, second.values] == list(combinations(axes))[:2]
+
+
 @pytest.mark.parametrize("lacking", ["", "study_user_attributes", "studies", "everything"])
 def test_a_sweep_that_was_killed_at_its_birth_begins(tmp_path: Path, lacking: str) -> None:
     if lacking == "everything":
@@ -665,6 +679,17 @@ async def test_a_trial_that_diverges_leaves_its_board_to_the_next(
         assert [trial.loss for trial in trials] == [math.inf] * 2
         trials = await conducted(tmp_path, plan(3), 1, react, resume=True, port=port)
         assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
+
+
+async def test_a_trial_whose_losses_are_lost_fails_and_the_sweep_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a disk that was full up to the end of the trial."""
+    Boards(monkeypatch)
+    monkeypatch.setattr(conducting, "objective", lambda run, step: None)
+    trials = await conducted(tmp_path, plan(2), 1)
+    assert [trial.state for trial in trials] == [TrialState.FAILED] * 2
+    assert "losses of its last steps" in trials[0].reason
 
 
 async def test_what_a_trial_notes_is_told_once_with_its_number(

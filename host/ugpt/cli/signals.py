@@ -16,13 +16,18 @@ T = TypeVar("T")
 
 
 @contextmanager
-def on_end_signals(act: Callable[[], object]) -> Iterator[None]:
-    """Calls `act` in the event loop for each such signal."""
+def on_end_signals(act: Callable[[], object], *, distinct: bool = False) -> Iterator[None]:
+    """Calls `act` in the event loop for each such signal.
+
+    `distinct` signals are those that do not follow the last one too fast. What counts is when they
+    come: a loop that is busy for long hears of several at once.
+    """
     loop = asyncio.get_running_loop()
 
     def relay() -> None:
         hurry()
-        loop.call_soon_threadsafe(act)
+        if not (distinct and ending.is_repeated()):
+            loop.call_soon_threadsafe(act)
 
     with ending.acting(relay):
         yield

@@ -39,7 +39,8 @@ class ListedBoard:
 def read_boards_file(path: Path) -> tuple[ListedBoard, ...]:
     """The boards in a file. Raises BadBoardsFile, which names the entry that makes no sense."""
     try:
-        values = tomllib.loads(read_plain(path, _MOST_BYTES).decode())
+        # Editors of Windows put a byte order mark in front.
+        values = tomllib.loads(read_plain(path, _MOST_BYTES).decode("utf-8-sig"))
     except TooLarge:
         raise BadBoardsFile(f"{path} is too large for a list of boards.", _ADVICE) from None
     except (OSError, ValueError, RecursionError) as error:

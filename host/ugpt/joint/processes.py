@@ -174,16 +174,17 @@ class _Keeper:
 
 
 class _Deafness:
-    """Processes that are started meanwhile never hear of Ctrl-C.
+    """Processes that are started meanwhile never hear of Ctrl-C or a terminal that is closed.
 
-    A terminal sends it to all of them, and what it means is for this one to decide. It hears of it
-    by another thread, of which Dask has some, or at the end of the block.
+    Both reach all of them, and what they mean is for this one to decide. It hears of them by
+    another thread, of which Dask has some, or at the end of the block.
     """
 
     def __init__(self) -> None:
         self._depth = 0
         if sys.platform != "win32":
-            resource_tracker.ensure_running()  # whose start would unblock the signal again
+            with self:
+                resource_tracker.ensure_running()  # whose start would unblock Ctrl-C again
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -196,7 +197,7 @@ class _Deafness:
     def _mask(self) -> None:
         if sys.platform != "win32":
             how = signal.SIG_BLOCK if self._depth else signal.SIG_UNBLOCK
-            signal.pthread_sigmask(how, {signal.SIGINT})
+            signal.pthread_sigmask(how, {signal.SIGINT, signal.SIGHUP})
 
 
 def _delays_s() -> itertools.chain[float]:

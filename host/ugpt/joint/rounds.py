@@ -76,6 +76,8 @@ class JointTraining:
         """What the workers have come to together."""
         self.step = 0
         """That of the newest checkpoint, written or not; 0 before the run has begun."""
+        self.placed = False
+        """Whether the run folder was this program's to write to."""
         self._stop = False
         self._told_alone = False
         self._resumes = session.run.exists
@@ -104,6 +106,7 @@ class JointTraining:
         """Trains to the last step. Raises UgptError if that is not possible."""
         started_s = time.monotonic()
         with self._run.alone():
+            self.placed = True
             positions = round(
                 float(
                     positions_of(self._session.split.training, self._model.shape.block_size).mean()

@@ -7,7 +7,9 @@ the one loop there is. This module imports Dask, so nothing may import it before
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 from typing import TypeVar, cast
 
 from distributed import Worker, WorkerPlugin, get_worker
@@ -40,8 +42,11 @@ class BoardPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is optional, and 
     async def setup(self, worker: Worker) -> None:
         """Raises BoardLost if the board cannot be opened; then the process ends."""
         logging.disable(logging.CRITICAL)  # whatever matters is told by the results of tasks
-        # Ctrl-C reaches the whole process group; the process that started this one decides.
+        # Out of reach of what is meant for the whole process group: Ctrl-C, a terminal that is
+        # closed, `kill` in a shell. The process that started this one decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if sys.platform != "win32":
+            os.setsid()
         self.board = Board(self._name, self._target)
         try:
             await self.board.open()

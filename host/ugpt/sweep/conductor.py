@@ -202,7 +202,10 @@ class Conductor:
         except NotFinite:
             self._end(trial, TrialState.COMPLETE, math.inf)
         else:
-            if state is not None:
+            if state is TrialState.COMPLETE and loss is None:
+                reason = "It is trained, but the losses of its last steps are nowhere any more."
+                self._end(trial, TrialState.FAILED, reason=reason)
+            elif state is not None:
                 self._end(trial, state, loss)
 
     def _refuse(self, member: Member, trial: Trial, error: DoesNotFit) -> None:

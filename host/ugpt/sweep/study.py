@@ -78,9 +78,6 @@ class SweepStudy:
             with _stored(folder):
                 storage = _storage(optuna, new)
                 study = optuna.create_study(study_name=NAME, storage=storage, direction="minimize")
-                if plan.sampler is Sampler.GRID:
-                    for values in islice(combinations(plan.axes), plan.trials):
-                        study.enqueue_trial(values)
                 study.set_user_attr(_PLAN, _fingerprint(plan))
                 storage.remove_session()
                 storage.engine.dispose()
@@ -121,8 +118,14 @@ class SweepStudy:
         states = self._optuna.trial.TrialState
         with _stored(self._folder):
             made = self._study.get_trials(deepcopy=False)
-            if sum(each.state is not states.WAITING for each in made) >= self._plan.trials:
+            waiting = sum(each.state is states.WAITING for each in made)
+            if len(made) - waiting >= self._plan.trials:
                 return None
+            if self._plan.sampler is Sampler.GRID and not waiting:
+                # One by one, as each takes the database some time.
+                self._study.enqueue_trial(
+                    next(islice(combinations(self._plan.axes), len(made), None))
+                )
             return self._adopted(self._study.ask(_distributions(self._optuna, self._plan.axes)))
 
     def unfinished(self) -> list[Trial]:

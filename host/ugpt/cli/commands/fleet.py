@@ -39,7 +39,7 @@ from ...view.joint import JointLiveDisplay, JointPlainDisplay
 from ...view.output import say
 from ...wording import command as command_line
 from ..display import OutputGroup
-from ..ending import Status, ending
+from ..ending import Status
 from ..fleet_join import join_scheduler
 from ..fleet_options import BoardGroup, Boards
 from ..group import command_group, command_of
@@ -251,7 +251,8 @@ def _watch(
     try:
         outcome = run(_train(shown, boards, display, verify_share, begun))
     except (UgptError, typer.Exit):
-        _say_kept(session.run, begun, boards)
+        if any(training.placed for training in begun):
+            _say_kept(session.run, begun, boards)
         raise
     if outcome is Outcome.STOPPED:
         _say_kept(session.run, begun, boards)
@@ -297,8 +298,6 @@ def _ending_on_request(training: JointTraining, display: Display) -> Iterator[No
 
     def end() -> None:
         nonlocal asked
-        if ending.is_repeated():
-            return
         if asked:
             task.cancel()
             return
@@ -306,5 +305,5 @@ def _ending_on_request(training: JointTraining, display: Display) -> Iterator[No
         training.request_stop()
         display.show(Notice("Stopping after this round; Ctrl-C again gives the round up."))
 
-    with on_end_signals(end):
+    with on_end_signals(end, distinct=True):
         yield
