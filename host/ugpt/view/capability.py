@@ -14,6 +14,7 @@ def can_redraw() -> bool:
     """Whether standard output is a terminal that can show a frame, and is ours to draw on."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     able = os.environ.get("TERM", "").lower() not in _UNABLE or sys.platform == "win32"
+    able = able and os.environ.get("TTY_COMPATIBLE") != "0"  # as rich, which draws, has it
     return sys.stdout.isatty() and unicode and able and in_foreground()
 
 
