@@ -286,10 +286,13 @@ def test_change_of_size(tmp_path: Path, names: Path) -> None:
         check_left(terminal, 130)
 
 
-@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
-def test_terminal_that_can_nothing(tmp_path: Path, names: Path, term: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TERM", "dumb"), ("TERM", "unknown"), ("TERM", ""), ("TTY_COMPATIBLE", "0")],
+)
+def test_terminal_that_can_nothing(tmp_path: Path, names: Path, name: str, value: str) -> None:
     command = ("train", str(names), "--steps", "300", "--run", "R")
-    with started(tmp_path, *command, TERM=term) as terminal:
+    with started(tmp_path, *command, **{name: value}) as terminal:
         shown = terminal.rest()
     assert terminal.process.returncode == 0
     assert "\x1b" not in shown

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_detached import device_process
+from tests.e2e.test_live import SHELL, started
 from tests.support.commands import CommandLine, Process
 from tests.support.devices import listening_device
+from tests.support.waiting import happens
 
 
 def lines_until(process: Process, wanted: str) -> list[str]:
@@ -163,3 +168,45 @@ def test_panic_is_decoded(cli: CommandLine, elf: Path) -> None:
 def test_elf_that_is_none(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("anna")
     assert "no ELF file" in cli.refused("monitor", "--elf", "text")
+
+
+def test_a_monitor_as_a_job_of_a_shell(tmp_path: Path) -> None:
+    """Keys are the board's in the foreground only, whoever stops the monitor and takes it back."""
+    os.mkfifo(tmp_path / "orders")
+    shell = [sys.executable, "-c", SHELL, sys.executable, "-m", "ugpt", "monitor"]
+    with (
+        started(tmp_path, program=shell, ORDERS=str(tmp_path / "orders")) as terminal,
+        (tmp_path / "orders").open("w", buffering=1) as orders,
+    ):
+
+        def echoes() -> bool:
+            return bool(terminal.local_modes() & termios.ECHO)
+
+        def take_back(order: str) -> None:
+            orders.write(f"{order}\n")
+            terminal.until(f"<{order}>")
+            assert happens(lambda: not echoes(), 10.0)
+
+        terminal.until("firmware")
+        assert not echoes()
+        orders.write("stop\n")
+        terminal.until("<stop>")
+        assert echoes()
+        take_back("fg")
+        orders.write("stop\nbg\n")
+        terminal.until("<bg>")
+        assert echoes()
+        take_back("foreground")
+        terminal.press("\x03")
+        orders.close()
+        terminal.until("status 0")
+
+
+def test_ctrl_backslash_leaves_no_terminal_without_echo(tmp_path: Path) -> None:
+    with started(tmp_path, "monitor") as terminal:
+        terminal.until("firmware")
+        assert not terminal.local_modes() & termios.ECHO
+        terminal.press("\x1c")
+        terminal.process.wait(10.0)
+        assert terminal.process.returncode == -signal.SIGQUIT
+        assert terminal.local_modes() & termios.ECHO

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_live import own_terminal
 from tests.support.commands import CommandLine, Process, digest, events_until_step, losses
 from tests.support.devices import device_process
 from tests.support.waiting import happens
@@ -231,6 +232,10 @@ def test_question_in_a_terminal(cli: CommandLine, text: Path, tmp_path: Path, po
     assert "The device is left as it is." in said
     assert status == 1
     assert not (tmp_path / "R").exists()
+    for key, ended in (("\x04", 1), ("\x03", 130)):
+        status, said = in_terminal(cli, command, key)
+        assert said.endswith("\r\nThe device is left as it is.\r\n")
+        assert status == ended
     status, said = in_terminal(cli, command, "y\n")
     assert status == 0, said
     assert len(losses(tmp_path / "R")) == 5
@@ -241,7 +246,7 @@ def in_terminal(cli: CommandLine, command: tuple[str | Path, ...], answer: str) 
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "ugpt", *map(str, command)],
-        stdin=slave, stdout=slave, stderr=slave, cwd=cli.folder, start_new_session=True,
+        stdin=slave, stdout=slave, stderr=slave, cwd=cli.folder, preexec_fn=own_terminal,
         env=cli.environment({"TERM": "dumb"}),
     )  # fmt: skip
     os.close(slave)

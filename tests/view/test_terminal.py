@@ -261,7 +261,7 @@ def test_size(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal_size() == (80, 24)
     monkeypatch.setenv("COLUMNS", "132")
     assert terminal_size() == (132, 24)
-    for useless in ("0", "-5", "wide", "", "³"):
+    for useless in ("0", "-5", "wide", "", "³", "9" * 20, "9" * 5000):
         monkeypatch.setenv("COLUMNS", useless)
         assert terminal_size() == (80, 24)
         mend_environment()

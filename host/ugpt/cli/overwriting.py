@@ -10,7 +10,7 @@ import typer
 
 from ..training.guard import WouldInterrupt, WouldOverwrite
 from ..view.output import say
-from .ending import Status
+from .ending import Status, ending
 from .options import run
 
 T = TypeVar("T")
@@ -78,7 +78,8 @@ def run_granting(
 def _agrees(question: str) -> bool:
     """The end of the input is a no, and so is Ctrl-C, which ends the program."""
     try:
-        return typer.confirm(question, err=True)
+        with ending.tidying():
+            return typer.confirm(question, err=True)
     except typer.Abort as end:
         say("")
         if isinstance(end.__context__, EOFError):

@@ -54,6 +54,11 @@ def read_tokenizer(file: Path, vocab_size: int) -> TokenPieces:
     return TokenPieces(tuple(pieces), tuple(scores))
 
 
+def check_llama2c(file: Path) -> None:
+    """Raises ModelFileError if a file is no such model, as far as its header tells."""
+    _layout(file, _content(file))
+
+
 @dataclass(frozen=True)
 class _Layout:
     """Where the tensors of a file lie: names with all layers of a kind together."""

@@ -12,7 +12,7 @@ from .content import read_content
 from .errors import ModelFileError
 from .huggingface import CONFIG, read_folder
 from .image import MAGIC, ModelImage, read_image
-from .llama2c import read_llama2c
+from .llama2c import check_llama2c, read_llama2c
 from .model import LanguageModel
 
 _OF_A_RUN = ("config.toml", "checkpoint.safetensors")
@@ -90,6 +90,7 @@ def read_model(path: Path, tokenizer: Path | None) -> LanguageModel:
             f"Name the folder that holds {CONFIG} as well.",
         )
     if tokenizer is None:
+        check_llama2c(path)
         raise ModelFileError(
             f"A llama2.c model, as {path} may be, needs its tokenizer.",
             "Name it: --tokenizer tokenizer.bin",

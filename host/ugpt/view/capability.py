@@ -7,12 +7,14 @@ import sys
 
 _UNABLE = ("", "dumb", "unknown")
 _FALLBACK = (80, 24)
+_DIGITS_MAX = 4  # terminals have fewer than 10,000 columns
 
 
 def can_redraw() -> bool:
     """Whether standard output is a terminal that can show a frame, and is ours to draw on."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     able = os.environ.get("TERM", "").lower() not in _UNABLE or sys.platform == "win32"
+    able = able and os.environ.get("TTY_COMPATIBLE") != "0"  # as rich, which draws, has it
     return sys.stdout.isatty() and unicode and able and in_foreground()
 
 
@@ -40,7 +42,7 @@ def terminal_size() -> tuple[int, int]:
 
 
 def mend_environment() -> None:
-    """Corrects what rich would believe: a COLUMNS of 0, and a terminal without a name."""
+    """Corrects what rich would believe: an impossible COLUMNS, and a terminal without a name."""
     if not os.environ.get("TERM") and sys.platform != "win32":
         os.environ["TERM"] = "dumb"
     for name in ("COLUMNS", "LINES"):
@@ -49,5 +51,8 @@ def mend_environment() -> None:
 
 
 def _from_environment(name: str) -> int:
+    """0 for what is no size of a terminal."""
     value = os.environ.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() else 0
+    if len(value) > _DIGITS_MAX or not (value.isascii() and value.isdigit()):
+        return 0
+    return int(value)

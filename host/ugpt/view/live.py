@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +16,7 @@ from rich.text import Text
 from ..training.events import Event
 from .capability import in_foreground, terminal_size
 from .dashboard import help_pages, render, shows_letters
+from .job import Job
 from .keyboard import Key
 from .state import Action, Condition, Control, DashboardState
 from .summary import print_summary
@@ -41,9 +41,9 @@ class LiveDisplay:
         self._state = DashboardState()
         self._controls: Mapping[Action, Control] = {}
         self._terminal = Takeover(self._press)
+        self._job = Job(self._enter, self._terminal.leave)
         self._painter: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
-        self._signals: list[signal.Signals] = []
         self._letters_s = -_LETTERS_PERIOD_S
 
     def show(self, event: Event) -> None:
@@ -55,7 +55,9 @@ class LiveDisplay:
 
     async def __aenter__(self) -> Self:
         self._terminal.enter()
-        self._handle_signals()
+        self._job.begin()
+        if sys.platform != "win32":
+            self._job.on_signal(signal.SIGWINCH, self._due.set)
         self._painter = asyncio.create_task(self._keep_painting(), name="ugpt painter")
         return self
 
@@ -68,7 +70,7 @@ class LiveDisplay:
         assert self._painter is not None
         self._painter.cancel()
         await asyncio.wait({self._painter})
-        self._release_signals()
+        self._job.end()
         self._terminal.leave()
         print_summary(self._state)
         if exc is None and not self._painter.cancelled() and (error := self._painter.exception()):
@@ -78,7 +80,7 @@ class LiveDisplay:
         while True:
             began_s = time.monotonic()
             if in_foreground() != self._terminal.entered:
-                self._go_on()
+                self._job.go_on()  # a shell does not always tell
             self._ask_for_letters(began_s)
             self._terminal.paint(self._render)
             took_s = time.monotonic() - began_s
@@ -139,51 +141,9 @@ class LiveDisplay:
     def _hint(self, text: str) -> None:
         self._state.say(text, time.monotonic())
 
-    # Signals
+    # The terminal
 
-    def _handle_signals(self) -> None:
-        if sys.platform == "win32":
-            return
-        self._on_signal(signal.SIGTSTP, self._suspend)
-        self._on_signal(signal.SIGCONT, self._go_on)
-        self._on_signal(signal.SIGQUIT, self._quit)
-        self._on_signal(signal.SIGWINCH, self._due.set)
-
-    def _on_signal(self, number: signal.Signals, act: Callable[[], object]) -> None:
-        with contextlib.suppress(RuntimeError, ValueError):  # not in the main thread
-            asyncio.get_running_loop().add_signal_handler(number, act)
-            self._signals.append(number)
-
-    def _release_signals(self) -> None:
-        for number in self._signals:
-            asyncio.get_running_loop().remove_signal_handler(number)
-        self._signals.clear()
-
-    def _suspend(self) -> None:
-        """Ctrl-Z: the shell gets its screen back, then the program stops as any other."""
-        self._terminal.leave()
-        if sys.platform != "win32":
-            _die_of(signal.SIGTSTP)
-            self._on_signal(signal.SIGTSTP, self._suspend)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """After `fg` or `bg`: in the foreground alone it draws and reads keys."""
-        if in_foreground():
-            self._terminal.enter()
-            self._terminal.repaint()
-            self._due.set()
-        else:
-            self._terminal.leave()
-
-    def _quit(self) -> None:
-        self._terminal.leave()
-        if sys.platform != "win32":
-            _die_of(signal.SIGQUIT)
-
-
-def _die_of(number: signal.Signals) -> None:
-    """Lets a signal do what it does to a program that does not handle it."""
-    asyncio.get_running_loop().remove_signal_handler(number)
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    def _enter(self) -> None:
+        self._terminal.enter()
+        self._terminal.repaint()
+        self._due.set()

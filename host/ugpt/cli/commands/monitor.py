@@ -25,6 +25,7 @@ from ...firmware.errors import ToolError
 from ...rpc.messages import LogLevel
 from ...rpc.receiver import LogLine
 from ...view.growing_line import GrowingLine
+from ...view.job import Job
 from ...view.keyboard import can_converse, open_keyboard
 from ...view.output import console, say
 from ...view.style import QUIET, WARNING
@@ -85,11 +86,25 @@ async def _monitor(target: Target, symbols: Symbols | None, listen_only: bool) -
         return
     typed: asyncio.Queue[str] = asyncio.Queue()
     keyboard = open_keyboard(typed.put_nowait)
+
+    def enter() -> None:
+        screen.break_line()  # a shell may have written behind it
+        keyboard.start()
+
+    def leave() -> None:
+        screen.break_line()
+        keyboard.stop()
+
+    job = Job(enter, leave)
     keyboard.start()
+    job.begin()
     try:
         say("What you type goes to the board. Ctrl-X stops a story; Ctrl-C ends the monitor.")
-        await run_together(screen.show(), monitor.run(), _pass_on(typed, monitor))
+        await run_together(
+            screen.show(), monitor.run(), _pass_on(typed, monitor), job.watch_shell()
+        )
     finally:
+        job.end()
         keyboard.stop()
 
 
@@ -116,12 +131,16 @@ class _Screen:
     def begin(self, text: str) -> None:
         self.said.put_nowait(_Begun(text))
 
+    def break_line(self) -> None:
+        """What follows stands in a line of its own, if anything is shown."""
+        self._line.end()
+
     async def show(self) -> None:
         try:
             while True:
                 await self._show(await self.said.get())
         finally:
-            self._line.end()  # the shell goes on in a line of its own
+            self.break_line()  # the shell goes on in a line of its own
 
     async def _show(self, said: LogLine | _Begun | str) -> None:
         if isinstance(said, _Begun):
