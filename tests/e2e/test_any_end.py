@@ -203,6 +203,20 @@ def test_a_folder_that_is_another_one_is_not_to_be_resumed(
     assert (tmp_path / "R" / "metrics.jsonl").read_bytes() == before
 
 
+def test_losses_that_somebody_removes_are_put_back(
+    cli: CommandLine, names: Path, tmp_path: Path
+) -> None:
+    train = ("train", names, "--steps", "4000", "--pace", "--run", "R", "--json")
+    with cli.running(*train) as process:
+        events_until_step(process, 500)
+        (tmp_path / "R" / "metrics.jsonl").unlink()
+        out, errors = rest(process)
+    assert process.returncode == 0, errors
+    assert check_kept(tmp_path / "R") == 4000
+    (told,) = [event["text"] for event in objects(out) if event["event"] == "notice"]
+    assert "losses from metrics.jsonl; ugpt put them back" in told
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
     cli: CommandLine, names: Path, tmp_path: Path, number: signal.Signals

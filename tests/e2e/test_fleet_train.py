@@ -161,12 +161,12 @@ def test_a_run_that_another_program_trains_is_not_called_stopped(
     with cli.running(*LONG, names, "--virtual", "1") as process:
         events_until_round(process, 1)
         process.send_signal(signal.SIGSTOP)
-        refused = cli.refused("fleet", "train", "--resume", "R", "--virtual", "1")
+        said = cli.finished("fleet", "train", "--resume", "R", "--virtual", "1", code=1).stderr
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    assert "R is in use by another ugpt" in refused
-    assert "Stopped" not in refused
+    assert "R is in use by another ugpt" in said
+    assert "Stopped" not in said
 
 
 def test_a_scheduler_that_exists(

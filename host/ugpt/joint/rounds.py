@@ -26,7 +26,7 @@ from ..training.kept import kept_step
 from ..training.kinds import require_joint
 from ..training.lifecycle import SAMPLES, describe_data, draw_card
 from ..training.loss_history import TokenCounts
-from ..training.room import DiskRoom, Part
+from ..training.room import DiskRoom, Part, tell_restored
 from ..training.session import Session
 from ..training.trainer import Outcome
 from ..training.validation import Validation
@@ -287,7 +287,9 @@ class JointTraining:
     def _save(self, checkpoint: Checkpoint) -> str:
         """Returns the digest of the weights."""
         with self._run.metrics.flushed():
-            return self._run.write_checkpoint(checkpoint, self._model.vocabulary)
+            digest = self._run.write_checkpoint(checkpoint, self._model.vocabulary)
+        tell_restored(self._run.metrics, self._emit)
+        return digest
 
     def _catch_up(self) -> None:
         """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""

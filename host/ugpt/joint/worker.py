@@ -45,7 +45,7 @@ class BoardPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask is optional, and 
         # Out of reach of what is meant for the whole process group: Ctrl-C, a terminal that is
         # closed, `kill` in a shell. The process that started this one decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if sys.platform != "win32":
+        if sys.platform != "win32" and os.getsid(0) != os.getpid():
             os.setsid()
         self.board = Board(self._name, self._target)
         try:

@@ -48,6 +48,16 @@ def read_file(path: Path, most_bytes: int) -> bytes | None:
         raise read_error(path, error) from None
 
 
+def size_of(path: Path) -> int:
+    """0 if there is no such file. Raises RunError if nobody can tell."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise read_error(path, error) from None
+
+
 class PartialFile:
     """A plain file of which only parts are read; made by `opened`."""
 

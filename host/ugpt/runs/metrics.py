@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from .errors import DiskFull
-from .files import append_whole, read_file, write_atomically
+from .files import append_whole, read_file, size_of, write_atomically
 
 STEPS_MAX = 2**24
 """The most steps of a run."""
@@ -27,7 +27,8 @@ class Metrics:
 
     There is a gap where a board that trained by itself no longer held the losses, and where the
     file was damaged. A file that cannot be written for lack of room is written later: what is
-    recorded meanwhile is kept in memory.
+    recorded meanwhile is kept in memory. Entries that somebody removes from the file while it is
+    open are put back before more is written.
     """
 
     def __init__(
@@ -36,8 +37,14 @@ class Metrics:
         losses: array[float],
         val_losses: dict[int, float],
         may_write: Callable[[], None] = lambda: None,
+        tokens: Sequence[int] = (),
+        size_bytes: int = 0,
     ) -> None:
-        """`may_write` raises RunError if the path no longer leads to the file of the run."""
+        """`may_write` raises RunError if the path no longer leads to the file of the run.
+
+        `tokens` are those of each step, 0 where that is not known; `size_bytes` is that of the file
+        that all this was read from.
+        """
         self._path = path
         self._may_write = may_write
         self.losses = losses
@@ -46,7 +53,12 @@ class Metrics:
         """Validation loss by the number of steps completed."""
         self.damaged = False
         """Whether something in the file is no entry: what was lost there is not known."""
+        self._tokens = array("I", tokens)
+        self._size_bytes = size_bytes
+        self._written = len(losses)
+        """Steps up to this one have their entries in the file, if they have any."""
         self._told_missing = 0
+        self._restored = 0
         self._unwritten = b""
         self._replaced_bytes = 0
         """How much of the end of the file `_unwritten` takes the place of."""
@@ -58,16 +70,17 @@ class Metrics:
         The file stays as it is until something is recorded.
         """
         content = read_file(path, _MOST_BYTES) or b""
-        losses = array("f")
+        losses, tokens = array("f"), array("I")
         val_losses: dict[int, float] = {}
         known = 0
         for entry in entries(content):
-            _skip(losses, entry.step - 1)
+            _skip(losses, tokens, entry.step - 1)
             losses.append(entry.loss)
+            tokens.append(entry.tokens)
             if entry.val_loss is not None:
                 val_losses[entry.step] = entry.val_loss
             known += 1
-        metrics = cls(path, losses, val_losses, may_write)
+        metrics = cls(path, losses, val_losses, may_write, tokens, len(content))
         metrics.damaged = content[-1:] not in (b"", b"\n") or known != content.count(b"\n")
         return metrics
 
@@ -83,13 +96,18 @@ class Metrics:
 
     def give_up(self, step: int) -> None:
         """Leaves out the losses up to `step` that are not recorded yet."""
-        _skip(self.losses, step)
+        _skip(self.losses, self._tokens, step)
 
     def newly_missing(self) -> int:
         """How many of the steps have no loss; 0 if that is no news since the last call."""
         missing = sum(map(math.isnan, self.losses))
         news = missing if missing != self._told_missing else 0
         self._told_missing = missing
+        return news
+
+    def newly_restored(self) -> int:
+        """How many entries were put back into the file since the last call."""
+        news, self._restored = self._restored, 0
         return news
 
     def record(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> int | None:
@@ -143,14 +161,21 @@ class Metrics:
         self.val_losses[self.step] = val_loss
 
     def flush(self) -> None:
-        """Writes what there was no room for. Raises RunError, DiskFull if there is none yet."""
-        if not self._unwritten:
+        """Writes what there was no room for, and what somebody has taken out of the file.
+
+        Raises RunError, DiskFull if there is no room yet.
+        """
+        if not self._unwritten and size_of(self._path) == self._size_bytes:
             return
         self._may_write()
         self._mend()
+        if not self._unwritten:
+            return
         # Only the end of the last line is replaced: if it is torn, it is left out when it is read.
         append_whole(self._path, self._unwritten, replaced_bytes=self._replaced_bytes)
+        self._size_bytes += len(self._unwritten) - self._replaced_bytes
         self._unwritten, self._replaced_bytes = b"", 0
+        self._written = len(self.losses)
 
     @contextmanager
     def flushed(self) -> Iterator[None]:
@@ -168,18 +193,22 @@ class Metrics:
             raise no_room
 
     def _append(self, first: int, losses: Sequence[float], tokens: Sequence[int]) -> None:
-        # repr gives the float32 exactly: a shortest float32 text would read back as another double.
-        text = "".join(
-            f'{{"step": {first + i}, "loss": {loss!r}, "tokens": {count}}}\n'
+        lines = [
+            _line(first + i, loss, count)
             for i, (loss, count) in enumerate(zip(losses, tokens, strict=True))
             if not math.isnan(loss)
-        )
+        ]
         try:
-            self._write(self._unwritten + text.encode(), self._replaced_bytes)
+            self._write(self._unwritten + b"".join(lines), self._replaced_bytes)
         except DiskFull:
-            self.losses.extend(losses)
+            self._extend(losses, tokens)
             raise
+        self._extend(losses, tokens)
+        self._written = len(self.losses)
+
+    def _extend(self, losses: Sequence[float], tokens: Sequence[int]) -> None:
         self.losses.extend(losses)
+        self._tokens.extend(tokens)
 
     def _write(self, content: bytes, replaced_bytes: int) -> None:
         """Writes `content`, which begins with what there was no room for.
@@ -199,22 +228,44 @@ class Metrics:
     def _cut(self, step: int) -> None:
         """Drops the entries of `step` and later."""
         self._may_write()
-        if self._unwritten:
-            self.flush()
+        self.flush()
         self._rewrite(step - 1)
-        del self.losses[step - 1 :]
+        del self.losses[step - 1 :], self._tokens[step - 1 :]
+        self._written = len(self.losses)
         self.val_losses = {at: loss for at, loss in self.val_losses.items() if at < step}
 
     def _mend(self) -> None:
-        """Takes out of the file what is no entry, before more is written behind it."""
+        """Takes out of the file what is no entry, before more is written behind it, and puts back
+        what it had."""
         if self.damaged:
             self._rewrite(STEPS_MAX)
             self.damaged = False
+        elif size_of(self._path) != self._size_bytes:
+            self._restore()
 
     def _rewrite(self, last_step: int) -> None:
         content = read_file(self._path, _MOST_BYTES) or b""
-        kept = [entry.line for entry in entries(content) if entry.step <= last_step]
-        write_atomically(self._path, b"".join(kept))
+        self._replace([entry.line for entry in entries(content) if entry.step <= last_step])
+
+    def _restore(self) -> None:
+        content = read_file(self._path, _MOST_BYTES) or b""
+        left = {entry.step: entry for entry in entries(content)}
+        lines = []
+        for step, loss in enumerate(self.losses[: self._written], start=1):
+            if step in left and left[step].loss == loss:
+                lines.append(left[step].line)
+            elif not math.isnan(loss):
+                # The end of the last line is yet to be replaced by its validation loss.
+                waits = self._replaced_bytes and step == self._written
+                val_loss = None if waits else self.val_losses.get(step)
+                lines.append(_line(step, loss, self._tokens[step - 1], val_loss))
+                self._restored += 1
+        self._replace(lines)
+
+    def _replace(self, lines: Sequence[bytes]) -> None:
+        content = b"".join(lines)
+        write_atomically(self._path, content)
+        self._size_bytes = len(content)
 
 
 class Entry(NamedTuple):
@@ -222,6 +273,8 @@ class Entry(NamedTuple):
 
     step: int
     loss: float
+    tokens: int
+    """0 if it is not known."""
     val_loss: float | None
     line: bytes
 
@@ -254,7 +307,10 @@ def _parse(line: bytes) -> Entry | None:
         if type(step) is not int or not 0 < step <= STEPS_MAX:
             return None
         (loss,) = array("f", [loss])
-        return Entry(step, loss, None if val_loss is None else float(val_loss), line)
+        tokens = values.get("tokens", 0)
+        if type(tokens) is not int or not 0 <= tokens < 2**32:
+            tokens = 0
+        return Entry(step, loss, tokens, None if val_loss is None else float(val_loss), line)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -264,5 +320,16 @@ def _differ(one: float, other: float) -> bool:
     return one != other and not math.isnan(one) and not math.isnan(other)
 
 
-def _skip(losses: array[float], step: int) -> None:
+def _skip(losses: array[float], tokens: array[int], step: int) -> None:
     losses.extend([math.nan] * (step - len(losses)))
+    tokens.extend([0] * (step - len(tokens)))
+
+
+def _line(step: int, loss: float, tokens: int, val_loss: float | None = None) -> bytes:
+    # repr gives the float32 exactly: a shortest float32 text would read back as another double.
+    values = f'"step": {step}, "loss": {loss!r}'
+    if tokens:
+        values += f', "tokens": {tokens}'
+    if val_loss is not None:
+        values += f', "val_loss": {json.dumps(val_loss)}'
+    return f"{{{values}}}\n".encode()

@@ -24,7 +24,7 @@ from .loss_history import pull_loss_history
 from .reporter import ProgressReporter
 from .restore import ResumePoint
 from .retry import Connect, Retry
-from .room import DiskRoom
+from .room import DiskRoom, tell_restored
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
@@ -217,6 +217,7 @@ class _Follower:
         changed = self.run.metrics.record(first, losses, tokens)
         if changed is not None:
             self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+        tell_restored(self.run.metrics, self.emit)
         self.emit(StepLosses(first, losses, tokens))
 
     async def _look(self, device: Device) -> Status:

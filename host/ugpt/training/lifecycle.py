@@ -17,6 +17,7 @@ from ..runs.plot import TEXTS, Card, loss_png
 from ..wording import data_name
 from .events import Baselines, Finished, Notice, Purpose, Saved, Started
 from .restore import ResumePoint, fetch_checkpoint
+from .room import tell_restored
 from .sampling import sample_like_microgpt, sample_texts
 from .session import Session
 from .transfers import transfer_told
@@ -77,6 +78,7 @@ async def save_run(device: Device, session: Session, step: int) -> str:
             if run.metrics.is_written:
                 raise  # else the disk is full, and the file of the flash with it
         session.emit(Saved(step, on_device=(await device.status()).saved_step == step))
+    tell_restored(run.metrics, session.emit)
     return digest
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 
 from ..runs.errors import DiskFull, RunError
 from ..runs.metrics import Metrics
+from ..wording import counted
 from .events import Notice, OnEvent
 
 
@@ -17,6 +18,13 @@ class Part(Enum):
     LOSSES = 1
     CHECKPOINT = 2
     COSTS = 3
+
+
+def tell_restored(metrics: Metrics, emit: OnEvent) -> None:
+    """What somebody had taken out of the file of the losses, and was put back."""
+    if restored := metrics.newly_restored():
+        lost = counted(restored, "loss", "losses")
+        emit(Notice(f"Another program had removed {lost} from metrics.jsonl; ugpt put them back."))
 
 
 class DiskRoom:
@@ -57,6 +65,7 @@ class DiskRoom:
                 raise
             if changed is not None:
                 self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+            tell_restored(metrics, self._emit)
 
     def record_validation(self, metrics: Metrics, val_loss: float) -> None:
         """The same of the validation loss after the last step."""
