@@ -32,6 +32,7 @@ from ..rpc.errors import (
 )
 from ..runs.errors import OtherDevice, RunError
 from ..runs.folder import Run
+from ..runs.glance import MEAN_STEPS
 from ..training.events import Event, Interrupted, Notice, OnEvent, Progress
 from ..training.guard import WouldOverwrite
 from ..training.new_run import new_run
@@ -50,14 +51,10 @@ from .events import (
 from .plan import SweepPlan
 from .study import REPORTS, SweepStudy, Trial, TrialState
 
-_MEAN_STEPS = 100
-"""Over so many steps the loss of a trial is averaged: that of a single step says little."""
 _AGAIN_S = 5.0
 """Between two looks at a board that is lost."""
 _BOARD_ERRORS = (PortError, LinkError, OtherDevice, Busy, FlashFailed)
 """After which a board may come back."""
-
-
 _DECISIVE = (
     "data_sha256", "reading", "shape", "recipe", "seed", "init", "extensions", "parent", "joint",
     "validation_documents", "eval_every", "eval_documents",
@@ -394,6 +391,6 @@ def objective(run: Run, step: int) -> float | None:
         known = [at for at in run.metrics.val_losses if at <= step]
         loss = run.metrics.val_losses[max(known)] if known else None
     else:
-        last = np.array(run.metrics.losses[max(step - _MEAN_STEPS, 0) : step], dtype=np.float64)
+        last = np.array(run.metrics.losses[max(step - MEAN_STEPS, 0) : step], dtype=np.float64)
         loss = float(np.mean(last[~np.isnan(last)])) if (~np.isnan(last)).any() else None
     return math.inf if loss is not None and not math.isfinite(loss) else loss
