@@ -265,7 +265,7 @@ class Link:
                 raise changed_bytes(self._transport.name, pending.method.name, _LOST_TRIES)
             patience.tries += 1
             self.stats.repeats += 1
-            lost = pending.is_lost()
+            lost = pending.is_lost
             if lost or not by_trainer:
                 quality.damaged()
                 self.stats.presumed_lost += 1
