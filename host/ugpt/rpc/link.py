@@ -105,8 +105,8 @@ class Link:
         """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
         self._rate_behind = LineRate()
-        self._round_trip = RoundTrip(0.25, 2.0)
-        self._trainer_round_trip = RoundTrip(0.25, 2.0)
+        self._round_trip = RoundTrip()
+        self._trainer_round_trip = RoundTrip()
 
     async def open(self, timeout_s: float) -> Hello:
         """Starts listening and makes the handshake."""
