@@ -20,6 +20,7 @@ from ...device.target import Target
 from ...device.virtual import IN_MEMORY, kept_flash
 from ...runs.errors import RunError
 from ...runs.folder import Run
+from ...runs.naming import find_folder
 from ...runs.registry import find_run
 from ...training.detach import Detached
 from ...training.events import OnEvent
@@ -33,7 +34,7 @@ from ...view.state import Action, Control
 from ...wording import command as command_line
 from ..display import OutputGroup
 from ..options import Pace, TargetGroup, paced, run
-from ..run_names import found, run_option
+from ..run_names import run_option
 from ..texts import MovedTexts
 
 EXAMPLES = [
@@ -65,10 +66,11 @@ def command(
     pace: Pace = False,
 ) -> None:
     target = replace(target, pace=pace)
+    folder = find_folder(folder) if folder else None
     display = make_display(output.mode)
     attachment = Attachment(
         FollowedTarget(target).connect,
-        partial(_open, found(folder), data or [], display.show, target.port is not None),
+        partial(_open, folder, data or [], display.show, target.port is not None),
         display.show,
     )
     try:
