@@ -118,7 +118,6 @@ async def texts_for_card(device: Device, session: Session) -> list[str]:
 def draw_card(session: Session, texts: Sequence[str]) -> None:
     """Draws loss.png; tells why if it cannot be drawn, which harms nothing else."""
     run, shape = session.run, session.run.config.shape
-    known = session.baselines
     card = Card(
         losses=run.metrics.losses,
         total_steps=session.total_steps,
@@ -126,11 +125,7 @@ def draw_card(session: Session, texts: Sequence[str]) -> None:
         device=run.config.place,
         parameters=sum(rows * columns for rows, columns in tensor_shapes(shape).values()),
         val_losses=run.metrics.val_losses,
-        baselines={
-            "random": known.uniform,
-            "letter counts": known.letter_counts,
-            "letter pairs": known.letter_pairs,
-        },
+        baselines=describe_data(session).by_name,
         texts=texts,
     )
     try:
