@@ -48,7 +48,7 @@ from .identity import Identity
 from .kept_checkpoints import NEWEST, checkpoint_file, drop_after, drop_older, keep_newest
 from .lock import FolderLock
 from .metrics import STEPS_MAX, Metrics
-from .naming import CONFIG_FILE, DIGEST_FILE, HOME, holds_run
+from .naming import CONFIG_FILE, DIGEST_FILE, HOME, METRICS_FILE, holds_run
 from .samples import format_samples, parse_samples
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
@@ -111,7 +111,7 @@ class Run:
             require_utf8(Path(config.parent.path))
         if not numbered:
             require_absent(path)
-        metrics = Metrics(path / "metrics.jsonl", array("f"), {})
+        metrics = Metrics(path / METRICS_FILE, array("f"), {})
         return cls(
             path,
             config,
@@ -132,7 +132,7 @@ class Run:
             if self.exists:
                 self._take_lock()
                 self.config = read_config(self.path)
-                self.metrics = Metrics.open(self.path / "metrics.jsonl", self.require_place)
+                self.metrics = Metrics.open(self.path / METRICS_FILE, self.require_place)
             yield
         finally:
             self._alone = False
@@ -188,7 +188,7 @@ class Run:
                 require_absent(self.path)
             number += 1
             self.path = base.with_name(f"{base.name}-{number}")
-        self.metrics = Metrics(self.path / "metrics.jsonl", array("f"), {}, self.require_place)
+        self.metrics = Metrics(self.path / METRICS_FILE, array("f"), {}, self.require_place)
 
     def move_to(self, device: str, identity: Identity) -> None:
         """Writes down that the run belongs to another device from now on."""
@@ -213,7 +213,7 @@ class Run:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
-        run = cls(path, read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
+        run = cls(path, read_config(path), Metrics.open(path / METRICS_FILE), exists=True)
         if run.input_file.is_symlink():
             raise RunError(
                 f"{run.input_file} cannot be read: it is a symbolic link.",
