@@ -11,6 +11,7 @@ import contextlib
 from typing import Any
 
 from .errors import PortError, PortLost
+from .messages import FIRST_BAUD
 from .telnet import (
     ComPort,
     ComPortMessage,
@@ -24,7 +25,7 @@ from .telnet import (
     encode_negotiation,
     escape,
 )
-from .transport import FIRST_BAUD, READ_BYTES, StreamTransport, open_stream
+from .transport import READ_BYTES, StreamTransport, open_stream
 
 ANSWER_TIMEOUT_S = 3.0
 """How long a server may take to answer a setting."""

@@ -33,9 +33,9 @@ from .errors import (
     WrongDeviceOption,
 )
 from .holders import VIRTUAL_PROGRAM, holders_of
+from .messages import FIRST_BAUD
 from .refusal import MARK, REFUSAL_MAX_BYTES, refusal
 
-FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
 _SCARCE = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
