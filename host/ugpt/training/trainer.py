@@ -96,30 +96,11 @@ class Training:
 
     def request_stop(self) -> None:
         """Asks for an end at the next step boundary."""
-        self._wishes.ask(Wish.STOP)
+        self.request(Wish.STOP)
 
-    def request_pause(self) -> None:
-        """Asks the device to stand still until `request_resume`; other requests are granted."""
-        self._wishes.ask(Wish.PAUSE)
-
-    def request_resume(self) -> None:
-        self._wishes.ask(Wish.RESUME)
-
-    def request_sample(self) -> None:
-        """Asks for a few texts of the model as it is."""
-        self._wishes.ask(Wish.SAMPLE)
-
-    def request_evaluate(self) -> None:
-        """Asks for the loss of the documents held out."""
-        self._wishes.ask(Wish.EVALUATE)
-
-    def request_letters(self) -> None:
-        """Asks for the loss of each character."""
-        self._wishes.ask(Wish.LETTERS)
-
-    def request_detach(self) -> None:
-        """Asks to leave the board to go on by itself."""
-        self._wishes.ask(Wish.DETACH)
+    def request(self, wish: Wish) -> None:
+        """Asks for something at the next step boundary."""
+        self._wishes.ask(wish)
 
     async def run(self) -> Outcome:
         """Trains to the last step. Raises UgptError if that is not possible."""

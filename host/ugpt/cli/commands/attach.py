@@ -28,6 +28,7 @@ from ...training.follow import Attachment, Following
 from ...training.kinds import require_single
 from ...training.reopen import load_dataset
 from ...training.session import Session
+from ...training.wishes import Wish
 from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
@@ -111,8 +112,8 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
     async with display:
         display.offer(
             {
-                Action.SAMPLE: Control("sample", attachment.request_sample),
-                Action.LETTERS: Control("letters", attachment.request_letters),
+                Action.SAMPLE: Control("sample", partial(attachment.request, Wish.SAMPLE)),
+                Action.LETTERS: Control("letters", partial(attachment.request, Wish.LETTERS)),
                 Action.STOP: Control("leave", task.cancel),
             }
         )
