@@ -352,7 +352,7 @@ class Link:
         """Agrees on the highest dependable rate, again with a device that restarts meanwhile."""
         for _ in range(_RAISES):
             try:
-                await baud.raise_baud(self, self._highest_baud(hello))
+                await baud.raise_baud(self, _within(self._baud_limit, hello.baud_max))
             except (HandshakeRequired, NoAnswer):
                 await self.set_line_baud(FIRST_BAUD)
                 hello = self.hello = await self._say_hello(timeout_s)
@@ -381,16 +381,10 @@ class Link:
         return hello
 
     def _start_session(self, hello: Hello) -> None:
-        self.hello = hello
         self._receiver.boot_log = BootLog()  # what came before explains nothing any more
-        window = hello.window if self._window_limit is None else self._window_limit
-        self.stats.window = max(1, min(hello.window, window))
+        self.stats.window = max(1, _within(self._window_limit, hello.window))
         self._slots = asyncio.Semaphore(self.stats.window)
         self.state = LinkState.READY
-
-    def _highest_baud(self, hello: Hello) -> int:
-        limit = hello.baud_max if self._baud_limit is None else self._baud_limit
-        return min(hello.baud_max, limit)
 
     # Listening
 
@@ -447,6 +441,10 @@ class LinkSession:
 
     def expect_restart(self) -> None:
         self._link.expect_restart()
+
+
+def _within(limit: int | None, offered: int) -> int:
+    return offered if limit is None else min(offered, limit)
 
 
 _PROBE = encode_frame(envelope.encode_request(PROBE_ID, messages.ping(b"")))
