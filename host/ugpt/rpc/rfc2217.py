@@ -91,12 +91,9 @@ class Rfc2217Transport(StreamTransport):
             raise
         self._baud = baud
 
-    async def set_lines(self, *, dtr: bool, rts: bool) -> None:
-        """Sets the control lines. No answer is waited for: esptool's server gives none."""
-        for control in (
-            Control.DTR_ON if dtr else Control.DTR_OFF,
-            Control.RTS_ON if rts else Control.RTS_OFF,
-        ):
+    async def set_rts(self, on: bool) -> None:
+        """Sets RTS, without DTR. No answer is waited for: esptool's server gives none."""
+        for control in (Control.DTR_OFF, Control.RTS_ON if on else Control.RTS_OFF):
             await self._send(encode_com_port(ComPort.SET_CONTROL, bytes((control,))))
 
     async def close(self) -> None:
