@@ -16,7 +16,7 @@ from enum import Enum
 from ..device.client import Device
 from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
-from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from ..rpc.errors import DeviceRestarted, DoesNotFit, NoRoom
 from ..rpc.messages import Loaded
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
@@ -41,7 +41,7 @@ from .saving import Saver
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
-from .transfers import transfer_told
+from .transfers import save_in_flash, transfer_told
 from .validation import Validation
 from .wishes import Wish, Wishes
 
@@ -277,9 +277,7 @@ class Training:
         return True
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
-        async with transfer_told(self._emit, Purpose.SAVE):
-            with contextlib.suppress(FlashFailed, NoRoom):
-                await device.save()
+        await save_in_flash(device, self._emit)
         await save_run(device, self._session, step)
         draw_card(self._session, await texts_for_card(device, self._session))
         return self._stopped()
