@@ -155,20 +155,21 @@ def _error_text(schema: Schema) -> str:
     lines = ["std::string_view error_text(ErrorCode code) {", "    switch (code) {"]
     lines += ["        case ErrorCode::none:", "            return {};"]
     for error in schema.errors:
-        text = cpp_string(error.doc)
+        text = string_literal(error.doc)
         lines.append(f"        case ErrorCode::{error.name}:")
         if len(text) <= 80:
             lines.append(f"            return {text};")
         else:
             pieces = textwrap.wrap(error.doc, 76, drop_whitespace=False)
             lines.append("            return")
-            quoted = [f"                {cpp_string(piece)}" for piece in pieces]
+            quoted = [f"                {string_literal(piece)}" for piece in pieces]
             lines.append("\n".join(quoted) + ";")
     lines += ["    }", "    return {};", "}"]
     return _block(lines)
 
 
-def cpp_string(text: str) -> str:
+def string_literal(text: str) -> str:
+    """As C++ and Python both write it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
@@ -269,7 +270,7 @@ def _constant(field: Field) -> str:
         case Kind.F32:
             return float_literal(float(field.default or 0.0))
         case Kind.STR:
-            return cpp_string(str(field.default))
+            return string_literal(str(field.default))
         case Kind.ENUM:
             return f"{field.type}::{field.default}"
     return str(field.default)

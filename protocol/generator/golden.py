@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .checks import SchemaError
-from .cpp import cpp_string, float_literal, pascal
+from .cpp import float_literal, pascal, string_literal
 from .schema import Example, Field, Kind, Schema
 
 LONGEST_HEX_BYTES = 400
@@ -218,7 +218,7 @@ def _cpp_case(case: Case, schema: Schema) -> str:
     expected = [_cpp_expected(case["body"]), _cpp_expected(case["frame"])]
     if kind == "error":
         value = case["value"]
-        message = cpp_string(value["message"])
+        message = string_literal(value["message"])
         first = f"{case['id']}U, ErrorCode::{value['code']}, {message}, {value['detail']}U"
         arguments = [first, *expected]
     else:
@@ -274,9 +274,9 @@ def _cpp_value(value: Any, field: Field) -> str:
                 return f"std::numeric_limits<float>::{names[value]}()"
             return float_literal(float(value))
         case Kind.STR if repeated:
-            return f"repeated_text({cpp_string(value['repeat'])}, {value['times']})"
+            return f"repeated_text({string_literal(value['repeat'])}, {value['times']})"
         case Kind.STR:
-            return cpp_string(value)
+            return string_literal(value)
         case Kind.BIN if repeated:
             return f'repeated_bytes("{value["repeat"]}", {value["times"]})'
         case Kind.BIN:

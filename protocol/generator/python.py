@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .cpp import pascal
+from .cpp import pascal, string_literal
 from .schema import EnumType, Field, Kind, Method, Record, Schema
 
 HEADER = '''\
@@ -62,11 +62,6 @@ def _doc(text: str, indent: str = "    ") -> list[str]:
         return [line]
     wrapped = textwrap.wrap(text, LINE - len(indent) - 3)
     return [f'{indent}"""{wrapped[0]}', *(indent + rest for rest in wrapped[1:]), f'{indent}"""']
-
-
-def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 class _Node(NamedTuple):
@@ -131,11 +126,11 @@ def _errors(schema: Schema) -> str:
 
 
 def _text(text: str) -> list[str]:
-    line = f"        {_string(text)},"
+    line = f"        {string_literal(text)},"
     if len(line) <= LINE:
         return [line]
     pieces = textwrap.wrap(text, 84, drop_whitespace=False)
-    first, *rest = [f"        {_string(piece)}" for piece in pieces]
+    first, *rest = [f"        {string_literal(piece)}" for piece in pieces]
     return [first, *rest[:-1], f"{rest[-1]},"]
 
 
@@ -177,7 +172,7 @@ def _default(field: Field) -> str | None:
     if field.kind is Kind.BIN:
         return 'b""'
     if field.kind is Kind.STR:
-        return _string(str(field.default))
+        return string_literal(str(field.default))
     if field.kind is Kind.ENUM:
         return f"{field.type}.{str(field.default).upper()}"
     return repr(float(field.default)) if field.kind is Kind.F32 else repr(field.default)

@@ -138,9 +138,6 @@ class Schema:
     notifications: tuple[Notification, ...]
     errors: tuple[ErrorType, ...]
 
-    def limit(self, name: str) -> int:
-        return next(limit.value for limit in self.limits if limit.name == name)
-
     def record(self, name: str) -> Record:
         return next(record for record in self.records if record.name == name)
 

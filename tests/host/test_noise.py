@@ -106,7 +106,7 @@ def test_a_frame_always_holds_something(events: list[tuple[int, int]]) -> None:
 
 
 def test_a_bad_line_is_asked_again_soon_unless_that_was_too_soon() -> None:
-    round_trip = RoundTrip(0.25, 2.0)
+    round_trip = RoundTrip()
     assert round_trip.timeout_s(False) == 0.25
     assert round_trip.timeout_s(True) < 0.05
     for _ in range(10):

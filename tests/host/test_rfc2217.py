@@ -247,7 +247,7 @@ async def test_a_bare_socket_is_no_server(tmp_path: Path) -> None:
     with board(tmp_path / "far.flash") as far:
         async with com_port_server(far.path, Manners(speaks_telnet=False)) as server:
             opening = asyncio.create_task(open_rfc2217(server.address))
-            while not far._from_host.counters.dropped_bytes and not opening.done():
+            while not far._from_host.bad_frames and not opening.done():
                 await asyncio.sleep(0.01)
                 push(ANSWER_TIMEOUT_S)
             with pytest.raises(PortError, match=r"does not answer as an RFC 2217.*socket://HOST"):

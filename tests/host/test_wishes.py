@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
@@ -69,13 +70,13 @@ async def test_everything_asked_for_leaves_the_same_bits(tmp_path: Path, straigh
     training = session.training()
 
     def ask() -> None:
-        training.request_pause()
-        training.request_sample()
-        training.request_evaluate()
-        training.request_letters()
-        training.request_resume()
+        training.request(Wish.PAUSE)
+        training.request(Wish.SAMPLE)
+        training.request(Wish.EVALUATE)
+        training.request(Wish.LETTERS)
+        training.request(Wish.RESUME)
 
-    sample = once(2500, training.request_sample)
+    sample = once(2500, partial(training.request, Wish.SAMPLE))
     session.on_event = in_turn(once(700, ask), sample, once(4000, ask))
     assert await finish(training) is Outcome.FINISHED
     assert len(session.told(Paused)) == len(session.told(Resumed)) == 2
@@ -101,7 +102,7 @@ async def test_pause_holds_until_it_is_taken_back(tmp_path: Path) -> None:
             assert event.step == stood[0]
             training.request_stop()
 
-    session.on_event = in_turn(once(1000, training.request_pause), look)
+    session.on_event = in_turn(once(1000, partial(training.request, Wish.PAUSE)), look)
     assert await finish(training) is Outcome.STOPPED
     (stopped,) = session.told(Stopped)
     assert isinstance(stopped, Stopped)
@@ -121,7 +122,7 @@ async def test_pause_outlives_a_restart_of_the_device(tmp_path: Path) -> None:
                 assert session.device is not None
                 tasks.append(asyncio.create_task(session.device.reset()))
 
-    session.on_event = in_turn(once(1000, training.request_pause), hear)
+    session.on_event = in_turn(once(1000, partial(training.request, Wish.PAUSE)), hear)
     assert await finish(training) is Outcome.STOPPED
     assert len(session.told(Paused)) == 2
 
@@ -129,7 +130,7 @@ async def test_pause_outlives_a_restart_of_the_device(tmp_path: Path) -> None:
 async def test_detach_on_the_way(tmp_path: Path) -> None:
     session = Session(tmp_path, steps=20_000)
     training = session.training()
-    session.on_event = once(1000, training.request_detach)
+    session.on_event = once(1000, partial(training.request, Wish.DETACH))
     assert await finish(training) is Outcome.DETACHED
     (detached,) = session.told(Detached)
     assert detached is training.detached
@@ -140,7 +141,7 @@ async def test_detach_on_the_way(tmp_path: Path) -> None:
 async def test_nothing_held_out_to_evaluate(tmp_path: Path) -> None:
     session = Session(tmp_path, steps=3000)
     training = session.training()
-    session.on_event = once(500, training.request_evaluate)
+    session.on_event = once(500, partial(training.request, Wish.EVALUATE))
     assert await finish(training) is Outcome.FINISHED
     (notice,) = session.told(Notice)
     assert isinstance(notice, Notice)

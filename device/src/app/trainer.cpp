@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <cmath>
 #include <string_view>
 
 #include "app/convert.h"
@@ -14,11 +14,6 @@ namespace ugpt::app {
 namespace {
 
 constexpr std::uint32_t kIdleWaitMs = 1000;
-
-// An exponent of all ones: infinite or not a number.
-bool finite(float x) {
-    return (std::bit_cast<std::uint32_t>(x) & 0x7F800000u) != 0x7F800000u;
-}
 
 }  // namespace
 
@@ -368,7 +363,7 @@ bool Trainer::run_step() {
     positions_ += positions;
     accumulated_ = last ? 0 : accumulated_ + 1;
     if (!last) return true;
-    if (!finite(loss)) {
+    if (!std::isfinite(loss)) {
         stop_with(rpc::ErrorCode::not_finite);
         return false;
     }

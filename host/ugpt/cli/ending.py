@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 from time import monotonic
 
@@ -69,11 +69,9 @@ class Ending:
         finally:
             self._act = before
 
-    @contextmanager
-    def tidying(self) -> Iterator[None]:
+    def tidying(self) -> AbstractContextManager[None]:
         """Meanwhile a signal raises KeyboardInterrupt: there is something to tidy up."""
-        with self.acting(self._interrupt):
-            yield
+        return self.acting(self._interrupt)
 
     @property
     def status(self) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..runs.naming import find_folder, known_names
+from ..runs.naming import known_names
 from .paths import path
 
 _UNQUOTED = re.compile(r"[\w.][\w.+=@%,-]*")
@@ -21,7 +21,7 @@ def names_for_shell(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete) and _UNQUOTED.fullmatch(name)]
 
 
-def run_option(*names: str, help: str, **settings: Any) -> Any:
+def run_option(*names: str, help: str) -> Any:
     """An option that takes a run; `find_folder` finds it when the command is run."""
     return typer.Option(
         *names,
@@ -30,7 +30,6 @@ def run_option(*names: str, help: str, **settings: Any) -> Any:
         show_default=False,
         parser=path,
         autocompletion=names_for_shell,
-        **settings,
     )
 
 
@@ -42,11 +41,6 @@ def run_argument(help: str) -> Any:
 
 
 RunArgument = Annotated[Path, run_argument("Name or folder of a run.")]
-
-
-def found(named: Path | None) -> Path | None:
-    """The folder of the run that an option names, if it names one. Raises NoRun."""
-    return None if named is None else find_folder(named)
 
 
 RunFolder = Annotated[

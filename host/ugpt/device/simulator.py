@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from ..rpc.errors import NoAnswer
-from ..rpc.transport import ended_error
+from ..rpc.transport import end_process, ended_error
 
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
@@ -46,7 +45,7 @@ async def simulator(arguments: Sequence[str]) -> AsyncIterator[Simulator]:
     try:
         yield Simulator(process, await _address(process))
     finally:
-        await _end(process)
+        await end_process(process, _STOP_TIMEOUT_S)
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:
@@ -59,16 +58,3 @@ async def _address(process: asyncio.subprocess.Process) -> str:
             f"The virtual device does not start within {_START_TIMEOUT_S:.0f} seconds.",
             "Try again when this computer has less to do.",
         ) from None
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()  # which ends it too, should it ignore signals
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
-    except (TimeoutError, asyncio.CancelledError):
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

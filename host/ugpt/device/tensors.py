@@ -29,6 +29,10 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, int]]:
     return shapes
 
 
+def count_parameters(shape: Shape) -> int:
+    return sum(rows * columns for rows, columns in tensor_shapes(shape).values())
+
+
 def encode_tokens(tokens: Sequence[int], vocab_size: int) -> bytes:
     """Tokens as documents and prompts carry them: a byte each, or two from 257 tokens on."""
     if any(not 0 <= token < vocab_size for token in tokens):

@@ -25,6 +25,7 @@ from ..rpc import holders, messages
 from ..rpc.errors import NoAnswer, PortError, PortPermission
 from ..rpc.link import Link, LinkState
 from ..rpc.messages import FIRST_BAUD, Hello
+from ..rpc.stats import BITS_PER_BYTE
 from ..rpc.transport import port_group
 from ..wording import counted
 from .clean_line import LineExaminer, cure, describe
@@ -35,7 +36,6 @@ _FLASH_BYTES = 4 * 2**20  # for which device/partitions.csv is made
 _SLOW_ROUND_TRIP_S = 0.02
 _RATE_TEST_S = 0.6
 _PAYLOAD_MARGIN_BYTES = 96  # of a frame, besides the payload
-_BITS_PER_BYTE = 10
 
 
 class State(StrEnum):
@@ -333,7 +333,7 @@ async def _measure_rate(link: Link, name: str, baud: int | None) -> Finding:
         text += "; this port has no rate to try others"
     else:
         line = "the line that is simulated" if link.hello.virtual_device else "the line"
-        text += f", {bytes_per_s * _BITS_PER_BYTE / baud:.0%} of {line}"
+        text += f", {bytes_per_s * BITS_PER_BYTE / baud:.0%} of {line}"
     if errors:
         repeats = counted(errors, "repeat")
         return Finding(name, State.WARN, f"{text}, with {repeats}", _line_advice(baud))

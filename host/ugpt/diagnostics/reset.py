@@ -73,9 +73,9 @@ async def _pulse_reset(path: str) -> bool:
 async def _pulse_remote_reset(url: str) -> bool:
     transport = await open_rfc2217(url)
     try:
-        await transport.set_lines(dtr=False, rts=True)
+        await transport.set_rts(True)
         await asyncio.sleep(_RESET_S)
-        await transport.set_lines(dtr=False, rts=False)
+        await transport.set_rts(False)
     finally:
         await transport.close()
     return True

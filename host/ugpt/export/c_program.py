@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def files(run: Run, out: Path) -> dict[Path, bytes]:
 
 
 def _shape(model: TrainedModel) -> str:
-    shape = ", ".join(f"{name.upper()} = {value}" for name, value in model.shape_values().items())
+    shape = ", ".join(f"{name.upper()} = {value}" for name, value in asdict(model.shape).items())
     points = wrapped((f"0x{ord(character):x}" for character in model.characters), 4)
     return (
         f"// After {model.step:,} steps of training.\n"

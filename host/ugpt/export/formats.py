@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -84,37 +84,24 @@ def _write(files: Mapping[Path, bytes]) -> None:
     first = next(iter(files))
     folder = first.parent
     missing = [each for each in (folder, *folder.parents) if not exists(each)]
-    staged: Path | None = None
+    staged = str(folder)
     try:
         for file in files:
             if file.is_dir():
                 raise OSError(errno.EISDIR, "it is a folder")
             holds_plain_file(file)
         folder.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=".ugpt-", dir=folder))
-        for file, content in files.items():
-            write_atomically(staged / file.name, content)
-        for file in files:
-            (staged / file.name).replace(file)
+        with tempfile.TemporaryDirectory(
+            prefix=".ugpt-", dir=folder, ignore_cleanup_errors=True
+        ) as staged:
+            for file, content in files.items():
+                write_atomically(Path(staged, file.name), content)
+            for file in files:
+                Path(staged, file.name).replace(file)
     except (OSError, RunError) as error:
-        _remove_staged(staged)
         for made in missing:
-            _remove_if_empty(made)
+            with contextlib.suppress(OSError):
+                made.rmdir()
         if isinstance(error, RunError):
-            raise type(error)(
-                error.message.replace(str(staged), str(folder)), error.advice
-            ) from None
+            raise type(error)(error.message.replace(staged, str(folder)), error.advice) from None
         raise write_error(first, error) from None
-    _remove_staged(staged)
-
-
-def _remove_staged(staged: Path | None) -> None:
-    if staged is not None:
-        shutil.rmtree(staged, ignore_errors=True)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return

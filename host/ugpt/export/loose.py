@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..device.tensors import tensor_shapes
-from ..errors import InvalidValue
-from ..rpc.codec import encode_record
 from ..rpc.messages import Recipe, Shape
 from ..runs.checkpoint import MOMENTS, Checkpoint, Tensors
+from ..runs.config import require_encodable
 from ..runs.metrics import STEPS_MAX
 
 
@@ -42,11 +41,11 @@ def loose_model(
 
     Without moments in `arrays` it has fresh ones, all zero.
     """
-    _require_range(shape)
+    require_encodable(shape)
     if shape.n_embd % shape.n_head:
         raise ValueError(f"a width of {shape.n_embd} cannot be divided among {shape.n_head} heads")
     if recipe is not None:
-        _require_range(recipe)
+        require_encodable(recipe)
     last = STEPS_MAX if recipe is None else recipe.total_steps
     if not 0 <= step <= last:
         raise ValueError(f"step {step:,} is not one of the {last:,} that it may have")
@@ -68,13 +67,6 @@ def require_f32(name: str, found: str, is_f32: bool) -> None:
     """Raises ValueError for a tensor of another type."""
     if not is_f32:
         raise ValueError(f"{name} has values of the type {found}, not 32-bit floats")
-
-
-def _require_range(record: Shape | Recipe) -> None:
-    try:
-        encode_record(record)
-    except InvalidValue as error:
-        raise ValueError(error.message.rstrip(".")) from None
 
 
 def _require_vocabulary(vocabulary: str, shape: Shape) -> None:

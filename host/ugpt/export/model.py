@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -71,7 +71,3 @@ class TrainedModel:
                     "finite.",
                     "Export it as safetensors or npz.",
                 )
-
-    def shape_values(self) -> dict[str, Any]:
-        """The shape by the names of its fields."""
-        return asdict(self.shape)

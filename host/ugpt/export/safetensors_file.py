@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def files(run: Run, out: Path) -> dict[Path, bytes]:
 
 def encode(model: TrainedModel) -> bytes:
     metadata = {
-        "shape": json.dumps(model.shape_values()),
+        "shape": json.dumps(asdict(model.shape)),
         "vocabulary": model.characters,
         "step": str(model.step),
         "recipe": json.dumps(recipe_values(model.recipe)),

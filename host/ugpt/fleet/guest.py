@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..rpc.address import Address
 from ..rpc.frames import Frame, FrameDecoder
 
 READ_BYTES = 16 * 1024
@@ -25,7 +26,7 @@ class Guest:
         self._decoder = FrameDecoder()
         self._bodies: deque[bytes] = deque()
         host, port, *_ = writer.get_extra_info("peername") or ("a connection that has ended", 0)
-        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.address = str(Address(host, port))
         self.heard_at_s = asyncio.get_running_loop().time()
         """When it sent a frame, or came."""
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 
 from ..concurrency import run_together
 from ..data.dataset import positions_of
-from ..device.tensors import tensor_shapes
+from ..device.tensors import count_parameters, tensor_shapes
 from ..runs.checkpoint import Checkpoint
 from ..runs.errors import RunError
 from ..runs.rounds_log import RoundsLog
 from ..training.events import Finished, History, Notice, StepLosses, Stopped
 from ..training.kept import kept_step
 from ..training.kinds import require_joint
-from ..training.lifecycle import SAMPLES, describe_data, draw_card
+from ..training.lifecycle import SAMPLES, describe_data, draw_card, last_loss
 from ..training.loss_history import TokenCounts
 from ..training.room import DiskRoom, Part, tell_restored
 from ..training.session import Session
@@ -144,9 +144,7 @@ class JointTraining:
 
     def _describe(self, step: int, abilities: Sequence[Ability]) -> None:
         run, dataset = self._run, self._session.dataset
-        parameters = sum(
-            rows * columns for rows, columns in tensor_shapes(self._model.shape).values()
-        )
+        parameters = count_parameters(self._model.shape)
         self._emit(
             JointStarted(
                 run=run.path,
@@ -271,12 +269,11 @@ class JointTraining:
         self._costs.flush()
         run.write_samples(texts, "\n" in self._model.vocabulary)
         draw_card(self._session, texts)
-        loss = run.metrics.losses[-1]
         self._emit(
             Finished(
                 run=run.path,
                 step=checkpoint.step,
-                loss=loss if math.isfinite(loss) else None,
+                loss=last_loss(run),
                 elapsed_s=elapsed_s,
                 weights_sha256=digest,
                 samples=texts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from distributed import Client, Scheduler
 from distributed.security import Security
@@ -34,7 +34,7 @@ class Connection:
         self.host = host
         self._renewing = asyncio.Lock()
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self.client.close()
 
     async def names(self) -> dict[str, str]:
@@ -82,11 +82,9 @@ async def connected(scheduler: str | None) -> AsyncIterator[Connection]:
         return
     require_safe(scheduler)
     security = Security()
-    connection = Connection(await _client(scheduler, security), scheduler, security)
-    try:
+    client = await _client(scheduler, security)
+    async with aclosing(Connection(client, scheduler, security)) as connection:
         yield connection
-    finally:
-        await connection.close()
 
 
 @asynccontextmanager
@@ -101,11 +99,8 @@ async def _own_scheduler() -> AsyncIterator[Connection]:
         allowed_failures=RETRIES,
     ) as scheduler:
         client = await _client(scheduler.address, security)
-        connection = Connection(client, scheduler.address, security, LOOPBACK)
-        try:
-            yield connection
-        finally:
-            await connection.close()
+        async with aclosing(Connection(client, scheduler.address, security, LOOPBACK)) as own:
+            yield own
 
 
 async def _client(address: str, security: Security) -> Client:

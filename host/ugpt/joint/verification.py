@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +73,11 @@ async def verify(crew: Crew, task: TrainPart, done: Done[Trained]) -> Verdict:
         ) from None
     same = [each for each in (done, second) if digest(each.value) == digest(third.value)]
     if not same:
-        names = _listed(each.board for each in (done, second, third))
-        raise JointError(f"{names} came to different weights from the same input.", _ADVICE)
+        raise JointError(
+            f"{done.board}, {second.board} and {third.board} came to different weights from the "
+            "same input.",
+            _ADVICE,
+        )
     (right,) = same
     wrong = second if right is done else done
     await crew.take_out(
@@ -84,8 +86,3 @@ async def verify(crew: Crew, task: TrainPart, done: Done[Trained]) -> Verdict:
         "same input, and it came to others. Examine it with `ugpt doctor`.",
     )
     return Verdict(right, (done, second, third), wrong.board)
-
-
-def _listed(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}"

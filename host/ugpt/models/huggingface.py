@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import safetensors
 
-from ..errors import reason_of
 from .content import read_content
 from .errors import ModelFileError
 from .model import (
@@ -80,8 +79,6 @@ def read_json(file: Path) -> dict[str, Any]:
     """An object in a file. Raises ModelFileError."""
     try:
         content = json.loads(read_content(file))
-    except OSError as error:
-        raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.") from None
     except (ValueError, RecursionError):
         raise ModelFileError(f"{file} is no JSON.") from None
     if not isinstance(content, dict):
@@ -188,11 +185,8 @@ def _is_file_name(name: str) -> bool:
 
 
 def _read_safetensors(file: Path) -> dict[str, Floats]:
-    try:
-        content = read_content(file)
-    except OSError as error:
-        advice = "" if file.name != _WEIGHTS else "Weights must be in the safetensors format."
-        raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.", advice) from None
+    advice = "Weights must be in the safetensors format." if file.name == _WEIGHTS else ""
+    content = read_content(file, advice)
     try:
         entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:

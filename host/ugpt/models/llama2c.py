@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import reason_of
 from .content import read_content
 from .errors import ModelFileError
 from .model import LAYER_TENSORS, Floats, LanguageModel, LlamaShape, TokenPieces
@@ -21,7 +20,7 @@ _LONGEST_PIECE = 1 << 16
 
 def read_llama2c(file: Path, tokenizer: Path) -> LanguageModel:
     """Reads a model with its tokenizer. Raises ModelFileError."""
-    content = _content(file)
+    content = read_content(file)
     layout = _layout(file, content)
     tensors = _tensors(file, content, layout)
     vocabulary = read_tokenizer(tokenizer, layout.shape.vocab_size)
@@ -32,7 +31,7 @@ def read_llama2c(file: Path, tokenizer: Path) -> LanguageModel:
 
 def read_tokenizer(file: Path, vocab_size: int) -> TokenPieces:
     """Reads tokenizer.bin, which does not say how many tokens it has. Raises ModelFileError."""
-    content = _content(file)
+    content = read_content(file)
     pieces, scores = [], []
     offset = 4  # behind the length of the longest piece
     try:
@@ -67,13 +66,6 @@ class _Layout:
     begin: int
     kinds: tuple[str, ...]
     rope_tables: bool
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return read_content(file)
-    except OSError as error:
-        raise ModelFileError(f"Cannot read {file}: {reason_of(error)}.") from None
 
 
 def _layout(file: Path, content: bytes) -> _Layout:

@@ -32,10 +32,7 @@ def is_image(path: Path) -> bool:
 
 def read_image_file(path: Path) -> ModelImage:
     """Raises ModelFileError."""
-    try:
-        content = read_content(path)
-    except OSError as error:
-        raise ModelFileError(f"Cannot read {path}: {reason_of(error)}.") from None
+    content = read_content(path)
     try:
         return read_image(content)
     except ModelFileError as error:

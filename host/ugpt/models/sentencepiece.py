@@ -13,7 +13,6 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from ..errors import reason_of
 from .content import read_content
 from .errors import ModelFileError
 from .model import TokenPieces
@@ -22,23 +21,19 @@ _BLANK = "▁"
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 _UNREACHABLE = "\n{}\n"
 """What llama2.c makes of the marks of a text, so that no text has them as tokens."""
+_ADVICE = "A tokenizer.model alone is not enough; save the tokenizer with transformers first."
 
 
 def read_tokenizer_json(file: Path, bos: int, eos: int) -> TokenPieces:
     """Reads the vocabulary. Raises ModelFileError if a board would encode texts differently."""
     try:
-        content = json.loads(read_content(file))
+        content = json.loads(read_content(file, _ADVICE))
         pieces = _pieces(file, content)
         first_byte = _first_byte(file, pieces)
         for piece in pieces:
             piece.encode()  # half a surrogate pair is no text
         merges = [_pair(merge) for merge in content["model"]["merges"]]
         _require_blanks(file, content, pieces)
-    except OSError as error:
-        raise ModelFileError(
-            f"Cannot read {file}: {reason_of(error)}.",
-            "A tokenizer.model alone is not enough; save the tokenizer with transformers first.",
-        ) from None
     except (
         AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
     ):  # fmt: skip

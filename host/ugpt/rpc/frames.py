@@ -38,17 +38,6 @@ class Text:
     line: str
 
 
-@dataclass(slots=True)
-class Counters:
-    """What a decoder has seen."""
-
-    frames: int = 0
-    bad_frames: int = 0
-    """Stretches between two zeros that were neither a frame nor readable text."""
-    dropped_bytes: int = 0
-    """Bytes in neither frames nor text."""
-
-
 def encode_frame(body: bytes) -> bytes:
     """The frame around a body."""
     data = body + zlib.crc32(body).to_bytes(CRC_BYTES, "little")
@@ -105,7 +94,8 @@ class FrameDecoder:
         self._encoded_max = data_bytes + data_bytes // LONGEST_BLOCK + 1
         self._pending = bytearray()  # since the last zero
         self._is_text = False  # lines have been taken off the front of it: it is no frame
-        self.counters = Counters()
+        self.bad_frames = 0
+        """Stretches between two zeros that were neither a frame nor readable text."""
 
     def feed(self, data: bytes) -> list[Frame | Text]:
         """What is complete with these bytes, in the order in which it came."""
@@ -145,7 +135,6 @@ class FrameDecoder:
         if body is None:
             self._salvage(stretch, found)
         else:
-            self.counters.frames += 1
             found.append(Frame(body))
 
     def _take_lines(self, found: list[Frame | Text]) -> None:
@@ -175,19 +164,16 @@ class FrameDecoder:
 
     def _salvage(self, stretch: bytes, found: list[Frame | Text]) -> None:
         """Finds the readable lines in what is not a frame."""
-        kept = 0
+        lines: list[Text] = []
         for raw in stretch.split(b"\n"):
             text = readable(raw)
             if text is None and (match := READABLE_END.search(raw.rstrip(b"\r"))):
-                raw = match.group()
-                text = readable(raw)
+                text = readable(match.group())
             if text:
-                kept += len(raw) + 1
-                found.append(Text(text))
-        dropped = max(0, len(stretch) - kept)
-        self.counters.dropped_bytes += dropped
-        if stretch and not kept:
-            self.counters.bad_frames += 1
+                lines.append(Text(text))
+        found += lines
+        if stretch and not lines:
+            self.bad_frames += 1
 
 
 def readable(raw: bytes) -> str | None:

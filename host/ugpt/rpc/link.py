@@ -105,8 +105,8 @@ class Link:
         """Changes with every start of the device: requests of the session before are void."""
         self._slots = asyncio.Semaphore(1)
         self._rate_behind = LineRate()
-        self._round_trip = RoundTrip(0.25, 2.0)
-        self._trainer_round_trip = RoundTrip(0.25, 2.0)
+        self._round_trip = RoundTrip()
+        self._trainer_round_trip = RoundTrip()
 
     async def open(self, timeout_s: float) -> Hello:
         """Starts listening and makes the handshake."""
@@ -265,7 +265,7 @@ class Link:
                 raise changed_bytes(self._transport.name, pending.method.name, _LOST_TRIES)
             patience.tries += 1
             self.stats.repeats += 1
-            lost = pending.is_lost()
+            lost = pending.is_lost
             if lost or not by_trainer:
                 quality.damaged()
                 self.stats.presumed_lost += 1
@@ -352,7 +352,7 @@ class Link:
         """Agrees on the highest dependable rate, again with a device that restarts meanwhile."""
         for _ in range(_RAISES):
             try:
-                await baud.raise_baud(self, self._highest_baud(hello))
+                await baud.raise_baud(self, _within(self._baud_limit, hello.baud_max))
             except (HandshakeRequired, NoAnswer):
                 await self.set_line_baud(FIRST_BAUD)
                 hello = self.hello = await self._say_hello(timeout_s)
@@ -381,16 +381,10 @@ class Link:
         return hello
 
     def _start_session(self, hello: Hello) -> None:
-        self.hello = hello
         self._receiver.boot_log = BootLog()  # what came before explains nothing any more
-        window = hello.window if self._window_limit is None else self._window_limit
-        self.stats.window = max(1, min(hello.window, window))
+        self.stats.window = max(1, _within(self._window_limit, hello.window))
         self._slots = asyncio.Semaphore(self.stats.window)
         self.state = LinkState.READY
-
-    def _highest_baud(self, hello: Hello) -> int:
-        limit = hello.baud_max if self._baud_limit is None else self._baud_limit
-        return min(hello.baud_max, limit)
 
     # Listening
 
@@ -447,6 +441,10 @@ class LinkSession:
 
     def expect_restart(self) -> None:
         self._link.expect_restart()
+
+
+def _within(limit: int | None, offered: int) -> int:
+    return offered if limit is None else min(offered, limit)
 
 
 _PROBE = encode_frame(envelope.encode_request(PROBE_ID, messages.ping(b"")))

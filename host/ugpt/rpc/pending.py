@@ -33,30 +33,27 @@ class PendingCall:
         self.first_sent = self.last_sent = 0
         loop = asyncio.get_running_loop()
         self.future: asyncio.Future[object] = loop.create_future()
-        self._is_lost = False
+        self.is_lost = False
+        """Whether the latest try was seen to be lost."""
         self._repeat: asyncio.Future[None] = loop.create_future()
 
     def done(self) -> bool:
         return self.future.done()
-
-    def is_lost(self) -> bool:
-        """Whether the latest try was seen to be lost."""
-        return self._is_lost
 
     def sent(self, sending: int) -> None:
         """It is sent, once more; sendings are counted over all requests."""
         self.tries += 1
         self.first_sent = self.first_sent or sending
         self.last_sent = sending
-        self._is_lost = False
+        self.is_lost = False
         if self._repeat.done():
             self._repeat = asyncio.get_running_loop().create_future()
 
     def lose(self) -> None:
         """The latest try was seen to be lost."""
-        if self._is_lost:
+        if self.is_lost:
             return
-        self._is_lost = True
+        self.is_lost = True
         self.lost_tries += 1
         if self.lost_tries <= REPEATED_AT_ONCE:
             self._repeat.set_result(None)

@@ -76,7 +76,7 @@ class Receiver:
             else:
                 self._take_answer(message)
         self._tell_begun(at_rest=False)
-        damaged = self._decoder.counters.bad_frames - self._stats.bad_frames
+        damaged = self._decoder.bad_frames - self._stats.bad_frames
         self._stats.bad_frames += damaged
         self._stats.quality.damaged(damaged)
         if damaged:

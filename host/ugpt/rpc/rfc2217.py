@@ -11,6 +11,7 @@ import contextlib
 from typing import Any
 
 from .errors import PortError, PortLost
+from .messages import FIRST_BAUD
 from .telnet import (
     ComPort,
     ComPortMessage,
@@ -24,7 +25,7 @@ from .telnet import (
     encode_negotiation,
     escape,
 )
-from .transport import FIRST_BAUD, READ_BYTES, StreamTransport, open_stream
+from .transport import READ_BYTES, StreamTransport, open_stream
 
 ANSWER_TIMEOUT_S = 3.0
 """How long a server may take to answer a setting."""
@@ -90,12 +91,9 @@ class Rfc2217Transport(StreamTransport):
             raise
         self._baud = baud
 
-    async def set_lines(self, *, dtr: bool, rts: bool) -> None:
-        """Sets the control lines. No answer is waited for: esptool's server gives none."""
-        for control in (
-            Control.DTR_ON if dtr else Control.DTR_OFF,
-            Control.RTS_ON if rts else Control.RTS_OFF,
-        ):
+    async def set_rts(self, on: bool) -> None:
+        """Sets RTS, without DTR. No answer is waited for: esptool's server gives none."""
+        for control in (Control.DTR_OFF, Control.RTS_ON if on else Control.RTS_OFF):
             await self._send(encode_com_port(ComPort.SET_CONTROL, bytes((control,))))
 
     async def close(self) -> None:

@@ -13,7 +13,9 @@ BITS_PER_BYTE = 10
 
 _SECONDS_PER_TRY = 0.3  # a device is asked so often at least before it is given up
 _FEW_TRIES = 3
-_SOON_S = 0.004  # besides the round trip, before what a bad line may have lost is sent again
+_LEAST_S = 0.25  # besides the round trip, before a request is sent again
+_SOON_S = 0.004  # the same on a bad line
+_MOST_S = 2.0  # in all
 _SOONER = 0.9
 _LONG = 3  # times the limit, after which few tries are enough
 _LATE_S = 1.0  # a wait that takes so much longer than it was to take was not spent listening
@@ -63,15 +65,13 @@ class RoundTrip:
     try are measured: of a repeated one nobody knows which try was answered.
     """
 
-    def __init__(self, least_s: float, most_s: float) -> None:
-        self._least_s = least_s
+    def __init__(self) -> None:
         self._soon_s = _SOON_S
-        self._most_s = most_s
         self._smoothed_s: float | None = None
 
     def late(self) -> None:
         """An answer came after its request had been repeated: that was too soon."""
-        self._soon_s = min(2 * self._soon_s, self._least_s)
+        self._soon_s = min(2 * self._soon_s, _LEAST_S)
 
     def measured(self, round_trip_s: float) -> None:
         self._soon_s = max(_SOONER * self._soon_s, _SOON_S)
@@ -84,8 +84,8 @@ class RoundTrip:
         """Waiting long costs most on a line that loses much, and a needless repeat costs little."""
         round_trip_s = self._smoothed_s or 0.0
         if line_is_bad:
-            return min(self._soon_s + 2 * round_trip_s, self._most_s)
-        return min(self._least_s + 4 * round_trip_s, self._most_s)
+            return min(self._soon_s + 2 * round_trip_s, _MOST_S)
+        return min(_LEAST_S + 4 * round_trip_s, _MOST_S)
 
 
 class LineRate:

@@ -53,7 +53,6 @@ class Control(IntEnum):
     NO_FLOW_CONTROL = 1
     XON_XOFF = 2
     HARDWARE_FLOW_CONTROL = 3
-    DTR_ON = 8
     DTR_OFF = 9
     RTS_ON = 11
     RTS_OFF = 12

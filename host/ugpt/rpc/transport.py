@@ -33,9 +33,9 @@ from .errors import (
     WrongDeviceOption,
 )
 from .holders import VIRTUAL_PROGRAM, holders_of
+from .messages import FIRST_BAUD
 from .refusal import MARK, REFUSAL_MAX_BYTES, refusal
 
-FIRST_BAUD = 115200
 READ_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
 _SCARCE = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
@@ -259,15 +259,8 @@ class ProcessTransport(StreamTransport):
             return False
 
     async def close(self) -> None:
-        self._writer.close()  # which ends the program too, should it ignore signals
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), CLOSE_TIMEOUT_S)
-        except (TimeoutError, asyncio.CancelledError):
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+            await end_process(self._process, CLOSE_TIMEOUT_S)
         finally:
             self._listener.cancel()
             await asyncio.wait({self._listener})
@@ -285,6 +278,20 @@ class ProcessTransport(StreamTransport):
         return ended_error(
             self.name, self._process.returncode, last_words, self._advice_for(last_words)
         )
+
+
+async def end_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:
+    """Asks a program to end, and ends it if it has not done so after this time."""
+    assert process.stdin is not None
+    process.stdin.close()  # which ends a device too, should it ignore signals
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), timeout_s)
+    except (TimeoutError, asyncio.CancelledError):
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def ended_error(

@@ -232,11 +232,16 @@ class RunConfig:
             for number in (change.after, change.total_steps):
                 _require_number("one of the extensions", number, 0, STEPS_MAX)
             _require_number("run_id of an extension", change.run_id, 0, _NUMBERS["run_id"][1])
-        try:
-            encode_record(self.shape)
-            encode_record(self.recipe)
-        except InvalidValue as error:
-            raise ValueError(error.message.rstrip(".")) from None
+        require_encodable(self.shape)
+        require_encodable(self.recipe)
+
+
+def require_encodable(record: Shape | Recipe) -> None:
+    """Raises ValueError for numbers outside the ranges that the protocol gives them."""
+    try:
+        encode_record(record)
+    except InvalidValue as error:
+        raise ValueError(error.message.rstrip(".")) from None
 
 
 def _require_format(number: object) -> None:
@@ -256,10 +261,7 @@ def _parent(values: object) -> Parent | None:
         raise TypeError("parent is not that of a run")
     _require_number("run_id of the parent", parent.run_id, *_NUMBERS["run_id"])
     _require_number("step of the parent", parent.step, 0, STEPS_MAX)
-    try:
-        encode_record(parent.shape)
-    except InvalidValue as error:
-        raise ValueError(error.message.rstrip(".")) from None
+    require_encodable(parent.shape)
     return parent
 
 

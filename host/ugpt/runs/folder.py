@@ -48,7 +48,7 @@ from .identity import Identity
 from .kept_checkpoints import NEWEST, checkpoint_file, drop_after, drop_older, keep_newest
 from .lock import FolderLock
 from .metrics import STEPS_MAX, Metrics
-from .naming import CONFIG_FILE, DIGEST_FILE, HOME
+from .naming import CONFIG_FILE, DIGEST_FILE, HOME, METRICS_FILE, holds_run
 from .samples import format_samples, parse_samples
 
 # File systems take 255 bytes, of which a date, a time and a number need 20.
@@ -80,7 +80,8 @@ class Run:
         self.path = path
         self.config = config
         self.metrics = metrics
-        self._exists = exists
+        self.exists = exists
+        """Whether its folder has been made."""
         self._standard_input = standard_input
         self._parent = parent
         self._numbered = numbered
@@ -110,7 +111,7 @@ class Run:
             require_utf8(Path(config.parent.path))
         if not numbered:
             require_absent(path)
-        metrics = Metrics(path / "metrics.jsonl", array("f"), {})
+        metrics = Metrics(path / METRICS_FILE, array("f"), {})
         return cls(
             path,
             config,
@@ -128,10 +129,10 @@ class Run:
         """
         self._alone = True
         try:
-            if self._exists:
+            if self.exists:
                 self._take_lock()
                 self.config = read_config(self.path)
-                self.metrics = Metrics.open(self.path / "metrics.jsonl", self.require_place)
+                self.metrics = Metrics.open(self.path / METRICS_FILE, self.require_place)
             yield
         finally:
             self._alone = False
@@ -159,10 +160,10 @@ class Run:
 
         Raises RunError, leaving no folder, if it cannot be made.
         """
-        if self._exists:
+        if self.exists:
             return
         self.config = replace(self.config, device=device, identity=identity)
-        contents = {"config.toml": self.config.to_toml().encode()}
+        contents = {CONFIG_FILE: self.config.to_toml().encode()}
         if self._standard_input is not None:
             contents[self.input_file.name] = self._standard_input
         if self._parent is not None and self.config.parent is not None:
@@ -177,7 +178,7 @@ class Run:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
         self._standard_input = self._parent = None
-        self._exists = True
+        self.exists = True
 
     def _make_folder(self, contents: Mapping[str, bytes]) -> None:
         """Raises RunError if something is in the way that a number does not avoid."""
@@ -187,7 +188,7 @@ class Run:
                 require_absent(self.path)
             number += 1
             self.path = base.with_name(f"{base.name}-{number}")
-        self.metrics = Metrics(self.path / "metrics.jsonl", array("f"), {}, self.require_place)
+        self.metrics = Metrics(self.path / METRICS_FILE, array("f"), {}, self.require_place)
 
     def move_to(self, device: str, identity: Identity) -> None:
         """Writes down that the run belongs to another device from now on."""
@@ -209,15 +210,10 @@ class Run:
         """Of the newest checkpoint. Raises DamagedCheckpoint."""
         return peek_checkpoint(self.path / NEWEST)
 
-    @property
-    def exists(self) -> bool:
-        """Whether its folder has been made."""
-        return self._exists
-
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens an existing folder to resume it. Raises RunError if it is none."""
-        run = cls(path, read_config(path), Metrics.open(path / "metrics.jsonl"), exists=True)
+        run = cls(path, read_config(path), Metrics.open(path / METRICS_FILE), exists=True)
         if run.input_file.is_symlink():
             raise RunError(
                 f"{run.input_file} cannot be read: it is a symbolic link.",
@@ -378,7 +374,7 @@ def require_absent(path: Path) -> None:
     if not exists(path):
         return
     advice = "Name another folder."
-    if os.path.lexists(path / "config.toml"):
+    if holds_run(path):
         words = ("fleet", "train") if _is_joint(path) else ("train",)
         resume = command(*words, "--resume", path)
         advice = f"Name another folder, or go on with that run: {resume}"

@@ -20,10 +20,8 @@ from .folder import read_config
 from .glance import Glance, glance, val_loss_at
 from .kept_checkpoints import NEWEST
 from .lock import is_held
-from .naming import CONFIG_FILE, DIGEST_FILE, HOME, folders_in, subfolders
+from .naming import CONFIG_FILE, DIGEST_FILE, HOME, METRICS_FILE, folders_in, holds_run, subfolders
 from .registry import goes_on_alone
-
-_METRICS_FILE = "metrics.jsonl"
 
 
 class RunState(StrEnum):
@@ -90,7 +88,7 @@ def list_runs(folder: Path | None = None) -> list[Listed]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return [*map(look_at, _subfolders(HOME)), *map(look_at, folders_in(Path()))]
         return [look_at(path) for path in folders_in(Path())]
-    if os.path.lexists(folder / CONFIG_FILE):
+    if holds_run(folder):
         return [look_at(folder)]
     try:
         return [look_at(path) for path in _subfolders(folder)]
@@ -128,7 +126,7 @@ def look_at(path: Path) -> Listed:
     except RunError as error:
         return Listed(path, RunState.DAMAGED, error.message, age_s=age_s)
     try:
-        losses = glance(path / _METRICS_FILE)
+        losses = glance(path / METRICS_FILE)
         val_loss = _val_loss(path, config, losses.step)
         step = peek_checkpoint_of(config, path / NEWEST)
     except RunError as error:
@@ -165,7 +163,7 @@ def _no_run(path: Path) -> tuple[RunState, str]:
 def _lost(path: Path, known_step: int, saved_step: int | None) -> str:
     """What a run has written and what is there no more, in a sentence; empty if nothing."""
     if saved_step and not known_step:
-        return f"{path / _METRICS_FILE} is missing or holds no losses; the checkpoint is whole."
+        return f"{path / METRICS_FILE} is missing or holds no losses; the checkpoint is whole."
     if saved_step is None and (path / DIGEST_FILE).is_file():
         return f"{path / NEWEST} is missing."
     return ""
@@ -181,11 +179,11 @@ def _state(path: Path, config: RunConfig, checkpoint_step: int | None) -> RunSta
 
 def _val_loss(path: Path, config: RunConfig, step: int) -> float | None:
     at = config.last_evaluation(step)
-    return val_loss_at(path / _METRICS_FILE, at) if at else None
+    return val_loss_at(path / METRICS_FILE, at) if at else None
 
 
 def _age_s(path: Path) -> float:
-    for file in (path / _METRICS_FILE, path / CONFIG_FILE, path):
+    for file in (path / METRICS_FILE, path / CONFIG_FILE, path):
         with contextlib.suppress(OSError):
             return max(time.time() - file.lstat().st_mtime, 0.0)
     return 0.0

@@ -15,6 +15,7 @@ HOME = Path("runs")
 DIGEST_FILE = "weights.sha256"
 """Of the weights of the newest checkpoint."""
 CONFIG_FILE = "config.toml"
+METRICS_FILE = "metrics.jsonl"
 _FOLDERS = (HOME, Path())
 
 

@@ -32,6 +32,7 @@ from ..rpc.errors import (
 )
 from ..runs.errors import OtherDevice, RunError
 from ..runs.folder import Run
+from ..runs.glance import MEAN_STEPS
 from ..training.events import Event, Interrupted, Notice, OnEvent, Progress
 from ..training.guard import WouldOverwrite
 from ..training.new_run import new_run
@@ -50,14 +51,10 @@ from .events import (
 from .plan import SweepPlan
 from .study import REPORTS, SweepStudy, Trial, TrialState
 
-_MEAN_STEPS = 100
-"""Over so many steps the loss of a trial is averaged: that of a single step says little."""
 _AGAIN_S = 5.0
 """Between two looks at a board that is lost."""
 _BOARD_ERRORS = (PortError, LinkError, OtherDevice, Busy, FlashFailed)
 """After which a board may come back."""
-
-
 _DECISIVE = (
     "data_sha256", "reading", "shape", "recipe", "seed", "init", "extensions", "parent", "joint",
     "validation_documents", "eval_every", "eval_documents",
@@ -89,7 +86,7 @@ class Conductor:
         self._study = study
         self._dataset = dataset
         self._members = members
-        self._emit = emit
+        self.emit = emit
         self._may_overwrite = may_overwrite
         # One for the whole sweep, so that a board is found again at whatever port it comes back.
         self._targets = {member.name: FollowedTarget(member.target) for member in members}
@@ -104,20 +101,16 @@ class Conductor:
         self._said: set[tuple[str, str]] = set()
         self._running: dict[str, Training] = {}
         self._changed = asyncio.Event()
-        self._stopping = False
-
-    @property
-    def stopping(self) -> bool:
-        return self._stopping
+        self.stopping = False
 
     def request_stop(self) -> None:
         """Ends every run at its next step boundary and saves it."""
-        stops_already, self._stopping = self._stopping, True
+        stops_already, self.stopping = self.stopping, True
         for training in self._running.values():
             training.request_stop()
         self._changed.set()
         if not stops_already:
-            self._emit(Notice("Stopping after the current steps, and saving."))
+            self.emit(Notice("Stopping after the current steps, and saving."))
 
     async def run(self) -> None:
         """Raises UgptError if the sweep cannot go on: then it can be resumed."""
@@ -126,9 +119,9 @@ class Conductor:
         done = [trial for trial in trials if trial.state is not TrialState.RUNNING]
         self._run_ids = self._run_ids_of(trials)
         names = tuple(member.name for member in self._members)
-        self._emit(SweepStarted(str(self._folder), self._plan.trials, names, tuple(done)))
+        self.emit(SweepStarted(str(self._folder), self._plan.trials, names, tuple(done)))
         await run_together(*(self._serve(member) for member in self._members))
-        self._emit(SweepEnded(tuple(self._study.trials()), self._stopping))
+        self.emit(SweepEnded(tuple(self._study.trials()), self.stopping))
 
     # Boards
 
@@ -149,12 +142,12 @@ class Conductor:
     def _give_back(self, member: Member, trial: Trial, error: UgptError) -> None:
         self._waiting.append(trial)
         self._usable.discard(member.name)
-        self._emit(BoardLost(member.name, str(error), trial.number))
+        self.emit(BoardLost(member.name, str(error), trial.number))
         self._wake()
 
     async def _is_back(self, member: Member, error: UgptError) -> bool:
         """Waits for a lost board as long as others train. Raises `error` if none is left."""
-        while not self._stopping:
+        while not self.stopping:
             self._require_boards(error)
             if not self._waiting and not self._running:
                 return False
@@ -165,7 +158,7 @@ class Conductor:
                 async with self._targets[member.name].connect():
                     pass
                 self._usable.add(member.name)
-                self._emit(BoardBack(member.name))
+                self.emit(BoardBack(member.name))
                 return True
         return False
 
@@ -177,7 +170,7 @@ class Conductor:
 
     async def _next_trial(self, member: Member) -> Trial | None:
         """One for this board; None if none is left for it, nor will be."""
-        while not self._stopping:
+        while not self.stopping:
             for trial in self._waiting:
                 if member.name not in self._refused.get(trial.number, ()):
                     self._waiting.remove(trial)
@@ -285,9 +278,7 @@ class Conductor:
         training = Training(self._targets[member.name].connect, session)
         watch.training = self._running[member.name] = training
         self._study.assign(trial.number, member.name)
-        self._emit(
-            TrialStarted(trial, member.name, run.metrics.step, run.config.recipe.total_steps)
-        )
+        self.emit(TrialStarted(trial, member.name, run.metrics.step, run.config.recipe.total_steps))
         try:
             outcome = await training.run()
         finally:
@@ -305,9 +296,6 @@ class Conductor:
         """Whether a trial with this loss after `part` twentieths of its steps should end."""
         return self._study.report(trial.number, part, loss)
 
-    def tell(self, event: Event) -> None:
-        self._emit(event)
-
     def is_news(self, board: str, text: str) -> bool:
         """Whether no trial on this board has said so yet."""
         said = (board, text) in self._said
@@ -319,7 +307,7 @@ class Conductor:
     ) -> None:
         self._study.tell(trial.number, state, loss, reason)
         ended = next(each for each in self._study.trials() if each.number == trial.number)
-        self._emit(TrialEnded(ended))
+        self.emit(TrialEnded(ended))
         self._wake()
 
     # Waiting
@@ -360,10 +348,10 @@ class _Watch:
             self._report(self._reported)
 
     def _note(self, text: str) -> None:
-        self._conductor.tell(Notice(f"Trial {self._trial.number} on {self._board}: {text}"))
+        self._conductor.emit(Notice(f"Trial {self._trial.number} on {self._board}: {text}"))
 
     def _tell_progress(self, event: Progress) -> None:
-        self._conductor.tell(
+        self._conductor.emit(
             TrialProgress(
                 self._trial.number,
                 self._board,
@@ -397,6 +385,6 @@ def objective(run: Run, step: int) -> float | None:
         known = [at for at in run.metrics.val_losses if at <= step]
         loss = run.metrics.val_losses[max(known)] if known else None
     else:
-        last = np.array(run.metrics.losses[max(step - _MEAN_STEPS, 0) : step], dtype=np.float64)
+        last = np.array(run.metrics.losses[max(step - MEAN_STEPS, 0) : step], dtype=np.float64)
         loss = float(np.mean(last[~np.isnan(last)])) if (~np.isnan(last)).any() else None
     return math.inf if loss is not None and not math.isfinite(loss) else loss

@@ -135,6 +135,15 @@ class Baselines(Event):
     letter_counts: float
     letter_pairs: float
 
+    @property
+    def by_name(self) -> dict[str, float]:
+        """As a person reads them."""
+        return {
+            "random": self.uniform,
+            "letter counts": self.letter_counts,
+            "letter pairs": self.letter_pairs,
+        }
+
 
 @dataclass(frozen=True)
 class Preview(Event):

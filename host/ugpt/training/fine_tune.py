@@ -56,7 +56,8 @@ def describe_mapping(model: StoredModel, vocabulary: Vocabulary) -> list[str]:
     steps = counted(model.checkpoint.step, "step")
     said = [f"It begins with the weights of {model.origin.name} after {steps}, and fresh moments."]
     if fresh := sorted(new - old):
-        said.append(f"{_characters(fresh)} new to it and {_begins(fresh)} with random weights.")
+        begin = "begins" if len(fresh) == 1 else "begin"
+        said.append(f"{_characters(fresh)} new to it and {begin} with random weights.")
     if gone := sorted(old - new):
         said.append(f"{_characters(gone)} not in this text and left out of the model.")
     return said
@@ -84,12 +85,5 @@ def map_rows(parent: Tensors, characters: str, fresh: Tensors, vocabulary: Vocab
 
 def _characters(characters: list[str]) -> str:
     count = counted(len(characters), "character")
-    return f"{count} ({Vocabulary(''.join(characters)).excerpt()}) {_is(characters)}"
-
-
-def _is(characters: list[str]) -> str:
-    return "is" if len(characters) == 1 else "are"
-
-
-def _begins(characters: list[str]) -> str:
-    return "begins" if len(characters) == 1 else "begin"
+    are = "is" if len(characters) == 1 else "are"
+    return f"{count} ({Vocabulary(''.join(characters)).excerpt()}) {are}"

@@ -63,13 +63,9 @@ class Attachment:
             stop=self._wishes.stop,  # never set: leaving needs no ceremony
         )
 
-    def request_sample(self) -> None:
-        """Asks for a few texts of the model as it is."""
-        self._wishes.ask(Wish.SAMPLE)
-
-    def request_letters(self) -> None:
-        """Asks for the loss of each character."""
-        self._wishes.ask(Wish.LETTERS)
+    def request(self, wish: Wish) -> None:
+        """Asks for a few texts of the model as it is, or for the loss of each character."""
+        self._wishes.ask(wish)
 
     @property
     def run_followed(self) -> Run | None:

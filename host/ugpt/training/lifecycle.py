@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..data.microgpt_random import MicrogptRandom
 from ..device.client import Device
-from ..device.tensors import tensor_shapes
+from ..device.tensors import count_parameters, tensor_shapes
 from ..rpc.errors import FlashFailed
 from ..rpc.messages import Plan
 from ..runs.config import Init
@@ -96,7 +96,7 @@ async def finish_run(
         Finished(
             run=run.path,
             step=step,
-            loss=_last_loss(run),
+            loss=last_loss(run),
             elapsed_s=elapsed_s,
             weights_sha256=digest,
             samples=texts,
@@ -106,7 +106,8 @@ async def finish_run(
     )
 
 
-def _last_loss(run: Run) -> float | None:
+def last_loss(run: Run) -> float | None:
+    """That of the last step; None if it is no number, or not known."""
     loss = run.metrics.losses[-1]
     return loss if math.isfinite(loss) else None
 
@@ -119,20 +120,15 @@ async def texts_for_card(device: Device, session: Session) -> list[str]:
 
 def draw_card(session: Session, texts: Sequence[str]) -> None:
     """Draws loss.png; tells why if it cannot be drawn, which harms nothing else."""
-    run, shape = session.run, session.run.config.shape
-    known = session.baselines
+    run = session.run
     card = Card(
         losses=run.metrics.losses,
         total_steps=session.total_steps,
         data=data_name(session.dataset.path),
         device=run.config.place,
-        parameters=sum(rows * columns for rows, columns in tensor_shapes(shape).values()),
+        parameters=count_parameters(run.config.shape),
         val_losses=run.metrics.val_losses,
-        baselines={
-            "random": known.uniform,
-            "letter counts": known.letter_counts,
-            "letter pairs": known.letter_pairs,
-        },
+        baselines=describe_data(session).by_name,
         texts=texts,
     )
     try:

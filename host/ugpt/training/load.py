@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 from ..device.activity import stand_still
 from ..device.client import Device
-from ..rpc.errors import FlashFailed, NoModel, NoRoom, ProtocolError, UnknownMethod
+from ..rpc.errors import NoModel, ProtocolError, UnknownMethod
 from ..rpc.messages import DeviceState, Shape
 from ..runs.checkpoint import weights_digest
 from ..runs.identity import Identity
@@ -17,7 +16,7 @@ from .fit import require_fit
 from .guard import require_free
 from .restore import fetch_tensors, is_as_device, put_model
 from .stored_model import StoredModel
-from .transfers import transfer_told
+from .transfers import save_in_flash, transfer_told
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,7 @@ async def load(
             )
         if await _digest(device, model.shape) != expected:
             raise ProtocolError("The device holds other weights than those that were sent.")
-        async with transfer_told(emit, Purpose.SAVE):
-            with contextlib.suppress(FlashFailed, NoRoom):
-                await device.save()
+        await save_in_flash(device, emit)
     LastDevice(Identity.of(device.hello), model.origin.absolute()).remember()
     in_flash = (await device.status()).saved_step == checkpoint.step > 0
     return Loaded(checkpoint.step, expected, was_there, in_flash)

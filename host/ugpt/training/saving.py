@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..device.client import Device
-from ..rpc.errors import FlashFailed, NoRoom
-from .events import Purpose
 from .lifecycle import save_run
 from .room import DiskRoom, Part
 from .session import Session
-from .transfers import transfer_told
+from .transfers import save_in_flash
 from .wishes import Wish, Wishes
 
 SAVING_LIMIT_S = 300.0
@@ -67,9 +64,7 @@ class Saver:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         if step not in (self._saved_step, 0, self._session.total_steps):
-            async with transfer_told(self._session.emit, Purpose.SAVE):
-                with contextlib.suppress(FlashFailed, NoRoom):
-                    await device.save()
+            await save_in_flash(device, self._session.emit)
             with self.room.awaited(Part.CHECKPOINT):
                 await save_run(device, self._session, step)
                 self._saved_step = step

@@ -16,7 +16,7 @@ from enum import Enum
 from ..device.client import Device
 from ..device.compatibility import OWN_TABLE, missing_regions
 from ..errors import UgptError
-from ..rpc.errors import DeviceRestarted, DoesNotFit, FlashFailed, NoRoom
+from ..rpc.errors import DeviceRestarted, DoesNotFit, NoRoom
 from ..rpc.messages import Loaded
 from .belonging import record_device, require_own_device
 from .detach import Detached, detach
@@ -41,7 +41,7 @@ from .saving import Saver
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
-from .transfers import transfer_told
+from .transfers import save_in_flash, transfer_told
 from .validation import Validation
 from .wishes import Wish, Wishes
 
@@ -96,30 +96,11 @@ class Training:
 
     def request_stop(self) -> None:
         """Asks for an end at the next step boundary."""
-        self._wishes.ask(Wish.STOP)
+        self.request(Wish.STOP)
 
-    def request_pause(self) -> None:
-        """Asks the device to stand still until `request_resume`; other requests are granted."""
-        self._wishes.ask(Wish.PAUSE)
-
-    def request_resume(self) -> None:
-        self._wishes.ask(Wish.RESUME)
-
-    def request_sample(self) -> None:
-        """Asks for a few texts of the model as it is."""
-        self._wishes.ask(Wish.SAMPLE)
-
-    def request_evaluate(self) -> None:
-        """Asks for the loss of the documents held out."""
-        self._wishes.ask(Wish.EVALUATE)
-
-    def request_letters(self) -> None:
-        """Asks for the loss of each character."""
-        self._wishes.ask(Wish.LETTERS)
-
-    def request_detach(self) -> None:
-        """Asks to leave the board to go on by itself."""
-        self._wishes.ask(Wish.DETACH)
+    def request(self, wish: Wish) -> None:
+        """Asks for something at the next step boundary."""
+        self._wishes.ask(wish)
 
     async def run(self) -> Outcome:
         """Trains to the last step. Raises UgptError if that is not possible."""
@@ -296,9 +277,7 @@ class Training:
         return True
 
     async def _stop_here(self, device: Device, step: int) -> Outcome:
-        async with transfer_told(self._emit, Purpose.SAVE):
-            with contextlib.suppress(FlashFailed, NoRoom):
-                await device.save()
+        await save_in_flash(device, self._emit)
         await save_run(device, self._session, step)
         draw_card(self._session, await texts_for_card(device, self._session))
         return self._stopped()

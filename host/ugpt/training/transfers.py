@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ..device.bulk import Progress
+from ..device.client import Device
+from ..rpc.errors import FlashFailed, NoRoom
 from .events import OnEvent, Purpose, Transfer
 
 _SHORT_S = 0.5  # what is over by then is not worth a word
@@ -37,3 +40,10 @@ async def transfer_told(emit: OnEvent, purpose: Purpose) -> AsyncIterator[Progre
     finally:
         telling.cancel()
         await asyncio.wait({telling})
+
+
+async def save_in_flash(device: Device, emit: OnEvent) -> None:
+    """Has the device save itself in its flash, if that is large enough and works."""
+    async with transfer_told(emit, Purpose.SAVE):
+        with contextlib.suppress(FlashFailed, NoRoom):
+            await device.save()

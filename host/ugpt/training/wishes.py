@@ -11,12 +11,12 @@ from enum import Enum
 class Wish(Enum):
     """Something to be done at the next step boundary."""
 
-    PAUSE = "pause"
+    PAUSE = "pause"  # the device stands still until RESUME; other wishes are granted meanwhile
     RESUME = "resume"
-    SAMPLE = "sample"
-    EVALUATE = "evaluate"
-    LETTERS = "letters"
-    DETACH = "detach"
+    SAMPLE = "sample"  # a few texts of the model as it is
+    EVALUATE = "evaluate"  # the loss of the documents held out
+    LETTERS = "letters"  # the loss of each character
+    DETACH = "detach"  # the board goes on by itself
     SAVE = "save"
     STOP = "stop"
 

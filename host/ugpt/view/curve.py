@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,46 +39,38 @@ class Smoothed:
         return np.asarray((last >= first) & (some > 0))
 
 
-class _Bins(Protocol):
-    edges: Steps
-    """The first step of each bin, and the end of the last one."""
-    sums: Floats
-    squares: Floats
-    counts: Floats
+class _Bins:
+    """Sums over the losses between two edges each."""
+
+    def __init__(self, edges: Steps) -> None:
+        self.edges = edges
+        """The first step of each bin, and the end of the last one."""
+        self.sums: Floats = np.zeros(len(edges) - 1)
+        self.squares: Floats = np.zeros(len(edges) - 1)
+        self.counts: Floats = np.zeros(len(edges) - 1)
 
     def reserve(self, step: int) -> None:
         """Makes room for losses up to `step`."""
 
 
-class _LogBins:
+class _LogBins(_Bins):
     """Narrow at the start, ever wider towards the end; they never change."""
 
     def __init__(self) -> None:
         wide = _EXACT_STEPS * 2.0 ** (np.arange(_OCTAVES * _PER_OCTAVE) / _PER_OCTAVE)
         edges = np.concatenate((np.arange(1, _EXACT_STEPS + 1), np.ceil(wide)))
-        self.edges: Steps = np.unique(edges).astype(np.int64)
-        self.sums: Floats = np.zeros(len(self.edges) - 1)
-        self.squares: Floats = np.zeros(len(self.edges) - 1)
-        self.counts: Floats = np.zeros(len(self.edges) - 1)
-
-    def reserve(self, step: int) -> None:
-        pass
+        super().__init__(np.unique(edges).astype(np.int64))
 
 
-class _LinearBins:
+class _LinearBins(_Bins):
     """All of one width, which doubles whenever they are full."""
 
     def __init__(self) -> None:
-        self._stride = 1
-        self.edges: Steps = np.arange(1, _LINEAR_BINS + 2, dtype=np.int64)
-        self.sums: Floats = np.zeros(_LINEAR_BINS)
-        self.squares: Floats = np.zeros(_LINEAR_BINS)
-        self.counts: Floats = np.zeros(_LINEAR_BINS)
+        super().__init__(np.arange(1, _LINEAR_BINS + 2, dtype=np.int64))
 
     def reserve(self, step: int) -> None:
         while step >= self.edges[-1]:
-            self._stride *= 2
-            self.edges = 1 + self._stride * np.arange(_LINEAR_BINS + 1, dtype=np.int64)
+            self.edges = 1 + 2 * (self.edges - 1)
             self.sums = _halved(self.sums)
             self.squares = _halved(self.squares)
             self.counts = _halved(self.counts)
@@ -112,7 +103,6 @@ class Curve:
         known = np.isfinite(values)
         steps = first + np.flatnonzero(known)
         values = values[known]
-        bins: _Bins
         for bins in (self._log, self._linear):
             bins.reserve(first + len(known))
             if len(steps):
@@ -126,7 +116,7 @@ class Curve:
 
     def smoothed(self, total_steps: int, *, logarithmic: bool) -> Smoothed:
         """The trailing mean at the end of each bin, over the window of that step."""
-        bins: _Bins = self._log if logarithmic else self._linear
+        bins = self._log if logarithmic else self._linear
         used = int(np.searchsorted(bins.edges, self.step, "right"))
         edges, counts = bins.edges[: used + 1], bins.counts[:used]
         sums, squares, totals = (

@@ -28,6 +28,10 @@ class Key(Enum):
     BACK = "\x1b"
     OTHER = ""
 
+    @classmethod
+    def _missing_(cls, value: object) -> Key:
+        return cls.OTHER
+
 
 # An arrow, a function key, or Alt with a key: one key, many bytes.
 _SEQUENCE = re.compile(r"\x1b(\[[0-9;?<=>]*[ -/]*[@-~]|O.|[^\x1b])", re.DOTALL)
@@ -40,7 +44,7 @@ _CONSOLE_SEQUENCES = ("\x00", "\xe0")  # begin a key that is no character
 
 def keys_of(typed: str) -> list[Key]:
     """The keys that a terminal sends as `typed`."""
-    return [_key_of(character) for character in _SEQUENCE.sub(_NO_CHARACTER, typed)]
+    return [Key(character.lower()) for character in _SEQUENCE.sub(_NO_CHARACTER, typed)]
 
 
 def each_key(on_key: Callable[[Key], None]) -> Callable[[str], None]:
@@ -51,11 +55,6 @@ def each_key(on_key: Callable[[Key], None]) -> Callable[[str], None]:
             on_key(key)
 
     return take
-
-
-def _key_of(character: str) -> Key:
-    meanings = {key.value: key for key in Key if key.value}
-    return meanings.get(character.lower(), Key.OTHER)
 
 
 class Keyboard(Protocol):

@@ -219,14 +219,9 @@ class DashboardState:
         return self.started.total_steps if self.started else 0
 
     @property
-    def window(self) -> int:
-        """Steps in the trailing mean at the current step."""
-        return window(self.step, self.total_steps)
-
-    @property
     def mean_loss(self) -> float | None:
         """Over those of the last `window` steps that are known; None if none of them is."""
-        last = list(self.recent)[-self.window :]
+        last = list(self.recent)[-window(self.step, self.total_steps) :]
         known = [loss for loss in last if not math.isnan(loss)]
         return sum(known) / len(known) if known else None
 

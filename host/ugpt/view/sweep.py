@@ -26,6 +26,7 @@ from .cleaning import printable
 from .live_lines import LiveLines
 from .output import Output, console, say
 from .plain import Quiet
+from .runs_table import loss_text
 from .style import ACCENT, GOOD, QUIET, WARNING, bar, rate
 from .table import Cell, print_table
 
@@ -124,7 +125,7 @@ class SweepState:
         line.append(f"trial {row.trial.number:>3} ")
         line.append(bar(row.step / row.total_steps, _BAR_WIDTH, ACCENT))
         line.append(f" {row.step:>7,}/{row.total_steps:,}", QUIET)
-        line.append(f"  {'-' if row.loss is None else f'{row.loss:.3f}':>6}", "bold")
+        line.append(f"  {loss_text(row.loss):>6}", "bold")
         line.append(f"  {rate(row.steps_per_s):>6} steps/s  ", QUIET)
         return line.append(values_text(row.trial.values))
 
@@ -198,7 +199,7 @@ def print_ranking(trials: Sequence[Trial]) -> None:
             str(rank),
             str(trial.number),
             (str(trial.state), _STYLES[trial.state]),
-            "-" if trial.loss is None else f"{trial.loss:.3f}",
+            loss_text(trial.loss),
             *(value_text(trial.values[name]) if name in trial.values else "-" for name in names),
             trial.board or "-",
         ]

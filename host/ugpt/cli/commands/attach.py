@@ -20,6 +20,7 @@ from ...device.target import Target
 from ...device.virtual import IN_MEMORY, kept_flash
 from ...runs.errors import RunError
 from ...runs.folder import Run
+from ...runs.naming import find_folder
 from ...runs.registry import find_run
 from ...training.detach import Detached
 from ...training.events import OnEvent
@@ -27,13 +28,14 @@ from ...training.follow import Attachment, Following
 from ...training.kinds import require_single
 from ...training.reopen import load_dataset
 from ...training.session import Session
+from ...training.wishes import Wish
 from ...view.display import Display, make_display
 from ...view.output import console, pasteable, say
 from ...view.state import Action, Control
 from ...wording import command as command_line
 from ..display import OutputGroup
 from ..options import Pace, TargetGroup, paced, run
-from ..run_names import found, run_option
+from ..run_names import run_option
 from ..texts import MovedTexts
 
 EXAMPLES = [
@@ -65,10 +67,11 @@ def command(
     pace: Pace = False,
 ) -> None:
     target = replace(target, pace=pace)
+    folder = find_folder(folder) if folder else None
     display = make_display(output.mode)
     attachment = Attachment(
         FollowedTarget(target).connect,
-        partial(_open, found(folder), data or [], display.show, target.port is not None),
+        partial(_open, folder, data or [], display.show, target.port is not None),
         display.show,
     )
     try:
@@ -109,8 +112,8 @@ async def _attach(attachment: Attachment, display: Display) -> Following:
     async with display:
         display.offer(
             {
-                Action.SAMPLE: Control("sample", attachment.request_sample),
-                Action.LETTERS: Control("letters", attachment.request_letters),
+                Action.SAMPLE: Control("sample", partial(attachment.request, Wish.SAMPLE)),
+                Action.LETTERS: Control("letters", partial(attachment.request, Wish.LETTERS)),
                 Action.STOP: Control("leave", task.cancel),
             }
         )

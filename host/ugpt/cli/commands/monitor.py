@@ -9,7 +9,6 @@ Decodes the addresses of a crash, and waits if the port disappears.
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ from ...diagnostics.monitor import Monitor
 from ...firmware.backtrace import Symbols, code_addresses, elf_digest, newest_elf
 from ...firmware.build import find_project
 from ...firmware.errors import ToolError
+from ...rpc.frames import COLOUR
 from ...rpc.messages import LogLevel
 from ...rpc.receiver import LogLine
 from ...view.growing_line import GrowingLine
@@ -38,7 +38,6 @@ EXAMPLES = [
 ]
 
 _STYLES = {LogLevel.ERROR: "red", LogLevel.WARNING: WARNING, LogLevel.INFO: ""}
-_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def command(
@@ -144,7 +143,7 @@ class _Screen:
 
     async def _show(self, said: LogLine | _Begun | str) -> None:
         if isinstance(said, _Begun):
-            self._line.become(_COLOUR_CODES.sub("", said.text))
+            self._line.become(COLOUR.sub("", said.text))
         elif isinstance(said, str):
             self._line.end()
             say(said)
@@ -152,7 +151,7 @@ class _Screen:
             await self._show_line(said)
 
     async def _show_line(self, line: LogLine) -> None:
-        text = _COLOUR_CODES.sub("", line.text)
+        text = COLOUR.sub("", line.text)
         if line.level is None and self._line.is_begun:
             self._line.become(text)
             self._line.end()

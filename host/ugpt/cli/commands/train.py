@@ -36,6 +36,7 @@ from ...training.saving import SAVING_LIMIT_S
 from ...training.session import Session
 from ...training.stored_model import StoredModel, stored_model
 from ...training.trainer import Outcome, Training
+from ...training.wishes import Wish
 from ...view.display import Display, Mode, make_display
 from ...view.output import print_json, say
 from ...view.state import Action, Control
@@ -250,16 +251,18 @@ async def _train(training: Training, display: Display) -> Outcome:
         with _ending_on_request(training, display) as end:
             display.offer(
                 {
-                    Action.PAUSE: Control("pause", training.request_pause),
-                    Action.RESUME: Control("go on", training.request_resume),
-                    Action.SAMPLE: Control("sample", training.request_sample),
+                    Action.PAUSE: Control("pause", partial(training.request, Wish.PAUSE)),
+                    Action.RESUME: Control("go on", partial(training.request, Wish.RESUME)),
+                    Action.SAMPLE: Control("sample", partial(training.request, Wish.SAMPLE)),
                     Action.EVALUATE: Control(
-                        "evaluate", training.request_evaluate, "computing the validation loss"
+                        "evaluate",
+                        partial(training.request, Wish.EVALUATE),
+                        "computing the validation loss",
                     ),
-                    Action.LETTERS: Control("letters", training.request_letters),
+                    Action.LETTERS: Control("letters", partial(training.request, Wish.LETTERS)),
                     Action.DETACH: Control(
                         "detach",
-                        training.request_detach,
+                        partial(training.request, Wish.DETACH),
                         "bringing the data set onto the board, to go on by itself",
                     ),
                     Action.STOP: Control("stop & keep", end),

@@ -21,9 +21,9 @@ def framed(title: str, figures: Sequence[Text], body: Sequence[Text], width: int
     name = Text.assemble(("─ ", QUIET), (title, "bold"), (" ", QUIET))
     name.truncate(width - 3)
     shown = list(figures)
-    while shown and name.cell_len + _joined(shown).cell_len + 5 > width:
+    while shown and name.cell_len + joined(shown).cell_len + 5 > width:
         shown.pop()
-    right = _joined(shown)
+    right = joined(shown)
     if shown:
         right = Text.assemble((" ", QUIET), right, (" ─", QUIET))
     rule = "─" * max(width - 2 - name.cell_len - right.cell_len, 0)
@@ -56,10 +56,6 @@ def spread(left: Text, right: Text, width: int) -> Text:
     return Text.assemble(start, " " * (space - start.cell_len), right, no_wrap=True)
 
 
-def joined(parts: Sequence[Text], gap: str = "  ") -> Text:
+def joined(parts: Sequence[Text]) -> Text:
     """The parts in one line."""
-    return Text(gap).join(parts)
-
-
-def _joined(parts: Sequence[Text]) -> Text:
-    return joined(parts)
+    return Text("  ").join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ...training.events import Purpose, Started
+from ...training.events import Purpose
 from ...wording import counted, data_name
 from ..cleaning import printable
 from ..state import Condition, DashboardState, transfer_text
@@ -26,10 +26,11 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
     if started is None:
         return spread(left, right, width)
     troubled = state.condition in (Condition.SILENT, Condition.LOST)
+    device = started.device_name or started.device
     parts = [
         Text(printable(data_name(started.data)), "bold"),
         Text(f"{counted(started.parameters, 'parameter')}", QUIET),
-        Text.assemble(("● ", WARNING if troubled else GOOD), (_device(started), QUIET)),
+        Text.assemble(("● ", WARNING if troubled else GOOD), (printable(device), QUIET)),
     ]
     room = width - right.cell_len - 2
     for number, part in enumerate(parts):
@@ -39,11 +40,6 @@ def header(state: DashboardState, width: int, now_s: float) -> Text:
             break
         left.append("  ").append_text(part)
     return spread(left, right, width)
-
-
-def _device(started: Started) -> str:
-    """Which device, in few words."""
-    return printable(started.device_name or started.device)
 
 
 def standing(state: DashboardState, now_s: float) -> Text:

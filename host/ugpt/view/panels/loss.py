@@ -36,16 +36,7 @@ def bare_curve(state: DashboardState, width: int, height: int) -> Lines:
 
 
 def plot_of(state: DashboardState) -> Plot:
-    known = state.baselines
-    baselines = (
-        {
-            "random": known.uniform,
-            "letter counts": known.letter_counts,
-            "letter pairs": known.letter_pairs,
-        }
-        if known
-        else {}
-    )
+    baselines = state.baselines.by_name if state.baselines else {}
     return Plot(
         state.curve, state.total_steps, state.val_losses, baselines, logarithmic=state.logarithmic
     )
