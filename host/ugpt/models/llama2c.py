@@ -55,7 +55,7 @@ def read_tokenizer(file: Path, vocab_size: int) -> TokenPieces:
 
 def check_llama2c(file: Path) -> None:
     """Raises ModelFileError if a file is no such model, as far as its header tells."""
-    _layout(file, _content(file))
+    _layout(file, read_content(file))
 
 
 @dataclass(frozen=True)
