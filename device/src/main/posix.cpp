@@ -66,7 +66,7 @@ std::unique_ptr<port::posix::StreamSerial> open_serial(const Options& options, s
         case Options::Link::standard_streams:
             break;
     }
-    return StreamSerial::standard_streams(error);
+    return StreamSerial::standard_streams();
 }
 
 // Whether standard input has ended. A process that starts a device holds the other end of a pipe,

@@ -43,7 +43,7 @@ class Offers:
     left_out: tuple[LeftOut, ...]
 
 
-def check_address(listen: Address) -> None:
+def _check_address(listen: Address) -> None:
     """Raises InvalidValue unless only programs of this computer reach the address."""
     if not virtual.is_loopback(listen.host):
         raise InvalidValue(
@@ -66,9 +66,10 @@ async def serving(
     """Offers all boards that are found within the block.
 
     The ports count up from that of `listen` in the order of the boards' names; port 0 takes free
-    ones. Raises what `check_address` raises, CannotListen, NoBoards, and what `places` raises.
+    ones. Raises InvalidValue unless only programs of this computer reach `listen`, CannotListen,
+    NoBoards, and what `places` raises.
     """
-    check_address(listen)
+    _check_address(listen)
     async with AsyncExitStack() as stack:
         found = places(ports, boards_file)
         for number in range(1, virtual_boards + 1):

@@ -77,9 +77,9 @@ def byte_counts(sizes: Iterable[float]) -> str:
     return " + ".join(map(byte_count, sizes))
 
 
-def gauge(share: float, width: int, style: str) -> Text:
-    """A bar of `width` small blocks."""
-    return _filled("▰▱", share, width, style)
+def memory_gauge(share: float) -> Text:
+    """The share of the memory that is taken: as ten small blocks, and as a number."""
+    return Text.assemble(_filled("▰▱", share, 10, MEMORY), f" {share:.0%}")
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

@@ -135,7 +135,7 @@ StreamSerial::~StreamSerial() {
         if (fd > 2) close(fd);
 }
 
-std::unique_ptr<StreamSerial> StreamSerial::standard_streams(std::string&) {
+std::unique_ptr<StreamSerial> StreamSerial::standard_streams() {
     std::unique_ptr<StreamSerial> serial(new StreamSerial);
     serial->in_ = STDIN_FILENO;
     serial->out_ = STDOUT_FILENO;

@@ -18,8 +18,8 @@ class StreamSerial : public Serial {
     StreamSerial(const StreamSerial&) = delete;
     StreamSerial& operator=(const StreamSerial&) = delete;
 
+    static std::unique_ptr<StreamSerial> standard_streams();
     // Each returns nullptr and fills `error` if it cannot be opened.
-    static std::unique_ptr<StreamSerial> standard_streams(std::string& error);
     static std::unique_ptr<StreamSerial> pseudo_terminal(std::string& error);
     // `address` is HOST:PORT; port 0 lets the system choose. One host at a time has the device, and
     // others are told which; one that is silent for longer than `patience` loses it to the next.

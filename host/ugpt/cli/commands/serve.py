@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ...fleet.serving import Offer, check_address, serving
+from ...fleet.serving import Offer, serving
 from ...rpc.address import Address, parse_listen
 from ...view.output import print_json, say
 from ...view.style import ACCENT
@@ -40,9 +40,7 @@ def command(
     boards: BoardGroup,
     json: Json = False,
 ) -> None:
-    address = parse_listen(listen)
-    check_address(address)
-    run_until_interrupted(_serve(address, boards, json))
+    run_until_interrupted(_serve(parse_listen(listen), boards, json))
 
 
 async def _serve(listen: Address, boards: Boards, json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from ..state import DashboardState
-from ..style import ACCENT, MEMORY, QUIET, byte_count, duration, gauge, rate, sparkline
+from ..style import ACCENT, QUIET, byte_count, duration, memory_gauge, rate, sparkline
 from .figures import link, norm, small
 from .frame import Lines, framed
 
@@ -26,7 +26,7 @@ def _rows(state: DashboardState, now_s: float) -> Lines:
     if started and started.memory_available_bytes:
         share = started.memory_bytes / started.memory_available_bytes
         rows.append(
-            _row("memory", Text.assemble(gauge(share, 10, MEMORY), f" {share:.0%}")).append(
+            _row("memory", memory_gauge(share)).append(
                 f"  {byte_count(started.memory_bytes)}", QUIET
             )
         )

@@ -7,7 +7,7 @@ import math
 from rich.text import Text
 
 from ..state import Condition, DashboardState
-from ..style import GOOD, MEMORY, QUIET, WARNING, byte_count, gauge, rate, short_count
+from ..style import GOOD, QUIET, WARNING, byte_count, memory_gauge, rate, short_count
 from .frame import joined
 
 _BY_IMPORTANCE = (
@@ -52,9 +52,7 @@ def all_figures(state: DashboardState) -> dict[str, Text]:
             figures["gradient"] = _named("|g|", norm(progress.gradient_norm))
     if started and started.memory_available_bytes:
         share = started.memory_bytes / started.memory_available_bytes
-        figures["memory"] = Text.assemble(
-            ("mem ", QUIET), gauge(share, 10, MEMORY), f" {share:.0%}"
-        )
+        figures["memory"] = Text.assemble(("mem ", QUIET), memory_gauge(share))
     if progress:
         if progress.heap_free_bytes is not None:
             figures["heap"] = _named("heap", byte_count(progress.heap_free_bytes))
