@@ -18,7 +18,7 @@ from ..wording import counted, data_name
 from .cleaning import printable
 from .live_lines import LiveLines
 from .output import Output, console
-from .plain import Quiet, print_texts
+from .plain import Quiet, print_end, validation_text
 from .style import ACCENT, QUIET, WARNING, bar, duration
 
 _BAR_WIDTH = 40
@@ -47,14 +47,11 @@ class JointPlainDisplay(Quiet):
             case RoundDone():
                 self._show_round(event)
             case Evaluated():
-                self._print(
-                    f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
-                    f"({counted(event.documents, 'document')})"
-                )
+                self._print(validation_text(event))
             case Notice():
                 self._print(event.text, WARNING)
             case Finished():
-                self._show_finished(event)
+                print_end(self._console, event)
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.tell((text, style))
@@ -64,12 +61,6 @@ class JointPlainDisplay(Quiet):
             f"round {event.round:,} of {event.rounds:,}  step {event.step:,} of "
             f"{event.total_steps:,}  mean loss {event.loss:.4f}  {_costs(event)}"
         )
-
-    def _show_finished(self, event: Finished) -> None:
-        took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
-        validation = "" if event.val_loss is None else f": validation loss {event.val_loss:.4f}"
-        self._print(f"done{took}{validation}")
-        print_texts(self._console, event)
 
 
 class JointLiveDisplay(JointPlainDisplay):

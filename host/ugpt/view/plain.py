@@ -90,10 +90,7 @@ class PlainDisplay(Quiet):
                 texts = "  ".join(event.texts)
                 self._print(f"samples at step {event.step:,}: {texts}", QUIET)
             case Evaluated():
-                self._print(
-                    f"validation loss at step {event.step:,}: {event.val_loss:.4f} "
-                    f"({counted(event.documents, 'document')})"
-                )
+                self._print(validation_text(event))
             case Silent() if event.silent_s:
                 self._print(f"no answer for {duration(event.silent_s)}", WARNING)
             case Transfer():
@@ -101,7 +98,7 @@ class PlainDisplay(Quiet):
             case Saved() | Restored() | Interrupted() | Notice() | Paused():
                 self._print(self._state.remark.text, self._state.remark.style)
             case Finished():
-                self._print_finished(event)
+                print_end(self._console, event, self._state.mean_loss)
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.tell((text, style))
@@ -146,16 +143,18 @@ class PlainDisplay(Quiet):
             self._print(transfer_text(event), QUIET)
             self._printed_transfer, self._printed_s = event.purpose, now
 
-    def _print_finished(self, event: Finished) -> None:
-        took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
-        losses = {"mean loss": self._state.mean_loss, "validation loss": event.val_loss}
-        known = [f"{name} {loss:.4f}" for name, loss in losses.items() if loss is not None]
-        self._print(f"done{took}" + (f": {', '.join(known)}" if known else ""))
-        print_texts(self._console, event)
+
+def validation_text(event: Evaluated) -> str:
+    documents = counted(event.documents, "document")
+    return f"validation loss at step {event.step:,}: {event.val_loss:.4f} ({documents})"
 
 
-def print_texts(out: Output, event: Finished) -> None:
-    """What the model of a run writes at its end, and how to have more of it."""
+def print_end(out: Output, event: Finished, mean_loss: float | None = None) -> None:
+    """That a run is done, what its model writes, and how to have more of it."""
+    took = "" if event.elapsed_s is None else f" in {duration(event.elapsed_s)}"
+    losses = {"mean loss": mean_loss, "validation loss": event.val_loss}
+    known = [f"{name} {loss:.4f}" for name, loss in losses.items() if loss is not None]
+    out.tell(f"done{took}" + (f": {', '.join(known)}" if known else ""))
     out.tell(f"{counted(len(event.samples), 'sample')}:")
     for text in event.samples:
         out.result(text)
