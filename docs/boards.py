@@ -77,7 +77,7 @@ def _read(file: Path) -> Receipt:
             raise ValueError(f"format {receipt.values['format']} is not {FORMAT}")
         _row(receipt, "")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{file.name} is no receipt: {error!r}") from None
+        raise ValueError(f"{file.name} is not a receipt: {error!r}") from None
     return receipt
 
 

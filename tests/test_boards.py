@@ -81,5 +81,5 @@ def test_what_is_no_receipt_is_named(tmp_path: Path, values: Any) -> None:
     if values == {**VIRTUAL, "tick_hz": None}:
         values.pop("ticks_per_step")
     (tmp_path / "odd.json").write_text(json.dumps(values))
-    with pytest.raises(ValueError, match=r"odd\.json is no receipt"):
+    with pytest.raises(ValueError, match=r"odd\.json is not a receipt"):
         boards.read_receipts(tmp_path)

@@ -18,6 +18,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def with_article(noun: str) -> str:
+    """Such as `an ESP32` or `a board`."""
+    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
+
+
 def alternatives(words: Iterable[str]) -> str:
     """Such as `age, name or state`."""
     *most, last = words

@@ -239,7 +239,7 @@ TEST(a_model_that_gives_no_numbers_says_so) {
     TextLine::After after{};
     writing.begin("x");
     writing.write_all();
-    CHECK(writing.passed_on(after) == "\r\n(The model gave something that is no number.)");
+    CHECK(writing.passed_on(after) == "\r\n(The model gave something that is not a number.)");
 }
 
 TEST(whoever_wants_no_more_of_a_story_stops_it) {

@@ -102,7 +102,7 @@ def test_absent_port(cli: CommandLine, names: Path, tmp_path: Path) -> None:
 
 def test_port_that_is_a_file(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("anna\n")
-    assert "no serial port" in cli.refused("info", "--port", tmp_path / "file")
+    assert "not a serial port" in cli.refused("info", "--port", tmp_path / "file")
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def test_bad_images(cli: CommandLine, tmp_path: Path, image: Path) -> None:
     port = ("--port", "/dev/does-not-exist")
     assert "cannot be read" in cli.refused("flash", *port, "--image", "absent.bin")
     (tmp_path / "text").write_text("anna\n")
-    assert "no firmware image" in cli.refused("flash", *port, "--image", "text")
+    assert "not a firmware image" in cli.refused("flash", *port, "--image", "text")
     image.write_bytes(image.read_bytes()[:-40])
     assert "damaged" in cli.refused("flash", *port, "--image", image)
     cli("flash", *port, "--image", image, "--env", "esp32dev", code=2)

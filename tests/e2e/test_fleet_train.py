@@ -194,5 +194,5 @@ def test_bad_input(cli: CommandLine, tmp_path: Path, names: Path) -> None:
     said = cli.refused(*train, "--virtual", "2", "--n-layer", "4", "--n-embd", "64")
     assert "No board is left. virtual-1: The model needs" in said
     said = cli.refused(*train, "--virtual", "1", "--verify", "10", code=2)
-    assert "--verify 10 is no share" in said
+    assert "--verify 10 is not a share" in said
     assert not (tmp_path / "R").exists()

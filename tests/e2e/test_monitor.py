@@ -167,7 +167,7 @@ def test_panic_is_decoded(cli: CommandLine, elf: Path) -> None:
 
 def test_elf_that_is_none(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("anna")
-    assert "no ELF file" in cli.refused("monitor", "--elf", "text")
+    assert "not an ELF file" in cli.refused("monitor", "--elf", "text")
 
 
 def test_a_monitor_as_a_job_of_a_shell(tmp_path: Path) -> None:

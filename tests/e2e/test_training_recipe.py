@@ -87,7 +87,7 @@ def test_detached_runs_leave_out_what_is_held_out(
         (("--holdout", "100%"), "leaves none of 5,163 documents", 2),
         (("--holdout", "6000"), "leaves none of 5,163 documents", 1),
         (("--holdout", "0"), "is none", 2),
-        (("--holdout", "some"), "no part of a file", 2),
+        (("--holdout", "some"), "not a part of a file", 2),
         (("--steps", "100", "--warmup", "100"), "takes the whole run of 100", 2),
         (("--steps", "16777216", "--batch", "1024"), "--steps 4194303", 2),
         (("--eval-every", "10"), "--eval-every needs documents that are held out", 2),

@@ -341,4 +341,4 @@ def test_weights_that_are_too_large_are_an_error(
     keep_as_default(flash, cli)
     process = cli.finished("write", "a", *json_option, "--port", "virtual", code=1)
     said = process.stdout if json_option else process.stderr
-    assert "The model gave something that is no number, so the text ends here" in said
+    assert "The model gave something that is not a number, so the text ends here" in said

@@ -27,15 +27,15 @@ BAD = {
     "user@board:5555": "no host can be called",
     "[board]:5555": "'board' is no IPv6 address",
     "[::1:5555": "needs brackets",
-    "localhost:" + "0" * 5000: "is no port number",
+    "localhost:" + "0" * 5000: "is not a port number",
     "::1:5555": "needs brackets.*[::1]:5555",
-    "localhost:65536": "'65536' is no port number",
-    "localhost:99999": "'99999' is no port number",
-    "localhost:" + "9" * 5000: "is no port number",
-    "localhost:-1": "is no port number",
-    "localhost:+80": "is no port number",
-    "localhost:\u0663": "is no port number",
-    "localhost:": "is no port number",
+    "localhost:65536": "'65536' is not a port number",
+    "localhost:99999": "'99999' is not a port number",
+    "localhost:" + "9" * 5000: "is not a port number",
+    "localhost:-1": "is not a port number",
+    "localhost:+80": "is not a port number",
+    "localhost:\u0663": "is not a port number",
+    "localhost:": "is not a port number",
     "localhost": "it names no port",
     "[::1]": "it names no port",
 }
@@ -69,7 +69,7 @@ def test_what_is_no_address_is_one_sentence(scheme: str, text: str) -> None:
 def test_only_a_listener_may_leave_a_part_open() -> None:
     assert parse_listen(":0") == Address("", 0)
     for text in ("socket://:5555", "socket://localhost:0"):
-        with pytest.raises(PortNotFound, match=r"names no host|is no port number"):
+        with pytest.raises(PortNotFound, match=r"names no host|is not a port number"):
             parse_url(text)
 
 

@@ -97,6 +97,11 @@ CASES = {
         "is an ESP32-S3, but the firmware in its flash is for an ESP32",
         "E (88) boot_comm: mismatch chip ID, expected 9, found 0",
     ),
+    "application of a chip that nobody knows": (
+        S3 + "E (88) boot_comm: mismatch chip ID, expected 9, found 99\n",
+        "is an ESP32-S3, but the firmware in its flash is for a chip with the number 99",
+        "E (88) boot_comm: mismatch chip ID, expected 9, found 99",
+    ),
     "chip that is too old": (
         C3 + "E (57) boot_comm: chip revision check failed. Required >= v0.3, found v0.2.\n",
         "chips of revision >= v0.3, but its own is v0.2",

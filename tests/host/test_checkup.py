@@ -58,7 +58,7 @@ async def test_a_file_that_is_no_port(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = await gathered(examine(Target(str(tmp_path / "file"))))
     assert found["port"].state is State.FAIL
-    assert "no serial port" in found["port"].text
+    assert "not a serial port" in found["port"].text
 
 
 async def test_absent_ports() -> None:

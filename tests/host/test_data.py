@@ -124,12 +124,12 @@ def test_a_part_to_hold_out(wanted: str, count: int) -> None:
         ("0%", "is none"),
         ("-5%", "is none"),
         ("0.1%", "is none"),
-        ("ten", "no part of a file"),
-        ("", "no part of a file"),
-        ("%", "no part of a file"),
-        ("nan%", "no part of a file"),
-        ("inf%", "no part of a file"),
-        ("0.1", "no part of a file"),
+        ("ten", "not a part of a file"),
+        ("", "not a part of a file"),
+        ("%", "not a part of a file"),
+        ("nan%", "not a part of a file"),
+        ("inf%", "not a part of a file"),
+        ("0.1", "not a part of a file"),
     ],
 )
 def test_no_part_to_hold_out(wanted: str, complaint: str) -> None:

@@ -76,7 +76,7 @@ def test_several_files_and_folders(tmp_path: Path) -> None:
     assert dataset.path == folder
     assert dataset.title == "5 files"
     assert dataset.hints == (
-        "Files that are no texts were passed over: picture.png. Name them to read them.",
+        "Files that are not text were passed over: picture.png. Name them to read them.",
     )
     assert dataset.sha256 != Dataset.load([other, folder]).sha256
 

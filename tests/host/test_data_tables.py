@@ -75,20 +75,23 @@ def test_a_folder_of_tables(tmp_path: Path) -> None:
     [
         ("id,name\n1,Anna\n", "has no column town. It has: id, name."),
         ('{"id": 1}\n{"name": "x"}\n', "has no column town. It has: id, name."),
-        ('town\n"Ulm\n', "no row of a table"),
+        ('town\n"Ulm\n', "not a row of a table"),
         ('town\nUlm\n"Aa"x\n', "Line 3"),
         ('\n\ntown\n"Aa"x\n', "Line 4"),
         ('{"town": "Ulm"}\n[1]\n', "Line 2 of"),
-        ('{"town": ["Ulm"]}\n', "no text, but a list"),
-        ('{"town": {"a": 1}}\n', "no text, but an object"),
+        ('{"town": ["Ulm"]}\n', "not text but a list"),
+        ('{"town": {"a": 1}}\n', "not text but an object"),
         ('{"town": "Ulm"}\n{"town": 7}\n', "town in line 2 of"),
-        ('{"town": 7}\n', "no text, but a number"),
+        ('{"town": 7}\n', "not text but a number"),
         ('{"town": "Ulm"} x\n', "Line 1 of"),
         ('{"town": "Ulm"}, {"town": "Ulm"}\n', "Line 1 of"),
-        ('{"town": true}\n', "no text, but true"),
+        ('{"town": true}\n', "not text but true"),
         ('{"town": "Ulm", "town": "Aalen"}\n', "several fields called town"),
         ("town,id,town\nUlm,1,Aalen\n", "has 2 columns called town"),
-        ("Ulm\nAalen\n", "holds no comma, semicolon or tab, so it is no table. Leave --column out"),
+        (
+            "Ulm\nAalen\n",
+            "holds no comma, semicolon or tab, so it is not a table. Leave --column out",
+        ),
         ('[\n{"town": "Ulm"}\n]\n', "JSON, but not JSON lines. Make lines of it: jq -c '.[]'"),
         ('{"town": "\\ud800"}\n', "half a character"),
         ("town\n", "holds no text"),
@@ -104,7 +107,7 @@ def test_what_is_no_table(tmp_path: Path, content: str, complaint: str) -> None:
 @pytest.mark.parametrize("first", ["7", '"Ulm"', "null", "[1]", "Ulm, Aalen"])
 def test_json_lines_that_begin_with_no_object(tmp_path: Path, first: str) -> None:
     for name in ("t.jsonl", "t.ndjson", "T.JSONL"):
-        with pytest.raises(DataError, match=r"Line 1 of .* is no JSON object"):
+        with pytest.raises(DataError, match=r"Line 1 of .* is not JSON object"):
             load(tmp_path, f'{first}\n{{"town": "Ulm"}}\n', "town", name)
 
 

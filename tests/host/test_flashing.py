@@ -117,8 +117,8 @@ def damaged(change: Callable[[bytearray], object]) -> bytes:
     ("content", "complaint"),
     [
         (b"", "is empty"),
-        (b"PK\x03\x04" + bytes(100_000), "no firmware image"),
-        (b"anna\nberta\n", "no firmware image"),
+        (b"PK\x03\x04" + bytes(100_000), "not a firmware image"),
+        (b"anna\nberta\n", "not a firmware image"),
         (application(ESP32), "a part of a firmware only"),
         (merged(ESP32, size=9000)[:-6000], "application in .* is cut off"),
         (merged(ESP32)[:-40], "application in .* is damaged"),

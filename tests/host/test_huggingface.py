@@ -172,7 +172,7 @@ def test_tensors_that_are_refused(tmp_path: Path) -> None:
     nan = np.full(32, np.nan, np.float32)
     for change, said in (
         (setting(**{"model.layers.0.self_attn.q_proj.bias": bias}), "q_proj.bias"),
-        (setting(**{"model.norm.weight": nan}), "no finite number"),
+        (setting(**{"model.norm.weight": nan}), "not a finite number"),
     ):
         with pytest.raises(ModelFileError) as caught:
             read_model(write_folder(tmp_path / "m", SMALL, tensors=change), None)

@@ -566,5 +566,5 @@ def test_shares() -> None:
     assert parse_share("10%") == 0.1
     assert parse_share("0%") == 0.0
     for wrong in ("10", "101%", "-1%", "nan%", "ten%", "%"):
-        with pytest.raises(InvalidValue, match="is no share"):
+        with pytest.raises(InvalidValue, match="is not a share"):
             parse_share(wrong)

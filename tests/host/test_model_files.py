@@ -215,7 +215,7 @@ def with_nan(values: NDArray[Any]) -> NDArray[Any]:
     ("change", "said"),
     [
         (lambda a: a.pop("lm_head"), "lm_head is missing"),
-        (lambda a: a.update(extra=a["wpe"]), "'extra' is no tensor of the model"),
+        (lambda a: a.update(extra=a["wpe"]), "'extra' is not a tensor of the model"),
         (lambda a: a.update(lm_head=a["lm_head"][:, :-1].copy()), "lm_head is"),
         (lambda a: a.update(lm_head=half(a["lm_head"])), "not 32-bit floats"),
         (lambda a: a.update(lm_head=with_nan(a["lm_head"])), "lm_head has values that are not"),
@@ -278,7 +278,7 @@ def test_a_file_of_another_program(tmp_path: Path) -> None:
         ("vocabulary", np.array([97, 98, 99, 100, 0xD800]), "surrogates not allowed"),
         ("vocabulary", np.array([97, 98, 99, 100, -1]), "makes no sense"),
         ("vocabulary", np.array("abcde"), "makes no sense"),
-        ("wte", np.zeros(3, np.float32), "wte is no matrix"),
+        ("wte", np.zeros(3, np.float32), "wte is not a matrix"),
         ("recipe", np.array(["{}"] * 2), "makes no sense"),
         ("run", np.array([{}], dtype=object), "holds no model to load"),
     ],
@@ -363,4 +363,4 @@ def test_members_of_an_archive_that_are_no_arrays(run: Run, tmp_path: Path) -> N
     with zipfile.ZipFile(content, "a") as archive:
         archive.writestr("notes.txt", "hello")
     file.write_bytes(content.getvalue())
-    assert "'notes.txt' is no array" in refusal(file)
+    assert "'notes.txt' is not an array" in refusal(file)

@@ -194,7 +194,7 @@ def test_a_pipe_or_a_device_is_no_file_of_a_model(tmp_path: Path) -> None:
     (tmp_path / "t.bin").write_bytes(tokenizer_file())
     model = read_llama2c(tmp_path / "m.bin", tmp_path / "t.bin")
     image = write_image(model, TensorFormat.F32, "m")
-    with pytest.raises(ModelFileError, match="pipe exists and is no image"):
+    with pytest.raises(ModelFileError, match="pipe exists and is not an image"):
         write_image_file(image, pipe)
 
 
@@ -261,7 +261,7 @@ def test_weights_that_are_no_numbers(read: Callable[..., object]) -> None:
     struct.pack_into("<f", content, 28 + 4 * 1000, math.inf)
     with pytest.raises(ModelFileError) as caught:
         read(bytes(content))
-    assert "embedding has a value that is no finite number" in str(caught.value)
+    assert "embedding has a value that is not a finite number" in str(caught.value)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

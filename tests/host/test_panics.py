@@ -91,7 +91,7 @@ def test_files_that_are_no_elf(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="file too large"):
         Symbols(tmp_path / "large.elf")
     (tmp_path / "text").write_text("anna")
-    with pytest.raises(ToolError, match="no ELF file"):
+    with pytest.raises(ToolError, match="not an ELF file"):
         Symbols(tmp_path / "text")
 
 

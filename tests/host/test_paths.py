@@ -130,7 +130,7 @@ def test_bad_path(ugpt: Program, name: str, kind: str) -> None:
     ],
 )
 def test_standard_output_is_no_file(ugpt: Program, words: tuple[str, ...]) -> None:
-    assert "- is no file to write" in ugpt(*words, "-", status=2).err
+    assert "- is not a file to write to" in ugpt(*words, "-", status=2).err
     assert not (ugpt.folder / "-").exists()
 
 

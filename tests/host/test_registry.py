@@ -85,6 +85,8 @@ def test_runs_that_lie_here_are_found_by_their_number(folder: str) -> None:
     made(Path(folder) / "a", 1)
     made(Path(folder) / "b", 2)
     made(Path(folder) / "c", 3)
+    made(Path(folder) / ".unfinished", 4)
+    (Path(folder) / "link").symlink_to("link")
     assert found(2) == Path(folder) / "b"
     assert found(4) is None
 

@@ -216,7 +216,7 @@ async def test_an_absent_port_is_named() -> None:
 async def test_a_file_is_no_port(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("emma\n")
-    with pytest.raises(PortNotFound, match="no serial port"):
+    with pytest.raises(PortNotFound, match="not a serial port"):
         await open_serial(str(file))
 
 
@@ -394,7 +394,7 @@ def test_the_named_device_program_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_
     ]
     assert flash.parent.is_dir()
     monkeypatch.setenv(virtual.PROGRAM_VARIABLE, str(tmp_path / "absent"))
-    with pytest.raises(DeviceProgramError, match="no program"):
+    with pytest.raises(DeviceProgramError, match="not a program"):
         virtual.program()
 
 

@@ -97,7 +97,7 @@ def test_more_texts_than_a_seed_has(ugpt: Program) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
 def test_a_file_that_is_no_port(ugpt: Program) -> None:
-    assert "this is no serial port" in ugpt("info", "--port", "/dev/null", status=1).err
+    assert "this is not a serial port" in ugpt("info", "--port", "/dev/null", status=1).err
 
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("host/ugpt/**/*.py")]

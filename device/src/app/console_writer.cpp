@@ -16,7 +16,7 @@ std::string_view remark(rpc::TextEnd end) {
         case rpc::TextEnd::context_full:
             return "\r\n(The context is full.)";
         case rpc::TextEnd::not_finite:
-            return "\r\n(The model gave something that is no number.)";
+            return "\r\n(The model gave something that is not a number.)";
         default:
             return {};
     }

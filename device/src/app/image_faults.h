@@ -12,7 +12,7 @@ constexpr std::string_view fault_text(store::ImageFault fault) {
         case store::ImageFault::none:
             return {};
         case store::ImageFault::absent:
-            return "This is no image of a pretrained model";
+            return "This is not an image of a pretrained model";
         case store::ImageFault::newer:
             return "The pretrained model has a newer format than this firmware reads";
         case store::ImageFault::misaligned:
@@ -32,7 +32,7 @@ constexpr std::string_view fault_text(store::ImageFault fault) {
         case store::ImageFault::tensor:
             return "The pretrained model is damaged: a tensor";
         case store::ImageFault::not_a_number:
-            return "The pretrained model has a weight that is no number";
+            return "The pretrained model has a weight that is not a number";
         case store::ImageFault::digest:
             return "The pretrained model is damaged: its digest is that of another one";
     }

@@ -160,7 +160,7 @@ enum class TextEnd : std::uint8_t {
     context_full = 3,
     // It was stopped, or the memory was wanted by the model that the device trains.
     stopped = 4,
-    // The model gave something that is no number.
+    // The model gave something that is not a number.
     not_finite = 5,
 };
 template <>

@@ -24,7 +24,7 @@ enum class ImageFault : std::uint8_t {
     rope,          // the steps of the position embeddings are damaged
     vocabulary,    // the vocabulary is damaged, or of another size
     tensor,        // a tensor is damaged
-    not_a_number,  // a tensor has a value that is no finite number, or no weight of q8
+    not_a_number,  // a tensor has a value that is not a finite number, or no weight of q8
     digest         // the bytes are not those of which the header has the digest
 };
 

@@ -23,5 +23,5 @@ def port(text: str) -> str:
 def output_path(text: str) -> Path:
     """Of a file to write; `-` would be taken for standard output, which it is not."""
     if text == "-":
-        raise typer.BadParameter("- is no file to write. Name one")
+        raise typer.BadParameter("- is not a file to write to. Name one")
     return path(text)

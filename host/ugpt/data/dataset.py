@@ -149,7 +149,7 @@ def count_validation(wanted: str, documents: int) -> int:
         part = float(wanted.removesuffix("%")) if is_share else int(wanted)
         count = round(documents * part / 100) if is_share else int(part)
     except (ValueError, OverflowError):
-        raise InvalidValue(f"--holdout {wanted} is no part of a file.", advice) from None
+        raise InvalidValue(f"--holdout {wanted} is not a part of a file.", advice) from None
     held = f"--holdout {wanted}"
     if count < 1:
         error = UnfitValue if part > 0 else InvalidValue

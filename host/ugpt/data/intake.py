@@ -36,7 +36,7 @@ class Intake:
             self._note(source, text)
         if others := self._sources.passed_over:
             self.hints.append(
-                f"Files that are no texts were passed over: {names_of(others)}. "
+                f"Files that are not text were passed over: {names_of(others)}. "
                 "Name them to read them."
             )
         if self._lowered:

@@ -39,7 +39,7 @@ class Reading:
     def require_types(self) -> None:
         """Raises TypeError or ValueError for a value that no option gives, as damaged files may."""
         if not isinstance(self.column, str):
-            raise TypeError("column is no text")
+            raise TypeError("column is not text")
         if self.window is not None and (type(self.window) is not int or self.window < 0):
             raise ValueError("window is not a whole number from 0 on")
         for name in ("text", "lower", "dedupe", "keep_marks"):

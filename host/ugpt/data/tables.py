@@ -93,8 +93,8 @@ class Column:
                     self.missing += 1
         except csv.Error as error:
             raise DataError(
-                f"Line {self._blank + rows.line_num:,} of {self.source.name} is no row of a table: "
-                f"{error}.",
+                f"Line {self._blank + rows.line_num:,} of {self.source.name} is not a row of a "
+                f"table: {error}.",
                 "Check its quotes; a quote inside quotes is written twice.",
             ) from None
 
@@ -118,7 +118,7 @@ class Column:
         if len(names) == 1:
             raise DataError(
                 f"{self.source.name} has no column {self.name}: its first line holds no comma, "
-                "semicolon or tab, so it is no table.",
+                "semicolon or tab, so it is not a table.",
                 "Leave --column out to read it line by line.",
             )
         raise self._no_such(names, " In a table without a header, give a number: --column 1")
@@ -146,7 +146,7 @@ class Column:
                 ) from None
             if end < len(line) or not isinstance(value, dict):
                 raise DataError(
-                    f"Line {number:,} of {self.source.name} is no JSON object.",
+                    f"Line {number:,} of {self.source.name} is not JSON object.",
                     "JSON lines hold one object a line.",
                 )
             if name not in value:
@@ -180,7 +180,7 @@ class Column:
         if value is None:
             return ""
         raise DataError(
-            f"{self.name} in line {line:,} of {self.source.name} is no text, but {_kind(value)}.",
+            f"{self.name} in line {line:,} of {self.source.name} is not text but {_kind(value)}.",
             "Choose a field that holds text, or write its values in quotes.",
         )
 

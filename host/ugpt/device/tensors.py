@@ -44,7 +44,7 @@ def decode_tokens(data: bytes, vocab_size: int) -> list[int]:
     """The inverse of `encode_tokens`."""
     form = _token_format(vocab_size)
     if len(data) % struct.calcsize(form):
-        raise InvalidValue(f"{len(data)} bytes are no whole number of tokens.")
+        raise InvalidValue(f"{len(data)} bytes are not a whole number of tokens.")
     return list(struct.unpack(f"<{len(data) // struct.calcsize(form)}{form}", data))
 
 

@@ -34,7 +34,7 @@ def program() -> Path:
     if named:
         if not os.access(named, os.X_OK):
             raise DeviceProgramError(
-                f"{PROGRAM_VARIABLE} names {named}, which is no program.",
+                f"{PROGRAM_VARIABLE} names {named}, which is not a program.",
                 "Correct the variable or remove it.",
             )
         return Path(named)

@@ -97,7 +97,7 @@ def _examine_port(choice: Choice, permission: Finding) -> Finding:
         )
     if is_file and sys.platform != "win32" and not Path(choice.port).is_char_device():
         advice = "`ugpt ports` lists the ports."
-        return Finding(name, State.FAIL, f"{choice.port} is no serial port", advice)
+        return Finding(name, State.FAIL, f"{choice.port} is not a serial port", advice)
     reason = f": {choice.reason}" if choice.reason else ""
     return Finding(name, State.OK, f"{choice.port}{reason}")
 
@@ -149,7 +149,7 @@ async def _examine_chip(choice: Choice, target: Target) -> Finding:
     if choice.is_virtual or "://" in choice.port:
         return Finding(name, State.SKIPPED, "esptool needs a serial port with control lines")
     if choice.port not in {port.device for port in list_ports()}:
-        return Finding(name, State.SKIPPED, "this is no serial port of a board")
+        return Finding(name, State.SKIPPED, "this is not a serial port of a board")
     if target.no_reset:
         return Finding(name, State.SKIPPED, "looking at the chip would reset it (--no-reset)")
     try:

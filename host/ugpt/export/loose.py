@@ -93,7 +93,7 @@ def _require_tensors(
             raise ValueError(f"{name} has values that are not finite")
     for name in arrays:
         if name not in expected:
-            raise ValueError(f"{name!r} is no tensor of the model")
+            raise ValueError(f"{name!r} is not a tensor of the model")
 
 
 def _kind_of(arrays: Mapping[str, NDArray[Any]], shape: Shape, prefix: str) -> Tensors:

@@ -77,14 +77,14 @@ def _unpacked(content: bytes) -> Arrays:
         raise ValueError(f"it is damaged, or no npz file ({error})") from None
     for name, values in arrays.items():
         if not isinstance(values, np.ndarray):
-            raise ValueError(f"{name!r} is no array")
+            raise ValueError(f"{name!r} is not an array")
     return arrays
 
 
 def _shape(arrays: Mapping[str, NDArray[Any]], n_head: int) -> Shape:
     for name in ("wte", "wpe"):
         if arrays[name].ndim != 2:
-            raise ValueError(f"{name} is no matrix")
+            raise ValueError(f"{name} is not a matrix")
     layers = sum(name.startswith("layer") and name.endswith(".attn_wq") for name in arrays)
     (vocab_size, n_embd), (block_size, _) = arrays["wte"].shape, arrays["wpe"].shape
     return Shape(layers, n_embd, n_head, block_size, vocab_size)

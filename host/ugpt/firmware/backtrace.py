@@ -68,7 +68,7 @@ class Symbols:
                 "Name the firmware.elf of the build with --elf.",
             ) from None
         if not content.startswith(_ELF_MAGIC) or len(content) < _MACHINE_OFFSET + 2:
-            raise ToolError(f"{elf} is no ELF file.", "Name the firmware.elf of the build.")
+            raise ToolError(f"{elf} is not an ELF file.", "Name the firmware.elf of the build.")
         (machine,) = struct.unpack_from("<H", content, _MACHINE_OFFSET)
         self._digest = hashlib.sha256(content).hexdigest()
         self._program = _find_program(_PROGRAMS.get(machine, _OTHER_PROGRAMS))

@@ -21,6 +21,7 @@ from ..errors import UgptError
 from ..rpc.address import scheme_of
 from ..rpc.errors import NoAnswer, PortBusy, PortError, PortNotFound, where_to_look
 from ..rpc.transport import open_error
+from ..wording import with_article
 from .errors import ImageError
 from .image import FirmwareImage, Part
 
@@ -104,8 +105,8 @@ def write_firmware(
 def _require_match(loader: Loader, image: FirmwareImage, erase: bool) -> None:
     if image.chip != loader.chip:
         raise ImageError(
-            f"{image.path} is for an {image.chip}, but the board on {loader.port} has an "
-            f"{loader.chip}.",
+            f"{image.path} is for {with_article(image.chip)}, but the board on {loader.port} has "
+            f"{with_article(loader.chip)}.",
             "Nothing was written. Take the image of this board, or leave --image out.",
         )
     if loader.flash_bytes is not None and image.flash_bytes > loader.flash_bytes:
@@ -289,7 +290,7 @@ def _connect_error(port: str, said: str) -> UgptError:
     if "exclusively lock" in said or "Resource temporarily unavailable" in said:
         return PortBusy(port)
     if "Could not open" in said or "Could not configure" in said:
-        return PortNotFound(port, "this is no serial port", "`ugpt ports` lists the ports.")
+        return PortNotFound(port, "this is not a serial port", "`ugpt ports` lists the ports.")
     return NoAnswer(
         f"No ESP32 in download mode answers on {port}.",
         "Hold its BOOT button, press and release reset, let go of BOOT, and try again with "

@@ -16,20 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import reason_of
+from ..rpc.chips import chip_name
 from ..storage.plain_file import read_plain
 from .errors import ImageError
-
-CHIPS = {
-    0: "ESP32",
-    2: "ESP32-S2",
-    5: "ESP32-C3",
-    9: "ESP32-S3",
-    12: "ESP32-C2",
-    13: "ESP32-C6",
-    16: "ESP32-H2",
-    18: "ESP32-P4",
-}
-"""Names of the chips by their number in the header of an image."""
 
 _MOST_BYTES = 2**28
 _SECTOR_BYTES = 4096
@@ -117,7 +106,7 @@ def read_image(path: Path) -> FirmwareImage:
         if (path.parent / "bootloader.bin").exists() and (path.parent / "partitions.bin").exists():
             return _read_build(path.parent)
         raise ImageError(f"{path} is a part of a firmware only.", _ADVICE)
-    raise ImageError(f"{path} is no firmware image of an ESP32.", _ADVICE)
+    raise ImageError(f"{path} is not a firmware image of an ESP32.", _ADVICE)
 
 
 def _is_folder(path: Path) -> bool:
@@ -244,7 +233,7 @@ def _check_executable(path: Path, name: str, content: bytes) -> str:
     ):
         raise ImageError(f"The {name} in {path} is damaged.", "Download or build it again.")
     (chip_id,) = struct.unpack_from("<H", content, _CHIP_ID_OFFSET)
-    return CHIPS.get(chip_id, f"chip number {chip_id}")
+    return chip_name(chip_id)
 
 
 def _cut_off(path: Path, name: str) -> ImageError:

@@ -23,7 +23,7 @@ def parse_share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not text.endswith("%") or not 0 <= share <= 1:
-        raise InvalidValue(f"--verify {text} is no share.", "Give one such as 10%.")
+        raise InvalidValue(f"--verify {text} is not a share.", "Give one such as 10%.")
     return share
 
 

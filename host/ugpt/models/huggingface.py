@@ -80,7 +80,7 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(read_content(file))
     except (ValueError, RecursionError):
-        raise ModelFileError(f"{file} is no JSON.") from None
+        raise ModelFileError(f"{file} is not JSON.") from None
     if not isinstance(content, dict):
         raise ModelFileError(f"{file} does not hold a JSON object.")
     return content

@@ -126,7 +126,7 @@ def read_image(content: bytes) -> ModelImage:
     """Reads an image, all of which is checked. Raises ModelFileError."""
     if len(content) < HEADER_BYTES or not content.startswith(MAGIC):
         raise ModelFileError(
-            "This is no image of a model.",
+            "This is not an image of a model.",
             "`ugpt model convert` makes one of a llama2.c model or a Hugging Face folder.",
         )
     (version,) = struct.unpack_from("<I", content, len(MAGIC))
@@ -233,7 +233,7 @@ def _unpack_text(field: bytes) -> str:
         return field.rstrip(b"\0").decode()
     except UnicodeDecodeError:
         raise ModelFileError(
-            "The image of the model cannot be used: its name or its licence is no text."
+            "The image of the model cannot be used: its name or its licence is not text."
         ) from None
 
 

@@ -147,4 +147,4 @@ class LanguageModel:
             raise ModelFileError("The tensors of the model do not suit its shape.")
         for name, values in self.tensors.items():
             if not np.isfinite(values).all():
-                raise ModelFileError(f"The tensor {name} has a value that is no finite number.")
+                raise ModelFileError(f"The tensor {name} has a value that is not a finite number.")

@@ -46,7 +46,9 @@ def write_image_file(image: ModelImage, path: Path) -> None:
     Raises ModelFileError.
     """
     if path.exists() and not is_image(path):
-        raise ModelFileError(f"{path} exists and is no image of a model.", "Choose another name.")
+        raise ModelFileError(
+            f"{path} exists and is not an image of a model.", "Choose another name."
+        )
     try:
         write_whole(path, image.content)
     except OSError as error:

@@ -56,7 +56,7 @@ def _parse(text: str, whole: str, prefix: str, *, listening: bool) -> Address:
     is_number = port.isascii() and port.isdecimal() and len(port) <= len(str(PORT_MAX))
     if not (is_number and least <= int(port) <= PORT_MAX):
         shown = port if len(port) <= 20 else f"{port[:17]}..."
-        reason = f"{shown!r} is no port number, which is from {least} to {PORT_MAX}"
+        reason = f"{shown!r} is not a port number, which is from {least} to {PORT_MAX}"
         raise BadAddress(whole, reason, advice)
     reason, advice = _problem(host, port, prefix) if host else ("", "")
     if reason:

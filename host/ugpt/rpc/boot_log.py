@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..wording import with_article
+from .chips import chip_name
+
 _LINE_CHARACTERS = 400  # kept of a line, more than any of those that are looked for
 
 _START = re.compile(r"rst:0x|rst cause:")
@@ -24,12 +27,6 @@ _ROUTINE = re.compile(
     r"|[IWED] \(\d+\) (?:boot|boot\.\w+|boot_comm|esp_image|qio_mode|cpu_start|heap_init|app_init"
     r"|efuse_init|spi_flash|main_task|sleep_gpio|octal_psram|esp_psram|coexist):)"
 )
-
-# The ids that images carry.
-_CHIPS = {
-    0: "ESP32", 2: "ESP32-S2", 5: "ESP32-C3", 9: "ESP32-S3", 12: "ESP32-C2", 13: "ESP32-C6",
-    16: "ESP32-H2", 18: "ESP32-P4", 20: "ESP32-C61", 23: "ESP32-C5",
-}  # fmt: skip
 
 _FLASH = "Write the firmware: ugpt flash"
 _POWER = (
@@ -80,8 +77,8 @@ def _detected_flash(match: re.Match[str]) -> str:
 
 
 def _other_chip(match: re.Match[str]) -> str:
-    chip, image = (_CHIPS.get(int(match[number]), f"chip {match[number]}") for number in (1, 2))
-    return f"is an {chip}, but the firmware in its flash is for an {image}"
+    chip, image = (with_article(chip_name(int(match[number]))) for number in (1, 2))
+    return f"is {chip}, but the firmware in its flash is for {image}"
 
 
 def _unknown_chip(match: re.Match[str]) -> str:

@@ -157,7 +157,7 @@ class TextEnd(IntEnum):
     STOPPED = 4
     """It was stopped, or the memory was wanted by the model that the device trains."""
     NOT_FINITE = 5
-    """The model gave something that is no number."""
+    """The model gave something that is not a number."""
 
 
 class ErrorCode(IntEnum):

@@ -357,7 +357,7 @@ def open_error(path: str, error: OSError | ValueError) -> PortError:
         # Of a file without the calls of a port, such as /dev/null, pyserial tells no number.
         no_calls = number == errno.ENOTTY or os.strerror(errno.ENOTTY) in str(error)
         if Path(path).exists() and (no_calls or not Path(path).is_char_device()):
-            return PortNotFound(path, "this is no serial port", _PORTS_ADVICE)
+            return PortNotFound(path, "this is not a serial port", _PORTS_ADVICE)
     return PortNotFound(path, _reason(error), _PORTS_ADVICE)
 
 

@@ -224,10 +224,10 @@ class RunConfig:
             if "\0" in str(path):
                 raise ValueError("the path of a text has a zero byte")
         if not all(isinstance(text, str) for text in self.changes):
-            raise TypeError("changes are no texts")
+            raise TypeError("changes are not texts")
         self.reading.require_types()
         if not all(isinstance(file.sha256, str) for file in self.files):
-            raise TypeError("sha256 is no text")
+            raise TypeError("sha256 is not text")
         for change in self.extensions:
             for number in (change.after, change.total_steps):
                 _require_number("one of the extensions", number, 0, STEPS_MAX)
@@ -246,7 +246,7 @@ def require_encodable(record: Shape | Recipe) -> None:
 
 def _require_format(number: object) -> None:
     if type(number) is not int or number < 1:
-        raise ValueError("format is no number of one")
+        raise ValueError("format is not a format number")
     if number > FORMAT:
         raise NewerFormat(f"format {number}, and this version knows those up to {FORMAT}")
 
@@ -255,7 +255,7 @@ def _parent(values: object) -> Parent | None:
     if values is None:
         return None
     if not isinstance(values, dict):
-        raise TypeError("parent is no table")
+        raise TypeError("parent is not a table")
     parent = Parent(**{**values, "shape": Shape(**values["shape"])})
     if not all(isinstance(text, str) for text in (parent.path, parent.weights_sha256)):
         raise TypeError("parent is not that of a run")
@@ -269,7 +269,7 @@ def _joint(values: object) -> Joint | None:
     if values is None:
         return None
     if not isinstance(values, dict):
-        raise TypeError("joint is no table")
+        raise TypeError("joint is not a table")
     joint = Joint(**values)
     _require_number("workers of joint", joint.workers, 1, WORKERS_MAX)
     _require_number("sync of joint", joint.sync, 1, COUNT_MAX)
@@ -280,7 +280,7 @@ def _require_types(values: dict[str, Any]) -> None:
     """Raises KeyError, TypeError or ValueError for an entry of the file that no run writes."""
     for name in _TEXTS:
         if not isinstance(values[name], str):
-            raise TypeError(f"{name} is no text")
+            raise TypeError(f"{name} is not text")
 
 
 def _require_number(name: str, value: object, least: int, most: int) -> None:
@@ -298,7 +298,7 @@ def _reading(values: object) -> Reading:
     if values is None:
         return Reading(keep_marks=True)
     if not isinstance(values, dict):
-        raise TypeError("reading is no table")
+        raise TypeError("reading is not a table")
     return Reading(**values)
 
 
@@ -307,7 +307,7 @@ def _save_period(value: object) -> SavePeriod:
     if type(value) is int:
         return SavePeriod.parse(str(value)) if value else EVERY_MINUTE
     if not isinstance(value, str):
-        raise TypeError("save_every is no text")
+        raise TypeError("save_every is not text")
     return SavePeriod.parse(value)
 
 
@@ -327,7 +327,7 @@ def recipe_of(values: object) -> Recipe:
     Whatever is absent was written by a version that knew only the default.
     """
     if not isinstance(values, dict):
-        raise TypeError("recipe is no table")
+        raise TypeError("recipe is not a table")
     named = {
         name: choice[str(values[name]).upper()]
         for name, choice in _CHOICES.items()

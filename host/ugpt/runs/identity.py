@@ -24,9 +24,9 @@ class Identity:
 
     @classmethod
     def from_values(cls, values: object) -> Self:
-        """Raises TypeError if `values` is no table of an identity."""
+        """Raises TypeError if `values` is not a table of an identity."""
         if not isinstance(values, dict):
-            raise TypeError("identity is no table")
+            raise TypeError("identity is not a table")
         made = cls(**values)
         kinds = ((made.board, str), (made.virtual, bool), (made.number, str))
         if not all(isinstance(value, kind) for value, kind in kinds):

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-import platformdirs
-
+from ..storage.state_folder import state_folder
 from .errors import RunError
 from .files import read_file, write_atomically
 from .identity import Identity
@@ -30,7 +29,7 @@ class LastDevice:
     def remember(self) -> None:
         """As far as it can be written down."""
         content = json.dumps({"identity": asdict(self.identity), "run": str(self.run)})
-        with contextlib.suppress(RunError, OSError, RuntimeError, ValueError):
+        with contextlib.suppress(RunError, OSError, ValueError):
             file = _file()
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content.encode())
@@ -41,9 +40,9 @@ class LastDevice:
         try:
             values = json.loads(read_file(_file(), _MOST_BYTES) or b"")
             return cls(Identity.from_values(values["identity"]), Path(values["run"]))
-        except (RunError, OSError, RuntimeError, KeyError, TypeError, ValueError, RecursionError):
+        except (RunError, OSError, KeyError, TypeError, ValueError, RecursionError):
             return None
 
 
 def _file() -> Path:
-    return platformdirs.user_state_path("ugpt") / "last-device.json"
+    return state_folder() / "last-device.json"

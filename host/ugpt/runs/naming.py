@@ -66,9 +66,15 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders in `folder` that are not hidden. Raises OSError if it cannot be read."""
     with os.scandir(folder) as entries:
         names = [
-            entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+            entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)
         ]
     return [folder / name for name in sorted(names)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with contextlib.suppress(OSError):  # such as a link that leads to itself
+        return entry.is_dir()
+    return False
 
 
 def holds_run(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from ..storage.state_folder import state_folder
 from .errors import RunError
 from .files import read_file, write_atomically
 from .folder import Run, read_config
+from .naming import folders_in
 
 _NOTE_MAX_BYTES = 2**16
 
@@ -66,8 +67,7 @@ def _candidates(run_id: int) -> Iterator[Path]:
     if remembered := _remembered(run_id):
         yield remembered
     for folder in (Path("runs"), Path()):
-        with contextlib.suppress(OSError):
-            yield from sorted(config.parent for config in folder.glob("*/config.toml"))
+        yield from folders_in(folder)
 
 
 def _remembered(run_id: int) -> Path | None:

@@ -128,7 +128,8 @@ def _interval(name: str, text: str) -> Interval:
     log = len(parts) == 3 and parts[2] == "log"
     if len(parts) != 2 and not log:
         raise InvalidValue(
-            f"--set {name}={text} is no interval.", f"Write --set {name}=LOW:HIGH or LOW:HIGH:log."
+            f"--set {name}={text} is not an interval.",
+            f"Write --set {name}=LOW:HIGH or LOW:HIGH:log.",
         )
     low, high = (_number(name, part) for part in parts[:2])
     if _is_whole(name) and high > _EXACT:
@@ -154,7 +155,9 @@ def _value(name: str, text: str) -> Value:
     text = text.strip()
     if words := _WORDS.get(name):
         if text not in words:
-            raise InvalidValue(f"{text!r} is no value of {name}.", f"It takes {', '.join(words)}.")
+            raise InvalidValue(
+                f"{text!r} is not a value of {name}.", f"It takes {', '.join(words)}."
+            )
         return text
     return _number(name, text)
 

@@ -35,7 +35,7 @@ class Session:
     expendable: Collection[int] = ()
     """Numbers of other runs whose steps on a device nobody wants back."""
     extend_to: int | None = None
-    """How many steps the run shall have, if others than it was planned with."""
+    """How many steps the run is to have, if not those that it was planned with."""
 
     @cached_property
     def split(self) -> Split:

@@ -118,7 +118,7 @@ async def _write(target: Target, wish: TextWish, stops: list[str], json: bool) -
         if text.ended is TextEnd.NOT_FINITE and not page.stopped:
             raise BadStory(
                 ErrorCode.BAD_STORY,
-                "The model gave something that is no number, so the text ends here",
+                "The model gave something that is not a number, so the text ends here",
                 advice="Its weights are too large, or the file is damaged: push another model.",
             )
 

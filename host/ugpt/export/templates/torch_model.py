@@ -131,7 +131,7 @@ def number_from(text, kind, most):
             return value
     except ValueError:
         pass
-    sys.exit(f"{text} is no number from 0 to {most}")
+    sys.exit(f"{text} is not a number from 0 to {most}")
 
 
 def main(count="20", seed="42", temperature="0.5"):
