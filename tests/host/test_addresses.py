@@ -25,7 +25,7 @@ BAD = {
     "two words:5555": "no host can be called",
     "bo\0ard:5555": "no host can be called",
     "user@board:5555": "no host can be called",
-    "[board]:5555": "'board' is no IPv6 address",
+    "[board]:5555": "'board' is not an IPv6 address",
     "[::1:5555": "needs brackets",
     "localhost:" + "0" * 5000: "is not a port number",
     "::1:5555": "needs brackets.*[::1]:5555",

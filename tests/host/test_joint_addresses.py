@@ -36,7 +36,7 @@ def test_schedulers_that_nobody_else_can_reach(address: str) -> None:
         ("lab.example:8786", "is not encrypted"),
         ("ws://lab.example:8786", "ws:// is not supported"),
         ("inproc://1/2:3", "inproc:// is not supported"),
-        ("tls://lab.example", "is not the address"),
+        ("tls://lab.example", r"is not the address of a scheduler\. Name it as tls://"),
         ("tls://:8786", "is not the address"),
         ("tls://lab.example:port", "is not the address"),
         ("tls://lab.example:65536", "is not the address"),

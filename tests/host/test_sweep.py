@@ -73,7 +73,7 @@ def test_values_and_intervals() -> None:
         ("n_embd=", "names no values"),
         ("width=3", "cannot vary"),
         ("n_emb=3", "Did you mean n_embd?"),
-        ("n_embd=many", "whole number"),
+        ("n_embd=many", "is not a whole number"),
         ("n_embd=1.5", "whole number"),
         ("n_embd=16,16", "twice"),
         ("learning_rate=nan", "range"),

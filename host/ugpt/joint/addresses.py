@@ -16,7 +16,7 @@ def require_safe(address: str) -> None:
     host, _, port = place.rpartition(":")
     if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
         raise WrongAddress(
-            f"{address} is not the address of a scheduler.", "Such as tls://HOST:8786."
+            f"{address} is not the address of a scheduler.", "Name it as tls://HOST:8786."
         )
     if scheme == "tls":
         return

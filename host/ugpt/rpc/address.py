@@ -72,7 +72,7 @@ def _problem(host: str, port: str, prefix: str) -> tuple[str, str]:
         try:
             ipaddress.IPv6Address(number)
         except ValueError:
-            return f"{number!r} is no IPv6 address", f"Such as {prefix}[::1]:{port}."
+            return f"{number!r} is not an IPv6 address", f"Write it as {prefix}[::1]:{port}."
         if bracketed:
             return "", ""
         return "an IPv6 address needs brackets", f"Write it as {prefix}[{number}]:{port}."

@@ -167,7 +167,7 @@ def _number(name: str, text: str) -> int | float:
         value: int | float = int(text) if _is_whole(name) else float(text)
     except ValueError:
         kind = "whole number" if _is_whole(name) else "number"
-        raise InvalidValue(f"{text!r} for {name} is no {kind}.") from None
+        raise InvalidValue(f"{text!r} for {name} is not a {kind}.") from None
     low, high = _bounds(_FIELDS[name])
     if not low <= value <= high or not math.isfinite(value):
         raise InvalidValue(f"{name}={text} is not in the range {_shown(low)} to {_shown(high)}.")
