@@ -80,6 +80,21 @@ def host_arrows(package: Path) -> list[Arrow]:
     return arrows
 
 
+def taken_from_the_package(package: Path, root: Path = ROOT) -> list[str]:
+    """A line for each name but the version that a room imports from the package itself, whose face
+    leads to every room."""
+    modules = {_module_name(package, path): path for path in sorted(package.rglob("*.py"))}
+    return [
+        f"{_shown(path, root)}:{node.lineno}: {alias.name} is to be imported from its room"
+        for name, path in modules.items()
+        if path.parent != package
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and _base(node, name, path) == package.name
+        for alias in node.names
+        if alias.name != "__version__" and f"{package.name}.{alias.name}" not in modules
+    ]
+
+
 def _module_name(package: Path, path: Path) -> str:
     parts = path.relative_to(package.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -95,16 +110,21 @@ def _imported(node: ast.AST, name: str, path: Path, modules: Mapping[str, Path])
         yield from (alias.name for alias in node.names if alias.name in modules)
     if not isinstance(node, ast.ImportFrom):
         return
-    base = node.module or ""
-    if node.level:
-        here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-        base = ".".join(here[: len(here) - node.level + 1] + ([node.module] if node.module else []))
+    base = _base(node, name, path)
     for alias in node.names:
         inner = f"{base}.{alias.name}"
         if inner in modules:
             yield inner
         elif base in modules and base != name:
             yield base
+
+
+def _base(node: ast.ImportFrom, name: str, path: Path) -> str:
+    """The module that names are imported from."""
+    if not node.level:
+        return node.module or ""
+    here = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    return ".".join(here[: len(here) - node.level + 1] + ([node.module] if node.module else []))
 
 
 def _called(function: ast.expr) -> str:

@@ -79,6 +79,10 @@ def test_hidden_modules_stay_in_their_rooms() -> None:
     assert not (wrong := rooms.hidden_modules_used(rooms.host_arrows(PACKAGE))), "\n".join(wrong)
 
 
+def test_no_room_goes_round_by_the_package() -> None:
+    assert not (wrong := rooms.taken_from_the_package(PACKAGE)), "\n".join(wrong)
+
+
 def test_the_engine_has_one_face() -> None:
     outside = ("app", "store", "main", "port", "rpc", "base")
     included = {
@@ -132,6 +136,14 @@ def test_a_forbidden_import_is_named_with_its_line(tmp_path: Path) -> None:
     table = small({"rpc": set(), "view": {"rpc"}})
     (line,) = rooms.forbidden(rooms.host_arrows(package), table, tmp_path)
     assert line.startswith("ugpt/rpc/link.py:4: rpc must not use view")
+
+
+@pytest.mark.parametrize("line", ["from .. import __version__, Run", "from ugpt import Run"])
+def test_a_way_round_by_the_package_is_named(tmp_path: Path, line: str) -> None:
+    files = {"__init__.py": "", "errors.py": "", "a/__init__.py": "from .. import errors\n"}
+    package = write(tmp_path / "ugpt", {**files, "a/b.py": f"\n{line}\n"})
+    (found,) = rooms.taken_from_the_package(package, tmp_path)
+    assert found == "ugpt/a/b.py:2: Run is to be imported from its room"
 
 
 def test_a_cycle_of_imports_is_named(tmp_path: Path) -> None:
