@@ -107,7 +107,7 @@ def test_what_is_no_table(tmp_path: Path, content: str, complaint: str) -> None:
 @pytest.mark.parametrize("first", ["7", '"Ulm"', "null", "[1]", "Ulm, Aalen"])
 def test_json_lines_that_begin_with_no_object(tmp_path: Path, first: str) -> None:
     for name in ("t.jsonl", "t.ndjson", "T.JSONL"):
-        with pytest.raises(DataError, match=r"Line 1 of .* is not JSON object"):
+        with pytest.raises(DataError, match=r"Line 1 of .* is not a JSON object"):
             load(tmp_path, f'{first}\n{{"town": "Ulm"}}\n', "town", name)
 
 

@@ -146,7 +146,7 @@ class Column:
                 ) from None
             if end < len(line) or not isinstance(value, dict):
                 raise DataError(
-                    f"Line {number:,} of {self.source.name} is not JSON object.",
+                    f"Line {number:,} of {self.source.name} is not a JSON object.",
                     "JSON lines hold one object a line.",
                 )
             if name not in value:

@@ -24,7 +24,7 @@ from .loss_history import pull_loss_history
 from .reporter import ProgressReporter
 from .restore import ResumePoint
 from .retry import Connect, Retry
-from .room import DiskRoom, tell_restored
+from .room import DiskRoom, record_told
 from .session import Session
 from .silence import silence_told
 from .throughput import Throughput
@@ -210,10 +210,7 @@ class _Follower:
     def _record(self, first: int, losses: tuple[float, ...]) -> None:
         require_losses(range(first, first + len(losses)), losses, self._total_steps)
         tokens = self.session.token_counts.of(first, len(losses))
-        changed = self.run.metrics.record(first, losses, tokens)
-        if changed is not None:
-            self.emit(Notice(f"Step {changed:,} gave another loss than the first time."))
-        tell_restored(self.run.metrics, self.emit)
+        record_told(self.run.metrics, first, losses, tokens, self.emit)
         self.emit(StepLosses(first, losses, tokens))
 
     async def _look(self, device: Device) -> Status:

@@ -27,6 +27,16 @@ def tell_restored(metrics: Metrics, emit: OnEvent) -> None:
         emit(Notice(f"Another program had removed {lost} from metrics.jsonl; ugpt put them back."))
 
 
+def record_told(
+    metrics: Metrics, first: int, losses: Sequence[float], tokens: Sequence[int], emit: OnEvent
+) -> None:
+    """Records the losses of consecutive steps, and tells what was wrong with the file."""
+    changed = metrics.record(first, losses, tokens)
+    if changed is not None:
+        emit(Notice(f"Step {changed:,} gave another loss than the first time."))
+    tell_restored(metrics, emit)
+
+
 class DiskRoom:
     """Tells once that the disk is full, and once that there is room again for all parts."""
 
@@ -58,14 +68,11 @@ class DiskRoom:
         """Keeps the losses of consecutive steps, in memory as long as the disk is full."""
         with self.awaited(Part.LOSSES):
             try:
-                changed = metrics.record(first, losses, tokens)
+                record_told(metrics, first, losses, tokens, self._emit)
             except DiskFull as error:
                 if metrics.step < first + len(losses) - 1:  # the memory does not hold all
                     raise RunError(error.message, error.advice) from None
                 raise
-            if changed is not None:
-                self._emit(Notice(f"Step {changed:,} gave another loss than the first time."))
-            tell_restored(metrics, self._emit)
 
     def record_validation(self, metrics: Metrics, val_loss: float) -> None:
         """The same of the validation loss after the last step."""
